@@ -1,0 +1,1 @@
+//! What the hub decides: ingest order and duplicates, batching, fan-out, access.

@@ -1,0 +1,1 @@
+//! The hub that sees all sites.

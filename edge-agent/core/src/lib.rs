@@ -1,0 +1,1 @@
+//! What the edge decides: capture time, camera session and back-off, outbox order and budget.

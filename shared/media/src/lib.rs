@@ -1,0 +1,1 @@
+//! Coded pictures: bitstream reading, the group-of-pictures buffer, decoders, encoders.

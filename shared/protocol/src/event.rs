@@ -1,0 +1,96 @@
+//! Events: what is worth keeping.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::detection::{Analyst, Label};
+use crate::geometry::Rect;
+use crate::id::{CameraId, EventId, OutboxId};
+use crate::time::CaptureTime;
+use crate::track::TrackId;
+
+/// ```text
+/// Opened ──▶ Updated* ──▶ Closed
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// The thing has just been confirmed.
+    Opened,
+    /// A better view of it, or it goes on.
+    Updated,
+    /// It is gone.
+    Closed,
+}
+
+/// One state of one event. Later states of the same event have a higher revision and replace earlier ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Which event.
+    pub id: EventId,
+    /// The camera on its edge.
+    pub camera: CameraId,
+    /// Where in its life it is.
+    pub phase: Phase,
+    /// 1 for `Opened`, one more for each later state.
+    pub revision: u32,
+    /// Class of the thing.
+    pub label: Label,
+    /// The track it came from.
+    pub track: TrackId,
+    /// Best score so far, `0.0..=1.0`.
+    pub score: f32,
+    /// Where the thing was in the best frame.
+    pub rect: Rect,
+    /// First frame of the track.
+    pub opened: CaptureTime,
+    /// Frame of the best view so far.
+    pub best: CaptureTime,
+    /// Last frame in which it was seen; known from `Closed` on.
+    pub closed: Option<CaptureTime>,
+    /// Who saw it.
+    pub analyst: Arc<Analyst>,
+}
+
+/// The best picture of an event so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Of which event.
+    pub event: EventId,
+    /// On which camera.
+    pub camera: CameraId,
+    /// The event's revision that it belongs to; a higher one replaces it.
+    pub revision: u32,
+    /// The frame.
+    pub time: CaptureTime,
+    /// A JPEG file (ITU-T T.81) with JFIF header.
+    pub jpeg: Bytes,
+}
+
+/// Something that must arrive once: an event's state or its picture.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lasting {
+    /// A state of an event.
+    Event(Event),
+    /// A picture.
+    Picture(Picture),
+}
+
+impl Lasting {
+    /// The camera it is about.
+    pub fn camera(&self) -> &CameraId {
+        match self {
+            Lasting::Event(event) => &event.camera,
+            Lasting::Picture(picture) => &picture.camera,
+        }
+    }
+}
+
+/// Where a lasting thing stands in its edge's outbox. The pair is what makes a copy known as a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    /// Which outbox.
+    pub outbox: OutboxId,
+    /// Counted from 1 without gaps.
+    pub sequence: u64,
+}

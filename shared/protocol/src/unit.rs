@@ -1,0 +1,42 @@
+//! One coded picture.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::time::CaptureTime;
+
+/// How pictures are coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// ITU-T H.264.
+    H264,
+    /// ITU-T H.265.
+    H265,
+}
+
+impl Codec {
+    /// The name as people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::H264 => "H.264",
+            Codec::H265 => "H.265",
+        }
+    }
+}
+
+/// One access unit (H.264 §7.4.1.2): every NAL unit of one picture.
+///
+/// `data` is a byte stream (H.264 Annex B) with four-byte start codes; a key picture carries its parameter sets in
+/// front, so that decoding can begin at any `key` unit with nothing else known. Cloning copies no pixels or bits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessUnit {
+    /// When the picture was taken.
+    pub time: CaptureTime,
+    /// Whether decoding can begin here (IDR).
+    pub key: bool,
+    /// How `data` is coded.
+    pub codec: Codec,
+    /// The byte stream.
+    pub data: Bytes,
+}

@@ -1,0 +1,318 @@
+//! Edge ⇄ broker ⇄ hub over MQTT: what must last.
+//!
+//! Everything of an edge lies under `omma/v1/edges/{edge}/`, so that one access rule fences it in:
+//!
+//! | topic | payload | from | retained |
+//! |---|---|---|---|
+//! | `status` | [`StatusMessage`] (also the last will) | edge | yes |
+//! | `cameras/{camera}/events` | [`EventMessage`] | edge | no |
+//! | `cameras/{camera}/pictures/{event}` | a JPEG file; user properties below | edge | no |
+//! | `acks` | [`AckMessage`] | hub | no |
+//!
+//! Events that the hub's own analysis makes are under `omma/v1/hub/cameras/{edge.camera}/events`, with no outbox.
+//! An event and a picture are in the edge's outbox under `(outbox, sequence)`; an event carries both in its payload,
+//! a picture in the MQTT 5 user properties `outbox`, `sequence`, `revision` and `time_us`. The hub acknowledges what
+//! its *store* has.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::detection::{Analyst, Place};
+use crate::event::{Event, Phase, Stamp};
+use crate::geometry::Rect;
+use crate::id::{CameraId, EdgeId, EventId, OutboxId, StreamId};
+use crate::time::CaptureTime;
+use crate::track::TrackId;
+
+/// User property: the outbox.
+pub const PROP_OUTBOX: &str = "outbox";
+/// User property: the sequence number in it.
+pub const PROP_SEQUENCE: &str = "sequence";
+/// User property: the picture's revision.
+pub const PROP_REVISION: &str = "revision";
+/// User property: capture time of the picture in µs since the epoch.
+pub const PROP_TIME: &str = "time_us";
+
+const ROOT: &str = "omma/v1/edges";
+
+/// A topic that Omma speaks on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    /// Whether an edge is there.
+    Status(EdgeId),
+    /// States of events of one camera.
+    Events(EdgeId, CameraId),
+    /// The picture of one event.
+    Picture(EdgeId, CameraId, EventId),
+    /// What the hub's store has.
+    Acks(EdgeId),
+    /// Events made by the hub's own analysis.
+    HubEvents(StreamId),
+}
+
+impl Topic {
+    /// Reads a topic name; `None` for what is not ours.
+    pub fn parse(name: &str) -> Option<Self> {
+        let rest = name.strip_prefix("omma/v1/")?;
+        let levels: Vec<&str> = rest.split('/').collect();
+        Some(match levels.as_slice() {
+            ["edges", edge, "status"] => Topic::Status(edge.parse().ok()?),
+            ["edges", edge, "acks"] => Topic::Acks(edge.parse().ok()?),
+            ["edges", edge, "cameras", camera, "events"] => Topic::Events(edge.parse().ok()?, camera.parse().ok()?),
+            ["edges", edge, "cameras", camera, "pictures", event] => {
+                Topic::Picture(edge.parse().ok()?, camera.parse().ok()?, event.parse().ok()?)
+            }
+            ["hub", "cameras", stream, "events"] => Topic::HubEvents(stream.parse().ok()?),
+            _ => return None,
+        })
+    }
+
+    /// The edge whose fence the topic is in; `None` for the hub's own.
+    pub fn edge(&self) -> Option<&EdgeId> {
+        match self {
+            Topic::Status(e) | Topic::Events(e, _) | Topic::Picture(e, ..) | Topic::Acks(e) => Some(e),
+            Topic::HubEvents(_) => None,
+        }
+    }
+
+    /// The filter for everything of one edge.
+    pub fn fence(edge: &EdgeId) -> String {
+        format!("{ROOT}/{edge}/#")
+    }
+
+    /// The filters that a hub subscribes to.
+    pub fn hub_filters() -> [String; 3] {
+        [format!("{ROOT}/+/status"), format!("{ROOT}/+/cameras/+/events"), format!("{ROOT}/+/cameras/+/pictures/+")]
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Topic::Status(edge) => write!(f, "{ROOT}/{edge}/status"),
+            Topic::Acks(edge) => write!(f, "{ROOT}/{edge}/acks"),
+            Topic::Events(edge, camera) => write!(f, "{ROOT}/{edge}/cameras/{camera}/events"),
+            Topic::Picture(edge, camera, event) => write!(f, "{ROOT}/{edge}/cameras/{camera}/pictures/{event}"),
+            Topic::HubEvents(stream) => write!(f, "omma/v1/hub/cameras/{stream}/events"),
+        }
+    }
+}
+
+/// Whether an edge is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusMessage {
+    /// False in the last will.
+    pub online: bool,
+    /// Program and version, for people.
+    pub agent: String,
+}
+
+/// What the hub's store has, as inclusive ranges of sequence numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AckMessage {
+    /// Of which outbox.
+    pub outbox: OutboxId,
+    /// `[first, last]` each.
+    pub stored: Vec<[u64; 2]>,
+}
+
+/// A state of an event as JSON. Unknown keys are ignored, so that later versions may add some.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventMessage {
+    /// The edge's outbox; absent where the hub's own analysis made the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<OutboxId>,
+    /// The number in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// Which event.
+    pub id: EventId,
+    /// `edge.camera`.
+    pub stream: StreamId,
+    /// `opened`, `updated`, `closed`.
+    pub phase: PhaseName,
+    /// Rises with each state.
+    pub revision: u32,
+    /// Class.
+    pub label: String,
+    /// Track.
+    pub track: u64,
+    /// Best score, 0 to 1.
+    pub score: f32,
+    /// `[x, y, width, height]` in the best frame, 0 to 1.
+    #[serde(rename = "box")]
+    pub rect: [f32; 4],
+    /// First frame, µs since the epoch.
+    pub opened_us: i64,
+    /// Frame of the best view.
+    pub best_us: i64,
+    /// Last frame seen; from `closed` on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_us: Option<i64>,
+    /// `edge` or `hub`.
+    pub place: PlaceName,
+    /// Engine that saw it.
+    pub engine: String,
+    /// Model that saw it.
+    pub model: String,
+}
+
+/// [`Phase`] as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhaseName {
+    /// Just confirmed.
+    Opened,
+    /// Goes on.
+    Updated,
+    /// Gone.
+    Closed,
+}
+
+/// [`Place`] as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaceName {
+    /// The edge agent.
+    Edge,
+    /// The hub.
+    Hub,
+}
+
+impl EventMessage {
+    /// From an event of `edge`; with no `stamp` for the hub's own.
+    pub fn new(edge: &EdgeId, event: &Event, stamp: Option<Stamp>) -> Self {
+        Self {
+            outbox: stamp.map(|s| s.outbox),
+            sequence: stamp.map(|s| s.sequence),
+            id: event.id,
+            stream: StreamId::new(edge.clone(), event.camera.clone()),
+            phase: event.phase.into(),
+            revision: event.revision,
+            label: event.label.to_string(),
+            track: event.track.0,
+            score: event.score,
+            rect: [event.rect.x, event.rect.y, event.rect.w, event.rect.h],
+            opened_us: event.opened.0,
+            best_us: event.best.0,
+            closed_us: event.closed.map(|t| t.0),
+            place: event.analyst.place.into(),
+            engine: event.analyst.engine.to_string(),
+            model: event.analyst.model.to_string(),
+        }
+    }
+
+    /// The place in the edge's outbox.
+    pub fn stamp(&self) -> Option<Stamp> {
+        Some(Stamp { outbox: self.outbox?, sequence: self.sequence? })
+    }
+
+    /// The event itself.
+    pub fn to_event(&self) -> Event {
+        let [x, y, w, h] = self.rect;
+        Event {
+            id: self.id,
+            camera: self.stream.camera.clone(),
+            phase: self.phase.into(),
+            revision: self.revision,
+            label: self.label.as_str().into(),
+            track: TrackId(self.track),
+            score: self.score,
+            rect: Rect { x, y, w, h },
+            opened: CaptureTime(self.opened_us),
+            best: CaptureTime(self.best_us),
+            closed: self.closed_us.map(CaptureTime),
+            analyst: Arc::new(Analyst {
+                place: self.place.into(),
+                engine: self.engine.as_str().into(),
+                model: self.model.as_str().into(),
+            }),
+        }
+    }
+}
+
+macro_rules! names {
+    ($domain:ident, $name:ident, $($v:ident),+) => {
+        impl From<$domain> for $name {
+            fn from(d: $domain) -> Self {
+                match d { $($domain::$v => $name::$v),+ }
+            }
+        }
+        impl From<$name> for $domain {
+            fn from(n: $name) -> Self {
+                match n { $($name::$v => $domain::$v),+ }
+            }
+        }
+    };
+}
+names!(Phase, PhaseName, Opened, Updated, Closed);
+names!(Place, PlaceName, Edge, Hub);
+
+/// Joins sequence numbers into inclusive ranges; order and copies do not matter.
+pub fn ranges(mut sequences: Vec<u64>) -> Vec<[u64; 2]> {
+    sequences.sort_unstable();
+    sequences.dedup();
+    let mut out: Vec<[u64; 2]> = vec![];
+    for s in sequences {
+        match out.last_mut() {
+            Some([_, last]) if last.checked_add(1) == Some(s) => *last = s,
+            _ => out.push([s, s]),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_read_back_and_strangers_are_refused() {
+        let (edge, camera): (EdgeId, CameraId) = ("e".parse().unwrap(), "c".parse().unwrap());
+        let event = EventId(uuid::Uuid::from_u128(9));
+        for topic in [
+            Topic::Status(edge.clone()),
+            Topic::Acks(edge.clone()),
+            Topic::Events(edge.clone(), camera.clone()),
+            Topic::Picture(edge.clone(), camera.clone(), event),
+            Topic::HubEvents(StreamId::new(edge.clone(), camera)),
+        ] {
+            assert_eq!(Topic::parse(&topic.to_string()), Some(topic));
+        }
+        for strange in ["", "omma", "omma/v1/edges/E/status", "omma/v1/edges/e/status/x", "omma/v2/edges/e/status"] {
+            assert_eq!(Topic::parse(strange), None, "{strange}");
+        }
+    }
+
+    #[test]
+    fn ranges_join_what_is_adjacent() {
+        assert_eq!(ranges(vec![5, 1, 2, 2, 3, 7, u64::MAX]), vec![[1, 3], [5, 5], [7, 7], [u64::MAX, u64::MAX]]);
+        assert!(ranges(vec![]).is_empty());
+    }
+
+    #[test]
+    fn an_event_reads_back_from_json() {
+        let event = Event {
+            id: EventId(uuid::Uuid::from_u128(1)),
+            camera: "door".parse().unwrap(),
+            phase: Phase::Closed,
+            revision: 3,
+            label: "person".into(),
+            track: TrackId(4),
+            score: 0.5,
+            rect: Rect { x: 0.25, y: 0.5, w: 0.125, h: 0.25 },
+            opened: CaptureTime(1),
+            best: CaptureTime(2),
+            closed: Some(CaptureTime(3)),
+            analyst: Arc::new(Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() }),
+        };
+        let stamp = Stamp { outbox: OutboxId(uuid::Uuid::from_u128(2)), sequence: 8 };
+        let message = EventMessage::new(&"site".parse().unwrap(), &event, Some(stamp));
+        let json = serde_json::to_string(&message).unwrap();
+        assert!(json.contains(r#""stream":"site.door""#) && json.contains(r#""box":[0.25,"#), "{json}");
+        let back: EventMessage = serde_json::from_str(&json).unwrap();
+        assert_eq!((back.to_event(), back.stamp()), (event, Some(stamp)));
+    }
+}

@@ -1,0 +1,1 @@
+//! What every Omma program stands on: configuration, telemetry, health, shutdown, supervision.

@@ -1,0 +1,1 @@
+//! Development only: a camera simulator, seeded lossy links, process handling for end-to-end tests.

@@ -1,0 +1,1 @@
+//! From a frame to boxes, tracks and events: pure but for the engines.
