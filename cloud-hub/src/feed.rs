@@ -1,0 +1,81 @@
+//! What is new in the store, told to every browser: one sender, many readers.
+//!
+//! Bounded at [`DEPTH`] messages. A reader that falls behind skips what it missed, which is counted: a browser asks
+//! the REST interface again whenever it reconnects, so that nothing is lost but time.
+
+use std::sync::Arc;
+
+use omma_protocol::wire::browser::HubToBrowser;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+/// Messages kept for the slowest reader.
+pub const DEPTH: usize = 256;
+
+/// The sending side. Clones send into the same feed.
+#[derive(Debug, Clone)]
+pub struct Feed(broadcast::Sender<Arc<HubToBrowser>>);
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self(broadcast::channel(DEPTH).0)
+    }
+}
+
+impl Feed {
+    /// Tells every reader. With none there is nobody to tell.
+    pub fn publish(&self, message: HubToBrowser) {
+        if self.0.send(Arc::new(message)).is_err() {
+            tracing::trace!("no browser listens to the feed");
+        }
+    }
+
+    /// Everything published from now on.
+    pub fn subscribe(&self) -> FeedReader {
+        FeedReader(self.0.subscribe())
+    }
+}
+
+/// The receiving side of one browser.
+#[derive(Debug)]
+pub struct FeedReader(broadcast::Receiver<Arc<HubToBrowser>>);
+
+impl FeedReader {
+    /// The next message; `None` once the feed has ended. Safe to drop and call again (in a `select!`).
+    pub async fn next(&mut self) -> Option<Arc<HubToBrowser>> {
+        loop {
+            match self.0.recv().await {
+                Ok(message) => return Some(message),
+                Err(RecvError::Lagged(missed)) => {
+                    metrics::counter!("omma_live_feed_skipped_total").increment(missed);
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(id: u32) -> HubToBrowser {
+        HubToBrowser::Clock { id, stream_us: 0 }
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_skips_and_goes_on() {
+        let feed = Feed::default();
+        let mut reader = feed.subscribe();
+        let extra = 10;
+        for id in 0..(DEPTH as u32 + extra) {
+            feed.publish(clock(id));
+        }
+        assert_eq!(*reader.next().await.unwrap(), clock(extra));
+        drop(feed);
+        let mut last = clock(extra);
+        while let Some(message) = reader.next().await {
+            last = (*message).clone();
+        }
+        assert_eq!(last, clock(DEPTH as u32 + extra - 1));
+    }
+}

@@ -1,0 +1,99 @@
+//! Which edges and cameras there are and how they fare, as the edges themselves say.
+//!
+//! Holds the newest word of each edge; what an edge said stays known after it has gone, marked as offline. Two
+//! sources write: the QUIC ingest (cameras, clock, whether connected) and the MQTT ingest (the retained status). An
+//! edge is online while either link is up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use omma_protocol::camera::CameraReport;
+use omma_protocol::id::{EdgeId, StreamId};
+use tokio::sync::watch;
+
+/// Most cameras that one edge may have.
+pub const MAX_CAMERAS: usize = 256;
+
+/// One edge.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Edge {
+    /// Whether its QUIC connection is up.
+    pub connected: bool,
+    /// Whether its MQTT status says that it is there.
+    pub status: bool,
+    /// Program and version.
+    pub agent: Option<String>,
+    /// The edge's clock minus the hub's, µs; once measured.
+    pub clock_offset_us: Option<i64>,
+    /// Its cameras as last reported.
+    pub cameras: Vec<CameraReport>,
+}
+
+impl Edge {
+    /// Whether any link is up.
+    pub fn online(&self) -> bool {
+        self.connected || self.status
+    }
+}
+
+/// All edges at one moment.
+pub type Edges = BTreeMap<EdgeId, Edge>;
+
+/// The list. Clones share it; `watch` tells of every change.
+#[derive(Debug, Clone)]
+pub struct Registry(Arc<watch::Sender<Arc<Edges>>>);
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Arc::default())))
+    }
+}
+
+impl Registry {
+    /// The list now.
+    pub fn edges(&self) -> Arc<Edges> {
+        self.0.borrow().clone()
+    }
+
+    /// The list now and whenever it changes.
+    pub fn watch(&self) -> watch::Receiver<Arc<Edges>> {
+        self.0.subscribe()
+    }
+
+    /// One camera's report, where its edge has said it.
+    pub fn camera(&self, stream: &StreamId) -> Option<CameraReport> {
+        let edges = self.0.borrow();
+        edges.get(&stream.edge)?.cameras.iter().find(|c| c.camera == stream.camera).cloned()
+    }
+
+    /// Changes one edge, making it known where it was not. Readers wake only if something did change.
+    pub fn update(&self, edge: &EdgeId, change: impl FnOnce(&mut Edge)) {
+        self.0.send_if_modified(|edges| {
+            let mut new = edges.get(edge).cloned().unwrap_or_default();
+            change(&mut new);
+            if edges.get(edge) == Some(&new) {
+                return false;
+            }
+            Arc::make_mut(edges).insert(edge.clone(), new);
+            true
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_wake_only_when_something_changed() {
+        let registry = Registry::default();
+        let mut watch = registry.watch();
+        let edge: EdgeId = "site".parse().unwrap();
+        registry.update(&edge, |e| e.connected = true);
+        assert!(watch.has_changed().unwrap());
+        watch.mark_unchanged();
+        registry.update(&edge, |e| e.connected = true);
+        assert!(!watch.has_changed().unwrap());
+        assert!(registry.edges()[&edge].online());
+    }
+}
