@@ -1,0 +1,51 @@
+# Each target is one line into a program; `make help` lists them.
+SHELL := /bin/bash
+ROOT := $(CURDIR)
+export OMMA_MODELS ?= $(ROOT)/.omma/models
+export OMMA_ONNXRUNTIME ?= $(ROOT)/.omma/lib/libonnxruntime.so
+export OMMA_FOOTAGE ?= $(ROOT)/.omma/footage
+export CARGO_TERM_PROGRESS_WHEN ?= never
+# The Node that set-up brought where the machine's own is too old.
+export PATH := $(ROOT)/.omma/node/node_modules/.bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-rust test-web check fmt bench clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: ## Set up, build, and run a camera, an edge and a hub: one address to open
+	@.ci/setup demo
+	cargo build --workspace --bins
+	@exec target/debug/omma-demo
+
+test: ## Set up, build, and run every test
+	@.ci/setup test
+	cargo build --workspace --bins
+	@$(MAKE) --no-print-directory test-rust test-web
+
+test-rust:
+	cargo test --workspace
+
+test-web:
+	cd web && npm test
+	.ci/with-demo npm --prefix web run test:browser
+
+check: ## Format, lints, licences, docs, the page's types
+	@.ci/setup test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	.ci/check-tree
+	cd web && npm run lint && npm run api:check
+
+bench: ## One benchmark: make -s bench NAME=latency|edge|fanout
+	@.ci/setup test >&2
+	@bench/run "$(NAME)"
+
+fmt: ## Format everything
+	cargo fmt --all
+
+clean: ## Remove what was built and fetched
+	cargo clean
+	rm -rf .omma web/dist web/node_modules bench/results

@@ -1,0 +1,123 @@
+//! The demonstration that `make demo` runs: every program of Omma as a person would start it, none of them changed.
+
+mod settings;
+
+mod child;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+
+use child::Child;
+use settings::Settings;
+
+/// How long the hub and the camera may take to come up on a slow machine.
+const START: Duration = Duration::from_secs(60);
+
+/// Runs the demonstration until it is told to stop.
+pub async fn run() -> Result<()> {
+    let settings = Settings::from_env()?;
+    settings.check_ports()?;
+    settings.make_folders()?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+
+    let mut children = Vec::new();
+    let outcome = tokio::select! {
+        outcome = play(&settings, &mut children) => outcome,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    println!("Stopping …");
+    // The edge goes first, so that its last events still find the hub.
+    while let Some(child) = children.pop() {
+        child.stop().await;
+    }
+    println!("Stopped. State and logs are in {}", settings.folder.display());
+    outcome
+}
+
+async fn play(settings: &Settings, children: &mut Vec<Child>) -> Result<()> {
+    if settings.camera.is_none() {
+        let camera = Child::start("omma-camera", &settings.camera_arguments(), &[], &settings.folder)?;
+        children.push(camera);
+    }
+    let hub_config = settings.write_hub_config()?;
+    children.push(Child::start("cloud-hub", &["run", "--config", &hub_config], &[], &settings.folder)?);
+    wait_for(children, "the hub to be ready", || ready(&settings.hub_url())).await?;
+
+    let join = child::output("cloud-hub", &["join", settings::EDGE, "--config", &hub_config]).await?;
+    let token = child::output("cloud-hub", &["token", "--config", &hub_config]).await?;
+    let edge_config = settings.write_edge_config()?;
+    let secrets =
+        [("OMMA_EDGE_EDGE__JOIN", join.as_str()), ("OMMA_EDGE_CAMERA__0__URL", settings.camera_url().expose().as_str())];
+    children.push(Child::start("edge-agent", &["run", "--config", &edge_config], &secrets, &settings.folder)?);
+    wait_for(children, "the edge to be ready", || ready(&settings.edge_url())).await?;
+
+    println!("Omma is at {}", settings.hub_url());
+    println!("Token: {token}");
+    println!("Events: mosquitto_sub -p {} -t 'omma/#'", settings.mqtt_port);
+    match settings.seconds {
+        Some(seconds) => println!("Ends by itself after {seconds} s; Ctrl-C ends it sooner."),
+        None => println!("Ctrl-C ends it."),
+    }
+    let end = async {
+        match settings.seconds {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = end => Ok(()),
+        failure = first_to_end(children) => Err(failure),
+    }
+}
+
+/// Waits until `probe` succeeds, or a child ends, or [`START`] is over.
+async fn wait_for<F: Future<Output = bool>>(children: &mut [Child], what: &str, probe: impl Fn() -> F) -> Result<()> {
+    let polled = async {
+        while !probe().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        waited = tokio::time::timeout(START, polled) => match waited {
+            Ok(()) => Ok(()),
+            Err(_) => bail!("waited {} s for {what}", START.as_secs()),
+        },
+        failure = first_to_end(children) => Err(failure),
+    }
+}
+
+/// Resolves when one of the programs ends, which none should.
+async fn first_to_end(children: &mut [Child]) -> anyhow::Error {
+    let ends = children.iter_mut().map(|child| Box::pin(child.ended()));
+    futures::future::select_all(ends).await.0
+}
+
+/// Whether `/readyz` of a program answers 200.
+async fn ready(url: &str) -> bool {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let Some(address) = url.strip_prefix("http://") else { return false };
+    let ask = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(16 * 1024).read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer.starts_with(b"HTTP/1.1 200"))
+    };
+    matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
+}
+
+/// Where a program of this workspace stands: beside this one.
+fn program(name: &str) -> Result<PathBuf> {
+    let here = std::env::current_exe().context("find this program's own path")?;
+    let path = here.with_file_name(name);
+    if !path.is_file() {
+        bail!("{} is missing: run `cargo build --workspace --bins` (`make demo` does)", path.display());
+    }
+    Ok(path)
+}
