@@ -23,6 +23,7 @@ pub(super) struct Settings {
     /// What the simulated camera plays: a file of access units, or `clock:WIDTHxHEIGHT@FPS`.
     play: String,
     placement: String,
+    engine: String,
     rate: f64,
     http_port: u16,
     rtsp_port: u16,
@@ -37,7 +38,8 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Reads `HTTP_PORT`, `RTSP_PORT`, `QUIC_PORT`, `MQTT_PORT`, `MQTTS_PORT`, `WEBRTC_PORT`, `EDGE_PORT`, `CAMERA`,
-    /// `DEMO_SECONDS`, `DEMO_DIR`, `DEMO_PLAY`, `DEMO_PLACEMENT`, `DEMO_RATE`, and the three `OMMA_…` paths that the
+    /// `DEMO_SECONDS`, `DEMO_DIR`, `DEMO_PLAY`, `DEMO_PLACEMENT`, `DEMO_ENGINE`,
+    /// `DEMO_RATE`, and the three `OMMA_…` paths that the
     /// Makefile sets.
     pub(super) fn from_env() -> Result<Self> {
         let camera = text("CAMERA").map(check_camera).transpose()?;
@@ -49,6 +51,7 @@ impl Settings {
             seconds: number("DEMO_SECONDS")?,
             play,
             placement: text("DEMO_PLACEMENT").unwrap_or_else(|| "edge".to_owned()),
+            engine: text("DEMO_ENGINE").unwrap_or_else(|| "auto".to_owned()),
             rate: number("DEMO_RATE")?.unwrap_or(10.0),
             http_port: number("HTTP_PORT")?.unwrap_or(8080),
             rtsp_port: number("RTSP_PORT")?.unwrap_or(8554),
@@ -137,12 +140,13 @@ impl Settings {
             "# Written by `make demo`; a real installation begins at docs/operate/install.md.\n\
              [edge]\ndata = {data:?}\n\n\
              [http]\nlisten = \"127.0.0.1:{http}\"\n\n\
-             [detect]\nmodel = {model:?}\nengine = \"auto\"\nonnxruntime = {ort:?}\nthreads = 1\n\n\
+             [detect]\nmodel = {model:?}\nengine = {engine:?}\nonnxruntime = {ort:?}\nthreads = 1\n\n\
              [[camera]]\nid = \"walkers\"\nname = \"Walkers\"\ntransport = \"tcp\"\nplacement = {placement:?}\nrate = {rate:?}\n",
             data = self.folder.join("edge"),
             http = self.edge_port,
             ort = self.onnxruntime,
             placement = self.placement,
+            engine = self.engine,
             rate = self.rate,
         );
         self.write("edge.toml", &text)

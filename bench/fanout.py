@@ -1,0 +1,29 @@
+"""CPU of the hub for each of 50 viewers of one 4 Mbit/s stream."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+from harness import PROGRAMS, report, rss_mb, say, spread, stack
+
+VIEWERS, ROUNDS, SECONDS = 50, 3, 15
+
+
+def main():
+    footage = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "hd-high.h264"
+    with stack(DEMO_PLAY=f"file:{footage}@30", DEMO_PLACEMENT="none") as omma:
+        hub, rounds = omma.pid("cloud-hub"), []
+        for _ in range(ROUNDS):
+            out = subprocess.run([PROGRAMS / "omma-viewers", "--hub", omma.url, "--stream", "demo.walkers",
+                                  "--viewers", str(VIEWERS), "--seconds", str(SECONDS), "--pid", str(hub)],
+                                 env=os.environ | {"OMMA_TOKEN": omma.token}, stdout=subprocess.PIPE, text=True, check=True)
+            rounds.append(json.loads(out.stdout.splitlines()[-1]))
+            say(rounds[-1])
+        cpu = spread([r["cpu_percent_per_viewer"] for r in rounds])
+        report("fanout", {"cpu_percent_per_viewer": cpu["median"], "cpu_percent_per_viewer_spread": cpu, "viewers": VIEWERS,
+                          "mbit_per_viewer": spread([r["mbit_per_viewer"] for r in rounds]),
+                          "hub_rss_mb": round(rss_mb(hub), 1), "targets": {"cpu_percent_per_viewer": 0.6}, "rounds": rounds})
+
+
+main()

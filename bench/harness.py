@@ -1,0 +1,119 @@
+"""What every benchmark stands on: the whole stack on ports of its own, CPU and memory of a process, one JSON report."""
+
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / "target" / os.environ.get("OMMA_PROFILE", "release")
+PORTS = {"HTTP_PORT": 28080, "RTSP_PORT": 28554, "QUIC_PORT": 24433, "MQTT_PORT": 21883, "MQTTS_PORT": 28883,
+         "WEBRTC_PORT": 28189, "EDGE_PORT": 28181}
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def say(text):
+    """Progress, beside the report."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+class Stack:
+    """A running camera, hub and edge."""
+
+    def __init__(self, process, url, token, folder):
+        self.process, self.url, self.token, self.folder = process, url, token, folder
+
+    def pid(self, program):
+        """The process id of one of the stack's programs."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        for child in " ".join(c.read_text() for c in children).split():
+            if pathlib.Path(f"/proc/{child}/exe").resolve().name == program:
+                return int(child)
+        raise RuntimeError(f"{program} is not running")
+
+
+@contextlib.contextmanager
+def stack(**settings):
+    """Starts `omma-demo` with the given environment and ends it afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = os.environ | {k: str(v) for k, v in PORTS.items()} | {"DEMO_DIR": folder} | settings
+        process = subprocess.Popen([PROGRAMS / "omma-demo"], env=env, stdout=subprocess.PIPE, text=True)
+        try:
+            seen = {}
+            for line in process.stdout:
+                for key, start in (("url", "Omma is at "), ("token", "Token: ")):
+                    if line.startswith(start):
+                        seen[key] = line[len(start):].strip()
+                if len(seen) == 2:
+                    break
+            if len(seen) < 2:
+                raise RuntimeError(f"the stack did not start (exit {process.wait()})")
+            yield Stack(process, seen["url"], seen["token"], pathlib.Path(folder))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stdout.close()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def cpu_seconds(pid):
+    """User and system CPU time of a process and all its threads so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def rss_mb(pid):
+    """Resident memory, MB of 10^6 bytes."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise RuntimeError(f"process {pid} has no VmRSS")
+
+
+def cpu_shares(pids, seconds, rounds):
+    """CPU seconds per second of each process over each of `rounds` windows, all of them measured side by side."""
+    shares = [[] for _ in pids]
+    for _ in range(rounds):
+        before, start = [cpu_seconds(p) for p in pids], time.monotonic()
+        time.sleep(seconds)
+        took = time.monotonic() - start
+        for share, pid, b in zip(shares, pids, before):
+            share.append((cpu_seconds(pid) - b) / took)
+    return shares
+
+
+def spread(values):
+    """Minimum, median and maximum of a run."""
+    return {"min": round(min(values), 4), "median": round(statistics.median(values), 4), "max": round(max(values), 4)}
+
+
+def quantiles(values):
+    """p50, p95 and maximum, by nearest rank."""
+    ordered = sorted(values)
+    at = lambda q: ordered[min(len(ordered) - 1, int(len(ordered) * q))]
+    return {"p50": round(at(0.5), 2), "p95": round(at(0.95), 2), "max": round(ordered[-1], 2), "n": len(ordered)}
+
+
+def report(name, figures):
+    """Prints the report as the last line and keeps it."""
+    git = lambda *a: subprocess.run(["git", *a], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    model = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
+    whole = {
+        "bench": name,
+        "commit": git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain") else ""),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "load1": os.getloadavg()[0]},
+    } | figures
+    folder = ROOT / "bench" / "results"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n")
+    print(json.dumps(whole))
