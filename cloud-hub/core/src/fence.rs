@@ -1,0 +1,106 @@
+//! Who may say and hear what on the hub's broker.
+//!
+//! ```text
+//! client   publishes                              subscribes
+//! hub      acks, events of its own analysis       everything
+//! edge     its status, events, pictures           what lies under omma/v1/edges/{edge}/
+//! reader   nothing                                everything but $ topics
+//! ```
+
+use omma_protocol::id::EdgeId;
+use omma_protocol::wire::mqtt::Topic;
+
+/// A client that has been let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Client {
+    /// The hub's own.
+    Hub,
+    /// An edge that has shown its secret.
+    Edge(EdgeId),
+    /// Someone on this machine who may listen.
+    Reader,
+}
+
+impl Client {
+    /// Whether the client may publish on `topic`. Also the question to ask of a last will, at CONNECT.
+    pub fn may_publish(&self, topic: &str) -> bool {
+        match (self, Topic::parse(topic)) {
+            (Client::Hub, Some(Topic::Acks(_) | Topic::HubEvents(_))) => true,
+            (Client::Edge(me), Some(Topic::Status(edge) | Topic::Events(edge, _) | Topic::Picture(edge, ..))) => {
+                *me == edge
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the client may subscribe to `filter`.
+    pub fn may_subscribe(&self, filter: &str) -> bool {
+        match self {
+            Client::Hub => true,
+            // A shared subscription (`$share/…`) of an edge is refused by this too: it takes messages from others.
+            Client::Edge(me) => {
+                let fence = Topic::fence(me);
+                filter.starts_with(fence.trim_end_matches('#'))
+            }
+            Client::Reader => !filter.starts_with('$'),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn edge(name: &str) -> Client {
+        Client::Edge(name.parse().unwrap())
+    }
+
+    #[test]
+    fn rights() {
+        let event = "omma/v1/edges/a/cameras/c/pictures/0192d3a0-0000-7000-8000-000000000000";
+        for (client, topic, may) in [
+            (edge("a"), "omma/v1/edges/a/status", true),
+            (edge("a"), "omma/v1/edges/a/cameras/c/events", true),
+            (edge("a"), event, true),
+            (edge("b"), event, false),
+            (edge("a"), "omma/v1/edges/b/status", false),
+            (edge("a"), "omma/v1/edges/ab/status", false),
+            (edge("a"), "omma/v1/edges/a/acks", false),
+            (edge("a"), "omma/v1/edges/a/other", false),
+            (edge("a"), "omma/v1/hub/cameras/a.c/events", false),
+            (edge("a"), "$SYS/broker", false),
+            (Client::Hub, "omma/v1/edges/a/acks", true),
+            (Client::Hub, "omma/v1/hub/cameras/a.c/events", true),
+            (Client::Hub, "omma/v1/edges/a/status", false),
+            (Client::Reader, "omma/v1/edges/a/status", false),
+            (Client::Reader, "anything", false),
+        ] {
+            assert_eq!(client.may_publish(topic), may, "{client:?} publishes {topic}");
+        }
+        for (client, filter, may) in [
+            (edge("a"), "omma/v1/edges/a/acks", true),
+            (edge("a"), "omma/v1/edges/a/#", true),
+            (edge("a"), "omma/v1/edges/+/acks", false),
+            (edge("a"), "omma/v1/edges/ab/acks", false),
+            (edge("a"), "#", false),
+            (edge("a"), "$share/g/omma/v1/edges/a/acks", false),
+            (Client::Reader, "omma/#", true),
+            (Client::Reader, "$SYS/#", false),
+            (Client::Hub, "omma/v1/edges/+/status", true),
+        ] {
+            assert_eq!(client.may_subscribe(filter), may, "{client:?} subscribes {filter}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_topic_and_no_filter_leads_an_edge_out_of_its_fence(text in "[a-z+#$/.-]{0,40}", inside in any::<bool>()) {
+            let text = if inside { format!("omma/v1/edges/{text}") } else { text };
+            let me = edge("a");
+            if me.may_publish(&text) || me.may_subscribe(&text) {
+                prop_assert!(text.starts_with("omma/v1/edges/a/"));
+            }
+        }
+    }
+}
