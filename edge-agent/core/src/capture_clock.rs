@@ -1,0 +1,165 @@
+//! When a picture was taken, from what its RTP packets say and when they came.
+//!
+//! RTP timestamps (RFC 3550 §5.1) are even but begin anywhere, wrap every 13 hours and follow the camera's crystal;
+//! arrival times are dates but jitter. The clock takes the camera's evenness and the edge's date:
+//!
+//! ```text
+//! capture = rtp + offset        offset = least (arrival − rtp) of the last 10 s
+//! ```
+//!
+//! The least of a window, because the network only ever delays. The offset follows the window slowly
+//! ([`SLEW_PER_MILLE`]), so that stamps stay linear with the RTP clock; in the first [`SETTLE_US`] it follows at once,
+//! because a camera that begins with a burst of old pictures is late in all of them.
+//!
+//! What can't be true starts the relation anew, and says so: RTP stamps that run more than a second ahead of arrival
+//! or go back more than a second (a camera that restarted), and stamps that fall behind arrival by more than a second
+//! for the whole window (a frozen or slow RTP clock).
+//!
+//! Invariant: stamps of one clock strictly increase by at least one tick of 90 kHz, whatever comes in.
+
+use std::collections::VecDeque;
+
+use omma_protocol::time::CaptureTime;
+
+/// Beyond this RTP time and arrival time contradict each other.
+pub const JUMP_US: i64 = 1_000_000;
+/// How fast the offset follows its window: 5 ms a second, many times the drift of any crystal.
+pub const SLEW_PER_MILLE: i64 = 5;
+/// How long the offset follows its window at once.
+pub const SETTLE_US: i64 = 2_000_000;
+const BUCKET_US: i64 = 1_000_000;
+const BUCKETS: usize = 10;
+/// The end of the year 9999: leaves room above for arithmetic.
+const LATEST_US: i64 = 253_402_300_799_000_000;
+
+/// A capture time, and whether the relation of RTP time to date had to be started anew for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamped {
+    /// The capture time.
+    pub time: CaptureTime,
+    /// What contradicted the relation so far.
+    pub jump: Option<Jump>,
+}
+
+/// What could not be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jump {
+    /// From the last unit to this one by RTP, µs.
+    pub rtp_us: i64,
+    /// How far arrival was from what RTP made expect, µs; negative where RTP ran ahead.
+    pub late_us: i64,
+}
+
+/// Stamps one stream's units. Owned by the task that receives them.
+#[derive(Debug, Default)]
+pub struct CaptureClock {
+    relation: Option<Relation>,
+    last: Option<CaptureTime>,
+}
+
+impl CaptureClock {
+    /// Stamps a unit with RTP timestamp `rtp` (90 kHz) whose first packet came at `arrival`.
+    pub fn stamp(&mut self, rtp: u32, arrival: CaptureTime) -> Stamped {
+        let arrival = arrival.0.clamp(0, LATEST_US);
+        let (time, jump) = match &mut self.relation {
+            None => (self.relate(rtp, arrival), None),
+            Some(relation) => match relation.advance(rtp, arrival) {
+                Ok(time) => (time, None),
+                Err(jump) => (self.relate(rtp, arrival), Some(jump)),
+            },
+        };
+        let time = CaptureTime(time.clamp(0, 2 * LATEST_US));
+        let time = match self.last {
+            Some(last) if time.ticks() <= last.ticks() => next_tick(last),
+            _ => time,
+        };
+        self.last = Some(time);
+        Stamped { time, jump }
+    }
+
+    /// A new RTP session: its timestamps have nothing to do with the old ones.
+    pub fn restart(&mut self) {
+        self.relation = None;
+    }
+
+    fn relate(&mut self, rtp: u32, arrival: i64) -> i64 {
+        self.relation = Some(Relation::new(rtp, arrival));
+        arrival
+    }
+}
+
+/// The first µs of the next tick of 90 kHz.
+fn next_tick(time: CaptureTime) -> CaptureTime {
+    let ticks = i128::from(time.ticks()) + 1;
+    CaptureTime(i64::try_from((ticks * 100 + 8) / 9).unwrap_or(i64::MAX))
+}
+
+#[derive(Debug)]
+struct Relation {
+    rtp: u32,
+    /// RTP ticks since the relation began, unwrapped.
+    ticks: i64,
+    began: i64,
+    arrived: i64,
+    offset: i64,
+    window: LeastOfWindow,
+}
+
+impl Relation {
+    fn new(rtp: u32, arrival: i64) -> Self {
+        let mut window = LeastOfWindow::default();
+        window.push(arrival, arrival);
+        Self { rtp, ticks: 0, began: arrival, arrived: arrival, offset: arrival, window }
+    }
+
+    fn advance(&mut self, rtp: u32, arrival: i64) -> Result<i64, Jump> {
+        let step = i64::from(rtp.wrapping_sub(self.rtp).cast_signed());
+        let ticks = self.ticks.saturating_add(step);
+        let rtp_us = micros(ticks);
+        let seen = arrival - rtp_us;
+        let late_us = seen - self.offset;
+        self.window.push(arrival, seen);
+        let behind = self.window.least() - self.offset;
+        if micros(step) < -JUMP_US || late_us < -JUMP_US || behind > JUMP_US {
+            return Err(Jump { rtp_us: micros(step), late_us });
+        }
+        if arrival - self.began < SETTLE_US {
+            self.offset = self.offset.min(seen);
+        } else {
+            let most = (arrival - self.arrived).clamp(0, 1_000_000) * SLEW_PER_MILLE / 1000;
+            self.offset += behind.clamp(-most, most);
+        }
+        (self.rtp, self.ticks, self.arrived) = (rtp, ticks, arrival);
+        Ok(rtp_us.saturating_add(self.offset))
+    }
+}
+
+fn micros(ticks: i64) -> i64 {
+    // i128, because garbage may have driven the ticks to the end of their range.
+    (i128::from(ticks) * 100 / 9).clamp(i128::from(-LATEST_US), i128::from(LATEST_US)) as i64
+}
+
+/// The least value of the last [`BUCKETS`] seconds, kept by the second.
+#[derive(Debug, Default)]
+struct LeastOfWindow(VecDeque<(i64, i64)>);
+
+impl LeastOfWindow {
+    fn push(&mut self, at: i64, value: i64) {
+        let bucket = at / BUCKET_US;
+        match self.0.back_mut() {
+            // Arrival that goes back (the edge's clock was set) counts into the newest second.
+            Some((newest, least)) if *newest >= bucket => *least = value.min(*least),
+            _ => self.0.push_back((bucket, value)),
+        }
+        while self.0.len() > BUCKETS || self.0.front().is_some_and(|(b, _)| b + BUCKETS as i64 <= bucket) {
+            self.0.pop_front();
+        }
+    }
+
+    fn least(&self) -> i64 {
+        self.0.iter().map(|&(_, least)| least).min().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+use super::*;
+use proptest::prelude::*;
+
+const NOON: i64 = 1_780_000_000_000_000;
+
+/// A camera at `fps` whose RTP clock begins at `rtp`; yields (RTP timestamp, true capture time in µs).
+fn camera(rtp: u32, fps: u32) -> impl Iterator<Item = (u32, i64)> {
+    (0u64..).map(move |n| {
+        let ticks = n * 90_000 / u64::from(fps);
+        (rtp.wrapping_add(ticks as u32), NOON + (ticks * 100 / 9) as i64)
+    })
+}
+
+fn check_identity(last: &mut Option<CaptureTime>, time: CaptureTime) -> Result<(), TestCaseError> {
+    if let Some(last) = *last {
+        prop_assert!(time.ticks() > last.ticks(), "{time} after {last}");
+    }
+    *last = Some(time);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn stamps_strictly_increase_whatever_comes_in(
+        units in prop::collection::vec((any::<u32>(), prop_oneof![any::<i64>(), NOON..NOON + 90_000_000]), 1..300),
+        restart_every in 1usize..50,
+    ) {
+        let mut clock = CaptureClock::default();
+        let mut last = None;
+        for (n, (rtp, arrival)) in units.into_iter().enumerate() {
+            if n % restart_every == 0 {
+                clock.restart();
+            }
+            check_identity(&mut last, clock.stamp(rtp, CaptureTime(arrival)).time)?;
+        }
+    }
+
+    #[test]
+    fn jitter_does_not_enter(start: u32, fps in 5u32..60, jitter in prop::collection::vec(0i64..40_000, 900)) {
+        let mut clock = CaptureClock::default();
+        let mut before: Option<(u32, CaptureTime)> = None;
+        for (n, ((rtp, captured), jitter)) in camera(start, fps).zip(jitter).enumerate() {
+            let stamped = clock.stamp(rtp, CaptureTime(captured + jitter));
+            prop_assert_eq!(stamped.jump, None);
+            if n as u32 > 3 * fps {
+                let error = stamped.time.0 - captured;
+                prop_assert!((0..=40_000).contains(&error), "unit {n} is off by {error} µs");
+                if let Some((rtp_before, time_before)) = before {
+                    let by_rtp = i64::from(rtp.wrapping_sub(rtp_before)) * 100 / 9;
+                    let by_stamp = stamped.time.0 - time_before.0;
+                    // 40 ms of jitter may shorten or lengthen what counts as elapsed, hence the 80 ms.
+                    let slack = 12 + (by_rtp + 80_000) * SLEW_PER_MILLE / 1000;
+                    prop_assert!((by_rtp - by_stamp).abs() <= slack, "unit {n}: {by_rtp} by RTP, {by_stamp} by stamp");
+                }
+                before = Some((rtp, stamped.time));
+            }
+        }
+    }
+
+    #[test]
+    fn rtp_that_restarts_is_related_anew(start: u32, new_start: u32, fps in 5u32..60) {
+        let mut clock = CaptureClock::default();
+        for (rtp, captured) in camera(start, fps).take(100) {
+            clock.stamp(rtp, CaptureTime(captured));
+        }
+        let gap = NOON + 60_000_000 - NOON;
+        let mut last = None;
+        for (rtp, captured) in camera(new_start, fps).take(100) {
+            let stamped = clock.stamp(rtp, CaptureTime(captured + gap));
+            check_identity(&mut last, stamped.time)?;
+            // The new RTP clock is believed only as far as it could be the old one.
+            prop_assert!((stamped.time.0 - captured - gap).abs() <= JUMP_US + 12);
+        }
+    }
+}
+
+#[test]
+fn the_32_bit_wrap_is_no_jump() {
+    let mut clock = CaptureClock::default();
+    for (rtp, captured) in camera(u32::MAX - 90_000, 30).take(90) {
+        assert_eq!(clock.stamp(rtp, CaptureTime(captured)), Stamped { time: CaptureTime(captured), jump: None });
+    }
+}
+
+#[test]
+fn a_burst_of_old_pictures_at_the_start_does_not_shift_the_rest() {
+    let mut clock = CaptureClock::default();
+    let now = NOON + 1_500_000;
+    for (rtp, captured) in camera(1, 30).take(300) {
+        let time = clock.stamp(rtp, CaptureTime(captured.max(now))).time;
+        if captured > now {
+            assert!((time.0 - captured).abs() <= 12, "off by {}", time.0 - captured);
+        }
+    }
+}
+
+#[test]
+fn a_network_stall_is_no_jump() {
+    let mut clock = CaptureClock::default();
+    for (n, (rtp, captured)) in camera(1, 30).take(900).enumerate() {
+        // Units 300 to 360 all come together, two seconds late.
+        let arrival = if (300..360).contains(&n) { NOON + 12_000_000 } else { captured };
+        let stamped = clock.stamp(rtp, CaptureTime(arrival));
+        assert_eq!(stamped.jump, None, "unit {n}");
+        assert!((stamped.time.0 - captured).abs() <= 12, "unit {n}");
+    }
+}
+
+#[test]
+fn rtp_hours_ahead_is_noticed_at_once() {
+    let mut clock = CaptureClock::default();
+    let (rtp, captured) = camera(1, 30).next().unwrap();
+    clock.stamp(rtp, CaptureTime(captured));
+    let stamped = clock.stamp(rtp + 90_000 * 7200, CaptureTime(captured + 33_333));
+    assert_eq!(stamped.time.0, captured + 33_333);
+    assert_eq!(stamped.jump, Some(Jump { rtp_us: 7_200_000_000, late_us: 33_333 - 7_200_000_000 }));
+}
+
+#[test]
+fn a_frozen_rtp_clock_is_left_behind() {
+    let mut clock = CaptureClock::default();
+    let (mut jumps, mut worst) = (0, 0);
+    for n in 0..1_800i64 {
+        let arrival = NOON + n * 33_333;
+        let stamped = clock.stamp(77, CaptureTime(arrival));
+        jumps += usize::from(stamped.jump.is_some());
+        worst = worst.max(arrival - stamped.time.0);
+    }
+    assert!(jumps >= 3 && worst <= 12_100_000, "{jumps} jumps, {worst} µs behind at worst");
+}
+
+#[test]
+fn pictures_out_of_order_keep_distinct_stamps() {
+    let mut clock = CaptureClock::default();
+    let ticks = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8].map(|n| n * 3_000u32);
+    let mut last = None;
+    for (n, rtp) in ticks.into_iter().enumerate() {
+        let stamped = clock.stamp(rtp, CaptureTime(NOON + n as i64 * 33_333));
+        assert_eq!(stamped.jump, None);
+        check_identity(&mut last, stamped.time).unwrap();
+    }
+}
+
+#[test]
+fn a_crystal_off_by_100_ppm_is_followed() {
+    let mut clock = CaptureClock::default();
+    for (n, (rtp, captured)) in camera(1, 30).take(30 * 600).enumerate() {
+        // The camera's second is 100 µs longer than ours.
+        let arrival = captured + (captured - NOON) / 10_000;
+        let time = clock.stamp(rtp, CaptureTime(arrival)).time;
+        assert!((time.0 - arrival).abs() <= 2_000, "unit {n} is off by {}", time.0 - arrival);
+    }
+}
