@@ -14,3 +14,7 @@ pub mod groups;
 pub mod record;
 
 pub mod acks;
+
+pub mod fair;
+
+pub mod delay;

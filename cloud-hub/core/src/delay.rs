@@ -1,0 +1,120 @@
+//! How long pictures must wait for their boxes.
+//!
+//! A viewer in exact mode is shown each picture late by a constant time, so that the boxes found in it are there when
+//! it appears. Too short a time loses boxes, each change of it is seen as a jump. So: the 99th percentile of what
+//! analysis took lately and a margin, up at once, down only after it has been too long for a while.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Results remembered: ten seconds at ten looks a second.
+const SAMPLES: usize = 100;
+/// What is added for the result's own way to the viewer and for what the last results did not show.
+const MARGIN: Duration = Duration::from_millis(20);
+/// The RTP extension `playout-delay` counts in tens of milliseconds.
+const GRAIN_MS: u64 = 10;
+/// Taken until there are results.
+const INITIAL: Duration = Duration::from_millis(100);
+/// Longer is not waited: whatever analyses that slowly is broken, and the picture is worth more than the box.
+const MAX: Duration = Duration::from_secs(2);
+/// A fall by less than this is not worth a jump.
+const WORTHWHILE: Duration = Duration::from_millis(20);
+/// How many updates in a row must agree before the delay falls.
+const PATIENCE: u32 = 5;
+
+/// The delay of one stream. Call [`Delay::update`] once a second.
+#[derive(Debug)]
+pub struct Delay {
+    samples: VecDeque<Duration>,
+    current: Duration,
+    lower: u32,
+}
+
+impl Default for Delay {
+    fn default() -> Self {
+        Self { samples: VecDeque::with_capacity(SAMPLES), current: INITIAL, lower: 0 }
+    }
+}
+
+impl Delay {
+    /// One result came this long after its picture.
+    pub fn sample(&mut self, late: Duration) {
+        if self.samples.len() == SAMPLES {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(late);
+    }
+
+    /// The delay in force, a multiple of 10 ms.
+    pub fn current(&self) -> Duration {
+        self.current
+    }
+
+    /// Decides anew. Returns the delay if it has changed.
+    pub fn update(&mut self) -> Option<Duration> {
+        let target = self.target()?;
+        if target > self.current {
+            self.lower = 0;
+            self.current = target;
+            return Some(target);
+        }
+        if self.current - target < WORTHWHILE {
+            self.lower = 0;
+            return None;
+        }
+        self.lower += 1;
+        if self.lower < PATIENCE {
+            return None;
+        }
+        self.lower = 0;
+        self.current = target;
+        Some(target)
+    }
+
+    fn target(&self) -> Option<Duration> {
+        let mut sorted: Vec<Duration> = self.samples.iter().copied().collect();
+        sorted.sort_unstable();
+        let p99 = *sorted.get((sorted.len() * 99).div_ceil(100).checked_sub(1)?)?;
+        let wanted = (p99 + MARGIN).min(MAX);
+        Some(Duration::from_millis((wanted.as_micros() as u64).div_ceil(GRAIN_MS * 1000) * GRAIN_MS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn it_rises_at_once_to_the_slowest_of_a_hundred_and_a_margin() {
+        let mut delay = Delay::default();
+        assert_eq!((delay.update(), delay.current()), (None, INITIAL));
+        for n in 0..100 {
+            delay.sample(ms(if n == 50 { 900 } else { 101 + n / 50 }));
+        }
+        assert_eq!(delay.update(), Some(ms(130)));
+        assert_eq!(delay.update(), None);
+    }
+
+    #[test]
+    fn it_falls_only_after_a_while_and_only_if_it_is_worth_it() {
+        let mut delay = Delay::default();
+        (0..SAMPLES).for_each(|_| delay.sample(ms(61)));
+        for _ in 0..20 {
+            assert_eq!(delay.update(), None, "100 to 90 is no worthwhile fall");
+        }
+        (0..SAMPLES).for_each(|_| delay.sample(ms(30)));
+        let falls: Vec<_> = (0..PATIENCE).map(|_| delay.update()).collect();
+        assert_eq!(falls, [None, None, None, None, Some(ms(50))]);
+    }
+
+    #[test]
+    fn a_broken_analysis_holds_pictures_back_no_longer_than_the_bound() {
+        let mut delay = Delay::default();
+        delay.sample(Duration::from_secs(3600));
+        assert_eq!(delay.update(), Some(MAX));
+    }
+}

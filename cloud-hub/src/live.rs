@@ -1,0 +1,101 @@
+//! What a browser sees: pictures over WebRTC, boxes with them, events over a WebSocket.
+//!
+//! 1. The page posts an SDP offer to `streams/{stream}/whep` ([`whep`]). The answer is its session.
+//! 2. Pictures come over RTP with the capture time as their timestamp; boxes come over the session's data channel
+//!    `omma` under the same timestamp, so that the page draws each box on the frame that it was found in.
+//! 3. The page keeps one WebSocket, `live` ([`websocket`]), over which it hears of events of all streams and, where it
+//!    draws no video, of boxes.
+//!
+//! [`router`] needs the sign-in layer around it: a WHEP request shows its token as every other request does.
+//! [`socket`] must stay outside of that layer, because a browser can't set a header on a WebSocket: there the first
+//! message is the token.
+
+pub mod whep;
+
+pub mod websocket;
+
+use std::net::{IpAddr, SocketAddr};
+
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::access::Access;
+use crate::bus::Bus;
+use crate::feed::Feed;
+use crate::registry::Registry;
+
+/// How live video is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveConfig {
+    /// The one UDP socket of all sessions.
+    pub udp: SocketAddr,
+    /// Addresses that viewers are told to send to, where they differ from the socket's: behind a NAT, in a container,
+    /// or where the socket listens on all addresses.
+    pub announce: Vec<IpAddr>,
+    /// Most sessions at once; one more is refused.
+    pub max_sessions: usize,
+}
+
+impl LiveConfig {
+    /// Enough for every screen of a large site, few enough that memory stays bounded (a session takes about 1 MB).
+    pub const MAX_SESSIONS: usize = 256;
+}
+
+/// Why live video could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The socket.
+    #[error("listen for live video on udp {address} (setting `live.udp`): {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The socket has no address that a viewer could send to.
+    #[error("`live.udp` listens on all addresses ({0}): name the addresses that viewers reach in `live.announce`")]
+    NoAddress(SocketAddr),
+}
+
+/// What the routes need. Clones share it.
+#[derive(Debug, Clone)]
+pub struct LiveState {
+    pub(crate) whep: whep::Whep,
+    pub(crate) bus: Bus,
+    pub(crate) registry: Registry,
+    pub(crate) access: Access,
+    pub(crate) feed: Feed,
+}
+
+impl LiveState {
+    /// Opens the socket and starts the task that owns all sessions; it ends with `token`. TLS's process-wide provider
+    /// must be installed.
+    ///
+    /// # Errors
+    /// Where the socket can't be opened, or no viewer could reach it.
+    pub async fn start(
+        config: &LiveConfig,
+        bus: Bus,
+        registry: Registry,
+        access: Access,
+        feed: Feed,
+        token: CancellationToken,
+    ) -> Result<Self, LiveError> {
+        let whep = whep::Whep::start(config, bus.clone(), token)?;
+        Ok(Self { whep, bus, registry, access, feed })
+    }
+}
+
+/// `POST streams/{stream}/whep` and `DELETE` of a session. Belongs inside the sign-in layer.
+pub fn router(state: LiveState) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(whep::routes::join))
+        .routes(routes!(whep::routes::leave))
+        .with_state(state)
+}
+
+/// `GET live`, the WebSocket. Belongs outside of the sign-in layer: it asks for the token itself.
+pub fn socket(state: LiveState) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(websocket::open)).with_state(state)
+}
