@@ -1,1 +1,32 @@
 //! What every Omma program stands on: configuration, telemetry, health, shutdown, supervision.
+//!
+//! In the order in which a program uses it:
+//!
+//! 1. [`config`] reads the file and the environment, and reports every fault at once.
+//! 2. [`telemetry`], [`metrics`] and [`tls`] are installed, once, before anything else starts.
+//! 3. [`shutdown`] gives the token on which everything ends.
+//! 4. [`http`] shows [`health`] and metrics; [`listen`] opens sockets with errors that say how to mend them.
+//! 5. The steps of the pipeline count and time themselves with [`step`]; [`supervise`] restarts what fails, spaced
+//!    by [`backoff`].
+
+pub mod config;
+
+pub mod telemetry;
+
+pub mod metrics;
+
+pub mod step;
+
+pub mod tls;
+
+pub mod shutdown;
+
+pub mod health;
+
+pub mod listen;
+
+pub mod http;
+
+pub mod supervise;
+
+pub mod backoff;

@@ -1,0 +1,126 @@
+//! Everything that is wrong with a configuration.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::document::{Kind, Node, Origin, Path};
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub(super) origin: Origin,
+    pub(super) path: Path,
+    pub(super) message: String,
+}
+
+/// All that is wrong with one configuration, in the order of the file. Displayed one fault a line:
+/// `omma-edge.toml:14: camera[0].plcement: unknown key, did you mean "placement"?`
+#[derive(Debug, Clone)]
+pub struct Faults {
+    file: Option<PathBuf>,
+    root: Node,
+    faults: Vec<Fault>,
+}
+
+impl Default for Faults {
+    /// Knows no lines.
+    fn default() -> Self {
+        Self::of(None, Node::new(Kind::Table(Default::default()), Origin::None))
+    }
+}
+
+impl Faults {
+    pub(super) fn of(file: Option<&std::path::Path>, root: Node) -> Self {
+        Self { file: file.map(Into::into), root, faults: vec![] }
+    }
+
+    /// Adds a fault at a dotted key, such as `camera[1].id`. Say what was expected; never show a value that may be
+    /// secret.
+    pub fn push(&mut self, key: &str, message: impl Into<String>) {
+        let path = Path::parse(key);
+        let origin = self.root.origin_of(&path).clone();
+        self.add(Fault { origin, path, message: message.into() });
+    }
+
+    /// Adds a fault; the same one twice counts once.
+    pub(super) fn add(&mut self, fault: Fault) {
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+            self.faults.sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
+        }
+    }
+
+    /// Adds a fault that belongs to no key.
+    pub(super) fn unplaced(&mut self, message: String) {
+        self.add(Fault { origin: Origin::None, path: Path::default(), message });
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// Fine where nothing is wrong.
+    ///
+    /// # Errors
+    /// Itself where something is.
+    pub fn into_result(self) -> Result<(), Faults> {
+        if self.is_empty() { Ok(()) } else { Err(self) }
+    }
+
+    /// One line for each fault.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.faults.iter().map(|fault| self.line(fault))
+    }
+
+    fn line(&self, fault: &Fault) -> String {
+        let mut line = String::new();
+        let file = self.file.as_ref().map(|file| file.display().to_string());
+        match (&fault.origin, file) {
+            (Origin::Line(number), Some(file)) => line += &format!("{file}:{number}: "),
+            (Origin::Line(number), None) => line += &format!("line {number}: "),
+            (Origin::Variable(name), _) => line += &format!("environment variable {name}: "),
+            (Origin::None, Some(file)) => line += &format!("{file}: "),
+            (Origin::None, None) => {}
+        }
+        if !fault.path.0.is_empty() {
+            line += &format!("{}: ", fault.path);
+        }
+        line + &fault.message
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, line) in self.lines().enumerate() {
+            write!(f, "{}{line}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// The known word that was probably meant.
+pub(super) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    let written = written.to_lowercase();
+    let (best, likeness) =
+        known.iter().map(|&word| (word, strsim::jaro_winkler(&written, word))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (likeness >= 0.75).then_some(best)
+}
+
+/// `, did you mean "x"?`, or what there is to choose from.
+pub(super) fn hint(written: &str, known: &[&str]) -> String {
+    let quoted: Vec<_> = known.iter().map(|word| format!("{word:?}")).collect();
+    match (nearest(written, known), quoted.as_slice()) {
+        (Some(word), _) => format!(", did you mean {word:?}?"),
+        (None, []) => String::new(),
+        (None, [only]) => format!(", expected {only}"),
+        (None, many) => format!(", expected one of {}", many.join(", ")),
+    }
+}

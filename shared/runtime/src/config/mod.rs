@@ -1,0 +1,99 @@
+//! Configuration as it was written: one TOML file, overridden by environment variables.
+//!
+//! ```text
+//! file ──▶ document (values that know their line) ──▶ overridden by the environment ──▶ T, or every fault at once
+//! ```
+//!
+//! Unknown keys are refused in every struct that `T` is made of, with or without serde's `deny_unknown_fields`, but
+//! not below `#[serde(flatten)]`, where serde does not say what it knows.
+//!
+//! This is the first of two stages. The second, checks across keys, belongs to each program, which reports through
+//! the same [`Faults`], so that its faults name their lines too:
+//!
+//! ```
+//! # use serde::Deserialize;
+//! use omma_runtime::config;
+//!
+//! #[derive(Deserialize)]
+//! struct Written {
+//!     port: u16,
+//! }
+//!
+//! fn checked(path: Option<&std::path::Path>) -> Result<Written, config::Faults> {
+//!     let (written, mut faults) = config::read::<Written>(path, "OMMA_EXAMPLE")?;
+//!     if written.port == 0 {
+//!         faults.push("port", "expected a port from 1 to 65535");
+//!     }
+//!     faults.into_result()?;
+//!     Ok(written)
+//! }
+//! # assert!(checked(None).is_err());
+//! ```
+//!
+//! # Environment
+//!
+//! `{PREFIX}_{KEY}__{KEY}…`, upper case, two underscores between keys, a number for a place in a list:
+//! `OMMA_EDGE_HTTP__LISTEN`, `OMMA_EDGE_CAMERA__0__URL` (the number after the last adds one). Where text is wanted the value is taken as it is;
+//! elsewhere it is read as TOML: `5`, `true`, `["person"]`.
+
+mod document;
+mod environment;
+mod fault;
+mod reader;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+pub use fault::{Fault, Faults};
+
+/// Reads the file, where one is given, and the environment. For programs with checks of their own, [`read`].
+///
+/// # Errors
+/// Every fault that was found.
+pub fn load<T: DeserializeOwned>(path: Option<&Path>, prefix: &str) -> Result<T, Faults> {
+    read(path, prefix).map(|(value, _)| value)
+}
+
+/// As [`load`], and with the value comes an empty collection of faults that knows where each key was written.
+///
+/// # Errors
+/// Every fault that was found.
+pub fn read<T: DeserializeOwned>(path: Option<&Path>, prefix: &str) -> Result<(T, Faults), Faults> {
+    let Some(path) = path else { return parse("", None, prefix, std::env::vars_os()) };
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&text, Some(path), prefix, std::env::vars_os()),
+        Err(e) => {
+            let mut faults = Faults::default();
+            faults.unplaced(format!("{}: can't be read: {e}", path.display()));
+            Err(faults)
+        }
+    }
+}
+
+/// As [`read`], of a text and variables at hand. `path` is for messages only.
+///
+/// # Errors
+/// Every fault that was found.
+pub fn parse<T: DeserializeOwned>(
+    text: &str,
+    path: Option<&Path>,
+    prefix: &str,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(T, Faults), Faults> {
+    let (mut root, syntax) = document::parse(text);
+    let overrides = environment::apply(&mut root, prefix, environment);
+    let mut faults = Faults::of(path, root.clone());
+    for fault in syntax.into_iter().chain(overrides) {
+        faults.add(fault);
+    }
+    let value = reader::read(root, &mut faults);
+    match value {
+        Some(value) if faults.is_empty() => Ok((value, faults)),
+        _ => Err(faults),
+    }
+}

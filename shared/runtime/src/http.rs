@@ -1,0 +1,169 @@
+//! The HTTP server of a program: its own routes beside `/healthz`, `/readyz` and `/metrics`.
+//!
+//! | bound | when it is reached |
+//! |---|---|
+//! | [`MAX_CONNECTIONS`] open connections | new ones wait in the kernel's backlog until one ends |
+//! | [`HEAD_TIMEOUT`] for a request's head | the connection is closed |
+//! | [`DRAIN`] after the end was asked for | what is still open is closed |
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::health::{Health, Readiness};
+use crate::listen::{self, ListenError};
+use crate::metrics::{Metrics, UPKEEP};
+
+/// Most connections at a time.
+pub const MAX_CONNECTIONS: usize = 1024;
+
+/// How long a client may take to send a request's head; also how long an idle connection is kept.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long open requests may go on after the end was asked for.
+pub const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long accepting rests after it failed, as it does while the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens on `address` (the setting `http.listen`) and serves until `token` is cancelled.
+///
+/// # Errors
+/// When the address can't be listened on.
+pub async fn serve(
+    address: SocketAddr,
+    health: Health,
+    metrics: Metrics,
+    extra: Router,
+    token: CancellationToken,
+) -> Result<(), ListenError> {
+    bind(address).await?.serve(health, metrics, extra, token).await;
+    Ok(())
+}
+
+/// Takes the address of the setting `http.listen`, for programs that go on starting only when they have it.
+///
+/// # Errors
+/// When the address can't be listened on.
+pub async fn bind(address: SocketAddr) -> Result<Server, ListenError> {
+    let listener = listen::tcp(address, "http.listen").await?;
+    let address = listener.local_addr().map_err(|e| ListenError::new(address, "http.listen", &e))?;
+    Ok(Server { listener, address })
+}
+
+/// A server that has its port and does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Where it listens; the port is the real one where port 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `token` is cancelled and open requests have ended, [`DRAIN`] at the most.
+    pub async fn serve(self, health: Health, metrics: Metrics, extra: Router, token: CancellationToken) {
+        let router = routes(health, metrics.clone()).merge(extra);
+        tokio::select! {
+            () = accept(self.listener, router, token) => {}
+            () = upkeep(metrics) => {}
+        }
+    }
+}
+
+fn routes(health: Health, metrics: Metrics) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(readyz).with_state(health))
+        .route("/metrics", get(render).with_state(metrics))
+}
+
+async fn readyz(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
+    let readiness = health.readiness();
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+async fn render(State(metrics): State<Metrics>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
+}
+
+async fn upkeep(metrics: Metrics) {
+    let mut tick = tokio::time::interval(UPKEEP);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, token: CancellationToken) {
+    let connections = TaskTracker::new();
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let cut = CancellationToken::new();
+    let _cut_on_drop = cut.clone().drop_guard();
+    while let Some(Ok(permit)) = token.run_until_cancelled(permits.clone().acquire_owned()).await {
+        let socket = match token.run_until_cancelled(listener.accept()).await {
+            Some(Ok((socket, _))) => socket,
+            Some(Err(e)) => {
+                tracing::debug!(error = %e, "accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+            None => break,
+        };
+        let (router, token, cut) = (router.clone(), token.clone(), cut.clone());
+        connections.spawn(async move {
+            cut.run_until_cancelled(connection(socket, router, token)).await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
+        tracing::debug!(open = connections.len(), "connections are cut");
+    }
+}
+
+/// One connection, until its peer closes it, or `token` is cancelled and the request under way is answered.
+async fn connection(socket: TcpStream, router: Router, token: CancellationToken) {
+    // Small answers and WebSocket messages must not wait for the peer's acknowledgement (Nagle).
+    if let Err(e) = socket.set_nodelay(true) {
+        tracing::trace!(error = %e, "connection ended before it began");
+        return;
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router))
+        .with_upgrades();
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = &mut connection => result,
+        () = token.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(e) = result {
+        // What a peer gets wrong is the peer's business; hyper has answered 400 where it could.
+        tracing::debug!(error = %e, "connection ended");
+    }
+}
