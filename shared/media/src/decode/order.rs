@@ -1,0 +1,67 @@
+//! Which capture time belongs to the picture that comes out of the decoder.
+//!
+//! In order, it is the time of the unit that went in. Reordered, pictures come out as they are to be shown, so that
+//! the earliest time among the units that went in and have not come out is the one.
+
+use std::collections::BTreeSet;
+
+use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::AccessUnit;
+
+use crate::bitstream::h264::{Reordering, has_b_slice};
+use crate::bitstream::nal::nals;
+
+/// Most pictures that a decoder may hold back (`MaxDpbFrames`, H.264 §A.3.1), and the one being decoded.
+const MAX_PENDING: usize = 17;
+
+/// Follows one stream's order.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    reordered: bool,
+    /// Whether B slices are to be looked for, because the parameter set rules them out as little as it announces them.
+    unsaid: bool,
+    /// Times of units that went in and did not come out. Empty while the stream is in order.
+    pending: BTreeSet<CaptureTime>,
+    last_shown: Option<CaptureTime>,
+}
+
+impl Order {
+    pub(super) fn is_reordered(&self) -> bool {
+        self.reordered
+    }
+
+    /// A new parameter set is in force.
+    pub(super) fn announced(&mut self, reordering: Reordering) {
+        self.reordered = reordering == Reordering::Announced;
+        self.unsaid = reordering == Reordering::Unsaid;
+    }
+
+    /// What went in will not come out.
+    pub(super) fn forget_pending(&mut self) {
+        self.pending.clear();
+    }
+
+    /// A unit goes in.
+    pub(super) fn sent(&mut self, unit: &AccessUnit) {
+        if self.unsaid && !self.reordered {
+            self.reordered = !unit.key && has_b_slice(&unit.data);
+        }
+        if self.reordered && nals(&unit.data).any(|nal| nal.is_slice(unit.codec)) {
+            self.pending.insert(unit.time);
+            if self.pending.len() > MAX_PENDING {
+                // A picture was lost in the decoder; its time must not be given to all that follow.
+                self.pending.pop_first();
+            }
+        }
+    }
+
+    /// A picture came out. Its time, or `None` where a later one has been shown before it.
+    pub(super) fn shown(&mut self, sent: CaptureTime) -> Option<CaptureTime> {
+        let time = if self.reordered { self.pending.pop_first()? } else { sent };
+        if self.last_shown.is_some_and(|last| time <= last) {
+            return None;
+        }
+        self.last_shown = Some(time);
+        Some(time)
+    }
+}

@@ -1,0 +1,120 @@
+//! Picture → access unit, by openh264: Constrained Baseline, no B slices, parameter sets in front of each key picture.
+
+use bytes::Bytes;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::{AccessUnit, Codec};
+use openh264::encoder::{BitRate, EncoderConfig as Settings, FrameRate, IntraFramePeriod, RateControlMode};
+use openh264::formats::YUVSource;
+use openh264::{OpenH264API, Timestamp};
+
+use crate::bitstream::is_key;
+use crate::frame::Planes;
+
+/// What the encoded stream is to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EncoderConfig {
+    /// Bits a second to aim at.
+    pub bitrate: u32,
+    /// Pictures a second, to share the bits among.
+    pub fps: f32,
+    /// Pictures from one key picture to the next.
+    pub key_interval: u32,
+}
+
+/// Why a picture was not encoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// The picture's planes are too short, or a side is odd, or it is too large.
+    #[error("a picture of {width}x{height} can't be encoded: sides must be even, up to 3840x2160, and planes complete")]
+    Picture {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
+    /// openh264 refused.
+    #[error("{doing}: {reason}")]
+    OpenH264 {
+        /// At what.
+        doing: &'static str,
+        /// What it says.
+        reason: String,
+    },
+}
+
+/// Encodes one stream. The size is that of the pictures and may change; a change begins with a key picture.
+pub struct Encoder {
+    openh264: openh264::encoder::Encoder,
+}
+
+impl Encoder {
+    /// An encoder whose first picture will be a key picture.
+    ///
+    /// # Errors
+    /// [`EncodeError::OpenH264`] when openh264 can't be made.
+    pub fn new(config: EncoderConfig) -> Result<Self, EncodeError> {
+        let settings = Settings::new()
+            .bitrate(BitRate::from_bps(config.bitrate))
+            .max_frame_rate(FrameRate::from_hz(config.fps))
+            .intra_frame_period(IntraFramePeriod::from_num_frames(config.key_interval))
+            .rate_control_mode(RateControlMode::Bitrate)
+            // A frame that is left out has no unit, and who waits for it waits for ever.
+            .skip_frames(false)
+            .num_threads(1);
+        let openh264 = openh264::encoder::Encoder::with_api_config(OpenH264API::from_source(), settings)
+            .map_err(|error| refused("make an H.264 encoder", &error))?;
+        Ok(Self { openh264 })
+    }
+
+    /// Encodes one picture.
+    ///
+    /// # Errors
+    /// [`EncodeError::Picture`] for planes that can't be, [`EncodeError::OpenH264`] when openh264 fails.
+    pub fn encode(&mut self, planes: Planes<'_>, time: CaptureTime) -> Result<AccessUnit, EncodeError> {
+        let (width, height) = (planes.width, planes.height);
+        // openh264 reads the planes by pointer, so that their lengths have to be known good.
+        if !planes.is_sound() || width % 2 != 0 || height % 2 != 0 {
+            return Err(EncodeError::Picture { width, height });
+        }
+        let stamp = Timestamp::from_millis(u64::try_from(time.0 / 1000).unwrap_or(0));
+        let coded = self.openh264.encode_at(&Source(planes), stamp).map_err(|e| refused("encode a picture", &e))?;
+        let data = Bytes::from(coded.to_vec());
+        if data.is_empty() {
+            return Err(EncodeError::OpenH264 { doing: "encode a picture", reason: "no bytes came out".to_owned() });
+        }
+        Ok(AccessUnit { time, key: is_key(Codec::H264, &data), codec: Codec::H264, data })
+    }
+
+    /// Makes the next picture a key picture.
+    pub fn force_key(&mut self) {
+        self.openh264.force_intra_frame();
+    }
+}
+
+fn refused(doing: &'static str, error: &openh264::Error) -> EncodeError {
+    EncodeError::OpenH264 { doing, reason: error.to_string() }
+}
+
+struct Source<'a>(Planes<'a>);
+
+impl YUVSource for Source<'_> {
+    fn dimensions(&self) -> (usize, usize) {
+        (self.0.width as usize, self.0.height as usize)
+    }
+
+    fn strides(&self) -> (usize, usize, usize) {
+        (self.0.y_stride, self.0.uv_stride, self.0.uv_stride)
+    }
+
+    fn y(&self) -> &[u8] {
+        self.0.y
+    }
+
+    fn u(&self) -> &[u8] {
+        self.0.u
+    }
+
+    fn v(&self) -> &[u8] {
+        self.0.v
+    }
+}

@@ -1,0 +1,220 @@
+//! Picture → JPEG file, straight from YCbCr: no detour over red, green and blue.
+//!
+//! 1. cut to the wanted part, to even samples, so that chroma stays in place;
+//! 2. shrink the three planes;
+//! 3. from the stream's range and matrix to those of JFIF (full range, BT.601), row by row as the encoder asks.
+
+use bytes::Bytes;
+use fast_image_resize as resize;
+use jpeg_encoder::{ImageBuffer, JpegColorType, SamplingFactor};
+use omma_protocol::geometry::Rect;
+
+use crate::frame::{Matrix, Planes, Range};
+
+/// Why there is no JPEG.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JpegError {
+    /// The planes are too short for the picture's size, or there is no picture.
+    #[error("the planes of a picture of {width}x{height} are incomplete")]
+    Planes {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
+    /// The wanted part is empty.
+    #[error("the part to be cut out lies outside the picture")]
+    EmptyCrop,
+    /// A step failed.
+    #[error("{doing}: {reason}")]
+    Failed {
+        /// Which.
+        doing: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Encodes a picture, or its part `crop` (in units of the picture), shrunk so that its longer side has at most
+/// `max_side` samples, at `quality` 1 to 100. 4:2:0, baseline, with JFIF header. A smaller picture is not enlarged.
+///
+/// # Errors
+/// See [`JpegError`].
+pub fn encode(planes: Planes<'_>, crop: Option<Rect>, max_side: u32, quality: u8) -> Result<Bytes, JpegError> {
+    if !planes.is_sound() {
+        return Err(JpegError::Planes { width: planes.width, height: planes.height });
+    }
+    let part = match crop {
+        Some(rect) => Part::of(rect, &planes)?,
+        None => Part { left: 0, top: 0, width: planes.width, height: planes.height },
+    };
+    let picture = Picture::new(&planes, part, max_side)?;
+    let mut file = Vec::with_capacity(picture.y.len() / 4);
+    let mut encoder = jpeg_encoder::Encoder::new(&mut file, quality.clamp(1, 100));
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    encoder
+        .encode_image(picture)
+        .map_err(|error| JpegError::Failed { doing: "encode a JPEG", reason: error.to_string() })?;
+    Ok(file.into())
+}
+
+/// A part of a picture in luma samples, beginning at even ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Part {
+    fn of(rect: Rect, planes: &Planes<'_>) -> Result<Self, JpegError> {
+        let rect = rect.clamped();
+        // A rectangle of NaNs is not empty and not anything else either.
+        if !(rect.area() > 0.0) {
+            return Err(JpegError::EmptyCrop);
+        }
+        let span = |from: f32, to: f32, size: u32| {
+            let from = ((from * size as f32) as u32).min(size - 1) & !1;
+            let to = ((to * size as f32).ceil() as u32).next_multiple_of(2).clamp(from + 1, size);
+            (from, to - from)
+        };
+        let (left, width) = span(rect.x, rect.right(), planes.width);
+        let (top, height) = span(rect.y, rect.bottom(), planes.height);
+        Ok(Self { left, top, width, height })
+    }
+
+    fn chroma(self) -> Self {
+        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+        Self { left: self.left / 2, top: self.top / 2, width, height }
+    }
+}
+
+/// What the JPEG encoder reads: planes of the final size without padding.
+struct Picture {
+    width: u16,
+    height: u16,
+    y: Vec<u8>,
+    u: Vec<u8>,
+    v: Vec<u8>,
+    to_jfif: ToJfif,
+}
+
+impl Picture {
+    fn new(planes: &Planes<'_>, part: Part, max_side: u32) -> Result<Self, JpegError> {
+        let (width, height) = fit(part.width, part.height, max_side);
+        let chroma_size = (width.div_ceil(2), height.div_ceil(2));
+        let mut resizer = resize::Resizer::new();
+        Ok(Self {
+            y: shrink(&mut resizer, planes.y, planes.y_stride, part, (width, height))?,
+            u: shrink(&mut resizer, planes.u, planes.uv_stride, part.chroma(), chroma_size)?,
+            v: shrink(&mut resizer, planes.v, planes.uv_stride, part.chroma(), chroma_size)?,
+            width,
+            height,
+            to_jfif: ToJfif::from(planes.colour.range, planes.colour.matrix),
+        })
+    }
+}
+
+/// The size whose longer side is at most `max_side`, and at most what a JPEG can have (16 bits).
+fn fit(width: u32, height: u32, max_side: u32) -> (u16, u16) {
+    let scale = (f64::from(max_side) / f64::from(width.max(height))).min(1.0);
+    let side = |n: u32| (f64::from(n) * scale).round().clamp(1.0, f64::from(u16::MAX)) as u16;
+    (side(width), side(height))
+}
+
+fn shrink(
+    resizer: &mut resize::Resizer,
+    plane: &[u8],
+    stride: usize,
+    part: Part,
+    (width, height): (u16, u16),
+) -> Result<Vec<u8>, JpegError> {
+    let rows = plane.chunks(stride).skip(part.top as usize).take(part.height as usize);
+    let (left, right) = (part.left as usize, (part.left + part.width) as usize);
+    let mut whole = Vec::with_capacity(part.width as usize * part.height as usize);
+    for row in rows {
+        whole.extend_from_slice(&row[left..right]);
+    }
+    if (part.width, part.height) == (u32::from(width), u32::from(height)) {
+        return Ok(whole);
+    }
+    let failed = |reason: String| JpegError::Failed { doing: "shrink a picture", reason };
+    let kind = resize::PixelType::U8;
+    let from =
+        resize::images::ImageRef::new(part.width, part.height, &whole, kind).map_err(|e| failed(e.to_string()))?;
+    let mut to = resize::images::Image::new(u32::from(width), u32::from(height), kind);
+    // Convolution takes every sample into account; interpolation would let thin things flicker.
+    let options = resize::ResizeOptions::new().resize_alg(resize::ResizeAlg::Convolution(resize::FilterType::Bilinear));
+    resizer.resize(&from, &mut to, &options).map_err(|e| failed(e.to_string()))?;
+    Ok(to.into_vec())
+}
+
+impl ImageBuffer for Picture {
+    fn get_jpeg_color_type(&self) -> JpegColorType {
+        JpegColorType::Ycbcr
+    }
+
+    fn width(&self) -> u16 {
+        self.width
+    }
+
+    fn height(&self) -> u16 {
+        self.height
+    }
+
+    fn fill_buffers(&self, row: u16, [y, u, v, _]: &mut [Vec<u8>; 4]) {
+        let (width, row) = (usize::from(self.width), usize::from(row));
+        let chroma_begin = row / 2 * width.div_ceil(2);
+        let luma = self.y[row * width..][..width].chunks(2);
+        for ((pair, &cb), &cr) in luma.zip(&self.u[chroma_begin..]).zip(&self.v[chroma_begin..]) {
+            let (shift, cb, cr) = self.to_jfif.chroma(cb, cr);
+            for &sample in pair {
+                y.push(self.to_jfif.luma(sample, shift));
+                u.push(cb);
+                v.push(cr);
+            }
+        }
+    }
+}
+
+/// Fixed-point factors (16 bits behind the point) from a stream's YCbCr to that of JFIF.
+struct ToJfif {
+    black: i32,
+    luma: i32,
+    luma_of: [i32; 2],
+    cb_of: [i32; 2],
+    cr_of: [i32; 2],
+}
+
+impl ToJfif {
+    fn from(range: Range, matrix: Matrix) -> Self {
+        let (black, luma, chroma) = match range {
+            Range::Limited => (16, 255.0 / 219.0, 255.0 / 224.0),
+            Range::Full => (0, 1.0, 1.0),
+        };
+        // The matrix of BT.601 times the inverse of that of BT.709.
+        let [luma_of, cb_of, cr_of] = match matrix {
+            Matrix::Bt601 => [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]],
+            Matrix::Bt709 => [[0.101_58, 0.196_08], [0.989_85, -0.110_65], [-0.072_45, 0.983_38]],
+        };
+        let fixed = |factors: [f64; 2]| factors.map(|f| (f * chroma * 65536.0).round() as i32);
+        let luma = (luma * 65536.0_f64).round() as i32;
+        Self { black, luma, luma_of: fixed(luma_of), cb_of: fixed(cb_of), cr_of: fixed(cr_of) }
+    }
+
+    /// Chroma, and what it adds to luma in fixed point.
+    fn chroma(&self, cb: u8, cr: u8) -> (i32, u8, u8) {
+        let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
+        let of = |factors: [i32; 2]| factors[0] * cb + factors[1] * cr;
+        (of(self.luma_of), rounded(of(self.cb_of) + (128 << 16)), rounded(of(self.cr_of) + (128 << 16)))
+    }
+
+    fn luma(&self, y: u8, shift: i32) -> u8 {
+        rounded((i32::from(y) - self.black) * self.luma + shift)
+    }
+}
+
+fn rounded(fixed: i32) -> u8 {
+    ((fixed + (1 << 15)) >> 16).clamp(0, 255) as u8
+}
