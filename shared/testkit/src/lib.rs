@@ -1,3 +1,7 @@
 //! Development only: a camera simulator, seeded lossy links, process handling for end-to-end tests.
 
+pub mod simulator;
+
 pub mod demo;
+
+pub mod fuzz;

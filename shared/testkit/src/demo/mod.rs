@@ -46,17 +46,18 @@ async fn play(settings: &Settings, children: &mut Vec<Child>) -> Result<()> {
     }
     let hub_config = settings.write_hub_config()?;
     children.push(Child::start("cloud-hub", &["run", "--config", &hub_config], &[], &settings.folder)?);
-    wait_for(children, "the hub to be ready", || ready(&settings.hub_url())).await?;
+    let (hub_url, edge_url) = (settings.hub_url(), settings.edge_url());
+    wait_for(children, "the hub to be ready", || ready(&hub_url)).await?;
 
     let join = child::output("cloud-hub", &["join", settings::EDGE, "--config", &hub_config]).await?;
     let token = child::output("cloud-hub", &["token", "--config", &hub_config]).await?;
     let edge_config = settings.write_edge_config()?;
-    let secrets =
-        [("OMMA_EDGE_EDGE__JOIN", join.as_str()), ("OMMA_EDGE_CAMERA__0__URL", settings.camera_url().expose().as_str())];
+    let camera_url = settings.camera_url();
+    let secrets = [("OMMA_EDGE_EDGE__JOIN", join.as_str()), ("OMMA_EDGE_CAMERA__0__URL", camera_url.expose().as_str())];
     children.push(Child::start("edge-agent", &["run", "--config", &edge_config], &secrets, &settings.folder)?);
-    wait_for(children, "the edge to be ready", || ready(&settings.edge_url())).await?;
+    wait_for(children, "the edge to be ready", || ready(&edge_url)).await?;
 
-    println!("Omma is at {}", settings.hub_url());
+    println!("Omma is at {hub_url}");
     println!("Token: {token}");
     println!("Events: mosquitto_sub -p {} -t 'omma/#'", settings.mqtt_port);
     match settings.seconds {

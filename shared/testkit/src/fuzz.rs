@@ -1,0 +1,99 @@
+//! What each parser of network bytes must hold for any bytes at all.
+//!
+//! One function a parser. `cargo fuzz` drives them (`shared/testkit/fuzz`), and the ordinary test `tests/corpus.rs`
+//! replays every input that was ever kept. None may panic; where something was parsed, its invariants are asserted.
+
+use bytes::BytesMut;
+use omma_protocol::join::JoinToken;
+use omma_protocol::wire::browser::BrowserToHub;
+use omma_protocol::wire::mqtt::{AckMessage, EventMessage, StatusMessage, Topic};
+use omma_protocol::wire::quic::{self, EdgeToHub, GroupReader, HubToEdge};
+
+/// One parser under test.
+pub type Target = fn(&[u8]);
+
+/// Every target by name, which is the name of its folder of inputs too.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("quic_control", quic_control),
+    ("quic_group", quic_group),
+    ("quic_result", quic_result),
+    ("mqtt_message", mqtt_message),
+    ("mqtt_topic", mqtt_topic),
+    ("browser_message", browser_message),
+    ("join_token", join_token),
+];
+
+/// The control stream of an edge or a hub: what was parsed is written as it was read.
+pub fn quic_control(data: &[u8]) {
+    let mut buffer = BytesMut::from(data);
+    while let Ok(Some(message)) = quic::decode_control::<EdgeToHub>(&mut buffer) {
+        let again = quic::encode_control(&message).map(|bytes| BytesMut::from(&bytes[..]));
+        let back = again.and_then(|mut bytes| quic::decode_control::<EdgeToHub>(&mut bytes));
+        assert_eq!(back, Ok(Some(message)));
+    }
+    let mut buffer = BytesMut::from(data);
+    while let Ok(Some(_)) = quic::decode_control::<HubToEdge>(&mut buffer) {}
+}
+
+/// A group of pictures: however the bytes are cut, the same units come out, and no more bytes than went in.
+pub fn quic_group(data: &[u8]) {
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let mut reader = GroupReader::default();
+        let mut units = Vec::new();
+        for piece in pieces {
+            reader.push(piece);
+            loop {
+                match reader.next_unit() {
+                    Ok(Some(unit)) => units.push(unit),
+                    Ok(None) => break,
+                    Err(_) => return units,
+                }
+            }
+        }
+        units
+    };
+    let whole = read(&mut std::iter::once(data));
+    assert!(whole.iter().map(|unit| unit.data.len()).sum::<usize>() <= data.len());
+    assert_eq!(read(&mut data.chunks(7)), whole);
+}
+
+/// A result: boxes stay in the picture.
+pub fn quic_result(data: &[u8]) {
+    if let Ok(parsed) = quic::decode_result(data) {
+        for track in &parsed.result.tracks {
+            assert!((0.0..=1.0).contains(&track.score) && (0.0..=1.0).contains(&track.rect.x));
+        }
+        // Encoding refuses only what is over the bound; what was read is under it.
+        assert!(quic::encode_result(&parsed.camera, &parsed.result).is_ok());
+    }
+}
+
+/// The payloads of MQTT messages.
+pub fn mqtt_message(data: &[u8]) {
+    if let Ok(message) = serde_json::from_slice::<EventMessage>(data) {
+        let event = message.to_event();
+        assert_eq!(event.id, message.id);
+    }
+    let (_, _) = (serde_json::from_slice::<AckMessage>(data).ok(), serde_json::from_slice::<StatusMessage>(data).ok());
+}
+
+/// A topic's name: what is ours reads back as it was written.
+pub fn mqtt_topic(data: &[u8]) {
+    if let Some(topic) = std::str::from_utf8(data).ok().and_then(Topic::parse) {
+        assert_eq!(Topic::parse(&topic.to_string()), Some(topic));
+    }
+}
+
+/// What a browser says on its data channel or WebSocket.
+pub fn browser_message(data: &[u8]) {
+    if let Ok(message) = serde_json::from_slice::<BrowserToHub>(data) {
+        assert!(serde_json::to_vec(&message).is_ok());
+    }
+}
+
+/// A join token as an operator pastes it.
+pub fn join_token(data: &[u8]) {
+    if let Some(token) = std::str::from_utf8(data).ok().and_then(|text| text.parse::<JoinToken>().ok()) {
+        assert_eq!(token.reveal().parse(), Ok(token));
+    }
+}
