@@ -1,0 +1,39 @@
+//! A camera made of software: an RTSP 1.0 server (RFC 2326) that plays H.264 in real time.
+//!
+//! What a player meets is what a good camera gives: one video track, packetisation mode 1 (RFC 6184), over the RTSP
+//! connection or UDP, Digest or Basic authentication, sender reports with a true clock. A player starts at a key
+//! picture, and stamps and sequence numbers never jump, not even where a file begins again.
+//!
+//! The happy path of one player:
+//!
+//! 1. [`server`] accepts the connection and gives it to a task of its own ([`connection`]).
+//! 2. [`request`] cuts the bytes into requests, [`session`] decides what each means, [`auth`] who may.
+//! 3. `DESCRIBE` is answered by [`sdp`]; `SETUP` picks a [`transport`].
+//! 4. `PLAY` opens a [`source`]; [`player`] waits for each picture's time, [`rtp`] cuts it into packets, they are sent.
+//!
+//! `request`, `auth`, `session`, `sdp`, `transport`, `rtp` and `pattern` do no I/O and read no clock.
+
+mod server;
+pub use server::{Config, Counts, Server, StartError};
+
+mod connection;
+
+mod request;
+mod response;
+
+mod auth;
+pub use auth::Login;
+
+mod session;
+
+mod sdp;
+
+mod transport;
+
+mod player;
+
+mod rtp;
+
+pub mod source;
+
+pub mod pattern;

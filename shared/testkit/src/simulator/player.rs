@@ -1,0 +1,216 @@
+//! Sends one camera's pictures to one client as their time comes.
+//!
+//! There is no queue: a picture is sent, then the next one is waited for. A client that does not take them fast enough
+//! shows by sends that block; when it is [`BACKLOG`] behind, its connection is ended and counted. Lateness without
+//! blocked sends is this machine's own, and is caught up with.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::rtp::{Packetiser, Packets};
+use super::source::{Due, Feed, wall_clock};
+use super::transport::Transport;
+
+/// How far a client may fall behind.
+pub(super) const BACKLOG: Duration = Duration::from_secs(2);
+/// From one sender report to the next, at least; the first goes before the first picture.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
+/// A network interface spreads a key picture's packets over time. Loopback would not, and would overflow the client's
+/// socket buffer, which holds some 90 packets by default.
+const BURST: usize = 24;
+const BURST_PAUSE: Duration = Duration::from_millis(1);
+
+/// Why a picture could not be sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    #[error("the client is {BACKLOG:?} behind")]
+    Slow,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Where packets go.
+#[derive(Debug)]
+enum Link {
+    /// On the connection, on these channels.
+    Interleaved { rtp: u8, rtcp: u8 },
+    /// From these sockets to these addresses.
+    Udp { rtp: UdpSocket, rtcp: UdpSocket, rtp_to: SocketAddr, rtcp_to: SocketAddr },
+}
+
+/// One client's player, from SETUP to TEARDOWN.
+#[derive(Debug)]
+pub(super) struct Player {
+    link: Link,
+    pub(super) packetiser: Packetiser,
+    /// `Some` while it plays.
+    feed: Option<Feed>,
+    packets: Packets,
+    outbox: Vec<u8>,
+    report_due: Instant,
+    /// For how long sends have blocked since the client last was up to date.
+    blocked: Duration,
+}
+
+impl Player {
+    /// `local` and `peer` are the two ends of the RTSP connection.
+    pub(super) async fn new(transport: Transport, local: IpAddr, peer: IpAddr) -> io::Result<Self> {
+        let link = match transport {
+            Transport::Interleaved { rtp, rtcp } => Link::Interleaved { rtp, rtcp },
+            Transport::Udp { rtp: rtp_to, rtcp: rtcp_to } => {
+                let (rtp, rtcp) = bind_pair(local).await?;
+                Link::Udp { rtp, rtcp, rtp_to: (peer, rtp_to).into(), rtcp_to: (peer, rtcp_to).into() }
+            }
+        };
+        Ok(Self {
+            link,
+            packetiser: Packetiser::new(rand::random(), rand::random(), rand::random()),
+            feed: None,
+            packets: Packets::default(),
+            outbox: Vec::new(),
+            report_due: Instant::now(),
+            blocked: Duration::ZERO,
+        })
+    }
+
+    /// The ports packets come from, for UDP.
+    pub(super) fn server_ports(&self) -> io::Result<Option<(u16, u16)>> {
+        Ok(match &self.link {
+            Link::Interleaved { .. } => None,
+            Link::Udp { rtp, rtcp, .. } => Some((rtp.local_addr()?.port(), rtcp.local_addr()?.port())),
+        })
+    }
+
+    pub(super) fn begin(&mut self, feed: Feed) {
+        self.feed = Some(feed);
+        self.report_due = Instant::now();
+        self.blocked = Duration::ZERO;
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.feed = None;
+    }
+
+    /// Waits for the next picture, for ever while paused. Giving up the wait loses nothing.
+    pub(super) async fn next(&mut self) -> Result<Due, SendError> {
+        match &mut self.feed {
+            // A feed ends when its pictures were not fetched for seconds.
+            Some(feed) => feed.next().await.ok_or(SendError::Slow),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Sends one picture, and a report where one is due.
+    pub(super) async fn send(&mut self, due: &Due, connection: &mut TcpStream) -> Result<(), SendError> {
+        self.packets.clear();
+        let begun = Instant::now();
+        let report = (begun >= self.report_due).then(|| self.packetiser.report(wall_clock()));
+        if report.is_some() {
+            self.report_due = begun + REPORT_EVERY;
+        }
+        self.packetiser.packetise(&due.picture, due.time, &mut self.packets);
+        match &self.link {
+            Link::Interleaved { rtp, rtcp } => {
+                self.outbox.clear();
+                if let Some(report) = report {
+                    frame(&mut self.outbox, *rtcp, &report);
+                }
+                for packet in self.packets.iter() {
+                    frame(&mut self.outbox, *rtp, packet);
+                }
+                write(connection, &self.outbox).await?;
+                self.keep_up(due, begun)
+            }
+            Link::Udp { rtp, rtcp, rtp_to, rtcp_to } => {
+                if let Some(report) = report {
+                    rtcp.send_to(&report, rtcp_to).await?;
+                }
+                for (i, packet) in self.packets.iter().enumerate() {
+                    if i > 0 && i % BURST == 0 {
+                        sleep(BURST_PAUSE).await;
+                    }
+                    rtp.send_to(packet, rtp_to).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn keep_up(&mut self, due: &Due, begun: Instant) -> Result<(), SendError> {
+        let now = Instant::now();
+        let behind = now.duration_since(due.at);
+        self.blocked += now.duration_since(begun);
+        if behind < BACKLOG / 4 {
+            self.blocked = Duration::ZERO;
+        }
+        if behind > BACKLOG && self.blocked > BACKLOG / 2 { Err(SendError::Slow) } else { Ok(()) }
+    }
+
+    /// Whether the client has sent receiver reports since the last call. Reads what is there and waits for nothing.
+    pub(super) fn heard_from(&self) -> bool {
+        let Link::Udp { rtcp, rtcp_to, .. } = &self.link else { return false };
+        let mut heard = false;
+        let mut packet = [0; 1500];
+        for _ in 0..16 {
+            match rtcp.try_recv_from(&mut packet) {
+                Ok((_, from)) => heard |= from.ip() == rtcp_to.ip(),
+                Err(_) => break,
+            }
+        }
+        heard
+    }
+}
+
+/// Writes all, or finds that the client takes nothing for [`BACKLOG`].
+pub(super) async fn write(connection: &mut TcpStream, bytes: &[u8]) -> Result<(), SendError> {
+    timeout(BACKLOG, connection.write_all(bytes)).await.map_err(|_| SendError::Slow)?.map_err(SendError::Io)
+}
+
+/// RFC 2326 §10.12. Packets are far shorter than the 64 KiB that fit.
+fn frame(out: &mut Vec<u8>, channel: u8, packet: &[u8]) {
+    out.extend_from_slice(&[b'$', channel]);
+    out.extend_from_slice(&(packet.len() as u16).to_be_bytes());
+    out.extend_from_slice(packet);
+}
+
+/// Two sockets with neighbouring ports, the first even (RFC 3550 §11).
+async fn bind_pair(local: IpAddr) -> io::Result<(UdpSocket, UdpSocket)> {
+    const TRIES: usize = 64;
+    for _ in 0..TRIES {
+        let rtp = UdpSocket::bind((local, 0)).await?;
+        let port = rtp.local_addr()?.port();
+        if port % 2 == 0
+            && let Ok(rtcp) = UdpSocket::bind((local, port + 1)).await
+        {
+            return Ok((rtp, rtcp));
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AddrInUse, "no two neighbouring UDP ports are free"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn ports_come_in_pairs() {
+        let local = Ipv4Addr::LOCALHOST.into();
+        let player = Player::new(Transport::Udp { rtp: 5000, rtcp: 5001 }, local, local).await.unwrap();
+        let (rtp, rtcp) = player.server_ports().unwrap().unwrap();
+        assert_eq!((rtp % 2, rtcp), (0, rtp + 1));
+    }
+
+    #[test]
+    fn frames_carry_channel_and_length() {
+        let mut out = vec![];
+        frame(&mut out, 3, &[9; 300]);
+        assert_eq!((&out[..4], out.len()), (&[b'$', 3, 1, 44][..], 304));
+    }
+}

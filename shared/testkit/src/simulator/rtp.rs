@@ -1,0 +1,158 @@
+//! Cuts pictures into RTP packets (RFC 3550; RFC 6184 packetisation mode 1) and makes sender reports. Pure.
+
+use omma_protocol::time::CaptureTime;
+
+use super::sdp::PAYLOAD_TYPE;
+use super::source::{Picture, nal_type};
+
+/// Longest payload, so that the packet fits an Ethernet frame with IPv6, UDP and RTP headers.
+const MAX_PAYLOAD: usize = 1400;
+const STAP_A: u8 = 24;
+const FU_A: u8 = 28;
+/// Seconds from NTP's epoch, 1900, to Unix's.
+const NTP_OFFSET: u64 = 2_208_988_800;
+
+/// Packets end to end in one buffer, which is used again and again.
+#[derive(Debug, Default)]
+pub(super) struct Packets {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Packets {
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
+    }
+}
+
+/// One RTP stream's state: what its next packet is numbered, what it has sent.
+#[derive(Debug)]
+pub(super) struct Packetiser {
+    ssrc: u32,
+    sequence: u16,
+    stamp_offset: u32,
+    packets: u32,
+    octets: u32,
+}
+
+impl Packetiser {
+    /// All three are random (RFC 3550 §5.1). A picture's stamp is its capture time at 90 kHz plus `stamp_offset`.
+    pub(super) fn new(ssrc: u32, sequence: u16, stamp_offset: u32) -> Self {
+        Self { ssrc, sequence, stamp_offset, packets: 0, octets: 0 }
+    }
+
+    pub(super) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// The sequence number of the next packet.
+    pub(super) fn sequence(&self) -> u16 {
+        self.sequence
+    }
+
+    /// The stamp of a picture taken at `time`.
+    pub(super) fn stamp(&self, time: CaptureTime) -> u32 {
+        time.rtp().wrapping_add(self.stamp_offset)
+    }
+
+    /// Appends the packets of one picture to `out`.
+    pub(super) fn packetise(&mut self, picture: &Picture, time: CaptureTime, out: &mut Packets) {
+        let stamp = self.stamp(time);
+        let mut nals = picture.nals.as_slice();
+        while let [nal, rest @ ..] = nals {
+            let together = parameter_sets_in_front(nals);
+            if together > 1 {
+                self.aggregate(&nals[..together], stamp, together == nals.len(), out);
+                nals = &nals[together..];
+                continue;
+            }
+            if nal.len() <= MAX_PAYLOAD {
+                self.packet(stamp, rest.is_empty(), &[nal], out);
+            } else {
+                self.fragment(nal, stamp, rest.is_empty(), out);
+            }
+            nals = rest;
+        }
+    }
+
+    /// STAP-A (RFC 6184 §5.7.1).
+    fn aggregate(&mut self, nals: &[bytes::Bytes], stamp: u32, last: bool, out: &mut Packets) {
+        // NRI is the highest of those inside.
+        let nri = nals.iter().map(|nal| nal[0] & 0x60).max().unwrap_or_default();
+        let mut payload = vec![nri | STAP_A];
+        for nal in nals {
+            payload.extend_from_slice(&(nal.len() as u16).to_be_bytes());
+            payload.extend_from_slice(nal);
+        }
+        self.packet(stamp, last, &[&payload], out);
+    }
+
+    /// FU-A (RFC 6184 §5.8).
+    fn fragment(&mut self, nal: &[u8], stamp: u32, last: bool, out: &mut Packets) {
+        let (header, body) = (nal[0], &nal[1..]);
+        let count = body.len().div_ceil(MAX_PAYLOAD - 2);
+        for (i, piece) in body.chunks(MAX_PAYLOAD - 2).enumerate() {
+            let (start, end) = (i == 0, i + 1 == count);
+            let indicator = (header & 0xe0) | FU_A;
+            let fu = (u8::from(start) << 7) | (u8::from(end) << 6) | (header & 0x1f);
+            self.packet(stamp, last && end, &[&[indicator, fu], piece], out);
+        }
+    }
+
+    fn packet(&mut self, stamp: u32, marker: bool, payload: &[&[u8]], out: &mut Packets) {
+        let start = out.bytes.len();
+        out.bytes.extend_from_slice(&[0x80, (u8::from(marker) << 7) | PAYLOAD_TYPE]);
+        out.bytes.extend_from_slice(&self.sequence.to_be_bytes());
+        out.bytes.extend_from_slice(&stamp.to_be_bytes());
+        out.bytes.extend_from_slice(&self.ssrc.to_be_bytes());
+        for piece in payload {
+            out.bytes.extend_from_slice(piece);
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add((out.bytes.len() - start - 12) as u32);
+        out.ends.push(out.bytes.len());
+    }
+
+    /// A sender report with the sender's name (RFC 3550 §6.4.1, §6.5), as of `now`: NTP and RTP stamp name one moment.
+    pub(super) fn report(&self, now: CaptureTime) -> Vec<u8> {
+        let micros = now.as_micros().max(0) as u64;
+        let seconds = (micros / 1_000_000).wrapping_add(NTP_OFFSET) as u32;
+        let fraction = (((micros % 1_000_000) << 32) / 1_000_000) as u32;
+        let cname = b"omma-camera";
+        // The item's two bytes and text, the closing zero, and zeros up to a multiple of four.
+        let chunk = (2 + cname.len() + 1).next_multiple_of(4);
+        let mut report = Vec::with_capacity(28 + 8 + chunk);
+        report.extend_from_slice(&[0x80, 200, 0, 6]);
+        for word in [self.ssrc, seconds, fraction, self.stamp(now), self.packets, self.octets] {
+            report.extend_from_slice(&word.to_be_bytes());
+        }
+        report.extend_from_slice(&[0x81, 202, 0, (1 + chunk / 4) as u8]);
+        report.extend_from_slice(&self.ssrc.to_be_bytes());
+        report.extend_from_slice(&[1, cname.len() as u8]);
+        report.extend_from_slice(cname);
+        report.resize(28 + 8 + chunk, 0);
+        report
+    }
+}
+
+/// How many parameter sets stand in front and fit one packet together.
+fn parameter_sets_in_front(nals: &[bytes::Bytes]) -> usize {
+    let mut size = 1;
+    nals.iter()
+        .take_while(|nal| {
+            size += 2 + nal.len();
+            matches!(nal_type(nal), 7 | 8) && size <= MAX_PAYLOAD
+        })
+        .count()
+}
+
+#[cfg(test)]
+#[path = "rtp_tests.rs"]
+mod tests;

@@ -1,0 +1,233 @@
+//! A live picture of the clock, coded once for all its players, and only while there are any.
+//!
+//! One thread draws and codes. It begins with the first player, ends after the last, and codes a key picture for every
+//! player that joins, as cameras do. Pictures go out through a broadcast channel that holds [`KEPT`] of time; a player
+//! that falls behind by more loses its feed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use omma_media::bitstream::h264;
+use omma_media::bitstream::nal::nals;
+use omma_protocol::time::CaptureTime;
+use openh264::OpenH264API;
+use openh264::encoder::{BitRate, Encoder, EncoderConfig, FrameRate, IntraFramePeriod, UsageType};
+use openh264::formats::YUVSlices;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::Instant;
+
+use super::super::pattern;
+use super::{Due, ParameterSets, Picture, Rate, SourceError, nal_type, wall_clock};
+
+/// How much stream is kept for a slow player.
+const KEPT: Duration = Duration::from_secs(4);
+/// Coded bits a pixel: 4 Mbit/s at 1280x720, 30 pictures a second.
+const BITS_PER_PIXEL: f32 = 0.145;
+
+/// The camera.
+#[derive(Debug)]
+pub(in crate::simulator) struct Clock {
+    canvas: Canvas,
+    parameter_sets: ParameterSets,
+    pictures: broadcast::Sender<Due>,
+    key_wanted: AtomicBool,
+    /// Whether the thread runs.
+    running: Mutex<bool>,
+}
+
+impl Clock {
+    pub(super) fn new(width: usize, height: usize, rate: Rate) -> Result<Self, SourceError> {
+        let fits = (pattern::MIN_WIDTH..=3840).contains(&width) && (pattern::CELL..=2160).contains(&height);
+        if !fits || width % 2 != 0 || height % 2 != 0 {
+            return Err(SourceError::Size { width, height });
+        }
+        let canvas = Canvas { width, height, rate };
+        let mut studio = Studio::new(canvas)?;
+        let first = studio.take(0, CaptureTime(0), true)?;
+        let parameter_sets = first
+            .and_then(|picture| ParameterSets::find(&picture.nals))
+            .ok_or_else(|| SourceError::Encode("the first picture came without parameter sets".to_owned()))?;
+        let (pictures, _) = broadcast::channel(1 + rate.index_at(KEPT) as usize);
+        Ok(Self { canvas, parameter_sets, pictures, key_wanted: AtomicBool::new(false), running: Mutex::new(false) })
+    }
+
+    pub(super) fn parameter_sets(&self) -> &ParameterSets {
+        &self.parameter_sets
+    }
+
+    /// Joins, and starts the thread where it rests.
+    pub(super) fn watch(self: &Arc<Self>) -> Watching {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let pictures = self.pictures.subscribe();
+        self.key_wanted.store(true, Ordering::Relaxed);
+        if !*running {
+            *running = true;
+            let clock = self.clone();
+            std::thread::spawn(move || clock.run());
+        }
+        Watching { pictures, begun: false }
+    }
+
+    fn run(&self) {
+        if let Err(error) = self.film() {
+            tracing::error!(%error, "the clock camera's encoder failed; its players get no more pictures");
+            *self.running.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        }
+    }
+
+    fn film(&self) -> Result<(), SourceError> {
+        let mut studio = Studio::new(self.canvas)?;
+        let mut begun = Instant::now();
+        let (mut number, mut index, mut last) = (0, 0, CaptureTime(0));
+        while self.somebody_watches() {
+            // A clock that is set back must not make two pictures one: stamps grow by a tick of 90 kHz at least.
+            let time = wall_clock().max(last + Duration::from_micros(12));
+            last = time;
+            let at = Instant::now();
+            if let Some(picture) = studio.take(number, time, self.key_wanted.swap(false, Ordering::Relaxed))? {
+                // Refused only when the last player has just left, which the loop's head finds out.
+                self.pictures.send(Due { picture: Arc::new(picture), time, at }).ok();
+            }
+            number += 1;
+            index += 1;
+            let next = begun + self.canvas.rate.time_of(index);
+            match next.checked_duration_since(Instant::now()) {
+                Some(rest) => std::thread::sleep(rest),
+                // Slower than real time: pictures are left out, none is taken late and called punctual.
+                None => (begun, index) = (Instant::now(), 0),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says no only once: the next player starts a new thread.
+    fn somebody_watches(&self) -> bool {
+        if self.pictures.receiver_count() > 0 {
+            return true;
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        *running = self.pictures.receiver_count() > 0;
+        *running
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Canvas {
+    width: usize,
+    height: usize,
+    rate: Rate,
+}
+
+/// The encoder and what it draws on.
+struct Studio {
+    canvas: Canvas,
+    encoder: Encoder,
+    luma: Vec<u8>,
+    chroma: Vec<u8>,
+}
+
+impl Studio {
+    fn new(canvas: Canvas) -> Result<Self, SourceError> {
+        let Canvas { width, height, rate } = canvas;
+        let bits_per_second = (width * height) as f32 * rate.hz() * BITS_PER_PIXEL;
+        let config = EncoderConfig::new()
+            .usage_type(UsageType::CameraVideoRealTime)
+            .max_frame_rate(FrameRate::from_hz(rate.hz()))
+            .bitrate(BitRate::from_bps(bits_per_second as u32))
+            .intra_frame_period(IntraFramePeriod::from_num_frames(rate.hz().ceil() as u32))
+            .skip_frames(false)
+            .num_threads(1);
+        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config).map_err(encode_error)?;
+        Ok(Self { canvas, encoder, luma: vec![0; width * height], chroma: vec![128; width * height / 4] })
+    }
+
+    /// Draws and codes one picture; `None` where the encoder left it out.
+    fn take(&mut self, number: u64, time: CaptureTime, key: bool) -> Result<Option<Picture>, SourceError> {
+        let Canvas { width, height, .. } = self.canvas;
+        pattern::draw(&mut self.luma, width, number);
+        pattern::burn(&mut self.luma, width, (time.as_micros() / 1000) as u32);
+        if key {
+            self.encoder.force_intra_frame();
+        }
+        let planes = (&self.luma[..], &self.chroma[..], &self.chroma[..]);
+        let yuv = YUVSlices::new(planes, (width, height), (width, width / 2, width / 2));
+        let stream = Bytes::from(self.encoder.encode(&yuv).map_err(encode_error)?.to_vec());
+        let nals: Vec<Bytes> = nals(&stream).map(|nal| stream.slice_ref(nal.bytes)).collect();
+        let key = nals.iter().any(|nal| nal_type(nal) == h264::IDR);
+        Ok((!nals.is_empty()).then_some(Picture { key, nals }))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn encode_error(error: openh264::Error) -> SourceError {
+    SourceError::Encode(error.to_string())
+}
+
+/// One player's place in the live stream.
+#[derive(Debug)]
+pub(in crate::simulator) struct Watching {
+    pictures: broadcast::Receiver<Due>,
+    begun: bool,
+}
+
+impl Watching {
+    pub(super) async fn next(&mut self) -> Option<Due> {
+        loop {
+            match self.pictures.recv().await {
+                Ok(due) if self.begun || due.picture.key => {
+                    self.begun = true;
+                    return Some(due);
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock() -> Arc<Clock> {
+        Arc::new(Clock::new(pattern::MIN_WIDTH, 64, "30".parse().unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn each_player_begins_at_a_key_picture_with_parameter_sets() {
+        let clock = clock();
+        let mut players = vec![];
+        for _ in 0..2 {
+            let mut player = clock.watch();
+            let first = player.next().await.unwrap();
+            assert!(first.picture.key);
+            assert_eq!(ParameterSets::find(&first.picture.nals).as_ref(), Some(clock.parameter_sets()));
+            let second = player.next().await.unwrap();
+            assert!(second.time > first.time);
+            players.push(player);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_thread_rests_when_nobody_watches_and_wakes_again() {
+        let clock = clock();
+        for _ in 0..2 {
+            assert!(clock.watch().next().await.is_some());
+            let begun = Instant::now();
+            while *clock.running.lock().unwrap() {
+                assert!(begun.elapsed() < Duration::from_secs(20), "the thread goes on");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_are_refused() {
+        for (width, height) in [(640, 480), (1281, 720), (1280, 721), (1280, 0), (100_000, 720)] {
+            let error = Clock::new(width, height, "30".parse().unwrap()).unwrap_err();
+            assert!(error.to_string().contains("832x32"), "{error}");
+        }
+    }
+}

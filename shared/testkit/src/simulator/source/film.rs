@@ -1,0 +1,163 @@
+//! An H.264 file played in an endless loop.
+//!
+//! All players of one film share its place in time, as they would before a real camera; each begins at the newest key
+//! picture, which it gets as if it were taken now. So its stamps are those of a camera that answers PLAY with a key
+//! picture, and nothing is sent faster than real time.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use omma_media::bitstream::access_unit::split_access_units;
+use omma_media::bitstream::h264::{self, Reordering, Sps};
+use omma_media::bitstream::nal::nals;
+use omma_protocol::time::CaptureTime;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Due, ParameterSets, Picture, Rate, SourceError, nal_type};
+
+/// A film in memory.
+#[derive(Debug)]
+pub(in crate::simulator) struct Film {
+    pictures: Vec<Arc<Picture>>,
+    parameter_sets: ParameterSets,
+    rate: Rate,
+    opened: Instant,
+}
+
+impl Film {
+    pub(super) fn read(path: &Path, rate: Rate) -> Result<Self, SourceError> {
+        let bytes = std::fs::read(path).map_err(|error| SourceError::Read { path: path.to_owned(), error })?;
+        Self::parse(bytes.into(), rate).map_err(|fault| SourceError::Footage { path: path.to_owned(), fault })
+    }
+
+    fn parse(stream: Bytes, rate: Rate) -> Result<Self, &'static str> {
+        let sps = Sps::find(&stream).ok_or("no H.264 byte stream: it has no sequence parameter set")?;
+        // Pictures are stamped in the order they are sent.
+        if sps.reordering == Reordering::Announced || h264::has_b_slice(&stream) {
+            return Err("it has B-frames, which are not played; code it with `-bf 0`");
+        }
+        let mut pictures: Vec<_> = split_access_units(&stream).into_iter().map(|unit| cut(&stream, unit)).collect();
+        // A film cut from a longer one may begin in the middle; nobody could decode that part.
+        let first_key = pictures.iter().position(|picture| picture.key).ok_or("it has no key picture (IDR)")?;
+        pictures.drain(..first_key);
+        let parameter_sets = ParameterSets::find(&pictures[0].nals)
+            .ok_or("its first key picture lacks its parameter sets; code it with `repeat-headers=1`")?;
+        Ok(Self {
+            pictures: pictures.into_iter().map(Arc::new).collect(),
+            parameter_sets,
+            rate,
+            opened: Instant::now(),
+        })
+    }
+
+    pub(super) fn parameter_sets(&self) -> &ParameterSets {
+        &self.parameter_sets
+    }
+
+    /// A player that begins `now`, which the wall clock calls `wall`.
+    pub(super) fn show(self: &Arc<Self>, now: Instant, wall: CaptureTime) -> Showing {
+        let place = self.rate.index_at(now.duration_since(self.opened)) % self.pictures.len() as u64;
+        let played = &self.pictures[..=place as usize];
+        // The first picture is a key picture, so there always is one.
+        let first = played.iter().rposition(|picture| picture.key).unwrap_or_default();
+        Showing { film: self.clone(), first, shown: 0, begun: now, begun_wall: wall }
+    }
+}
+
+fn cut(stream: &Bytes, unit: &[u8]) -> Picture {
+    let nals: Vec<Bytes> = nals(unit).map(|nal| stream.slice_ref(nal.bytes)).collect();
+    Picture { key: nals.iter().any(|nal| nal_type(nal) == h264::IDR), nals }
+}
+
+/// One player's place in a film.
+#[derive(Debug)]
+pub(in crate::simulator) struct Showing {
+    film: Arc<Film>,
+    /// The picture it began with.
+    first: usize,
+    /// How many it has been given.
+    shown: u64,
+    begun: Instant,
+    begun_wall: CaptureTime,
+}
+
+impl Showing {
+    pub(super) async fn next(&mut self) -> Due {
+        let after = self.film.rate.time_of(self.shown);
+        let at = self.begun + after;
+        sleep_until(at).await;
+        let pictures = &self.film.pictures;
+        let index = (self.first as u64 + self.shown) % pictures.len() as u64;
+        self.shown += 1;
+        Due { picture: pictures[index as usize].clone(), time: self.begun_wall + after, at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Baseline, 64x64 (written by x264), a picture parameter set, and slices of which only the heads are real.
+    const SPS: &[u8] = &[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x0a, 0xdb, 0x10, 0x88];
+    const PPS: &[u8] = &[0, 0, 0, 1, 0x68, 0xca, 0x83, 0xcb, 0x20];
+    /// first_mb 0, slice type I (7).
+    const KEY: &[u8] = &[0, 0, 1, 0x65, 0x88, 0x80];
+    /// first_mb 0, slice type P (5).
+    const DELTA: &[u8] = &[0, 0, 1, 0x41, 0x9a, 0x80];
+    /// first_mb 1, slice type P (5): the second slice of a picture.
+    const SECOND_SLICE: &[u8] = &[0, 0, 1, 0x41, 0x4d, 0x80];
+    /// first_mb 0, slice type B (6).
+    const B: &[u8] = &[0, 0, 1, 0x01, 0x9e, 0x80];
+
+    fn film(parts: &[&[u8]]) -> Result<Arc<Film>, &'static str> {
+        Film::parse(parts.concat().into(), "10".parse().unwrap()).map(Arc::new)
+    }
+
+    #[test]
+    fn pictures_are_told_apart() {
+        let film = film(&[DELTA, SPS, PPS, KEY, DELTA, SECOND_SLICE, DELTA]).unwrap();
+        let shape: Vec<_> = film.pictures.iter().map(|p| (p.key, p.nals.len())).collect();
+        assert_eq!(shape, [(true, 3), (false, 2), (false, 1)], "what comes before the first key picture is left out");
+        assert_eq!(film.parameter_sets().pps, PPS[4..]);
+    }
+
+    #[test]
+    fn what_cannot_be_played_is_named() {
+        for (parts, word) in [
+            (&[b"no video".as_slice()] as &[&[u8]], "sequence parameter set"),
+            (&[], "sequence parameter set"),
+            (&[SPS, PPS, DELTA], "no key picture"),
+            (&[SPS, PPS, KEY, B], "B-frames"),
+            (&[SPS, DELTA, KEY], "lacks its parameter sets"),
+        ] {
+            let fault = film(parts).unwrap_err();
+            assert!(fault.contains(word), "{fault}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stamps_and_waits_go_on_evenly_over_the_end() {
+        let film = film(&[SPS, PPS, KEY, DELTA, DELTA]).unwrap();
+        let begun = Instant::now();
+        let mut showing = film.show(begun, CaptureTime(1_000_000));
+        for i in 0..10u32 {
+            let due = showing.next().await;
+            assert_eq!(due.picture.key, i % 3 == 0);
+            assert_eq!(due.time, CaptureTime(1_000_000 + 100_000 * i64::from(i)));
+            assert_eq!(due.at, begun + Duration::from_millis(100) * i);
+            assert!(Instant::now() >= due.at);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_player_begins_at_the_newest_key_picture() {
+        let film = film(&[SPS, PPS, KEY, DELTA, DELTA, SPS, PPS, KEY, DELTA]).unwrap();
+        for (millis, first) in [(0, 0), (250, 0), (300, 3), (450, 3), (500, 0)] {
+            let now = film.opened + Duration::from_millis(millis);
+            assert_eq!(film.show(now, CaptureTime(0)).first, first, "after {millis} ms");
+        }
+    }
+}
