@@ -1,0 +1,150 @@
+/**
+ * The hub's REST interface, as far as the page uses it.
+ *
+ * One client holds one token. Every request ends: by an answer, by its time-out, or by the caller's signal. A 401 from
+ * anywhere is reported once through `onUnauthorized`, besides being the result of the request that met it.
+ */
+import { parseStoredEvent, type StoredEvent } from "../events/event.ts";
+import { isRecord } from "../live/json.ts";
+import { failed, success, type Failure, type Result } from "./result.ts";
+import type { Camera, Session } from "./types.ts";
+
+const TIMEOUT_MS = 10_000;
+
+export interface EventQuery {
+  readonly stream?: string;
+  readonly before?: string;
+  readonly limit: number;
+}
+
+/** Newest first. `next` is what to ask `before` of for older ones; null at the end. */
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  readonly next: string | null;
+}
+
+/** The hub's answer to an offer. `location` is the path that ends the session. */
+export interface WhepAnswer {
+  readonly sdp: string;
+  readonly location: string | null;
+}
+
+export class HubClient {
+  constructor(
+    private readonly token: string,
+    private readonly onUnauthorized: () => void,
+    private readonly fetcher: typeof fetch = (input, init) => fetch(input, init),
+  ) {}
+
+  /** The token for the live WebSocket's first message; a browser cannot set headers there. */
+  tokenForSocket(): string {
+    return this.token;
+  }
+
+  session(signal?: AbortSignal): Promise<Result<Session>> {
+    return this.json("/api/v1/session", signal, (body) =>
+      isRecord(body) && typeof body["version"] === "string" ? { version: body["version"] } : null,
+    );
+  }
+
+  cameras(signal?: AbortSignal): Promise<Result<readonly Camera[]>> {
+    return this.json("/api/v1/cameras", signal, (body) =>
+      isRecord(body) && Array.isArray(body["cameras"]) ? (body["cameras"] as Camera[]) : null,
+    );
+  }
+
+  /** Events that cannot be read are left out, so that one bad row does not hide the others. */
+  events(query: EventQuery, signal?: AbortSignal): Promise<Result<EventPage>> {
+    const search = new URLSearchParams({ limit: String(query.limit) });
+    if (query.stream !== undefined) search.set("stream", query.stream);
+    if (query.before !== undefined) search.set("before", query.before);
+    return this.json(`/api/v1/events?${search.toString()}`, signal, (body) => {
+      if (!isRecord(body) || !Array.isArray(body["events"])) return null;
+      const next = body["next"];
+      return {
+        events: body["events"].map(parseStoredEvent).filter((event) => event !== null),
+        next: typeof next === "string" ? next : null,
+      };
+    });
+  }
+
+  async picture(event: string, signal?: AbortSignal): Promise<Result<Blob>> {
+    const path = `/api/v1/events/${encodeURIComponent(event)}/picture`;
+    return this.request(path, { headers: { accept: "image/jpeg" } }, signal, (response) => response.blob());
+  }
+
+  /** Offers to receive a stream (WHEP): the body is the SDP offer, the answer is the hub's SDP. */
+  async whep(stream: string, mode: string, offer: string, signal: AbortSignal): Promise<Result<WhepAnswer>> {
+    const path = `/api/v1/streams/${encodeURIComponent(stream)}/whep?mode=${encodeURIComponent(mode)}`;
+    const init = { method: "POST", headers: { "content-type": "application/sdp", accept: "application/sdp" }, body: offer };
+    return this.request(path, init, signal, async (response) => ({
+      sdp: await response.text(),
+      location: response.headers.get("location"),
+    }));
+  }
+
+  /** Ends a WHEP session. Sent even while the page is being left; the hub's own time-out covers the case that it is not. */
+  endWhep(location: string): void {
+    const url = new URL(location, document.baseURI);
+    if (url.origin !== window.location.origin) return; // The token goes to the hub and to nobody else.
+    this.fetcher(url, { method: "DELETE", headers: this.headers(), keepalive: true }).catch(() => {
+      // The hub is gone, and the session with it.
+    });
+  }
+
+  private headers(extra: Record<string, string> = {}): Record<string, string> {
+    return { authorization: `Bearer ${this.token}`, ...extra };
+  }
+
+  private json<T>(path: string, signal: AbortSignal | undefined, read: (body: unknown) => T | null): Promise<Result<T>> {
+    return this.request(path, { headers: { accept: "application/json" } }, signal, async (response) => {
+      const value = read(await response.json());
+      if (value === null) throw new SyntaxError(`unexpected content at ${path.split("?")[0]}`);
+      return value;
+    });
+  }
+
+  private async request<T>(
+    path: string,
+    init: RequestInit & { headers: Record<string, string> },
+    signal: AbortSignal | undefined,
+    read: (response: Response) => Promise<T>,
+  ): Promise<Result<T>> {
+    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    try {
+      const response = await this.fetcher(path, { ...init, headers: this.headers(init.headers), signal: either, cache: "no-store" });
+      if (response.ok) return success(await read(response));
+      const failure = readFailure(response.status, await response.text());
+      if (failure.kind === "unauthorized" && !signal?.aborted) this.onUnauthorized();
+      return failed(failure);
+    } catch (error) {
+      if (signal?.aborted) return { kind: "aborted" };
+      if (error instanceof SyntaxError) return failed({ kind: "malformed", message: error.message });
+      const message = timeout.aborted
+        ? `The hub did not answer within ${TIMEOUT_MS / 1000} seconds.`
+        : "The hub cannot be reached.";
+      return failed({ kind: "unreachable", message });
+    }
+  }
+}
+
+/** A refusal as the hub writes it, `{"error":{"kind","message"}}`; a proxy between may write anything. */
+export function readFailure(status: number, body: string): Failure {
+  if (status === 401) return { kind: "unauthorized" };
+  const error = readErrorBody(body);
+  if (error !== null) return { kind: "refused", status, ...error };
+  if (status >= 502 && status <= 504) return { kind: "unreachable", message: `The hub cannot be reached (HTTP ${status}).` };
+  return { kind: "refused", status, code: "unknown", message: `The hub answered HTTP ${status}.` };
+}
+
+function readErrorBody(body: string): { code: string; message: string } | null {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (!isRecord(parsed) || !isRecord(parsed["error"])) return null;
+    const { kind, message } = parsed["error"];
+    return typeof kind === "string" && typeof message === "string" ? { code: kind, message } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,82 @@
+import { CameraIcon, CameraOffIcon } from "../ui/icons.tsx";
+import type { CamerasState } from "./poll.ts";
+import type { Camera } from "../api/types.ts";
+import { bySite, describeCamera, describePlacement } from "./words.ts";
+
+interface CameraListProps {
+  readonly state: CamerasState;
+  readonly selected: string | null;
+  readonly onSelect: (stream: string) => void;
+}
+
+export function CameraList({ state, selected, onSelect }: CameraListProps) {
+  return (
+    <nav className="cameras" aria-label="Cameras">
+      <div className="panel-head">
+        <h2>Cameras</h2>
+        {state.kind === "ready" && state.cameras.length > 0 && <span className="count">{summary(state.cameras)}</span>}
+      </div>
+      {content(state, selected, onSelect)}
+    </nav>
+  );
+}
+
+function content(state: CamerasState, selected: string | null, onSelect: (stream: string) => void) {
+  if (state.kind === "loading") return <p className="hint">Loading…</p>;
+  if (state.kind === "failed") return <p className="hint">{state.message}</p>;
+  if (state.cameras.length === 0) {
+    return (
+      <p className="hint">
+        No camera yet. A camera appears here as soon as its edge connects; <code>cloud-hub join</code> prints the token an
+        edge needs.
+      </p>
+    );
+  }
+  return (
+    <div className="sites">
+      {bySite(state.cameras).map((site) => (
+        <section key={site.edge} className="site" aria-label={`Site ${site.edge}`}>
+          <h3>{site.edge}</h3>
+          <ul>
+            {site.cameras.map((camera) => (
+              <li key={camera.stream}>
+                <CameraButton camera={camera} current={camera.stream === selected} onSelect={onSelect} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+interface CameraButtonProps {
+  readonly camera: Camera;
+  readonly current: boolean;
+  readonly onSelect: (stream: string) => void;
+}
+
+function CameraButton({ camera, current, onSelect }: CameraButtonProps) {
+  const { tone, words, detail } = describeCamera(camera);
+  return (
+    <button
+      type="button"
+      className="camera"
+      aria-current={current}
+      title={detail ?? describePlacement(camera.placement)}
+      onClick={() => onSelect(camera.stream)}
+    >
+      {tone === "good" || tone === "busy" ? <CameraIcon className="camera-icon" /> : <CameraOffIcon className="camera-icon" />}
+      <span className="camera-name">{camera.name}</span>
+      <span className={`camera-state tone-${tone}`}>
+        <span className="dot" aria-hidden="true" />
+        {words}
+      </span>
+    </button>
+  );
+}
+
+function summary(cameras: readonly Camera[]): string {
+  const live = cameras.filter((camera) => camera.state === "live").length;
+  return `${live} of ${cameras.length} live`;
+}

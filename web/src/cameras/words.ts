@@ -1,0 +1,63 @@
+/** What to say of a camera. Pure. */
+import type { Camera } from "../api/types.ts";
+
+export interface CameraWords {
+  readonly tone: "good" | "busy" | "bad" | "off";
+  readonly words: string;
+  /** Why, and what to do; null where there is nothing to add. */
+  readonly detail: string | null;
+}
+
+export function describeCamera(camera: Camera): CameraWords {
+  const reason = camera.reason ?? null;
+  switch (camera.state) {
+    case "live":
+      return { tone: "good", words: "Live", detail: reason };
+    case "connecting":
+      return { tone: "busy", words: "Connecting", detail: reason };
+    case "failed":
+      return { tone: "bad", words: "Failed", detail: reason ?? "The edge could not reach the camera and tries again." };
+    case "offline":
+      return {
+        tone: "off",
+        words: "Offline",
+        detail:
+          reason ??
+          (camera.edge_online
+            ? "The edge does not report this camera any more."
+            : `The edge “${camera.edge}” is not connected to the hub. It goes on detecting, and its events arrive once it is back.`),
+      };
+  }
+}
+
+export function describePlacement(placement: Camera["placement"]): string {
+  switch (placement) {
+    case "edge":
+      return "Analysed at the edge";
+    case "hub":
+      return "Analysed by the hub";
+    case "none":
+      return "Video only";
+  }
+}
+
+/** `1280 × 720 H.264`; null while the edge has not said. */
+export function describeVideo(camera: Camera): string | null {
+  const { width, height, codec } = camera;
+  const size = typeof width === "number" && typeof height === "number" ? `${width} × ${height}` : null;
+  const name = typeof codec === "string" ? codecName(codec) : null;
+  const words = [size, name].filter((part) => part !== null).join(" ");
+  return words === "" ? null : words;
+}
+
+function codecName(codec: string): string {
+  const names: Readonly<Record<string, string>> = { h264: "H.264", h265: "H.265" };
+  return names[codec.toLowerCase()] ?? codec;
+}
+
+/** Cameras under their edges, both in the order given. */
+export function bySite(cameras: readonly Camera[]): readonly { readonly edge: string; readonly cameras: readonly Camera[] }[] {
+  const sites = new Map<string, Camera[]>();
+  for (const camera of cameras) sites.set(camera.edge, [...(sites.get(camera.edge) ?? []), camera]);
+  return [...sites].map(([edge, its]) => ({ edge, cameras: its }));
+}

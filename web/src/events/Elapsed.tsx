@@ -1,0 +1,13 @@
+import { useEffect, useState } from "react";
+import { duration } from "./words.ts";
+
+/** How long something has gone on, to the second. */
+export function Elapsed({ sinceUs }: { readonly sinceUs: number }) {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const seconds = Math.max(0, Math.floor((now * 1000 - sinceUs) / 1_000_000));
+  return <>{seconds < 60 ? `${seconds} s` : duration(seconds * 1_000_000)}</>;
+}

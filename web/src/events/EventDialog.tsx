@@ -1,0 +1,78 @@
+import { useEffect, useRef } from "react";
+import { CloseIcon, PictureIcon } from "../ui/icons.tsx";
+import { Elapsed } from "./Elapsed.tsx";
+import type { StoredEvent } from "./event.ts";
+import { usePicture } from "./EventPicture.tsx";
+import type { Pictures } from "./pictures.ts";
+import { capitalised, clockTime, dayOf, duration, percent } from "./words.ts";
+
+interface EventDialogProps {
+  readonly event: StoredEvent;
+  readonly camera: string;
+  readonly pictures: Pictures;
+  readonly onClose: () => void;
+}
+
+/** The native dialog brings the focus trap, Escape, and the way back to where the focus was. */
+export function EventDialog({ event, camera, pictures, onClose }: EventDialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const shown = usePicture(event, pictures, true);
+  useEffect(() => dialog.current?.showModal(), []);
+  const day = dayOf(event.openedUs, Date.now());
+  return (
+    <dialog
+      ref={dialog}
+      className="dialog"
+      aria-labelledby="event-title"
+      onClose={onClose}
+      onClick={(click) => {
+        if (click.target === dialog.current) dialog.current.close(); // On what lies around it.
+      }}
+    >
+      <div className="dialog-head">
+        <div>
+          <h2 id="event-title">{capitalised(event.label)}</h2>
+          <p className="quiet">
+            {camera}, {day === null ? "today" : day} at {clockTime(event.openedUs)}
+          </p>
+        </div>
+        <button type="button" className="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}>
+          <CloseIcon />
+        </button>
+      </div>
+      <div className={`dialog-picture picture-${shown.kind}`}>
+        {shown.kind === "shown" && <img src={shown.url} alt={`${capitalised(event.label)} on ${camera}, best view`} />}
+        {shown.kind === "loading" && <p className="hint">Loading the picture…</p>}
+        {shown.kind === "failed" && <p className="hint">The picture could not be loaded. {shown.message}</p>}
+        {shown.kind === "none" && (
+          <p className="hint">
+            <PictureIcon /> The edge has not sent a picture of this event yet.
+          </p>
+        )}
+      </div>
+      <dl className="facts dialog-facts">
+        <Fact name="Score">{percent(event.score)}</Fact>
+        <Fact name={event.closedUs === null ? "Goes on for" : "Lasted"}>
+          {event.closedUs === null ? <Elapsed sinceUs={event.openedUs} /> : duration(event.closedUs - event.openedUs)}
+        </Fact>
+        <Fact name="Best view at">{clockTime(event.bestUs)}</Fact>
+        <Fact name="Track">#{event.track}</Fact>
+        <Fact name="Detector">
+          {event.model} <small>{event.engine}, {event.place === "edge" ? "at the edge" : "in the hub"}</small>
+        </Fact>
+      </dl>
+      <p className="dialog-id">
+        Event <code>{event.id}</code>
+      </p>
+    </dialog>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: React.ReactNode }) {
+  return (
+    <div className="fact">
+      <dt>{name}</dt>
+      <dd className="fact-value">{children}</dd>
+    </div>
+  );
+}

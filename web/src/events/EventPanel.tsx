@@ -1,0 +1,113 @@
+import { useEffect, useState } from "react";
+import type { HubClient } from "../api/client.ts";
+import type { Camera } from "../api/types.ts";
+import { EventDialog } from "./EventDialog.tsx";
+import { EventRow } from "./EventRow.tsx";
+import { EventList, type ListState, type OlderState } from "./list.ts";
+import type { Pictures } from "./pictures.ts";
+import type { LiveSocket } from "./socket.ts";
+
+interface EventPanelProps {
+  readonly hub: HubClient;
+  readonly socket: LiveSocket;
+  readonly pictures: Pictures;
+  /** Names of cameras by stream. */
+  readonly names: ReadonlyMap<string, string>;
+  readonly selected: Camera | null;
+}
+
+export function EventPanel({ hub, socket, pictures, names, selected }: EventPanelProps) {
+  const [onlySelected, setOnlySelected] = useState(false);
+  const [open, setOpen] = useState<string | null>(null);
+  const stream = onlySelected ? (selected?.stream ?? null) : null;
+  const { state, list } = useEventList(hub, socket, stream);
+  const shown = state.kind === "ready" ? state.feed.events.find((event) => event.id === open) : undefined;
+  return (
+    <section className="events" aria-label="Events">
+      <div className="panel-head">
+        <h2>Events</h2>
+        {names.size > 1 && (
+          <label className="check">
+            <input type="checkbox" checked={onlySelected} onChange={(change) => setOnlySelected(change.target.checked)} />
+            <span>This camera only</span>
+          </label>
+        )}
+      </div>
+      <div className="events-body">
+        {state.kind === "loading" && <Placeholders />}
+        {state.kind === "failed" && (
+          <div className="empty">
+            <p className="empty-title">The events could not be loaded</p>
+            <p>{state.message}</p>
+            <button type="button" className="button" onClick={() => void list?.refresh()}>
+              Try again
+            </button>
+          </div>
+        )}
+        {state.kind === "ready" && state.feed.events.length === 0 && (
+          <div className="empty">
+            <p className="empty-title">Nothing has happened yet</p>
+            <p>An event appears here, with its picture, as soon as something is seen that the camera’s labels ask for.</p>
+          </div>
+        )}
+        {state.kind === "ready" && state.feed.events.length > 0 && (
+          <ol className="event-list">
+            {state.feed.events.map((event) => (
+              <li key={event.id}>
+                <EventRow event={event} camera={names.get(event.stream) ?? event.stream} pictures={pictures} onOpen={setOpen} />
+              </li>
+            ))}
+          </ol>
+        )}
+        {state.kind === "ready" && <Older state={state.older} onMore={() => void list?.loadOlder()} />}
+      </div>
+      {shown !== undefined && (
+        <EventDialog event={shown} camera={names.get(shown.stream) ?? shown.stream} pictures={pictures} onClose={() => setOpen(null)} />
+      )}
+    </section>
+  );
+}
+
+function useEventList(hub: HubClient, socket: LiveSocket, stream: string | null): { state: ListState; list: EventList | null } {
+  const [held, setHeld] = useState<{ state: ListState; list: EventList | null }>({ state: { kind: "loading" }, list: null });
+  useEffect(() => {
+    const list = new EventList(hub, socket, stream);
+    const changed = (): void => setHeld({ state: list.state.get(), list });
+    changed();
+    const unsubscribe = list.state.subscribe(changed);
+    return () => {
+      unsubscribe();
+      list.stop();
+    };
+  }, [hub, socket, stream]);
+  return held;
+}
+
+function Older({ state, onMore }: { readonly state: OlderState; readonly onMore: () => void }) {
+  switch (state.kind) {
+    case "none":
+      return null;
+    case "loading":
+      return <p className="hint">Loading…</p>;
+    case "there":
+    case "failed":
+      return (
+        <div className="older">
+          {state.kind === "failed" && <p className="hint">{state.message}</p>}
+          <button type="button" className="button" onClick={onMore}>
+            Load older events
+          </button>
+        </div>
+      );
+  }
+}
+
+function Placeholders() {
+  return (
+    <div className="placeholders" role="status" aria-label="Loading the events">
+      {["a", "b", "c", "d", "e"].map((key) => (
+        <div key={key} className="placeholder" />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,57 @@
+import { memo, useRef } from "react";
+import { colourOf } from "../live/overlay.ts";
+import { Elapsed } from "./Elapsed.tsx";
+import type { StoredEvent } from "./event.ts";
+import { EventPicture } from "./EventPicture.tsx";
+import type { Pictures } from "./pictures.ts";
+import { useNearView } from "./useNearView.ts";
+import { capitalised, clockTime, dayOf, duration, percent } from "./words.ts";
+
+interface EventRowProps {
+  readonly event: StoredEvent;
+  readonly camera: string;
+  readonly pictures: Pictures;
+  readonly onOpen: (id: string) => void;
+}
+
+export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen }: EventRowProps) {
+  const row = useRef<HTMLButtonElement>(null);
+  const near = useNearView(row);
+  const day = dayOf(event.openedUs, Date.now());
+  return (
+    <button ref={row} type="button" className={`event phase-${event.phase}`} onClick={() => onOpen(event.id)}>
+      <EventPicture event={event} pictures={pictures} wanted={near} />
+      <span className="event-words">
+        <span className="event-first">
+          <span className="event-label">
+            <span className="swatch" ref={paint(event.label)} aria-hidden="true" />
+            {capitalised(event.label)}
+          </span>
+          <span className="event-score">{percent(event.score)}</span>
+        </span>
+        <span className="event-camera">{camera}</span>
+        <span className="event-last">
+          <time dateTime={new Date(event.openedUs / 1000).toISOString()}>
+            {day === null ? "" : `${day}, `}
+            {clockTime(event.openedUs)}
+          </time>
+          {event.closedUs === null ? (
+            <span className="event-open">
+              <span className="dot" aria-hidden="true" />
+              Now, <Elapsed sinceUs={event.openedUs} />
+            </span>
+          ) : (
+            <span className="event-length">{duration(event.closedUs - event.openedUs)}</span>
+          )}
+        </span>
+      </span>
+    </button>
+  );
+});
+
+/** By the style object and not by an attribute, which a strict content security policy would refuse. */
+function paint(label: string) {
+  return (element: HTMLElement | null): void => {
+    if (element !== null) element.style.backgroundColor = colourOf(label);
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * An event as the hub tells of it: over REST with the state of its picture, over the live WebSocket without.
+ *
+ *     opened ──▶ updated* ──▶ closed
+ */
+import { isFinite, isInteger, isRecord, isRect, type Rect } from "../live/json.ts";
+
+export type Phase = "opened" | "updated" | "closed";
+export type Place = "edge" | "hub";
+
+export interface EventState {
+  /** UUID of version 7: the order of ids is the order of creation. */
+  readonly id: string;
+  /** `edge.camera` */
+  readonly stream: string;
+  readonly phase: Phase;
+  /** Rises with each state; a higher one replaces a lower one. */
+  readonly revision: number;
+  readonly label: string;
+  readonly track: number;
+  /** 0 to 1 */
+  readonly score: number;
+  /** Where the thing was in the best frame. */
+  readonly box: Rect;
+  /** First frame, best view, last frame: µs since the epoch on the edge's clock. */
+  readonly openedUs: number;
+  readonly bestUs: number;
+  readonly closedUs: number | null;
+  readonly place: Place;
+  readonly engine: string;
+  readonly model: string;
+}
+
+export interface StoredEvent extends EventState {
+  /** Revision of the picture in the store; null while there is none. */
+  readonly pictureRevision: number | null;
+}
+
+export function isPlace(value: unknown): value is Place {
+  return value === "edge" || value === "hub";
+}
+
+function isPhase(value: unknown): value is Phase {
+  return value === "opened" || value === "updated" || value === "closed";
+}
+
+/** Null for what is not an event. Unknown keys are ignored, so that later hubs may add some. */
+export function parseEvent(value: unknown): EventState | null {
+  if (!isRecord(value)) return null;
+  const { id, stream, phase, revision, label, track, score, box, opened_us, best_us, closed_us, place, engine, model } = value;
+  if (typeof id !== "string" || id === "" || typeof stream !== "string" || !isPhase(phase) || !isInteger(revision)) return null;
+  if (typeof label !== "string" || !isInteger(track) || !isFinite(score) || !isRect(box)) return null;
+  if (!isInteger(opened_us) || !isInteger(best_us) || !isPlace(place)) return null;
+  if (typeof engine !== "string" || typeof model !== "string") return null;
+  if (closed_us !== undefined && closed_us !== null && !isInteger(closed_us)) return null;
+  return {
+    id,
+    stream,
+    phase,
+    revision,
+    label,
+    track,
+    score,
+    box,
+    openedUs: opened_us,
+    bestUs: best_us,
+    closedUs: closed_us ?? null,
+    place,
+    engine,
+    model,
+  };
+}
+
+export function parseStoredEvent(value: unknown): StoredEvent | null {
+  const event = parseEvent(value);
+  if (event === null || !isRecord(value)) return null;
+  const revision = value["picture_revision"];
+  return { ...event, pictureRevision: isInteger(revision) ? revision : null };
+}

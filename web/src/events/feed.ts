@@ -1,0 +1,87 @@
+/**
+ * The event list as a value: newest first, bounded, merged from pages over REST and from messages as they happen.
+ * Nothing here does I/O; every function returns a new feed.
+ */
+import type { EventPage } from "../api/client.ts";
+import type { EventState, StoredEvent } from "./event.ts";
+
+/** How many are kept at first, and by how much each page of older ones raises that. */
+export const PAGE = 50;
+export const CAPACITY = 200;
+/** However often older ones are asked for. */
+export const MAX_CAPACITY = 1000;
+/** Pictures that arrived before their event; one follows the other within moments. */
+const ORPHANS = 64;
+
+export interface Feed {
+  /** By id, newest first. */
+  readonly events: readonly StoredEvent[];
+  /** What to ask `before` of for older ones; null where there are none. */
+  readonly next: string | null;
+  readonly capacity: number;
+  readonly orphans: ReadonlyMap<string, number>;
+}
+
+export const EMPTY_FEED: Feed = { events: [], next: null, capacity: CAPACITY, orphans: new Map() };
+
+/**
+ * The newest page, at first or after the connection was gone. Where it does not reach back to what is known, there may
+ * be a hole between: then the list starts again from the page.
+ */
+export function withNewest(feed: Feed, page: EventPage): Feed {
+  const oldest = page.events.at(-1);
+  const known = feed.events[0];
+  const reaches = page.next === null || oldest === undefined || known === undefined || oldest.id <= known.id;
+  if (known === undefined || !reaches) return bounded({ ...feed, events: merge([], page.events), next: page.next });
+  return bounded({ ...feed, events: merge(feed.events, page.events) });
+}
+
+export function withOlder(feed: Feed, page: EventPage): Feed {
+  const events = merge(feed.events, page.events);
+  const capacity = Math.min(MAX_CAPACITY, Math.max(feed.capacity, events.length + CAPACITY - PAGE));
+  return bounded({ ...feed, events, next: page.next, capacity });
+}
+
+export function withEvent(feed: Feed, event: EventState): Feed {
+  const pictureRevision = feed.orphans.get(event.id) ?? null;
+  const orphans = pictureRevision === null ? feed.orphans : new Map([...feed.orphans].filter(([id]) => id !== event.id));
+  return bounded({ ...feed, orphans, events: merge(feed.events, [{ ...event, pictureRevision }]) });
+}
+
+export function withPicture(feed: Feed, id: string, revision: number): Feed {
+  if (!feed.events.some((event) => event.id === id)) {
+    return { ...feed, orphans: new Map([...feed.orphans, [id, revision] as const].slice(-ORPHANS)) };
+  }
+  const events = feed.events.map((event) =>
+    event.id === id && (event.pictureRevision ?? 0) < revision ? { ...event, pictureRevision: revision } : event,
+  );
+  return { ...feed, events };
+}
+
+/** Whether "load older" can do more. */
+export function hasOlder(feed: Feed): boolean {
+  return feed.next !== null && feed.events.length < MAX_CAPACITY;
+}
+
+function merge(known: readonly StoredEvent[], more: readonly StoredEvent[]): readonly StoredEvent[] {
+  const byId = new Map(known.map((event) => [event.id, event]));
+  for (const event of more) {
+    const before = byId.get(event.id);
+    byId.set(event.id, before === undefined ? event : newer(before, event));
+  }
+  return [...byId.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1));
+}
+
+/** The later state of one event, with the later of the two pictures. */
+function newer(a: StoredEvent, b: StoredEvent): StoredEvent {
+  const revision = Math.max(a.pictureRevision ?? 0, b.pictureRevision ?? 0);
+  const later = b.revision > a.revision ? b : a;
+  return { ...later, pictureRevision: revision === 0 ? null : revision };
+}
+
+/** What falls off the end can be had again as older. */
+function bounded(feed: Feed): Feed {
+  if (feed.events.length <= feed.capacity) return feed;
+  const events = feed.events.slice(0, feed.capacity);
+  return { ...feed, events, next: events.at(-1)?.id ?? null };
+}

@@ -1,0 +1,95 @@
+/**
+ * Keeps the event list: the newest page over REST at first and after every reconnect, and what the socket tells in
+ * between. One list has one filter; another filter is another list.
+ */
+import type { HubClient } from "../api/client.ts";
+import { explain } from "../api/result.ts";
+import { Store, type Readable } from "../ui/store.ts";
+import { EMPTY_FEED, hasOlder, PAGE, withEvent, withNewest, withOlder, withPicture, type Feed } from "./feed.ts";
+import type { LiveSocket } from "./socket.ts";
+
+export type OlderState =
+  | { readonly kind: "none" }
+  | { readonly kind: "there" }
+  | { readonly kind: "loading" }
+  | { readonly kind: "failed"; readonly message: string };
+
+export type ListState =
+  | { readonly kind: "loading" }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "ready"; readonly feed: Feed; readonly older: OlderState };
+
+export class EventList {
+  private readonly store = new Store<ListState>({ kind: "loading" });
+  private readonly life = new AbortController();
+  private feed: Feed = EMPTY_FEED;
+  private readonly unlisten: () => void;
+  private readonly unsubscribe: () => void;
+
+  /** `stream`: only of this camera; null for all. */
+  constructor(
+    private readonly hub: HubClient,
+    socket: LiveSocket,
+    private readonly stream: string | null,
+  ) {
+    this.unlisten = socket.listen((message) => {
+      if (message.type === "event" && (stream === null || message.event.stream === stream)) {
+        this.change(withEvent(this.feed, message.event));
+      } else if (message.type === "picture") {
+        this.change(withPicture(this.feed, message.event, message.revision));
+      }
+    });
+    this.unsubscribe = socket.state.subscribe(() => {
+      if (socket.state.get().kind === "open") void this.refresh();
+    });
+    void this.refresh();
+  }
+
+  get state(): Readable<ListState> {
+    return this.store;
+  }
+
+  stop(): void {
+    this.life.abort();
+    this.unlisten();
+    this.unsubscribe();
+  }
+
+  async refresh(): Promise<void> {
+    const page = await this.hub.events({ ...this.filter(), limit: PAGE }, this.life.signal);
+    if (page.kind === "success") {
+      this.feed = withNewest(this.feed, page.value);
+      this.store.set({ kind: "ready", feed: this.feed, older: this.older() });
+    } else if (page.kind === "error" && this.store.get().kind !== "ready") {
+      this.store.set({ kind: "failed", message: explain(page.failure) });
+    }
+  }
+
+  async loadOlder(): Promise<void> {
+    const state = this.store.get();
+    const before = this.feed.next;
+    if (state.kind !== "ready" || state.older.kind === "loading" || before === null) return;
+    this.store.set({ ...state, older: { kind: "loading" } });
+    const page = await this.hub.events({ ...this.filter(), before, limit: PAGE }, this.life.signal);
+    if (page.kind === "aborted") return;
+    if (page.kind === "success") this.feed = withOlder(this.feed, page.value);
+    const older: OlderState = page.kind === "success" ? this.older() : { kind: "failed", message: explain(page.failure) };
+    this.store.set({ kind: "ready", feed: this.feed, older });
+  }
+
+  private filter(): { stream?: string } {
+    return this.stream === null ? {} : { stream: this.stream };
+  }
+
+  private older(): OlderState {
+    return hasOlder(this.feed) ? { kind: "there" } : { kind: "none" };
+  }
+
+  private change(feed: Feed): void {
+    this.feed = feed;
+    this.store.update((state) => {
+      if (state.kind !== "ready") return state;
+      return { ...state, feed, older: state.older.kind === "none" ? this.older() : state.older };
+    });
+  }
+}

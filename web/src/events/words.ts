@@ -1,0 +1,40 @@
+/** Times and durations as the event list writes them. Pure: the locale and `now` are arguments where they matter. */
+
+export function clockTime(us: number, locale?: string, timeZone?: string): string {
+  return new Intl.DateTimeFormat(locale, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+    ...(timeZone === undefined ? {} : { timeZone }),
+  }).format(us / 1000);
+}
+
+/** The date, where it is not today's; null where it is. */
+export function dayOf(us: number, nowMs: number, locale?: string): string | null {
+  const then = new Date(us / 1000);
+  const now = new Date(nowMs);
+  if (then.toDateString() === now.toDateString()) return null;
+  const year = then.getFullYear() === now.getFullYear() ? {} : { year: "numeric" as const };
+  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", ...year }).format(then);
+}
+
+/** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`. Never negative: clocks of edge and browser differ. */
+export function duration(us: number): string {
+  const seconds = Math.max(0, us / 1_000_000);
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  const pad = (value: number): string => String(value).padStart(2, "0");
+  if (minutes < 60) return `${minutes} min ${pad(whole % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
+}
+
+export function percent(score: number): string {
+  return `${Math.round(Math.min(1, Math.max(0, score)) * 100)} %`;
+}
+
+export function capitalised(label: string): string {
+  return label === "" ? label : label.charAt(0).toUpperCase() + label.slice(1);
+}

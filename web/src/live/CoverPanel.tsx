@@ -1,0 +1,31 @@
+import { useEffect, useState } from "react";
+import { CameraOffIcon } from "../ui/icons.tsx";
+import type { Cover } from "./words.ts";
+
+/** What is said over the picture while there is none. */
+export function CoverPanel({ cover }: { readonly cover: Cover }) {
+  if (cover.kind === "clear") return null;
+  return (
+    <div className="cover" role="status">
+      {cover.kind === "busy" ? <span className="spinner" aria-hidden="true" /> : <CameraOffIcon className="cover-icon" />}
+      <p className="cover-title">{cover.title}</p>
+      {cover.detail !== null && <p className="cover-detail">{cover.detail}</p>}
+      {cover.kind === "trouble" && cover.retryAtMs !== null && <Countdown atMs={cover.retryAtMs} />}
+    </div>
+  );
+}
+
+/** Not read out: it changes every second. */
+function Countdown({ atMs }: { readonly atMs: number }) {
+  const [now, setNow] = useState(() => performance.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(performance.now()), 250);
+    return () => clearInterval(timer);
+  }, []);
+  const seconds = Math.max(0, Math.ceil((atMs - now) / 1000));
+  return (
+    <p className="cover-retry" aria-hidden="true">
+      {seconds === 0 ? "Trying again…" : `Trying again in ${seconds} s`}
+    </p>
+  );
+}

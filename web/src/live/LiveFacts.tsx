@@ -1,0 +1,75 @@
+import type { ReactNode } from "react";
+import type { Camera } from "../api/types.ts";
+import type { LiveView } from "./player.ts";
+import { milliseconds, perSecond } from "./words.ts";
+
+interface LiveFactsProps {
+  readonly view: LiveView | null;
+  readonly camera: Camera | null;
+}
+
+/** What is measured of the picture above. */
+export function LiveFacts({ view, camera }: LiveFactsProps) {
+  const playing = view?.state.kind === "playing" ? view : null;
+  const stats = playing?.stats ?? null;
+  const latency = stats?.latency ?? null;
+  const mode = playing?.mode ?? null;
+  return (
+    <dl className="facts">
+      <Fact name="Capture to screen" note={mode?.mode === "exact" ? `pictures wait ${mode.delayMs} ms for analysis` : "last 5 seconds"}>
+        {latency === null ? (
+          "–"
+        ) : (
+          <>
+            {milliseconds(latency.p50)} <small>p95 {milliseconds(latency.p95)}</small>
+          </>
+        )}
+      </Fact>
+      <Fact name="Pictures" note={stats?.picture == null ? "a second" : `a second, ${stats.picture.width} × ${stats.picture.height}`}>
+        {perSecond(stats?.framesPerSecond ?? null)}
+      </Fact>
+      <Fact name="Analysed" note={camera?.placement === "none" ? "this camera is video only" : "frames a second"}>
+        {perSecond(stats?.looksPerSecond ?? null)}
+      </Fact>
+      <Fact name="Boxes on their own frame" note={mode?.mode === "exact" ? "since exact was chosen" : "others are dashed, with their age"}>
+        {share(stats?.onTheirFrame ?? null)}
+      </Fact>
+      <Fact name="Detector" note={stats?.analysis == null ? "none heard of yet" : `${stats.analysis.engine}, ${where(stats.analysis.place)}`} wide>
+        {stats?.analysis?.model ?? "–"}
+      </Fact>
+      {stats?.matches === false && (
+        <p className="facts-note">
+          This browser does not say which frame it shows, so boxes are those of the newest analysed frame and are drawn dashed.
+        </p>
+      )}
+    </dl>
+  );
+}
+
+interface FactProps {
+  readonly name: string;
+  readonly note: string;
+  readonly wide?: boolean;
+  readonly children: ReactNode;
+}
+
+function Fact({ name, note, wide = false, children }: FactProps) {
+  return (
+    <div className={wide ? "fact wide" : "fact"}>
+      <dt>{name}</dt>
+      <dd className="fact-value">{children}</dd>
+      <dd className="fact-note">{note}</dd>
+    </div>
+  );
+}
+
+function share(value: number | null): string {
+  if (value === null) return "–";
+  // 99.96 % must not read as all of them.
+  const percent = value === 1 ? 100 : Math.min(99.9, value * 100);
+  return `${percent === 100 ? "100" : percent.toFixed(1)} %`;
+}
+
+function where(place: "edge" | "hub"): string {
+  return place === "edge" ? "at the edge" : "in the hub";
+}

@@ -1,0 +1,142 @@
+/**
+ * Boxes on a canvas above the video.
+ *
+ * The corners of a box are always drawn, so that the eye can follow it; its edges tell the truth of the moment: solid
+ * where the boxes are of the very frame below them, dashed and dimmed where they are of an earlier one.
+ *
+ * In exact mode the frame itself is painted beneath its boxes, so that picture and boxes reach the screen as one: a
+ * browser composes a `<video>` and a canvas above it independently, and may show them one refresh apart.
+ */
+import type { Drawn } from "./boxes.ts";
+import type { Rect } from "./json.ts";
+import { pictureArea, type Area, type Size } from "./letterbox.ts";
+import type { Box } from "./wire.ts";
+
+/** Age from which it is written beside the label. Below, a person sees no difference. */
+const NOTICEABLE_MS = 150;
+
+const FONT = '600 12px "Inter Variable", system-ui, sans-serif';
+const LABEL_HEIGHT = 20;
+const LABEL_PADDING = 6;
+
+/** Distinct on dark and on bright pictures; a label keeps its colour on every camera. */
+const COLOURS = ["#5fe0c8", "#ffc861", "#8fb8ff", "#ff9d8a", "#d4a5ff", "#b6e36b", "#ff9ad1", "#7fdcff"] as const;
+
+export function colourOf(label: string): string {
+  if (label === "person") return COLOURS[0];
+  let sum = 0;
+  for (const character of label) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
+  return COLOURS[1 + (sum % (COLOURS.length - 1))] ?? COLOURS[0];
+}
+
+/** `person 87 % #4`, with the age where the boxes are noticeably older than the frame. */
+export function caption(box: Box, ageMs: number): string {
+  const score = Math.round(Math.min(1, Math.max(0, box.score)) * 100);
+  const age = ageMs >= NOTICEABLE_MS ? `  −${(ageMs / 1000).toFixed(1)} s` : "";
+  return `${box.label} ${score} %  #${box.track}${age}`;
+}
+
+/** A rectangle of the picture in the element's units, on whole device pixels so that lines are crisp. */
+export function onScreen([x, y, width, height]: Rect, area: Area, ratio: number): Area {
+  const snap = (value: number) => Math.round(value * ratio) / ratio;
+  const clamp = (value: number) => Math.min(1, Math.max(0, value));
+  const left = snap(area.left + clamp(x) * area.width);
+  const top = snap(area.top + clamp(y) * area.height);
+  const right = snap(area.left + clamp(x + width) * area.width);
+  const bottom = snap(area.top + clamp(y + height) * area.height);
+  return { left, top, width: Math.max(0, right - left), height: Math.max(0, bottom - top) };
+}
+
+export class Overlay {
+  private readonly context: CanvasRenderingContext2D | null;
+  private element: Size = { width: 0, height: 0 };
+  private ratio = 1;
+
+  constructor(private readonly canvas: HTMLCanvasElement) {
+    this.context = canvas.getContext("2d");
+  }
+
+  /** The element's size in CSS pixels and the screen's device pixels for each of them. */
+  resize(element: Size, ratio: number): void {
+    this.element = element;
+    this.ratio = ratio;
+    this.canvas.width = Math.round(element.width * ratio);
+    this.canvas.height = Math.round(element.height * ratio);
+  }
+
+  clear(): void {
+    this.context?.clearRect(0, 0, this.canvas.width, this.canvas.height);
+  }
+
+  /** Draws what belongs on the frame shown; `frame` is painted beneath when given. */
+  draw(drawn: Drawn, picture: Size, frame: CanvasImageSource | null): void {
+    const context = this.context;
+    const area = pictureArea(this.element, picture);
+    this.clear();
+    if (context === null || area === null) return;
+    context.save();
+    context.scale(this.ratio, this.ratio);
+    if (frame !== null) context.drawImage(frame, area.left, area.top, area.width, area.height);
+    if (drawn.kind !== "none") {
+      const ageMs = drawn.kind === "held" ? drawn.ageMs : 0;
+      const placed = drawn.boxes.boxes.map((box) => ({ box, at: onScreen(box.rect, area, this.ratio) }));
+      for (const { box, at } of placed) outline(context, at, colourOf(box.label), drawn.kind === "own");
+      for (const { box, at } of placed) label(context, at, area, caption(box, ageMs), colourOf(box.label), drawn.kind === "own");
+    }
+    context.restore();
+  }
+}
+
+function outline(context: CanvasRenderingContext2D, at: Area, colour: string, own: boolean): void {
+  const right = at.left + at.width;
+  const bottom = at.top + at.height;
+  context.save();
+  context.lineJoin = "round";
+  // A dark line beneath keeps the box visible on pictures as bright as itself.
+  context.strokeStyle = "rgb(0 0 0 / 45%)";
+  context.lineWidth = 4;
+  context.strokeRect(at.left, at.top, at.width, at.height);
+  context.strokeStyle = colour;
+  context.lineWidth = 2;
+  if (!own) {
+    context.setLineDash([5, 5]);
+    context.globalAlpha = 0.6;
+  }
+  context.strokeRect(at.left, at.top, at.width, at.height);
+  context.setLineDash([]);
+  context.globalAlpha = own ? 1 : 0.85;
+  context.lineWidth = 3;
+  const arm = Math.min(14, at.width / 3, at.height / 3);
+  context.beginPath();
+  for (const [x, y, dx, dy] of [
+    [at.left, at.top, 1, 1],
+    [right, at.top, -1, 1],
+    [right, bottom, -1, -1],
+    [at.left, bottom, 1, -1],
+  ] as const) {
+    context.moveTo(x + dx * arm, y);
+    context.lineTo(x, y);
+    context.lineTo(x, y + dy * arm);
+  }
+  context.stroke();
+  context.restore();
+}
+
+/** Above the box; below its top edge where there is no room. Never outside the picture. */
+function label(context: CanvasRenderingContext2D, at: Area, area: Area, text: string, colour: string, own: boolean): void {
+  context.save();
+  context.font = FONT;
+  const width = Math.ceil(context.measureText(text).width) + 2 * LABEL_PADDING;
+  const left = Math.max(area.left, Math.min(at.left - 1, area.left + area.width - width));
+  const above = at.top - LABEL_HEIGHT - 2;
+  const top = above >= area.top ? above : at.top + 2;
+  context.globalAlpha = own ? 1 : 0.85;
+  context.fillStyle = "rgb(8 12 14 / 82%)";
+  context.beginPath();
+  context.roundRect(left, top, width, LABEL_HEIGHT, 4);
+  context.fill();
+  context.fillStyle = colour;
+  context.textBaseline = "middle";
+  context.fillText(text, left + LABEL_PADDING, top + LABEL_HEIGHT / 2 + 0.5);
+  context.restore();
+}

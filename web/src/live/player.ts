@@ -1,0 +1,238 @@
+/**
+ * Plays one stream into a video element, and keeps at it: connects, plays, and connects again by itself.
+ *
+ * It owns one `WhepSession` at a time, the `Screen`, and its timers; `stop()` ends them all.
+ */
+import type { HubClient } from "../api/client.ts";
+import { explain } from "../api/result.ts";
+import { Store, type Readable } from "../ui/store.ts";
+import { backoffMs } from "./backoff.ts";
+import { nextQuestionMs, StreamClock } from "./clock.ts";
+import type { Size } from "./letterbox.ts";
+import { Measure } from "./measure.ts";
+import { Screen } from "./screen.ts";
+import { attemptOf, step, type Happening, type LiveState } from "./state.ts";
+import { WhepSession } from "./whep.ts";
+import type { Spread } from "./window.ts";
+import type { Boxes, HubMessage, Mode } from "./wire.ts";
+
+const TICK_MS = 500;
+/** Pictures have stopped when none came for this long. */
+const SILENT_MS = 2000;
+/** The hub is gone when neither a picture nor the answer to a clock question came for this long. */
+const DEAD_MS = 10_000;
+
+/** Who made the boxes, as the newest of them say. */
+export type Analysis = Pick<Boxes, "place" | "engine" | "model">;
+
+export interface LiveStats {
+  readonly latency: Spread | null;
+  readonly framesPerSecond: number | null;
+  readonly looksPerSecond: number | null;
+  readonly picture: Size | null;
+  readonly analysis: Analysis | null;
+  readonly onTheirFrame: number | null;
+  /** False where the browser does not say which frame it shows. */
+  readonly matches: boolean;
+}
+
+export interface LiveView {
+  readonly state: LiveState;
+  /** What the hub has confirmed; null before it has. */
+  readonly mode: { readonly mode: Mode; readonly delayMs: number } | null;
+  readonly stats: LiveStats;
+}
+
+const NO_STATS: LiveStats = {
+  latency: null,
+  framesPerSecond: null,
+  looksPerSecond: null,
+  picture: null,
+  analysis: null,
+  onTheirFrame: null,
+  matches: true,
+};
+
+export class LivePlayer {
+  readonly measure = new Measure();
+  readonly clock = new StreamClock();
+  private readonly store = new Store<LiveView>({ state: { kind: "connecting", attempt: 0 }, mode: null, stats: NO_STATS });
+  private readonly screen: Screen;
+  private readonly ticker: ReturnType<typeof setInterval>;
+  private session: WhepSession | null = null;
+  private attempt = new AbortController();
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private question: ReturnType<typeof setTimeout> | undefined;
+  private asked = 0;
+  private lastPictureMs = 0;
+  private lastAnswerMs = 0;
+  private picture: Size | null = null;
+  private analysis: Analysis | null = null;
+
+  constructor(
+    private readonly hub: HubClient,
+    readonly stream: string,
+    private wanted: Mode,
+    private readonly video: HTMLVideoElement,
+    canvas: HTMLCanvasElement,
+  ) {
+    this.screen = new Screen(video, canvas, this.clock, this.measure, (picture) => this.pictureShown(picture));
+    this.screen.mode = wanted;
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
+    void this.connect();
+  }
+
+  get view(): Readable<LiveView> {
+    return this.store;
+  }
+
+  /** Asks for another mode. The picture goes on; the hub confirms. */
+  setMode(mode: Mode): void {
+    if (mode === this.wanted) return;
+    this.wanted = mode;
+    this.measure.reset();
+    this.applyMode();
+  }
+
+  /** The camera is known to be there: don't wait for the next attempt. */
+  nudge(): void {
+    const { kind } = this.store.get().state;
+    if (kind === "retrying" || kind === "refused") void this.connect();
+  }
+
+  stop(): void {
+    clearInterval(this.ticker);
+    this.drop();
+    this.screen.close();
+    this.video.srcObject = null;
+  }
+
+  private async connect(): Promise<void> {
+    this.drop();
+    this.happened({ kind: "connect" });
+    const attempt = new AbortController();
+    this.attempt = attempt;
+    const handlers = {
+      onStream: (stream: MediaStream) => this.show(stream),
+      onChannelOpen: () => this.channelOpened(),
+      onMessage: (message: HubMessage) => this.received(message),
+      onLost: (reason: string) => this.again({ kind: "lost", reason }),
+    };
+    const result = await WhepSession.open(this.hub, this.stream, this.wanted, handlers, attempt.signal);
+    if (attempt.signal.aborted) {
+      if (result.kind === "success") result.value.close();
+      return;
+    }
+    if (result.kind === "success") {
+      this.session = result.value;
+      this.lastAnswerMs = performance.now();
+      this.happened({ kind: "answered" });
+    } else if (result.kind === "error") {
+      const { failure } = result;
+      const message = explain(failure);
+      this.again(failure.kind === "refused" ? { kind: "refused", message } : { kind: "lost", reason: message });
+    }
+  }
+
+  /** Ends what there is of a session or an attempt at one. */
+  private drop(): void {
+    clearTimeout(this.retry);
+    clearTimeout(this.question);
+    this.attempt.abort();
+    this.session?.close();
+    this.session = null;
+  }
+
+  private again(why: { kind: "lost"; reason: string } | { kind: "refused"; message: string }): void {
+    this.drop();
+    const wait = backoffMs(attemptOf(this.store.get().state), Math.random());
+    this.happened({ ...why, atMs: performance.now() + wait });
+    this.retry = setTimeout(() => void this.connect(), wait);
+  }
+
+  private show(stream: MediaStream): void {
+    this.screen.clear();
+    this.video.srcObject = stream;
+    this.video.play().catch(() => {
+      // The element was given another stream meanwhile, or the tab is being closed.
+    });
+  }
+
+  private channelOpened(): void {
+    this.asked = 0;
+    this.ask();
+    this.applyMode();
+  }
+
+  private ask(): void {
+    if (!this.session?.send({ type: "clock", id: this.clock.ask(performance.now()) })) return;
+    this.asked += 1;
+    this.question = setTimeout(() => this.ask(), nextQuestionMs(this.asked));
+  }
+
+  private applyMode(): void {
+    this.screen.mode = this.wanted;
+    this.session?.send({ type: "mode", mode: this.wanted });
+  }
+
+  private received(message: HubMessage): void {
+    switch (message.type) {
+      case "boxes":
+        this.analysis = message.boxes;
+        this.screen.put(message.boxes);
+        break;
+      case "clock":
+        this.lastAnswerMs = performance.now();
+        this.clock.answer(message.id, message.streamUs, this.lastAnswerMs);
+        break;
+      case "mode":
+        this.session?.delayPictures(message.mode === "exact" ? message.delayMs : null);
+        this.store.update((view) => ({ ...view, mode: { mode: message.mode, delayMs: message.delayMs } }));
+        break;
+      case "error":
+        this.again({ kind: "refused", message: message.reason });
+        break;
+      case "event":
+      case "picture":
+        break; // These come by the WebSocket.
+    }
+  }
+
+  private pictureShown(picture: Size): void {
+    this.lastPictureMs = performance.now();
+    this.picture = picture;
+    if (this.store.get().state.kind !== "playing") this.happened({ kind: "picture" });
+  }
+
+  private tick(): void {
+    const now = performance.now();
+    const { state, mode } = this.store.get();
+    if (state.kind === "playing" && now - this.lastPictureMs > SILENT_MS) {
+      this.happened({ kind: "silent", lastMs: this.lastPictureMs });
+    }
+    const alive = Math.max(this.lastPictureMs, this.lastAnswerMs);
+    if (this.session !== null && now - alive > DEAD_MS) this.again({ kind: "lost", reason: "The hub has gone silent." });
+    // The channel may lose a wish or its confirmation.
+    if (this.session !== null && mode?.mode !== this.wanted) this.applyMode();
+    this.store.update((view) => ({ ...view, stats: this.stats(now) }));
+  }
+
+  private stats(now: number): LiveStats {
+    return {
+      latency: this.measure.latencySpread(now),
+      framesPerSecond: this.measure.framesPerSecond(now),
+      looksPerSecond: this.measure.looksPerSecond(now),
+      picture: this.picture,
+      analysis: this.analysis,
+      onTheirFrame: this.measure.boxesOnTheirFrame(),
+      matches: this.screen.matches,
+    };
+  }
+
+  private happened(happening: Happening): void {
+    this.store.update((view) => {
+      const state = step(view.state, happening);
+      return state.kind === "playing" || state.kind === "stalled" ? { ...view, state } : { ...view, state, mode: null };
+    });
+  }
+}

@@ -1,0 +1,65 @@
+/** What to say over and under the live picture. Pure. */
+import type { Camera } from "../api/types.ts";
+import type { CamerasState } from "../cameras/poll.ts";
+import { describeCamera } from "../cameras/words.ts";
+import type { LiveState } from "./state.ts";
+
+/** What covers the picture. */
+export type Cover =
+  | { readonly kind: "clear" }
+  | { readonly kind: "busy"; readonly title: string; readonly detail: string | null }
+  /** `retryAtMs`: when it is tried again by itself, on the browser's monotonic clock. */
+  | { readonly kind: "trouble"; readonly title: string; readonly detail: string; readonly retryAtMs: number | null };
+
+export function coverOf(cameras: CamerasState, camera: Camera | null, live: LiveState): Cover {
+  if (camera === null) return withoutCamera(cameras);
+  if (live.kind === "playing") return { kind: "clear" };
+  if (camera.state === "failed" || camera.state === "offline") {
+    const { words, detail } = describeCamera(camera);
+    const title = camera.state === "offline" ? "This camera is offline" : "This camera can’t be reached";
+    return { kind: "trouble", title, detail: detail ?? words, retryAtMs: null };
+  }
+  if (camera.state === "connecting") {
+    return { kind: "busy", title: "The edge is connecting to the camera", detail: camera.reason ?? null };
+  }
+  return coverOfLive(live);
+}
+
+function withoutCamera(cameras: CamerasState): Cover {
+  switch (cameras.kind) {
+    case "loading":
+      return { kind: "busy", title: "Loading the cameras", detail: null };
+    case "failed":
+      return { kind: "trouble", title: "The hub is not answering", detail: cameras.message, retryAtMs: null };
+    case "ready":
+      return {
+        kind: "trouble",
+        title: "No camera yet",
+        detail: "The live picture appears here as soon as an edge with a camera connects to this hub.",
+        retryAtMs: null,
+      };
+  }
+}
+
+function coverOfLive(live: Exclude<LiveState, { kind: "playing" }>): Cover {
+  switch (live.kind) {
+    case "connecting":
+      return { kind: "busy", title: live.attempt === 0 ? "Connecting" : "Connecting again", detail: null };
+    case "waiting":
+      return { kind: "busy", title: "Waiting for the first picture", detail: "Playing begins with the camera’s next key picture." };
+    case "stalled":
+      return { kind: "busy", title: "The picture has stopped", detail: "The hub is connected, but the camera sends nothing at the moment." };
+    case "retrying":
+      return { kind: "trouble", title: "Connection lost", detail: live.reason, retryAtMs: live.atMs };
+    case "refused":
+      return { kind: "trouble", title: "This stream can’t be played", detail: live.message, retryAtMs: live.atMs };
+  }
+}
+
+export function milliseconds(value: number): string {
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ms`;
+}
+
+export function perSecond(value: number | null): string {
+  return value === null ? "–" : value.toFixed(1);
+}

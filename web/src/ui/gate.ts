@@ -1,0 +1,78 @@
+/**
+ * Who is let in.
+ *
+ *     signed-out ──token──▶ checking ──200──▶ signed-in
+ *         ▲                   │   ▲              │
+ *         ├───────401─────────┘   └─retry─ away  │
+ *         └───────401 from any request, or sign out
+ */
+import { HubClient } from "../api/client.ts";
+import { explain } from "../api/result.ts";
+import { forgetToken, storeToken, storedToken } from "../api/token.ts";
+import { backoffMs } from "../live/backoff.ts";
+import { Store, type Readable } from "./store.ts";
+
+export type GateState =
+  /** `notice`: why one is here again; null at first. */
+  | { readonly kind: "signed-out"; readonly notice: string | null }
+  | { readonly kind: "checking" }
+  /** The hub does not answer; tried again by itself. */
+  | { readonly kind: "away"; readonly message: string }
+  | { readonly kind: "signed-in"; readonly hub: HubClient; readonly version: string };
+
+export class Gate {
+  private readonly store = new Store<GateState>({ kind: "signed-out", notice: null });
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private round = 0;
+
+  constructor() {
+    const token = storedToken();
+    if (token !== null) void this.check(token, 0);
+  }
+
+  get state(): Readable<GateState> {
+    return this.store;
+  }
+
+  signIn(token: string): void {
+    void this.check(token.trim(), 0);
+  }
+
+  signOut(): void {
+    this.leave(null);
+  }
+
+  private async check(token: string, attempt: number): Promise<void> {
+    clearTimeout(this.retry);
+    this.round += 1;
+    const round = this.round;
+    if (attempt === 0) this.store.set({ kind: "checking" });
+    const hub = new HubClient(token, () => this.refused());
+    const session = await hub.session();
+    if (round !== this.round) return;
+    if (session.kind === "success") {
+      storeToken(token);
+      this.store.set({ kind: "signed-in", hub, version: session.value.version });
+    } else if (session.kind === "error" && session.failure.kind !== "unauthorized") {
+      this.store.set({ kind: "away", message: explain(session.failure) });
+      this.retry = setTimeout(() => void this.check(token, attempt + 1), backoffMs(attempt, Math.random()));
+    }
+  }
+
+  /** A 401, from the check or from any request later. */
+  private refused(): void {
+    if (this.store.get().kind === "signed-out") return;
+    const notice =
+      this.store.get().kind === "signed-in"
+        ? "The hub no longer accepts the token of this tab. Sign in again with the one it prints now."
+        : "The hub does not accept this token. Copy the whole of it, without the word “Token:”.";
+    this.leave(notice);
+  }
+
+  private leave(notice: string | null): void {
+    clearTimeout(this.retry);
+    this.round += 1;
+    forgetToken();
+    this.store.set({ kind: "signed-out", notice });
+  }
+}
