@@ -5,8 +5,8 @@ export OMMA_MODELS ?= $(ROOT)/.omma/models
 export OMMA_ONNXRUNTIME ?= $(ROOT)/.omma/lib/libonnxruntime.so
 export OMMA_FOOTAGE ?= $(ROOT)/.omma/footage
 export CARGO_TERM_PROGRESS_WHEN ?= never
-# The Node that set-up brought where the machine's own is too old.
-export PATH := $(ROOT)/.omma/node/node_modules/.bin:$(PATH)
+# What set-up brought: cargo-deny, and a Node where the machine's own is too old.
+export PATH := $(ROOT)/.omma/bin:$(ROOT)/.omma/node/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-rust test-web check fmt bench clean
