@@ -1,1 +1,23 @@
 //! From a frame to boxes, tracks and events: pure but for the engines.
+//!
+//! In the order of the path: a [`manifest`] says what a model needs; [`detect`] fits a picture into the network's
+//! input ([`letterbox`]), runs it ([`engine`]), reads its outputs ([`head`]) and leaves one box for each thing
+//! ([`suppress`]).
+
+pub mod detect;
+
+pub mod manifest;
+
+pub mod letterbox;
+
+pub mod engine;
+
+pub mod head;
+
+pub mod suppress;
+
+pub mod track;
+
+pub mod event;
+
+pub mod analysis;

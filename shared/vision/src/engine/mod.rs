@@ -1,0 +1,201 @@
+//! Runs a network. Two engines: [tract], in the program itself, and [ONNX Runtime], a library loaded when asked for,
+//! two to three times as fast.
+//!
+//! `auto` takes ONNX Runtime where its library is given and loads, else tract, and says why. Wanting CUDA and not
+//! getting it is never silent either: the session is made with `error_on_failure`, since ONNX Runtime by itself falls
+//! back to the CPU with no more than a line of log.
+//!
+//! [tract]: https://github.com/sonos/tract
+//! [ONNX Runtime]: https://onnxruntime.ai
+
+#[cfg(feature = "ort")]
+mod ort;
+
+#[cfg(feature = "tract")]
+mod tract;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::head::Output;
+
+/// Which engine runs the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// ONNX Runtime where its library is given and loads, else tract.
+    #[default]
+    Auto,
+    /// tract, always on one thread.
+    Tract,
+    /// ONNX Runtime; an error where it can't be had.
+    Ort,
+}
+
+/// Where ONNX Runtime computes. tract computes on the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// CUDA where the library was built with it and a device answers, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// CUDA; without it the CPU, and [`Opened::note`] says why.
+    Cuda,
+}
+
+/// Why an engine can't run a network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// Left out when the program was built.
+    #[error("this program was built without the engine {engine}; build with --features {engine}, or choose another")]
+    NotBuilt {
+        /// `ort` or `tract`.
+        engine: &'static str,
+    },
+    /// ONNX Runtime was asked for by name.
+    #[error("engine ort needs the path of libonnxruntime.so")]
+    NoLibrary,
+    /// The library is missing, too old, or no ONNX Runtime.
+    #[error("load ONNX Runtime from {path}: {reason}")]
+    Library {
+        /// The library.
+        path: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// The network can't be loaded.
+    #[error("load {path} into {engine}: {reason}")]
+    Load {
+        /// `ort` or `tract`.
+        engine: &'static str,
+        /// `model.onnx`.
+        path: PathBuf,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The manifest names an input or output that the network doesn't have.
+    #[error("{path} has no {what} named {name:?}; it has {}: correct model.toml", known.join(", "))]
+    NoSuch {
+        /// `model.onnx`.
+        path: PathBuf,
+        /// `input` or `output`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Names it has.
+        known: Vec<String>,
+    },
+    /// An output has another size than the manifest's head asks for.
+    #[error("output {name:?} has {found} values, but head, labels and input in model.toml ask for {shape:?}")]
+    Shape {
+        /// The output.
+        name: String,
+        /// What was expected.
+        shape: Vec<usize>,
+        /// Values found.
+        found: usize,
+    },
+    /// The network couldn't be run.
+    #[error("run the network on {engine}: {reason}")]
+    Run {
+        /// `ort` or `tract`.
+        engine: &'static str,
+        /// What the engine said.
+        reason: String,
+    },
+}
+
+/// A network as a manifest describes it.
+pub(crate) struct Network<'a> {
+    pub(crate) file: &'a Path,
+    pub(crate) input: &'a str,
+    /// `[1, 3, height, width]`.
+    pub(crate) shape: [usize; 4],
+    pub(crate) outputs: &'a [Output],
+}
+
+/// A network that is ready to run. One task owns it.
+pub(crate) trait Engine: Send {
+    /// `tract`, `ort` or `ort-cuda`.
+    fn name(&self) -> &'static str;
+
+    /// The input, to be filled before [`Engine::run`]. It keeps its values.
+    fn input(&mut self) -> Result<&mut [f32], EngineError>;
+
+    /// Runs the network and shows its outputs, in the order of [`Network::outputs`], where they lie.
+    fn run(&mut self, read: &mut dyn FnMut(&[&[f32]])) -> Result<(), EngineError>;
+}
+
+/// A network that is ready to run, and why it isn't run by what was wished for first.
+pub(crate) struct Opened {
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) note: Option<String>,
+}
+
+/// Loads a network, warms it up, and checks that its outputs are what the head expects.
+pub(crate) fn open(
+    network: &Network<'_>,
+    choice: EngineChoice,
+    library: Option<&Path>,
+    device: Device,
+    threads: usize,
+) -> Result<Opened, EngineError> {
+    let mut opened = match (choice, library) {
+        (EngineChoice::Tract, _) => open_tract(network)?,
+        (EngineChoice::Ort, Some(library)) => open_ort(network, library, device, threads)?,
+        (EngineChoice::Ort, None) => return Err(EngineError::NoLibrary),
+        (EngineChoice::Auto, Some(library)) => match open_ort(network, library, device, threads) {
+            Ok(opened) => opened,
+            Err(reason) => Opened { note: Some(reason.to_string()), ..open_tract(network)? },
+        },
+        (EngineChoice::Auto, None) => {
+            Opened { note: Some("no ONNX Runtime library was given".to_owned()), ..open_tract(network)? }
+        }
+    };
+    let mut wrong = None;
+    opened.engine.run(&mut |outputs| {
+        let pairs = network.outputs.iter().zip(outputs);
+        wrong =
+            pairs.map(|(wanted, found)| (wanted, found.len())).find(|(w, n)| w.shape.iter().product::<usize>() != *n);
+    })?;
+    match wrong {
+        Some((output, found)) => {
+            Err(EngineError::Shape { name: output.name.clone(), shape: output.shape.clone(), found })
+        }
+        None => Ok(opened),
+    }
+}
+
+#[cfg(feature = "ort")]
+fn open_ort(network: &Network<'_>, library: &Path, device: Device, threads: usize) -> Result<Opened, EngineError> {
+    let (engine, note) = ort::Ort::open(network, library, device, threads)?;
+    Ok(Opened { engine: Box::new(engine), note })
+}
+
+#[cfg(not(feature = "ort"))]
+fn open_ort(_: &Network<'_>, _: &Path, _: Device, _: usize) -> Result<Opened, EngineError> {
+    Err(EngineError::NotBuilt { engine: "ort" })
+}
+
+#[cfg(feature = "tract")]
+fn open_tract(network: &Network<'_>) -> Result<Opened, EngineError> {
+    Ok(Opened { engine: Box::new(tract::Tract::open(network)?), note: None })
+}
+
+#[cfg(not(feature = "tract"))]
+fn open_tract(_: &Network<'_>) -> Result<Opened, EngineError> {
+    Err(EngineError::NotBuilt { engine: "tract" })
+}
+
+/// Where `name` stands among the network's inputs or outputs.
+fn position(network: &Network<'_>, what: &'static str, name: &str, known: &[String]) -> Result<usize, EngineError> {
+    known.iter().position(|k| k == name).ok_or_else(|| EngineError::NoSuch {
+        path: network.file.to_owned(),
+        what,
+        name: name.to_owned(),
+        known: known.to_vec(),
+    })
+}

@@ -1,0 +1,129 @@
+//! ONNX Runtime, from a library that is loaded once for the whole process.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProvider};
+use ort::logging::LogLevel;
+use ort::session::Session;
+use ort::value::TensorRef;
+
+use super::{Device, Engine, EngineError, Network, position};
+
+/// The library that this process has loaded. ONNX Runtime allows one environment in a process and it can't be
+/// unloaded, so a second library is refused.
+static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
+
+/// A session of ONNX Runtime.
+pub(super) struct Ort {
+    session: Session,
+    name: &'static str,
+    input_name: String,
+    shape: [usize; 4],
+    input: Vec<f32>,
+    outputs: Vec<String>,
+}
+
+impl Ort {
+    /// Opens a session, and says why it isn't on CUDA where that was asked for.
+    pub(super) fn open(
+        network: &Network<'_>,
+        library: &Path,
+        device: Device,
+        threads: usize,
+    ) -> Result<(Self, Option<String>), EngineError> {
+        let environment = environment(library)?;
+        let (session, name, note) = match device {
+            Device::Cpu => (session(&environment, network, threads, false)?, "ort", None),
+            Device::Auto if !CUDA::is_available().unwrap_or(false) => {
+                (session(&environment, network, threads, false)?, "ort", None)
+            }
+            Device::Auto | Device::Cuda => match session(&environment, network, threads, true) {
+                Ok(session) => (session, "ort-cuda", None),
+                Err(reason) => (
+                    session(&environment, network, threads, false)?,
+                    "ort",
+                    Some(format!("CUDA was asked for, the CPU is used: {reason}")),
+                ),
+            },
+        };
+        let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|o| o.name().to_owned()).collect::<Vec<_>>();
+        position(network, "input", network.input, &names(session.inputs()))?;
+        let known = names(session.outputs());
+        for output in network.outputs {
+            position(network, "output", &output.name, &known)?;
+        }
+        let input = vec![0.0; network.shape.iter().product()];
+        let outputs = network.outputs.iter().map(|o| o.name.clone()).collect();
+        let engine = Self { session, name, input_name: network.input.to_owned(), shape: network.shape, input, outputs };
+        Ok((engine, note))
+    }
+}
+
+impl Engine for Ort {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn input(&mut self) -> Result<&mut [f32], EngineError> {
+        Ok(&mut self.input)
+    }
+
+    fn run(&mut self, read: &mut dyn FnMut(&[&[f32]])) -> Result<(), EngineError> {
+        let input = TensorRef::from_array_view((self.shape, self.input.as_slice())).map_err(failed)?;
+        let values = self.session.run(ort::inputs![self.input_name.as_str() => input]).map_err(failed)?;
+        let slice = |name: &String| match values.get(name) {
+            Some(value) => Ok(value.try_extract_tensor::<f32>().map_err(failed)?.1),
+            None => Err(EngineError::Run { engine: "ort", reason: format!("output {name:?} did not come") }),
+        };
+        read(&self.outputs.iter().map(slice).collect::<Result<Vec<_>, _>>()?);
+        Ok(())
+    }
+}
+
+fn environment(library: &Path) -> Result<Environment, EngineError> {
+    let refused = |reason: String| EngineError::Library { path: library.to_owned(), reason };
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*loaded {
+        Some((path, environment)) if path == library => return Ok(environment.clone()),
+        Some((path, _)) => return Err(refused(format!("this process already uses {}", path.display()))),
+        None => {}
+    }
+    // What goes wrong comes back as an error and is logged where that is handled; the library's own lines, which are
+    // as loud about a fallback it chose as about a failure, are for whoever looks into it.
+    let log = |_: LogLevel, category: &str, _: &str, _: &str, message: &str| {
+        tracing::debug!(target: "onnxruntime", category, "{message}");
+    };
+    let builder = ort::init_from(library).map_err(|e| refused(e.to_string()))?;
+    let environment = builder
+        .with_name("omma")
+        .with_telemetry(false)
+        .with_logger(Arc::new(log))
+        .build()
+        .map_err(|e| refused(e.to_string()))?;
+    *loaded = Some((library.to_owned(), environment.clone()));
+    Ok(environment)
+}
+
+fn session(
+    environment: &Environment,
+    network: &Network<'_>,
+    threads: usize,
+    cuda: bool,
+) -> Result<Session, EngineError> {
+    let open = || -> Result<Session, String> {
+        let builder = Session::builder(environment).map_err(|e| e.to_string())?;
+        let mut builder = builder.with_intra_threads(threads.max(1)).map_err(|e| e.to_string())?;
+        if cuda {
+            let provider = CUDA::default().build().error_on_failure();
+            builder = builder.with_execution_providers([provider]).map_err(|e| e.to_string())?;
+        }
+        builder.commit_from_file(network.file).map_err(|e| e.to_string())
+    };
+    open().map_err(|reason| EngineError::Load { engine: "ort", path: network.file.to_owned(), reason })
+}
+
+fn failed(error: ort::Error) -> EngineError {
+    EngineError::Run { engine: "ort", reason: error.to_string() }
+}

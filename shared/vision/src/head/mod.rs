@@ -1,0 +1,118 @@
+//! From a network's outputs to boxes in pixels of its input.
+//!
+//! Each kind of detector has its own arithmetic; what they share is that a box below the score asked for is never
+//! made, and that nothing is remembered from one picture to the next. Further keys of `[head]` in a manifest:
+//!
+//! | kind | keys |
+//! |---|---|
+//! | `nanodet` | `strides`, `bins`, `outputs` (one for each stride) |
+//! | `centernet` | `stride`, `heat`, `ltrb` |
+//! | `ssd` | `grids`, `scales`, `coder`, `boxes`, `scores` |
+//! | `yolox` | `strides`, `output` |
+
+pub mod nanodet;
+
+pub mod centernet;
+
+pub mod ssd;
+
+pub mod yolox;
+
+use crate::manifest::{Input, Section};
+
+/// One box, before it is known which of several say the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Index into the manifest's labels.
+    pub class: usize,
+    /// `0.0..=1.0`.
+    pub score: f32,
+    /// Left edge, in pixels of the network's input; so are the others.
+    pub left: f32,
+    /// Top edge.
+    pub top: f32,
+    /// Right edge.
+    pub right: f32,
+    /// Bottom edge.
+    pub bottom: f32,
+}
+
+impl Candidate {
+    /// Whether it is made of numbers: what a network says of a broken picture need not be.
+    pub(crate) fn is_finite(&self) -> bool {
+        [self.score, self.left, self.top, self.right, self.bottom].iter().all(|n| n.is_finite())
+    }
+}
+
+/// How outputs become boxes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Head {
+    /// NanoDet.
+    NanoDet(nanodet::NanoDet),
+    /// CenterNet with class heat and distances to the sides.
+    CenterNet(centernet::CenterNet),
+    /// SSD on anchors.
+    Ssd(ssd::Ssd),
+    /// YOLOX.
+    Yolox(yolox::Yolox),
+}
+
+/// An output that a head needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its name in the graph.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+impl Head {
+    /// The outputs it decodes, in the order in which [`Head::decode`] takes them.
+    pub fn outputs(&self) -> Vec<Output> {
+        match self {
+            Self::NanoDet(head) => head.outputs(),
+            Self::CenterNet(head) => head.outputs(),
+            Self::Ssd(head) => head.outputs(),
+            Self::Yolox(head) => head.outputs(),
+        }
+    }
+
+    /// Appends what `outputs` show with a score of at least `min_score`. Slices are as long as [`Head::outputs`] says.
+    pub fn decode(&self, outputs: &[&[f32]], min_score: f32, found: &mut Vec<Candidate>) {
+        match self {
+            Self::NanoDet(head) => head.decode(outputs, min_score, found),
+            Self::CenterNet(head) => head.decode(outputs, min_score, found),
+            Self::Ssd(head) => head.decode(outputs, min_score, found),
+            Self::Yolox(head) => head.decode(outputs, min_score, found),
+        }
+    }
+}
+
+/// Reads what a manifest's `[head]` says, for a network of this input and number of classes. None where the kind is
+/// not known: then no other key can be judged.
+pub(crate) fn read(section: &mut Section<'_, '_>, input: &Input, classes: usize) -> Option<Head> {
+    match section.one_of("kind", &["nanodet", "centernet", "ssd", "yolox"]) {
+        Some("nanodet") => Some(Head::NanoDet(nanodet::NanoDet::read(section, input, classes))),
+        Some("centernet") => Some(Head::CenterNet(centernet::CenterNet::read(section, input, classes))),
+        Some("ssd") => Some(Head::Ssd(ssd::Ssd::read(section, input, classes))),
+        Some("yolox") => Some(Head::Yolox(yolox::Yolox::read(section, input, classes))),
+        _ => {
+            section.leave();
+            None
+        }
+    }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The logit at which the sigmoid reaches `score`. Comparing logits saves the exponential of every class and cell.
+fn logit(score: f32) -> f32 {
+    (score / (1.0 - score)).ln()
+}
+
+/// The class with the highest value among one row of classes.
+fn best(row: &[f32]) -> Option<(usize, f32)> {
+    row.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
+}
