@@ -167,3 +167,6 @@ async fn connection(socket: TcpStream, router: Router, token: CancellationToken)
         tracing::debug!(error = %e, "connection ended");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,12 @@ impl Metrics {
         text
     }
 
+    /// Of a recorder that nothing reports to.
+    #[cfg(test)]
+    pub(crate) fn detached() -> Self {
+        Self { handle: PrometheusBuilder::new().build_recorder().handle() }
+    }
+
     /// Moves samples into their buckets; [`http::serve`](crate::http::serve) calls it every few seconds.
     pub fn run_upkeep(&self) {
         self.handle.run_upkeep();

@@ -58,11 +58,16 @@ impl std::error::Error for Error {}
 
 impl de::Error for Error {
     fn custom<T: Display>(message: T) -> Self {
-        Self::new(Cause::Other(message.to_string()))
+        let message = message.to_string();
+        // The standard library's words for a `SocketAddr` that can't be parsed do not say what one looks like.
+        if message == "invalid socket address syntax" {
+            return Self::new(Cause::Other("expected address and port, such as 127.0.0.1:8080".to_owned()));
+        }
+        Self::new(Cause::Other(message))
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Cause::Expected { expected: expected.to_string(), found: kind(found).to_owned() })
+        Self::new(Cause::Expected { expected: wanted(expected), found: kind(found).to_owned() })
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -73,7 +78,7 @@ impl de::Error for Error {
             Unexpected::Float(n) => n.to_string(),
             other => kind(other).to_owned(),
         };
-        Self::new(Cause::Expected { expected: expected.to_string(), found })
+        Self::new(Cause::Expected { expected: wanted(expected), found })
     }
 
     fn unknown_variant(written: &str, known: &'static [&'static str]) -> Self {
@@ -100,4 +105,21 @@ fn kind(found: Unexpected<'_>) -> &'static str {
         Unexpected::Map | Unexpected::StructVariant => "a table",
         _ => "something else",
     }
+}
+
+/// What serde expects, in TOML's words instead of Rust's.
+fn wanted(expected: &dyn Expected) -> String {
+    let rust = expected.to_string();
+    let toml = match rust.as_str() {
+        "f32" | "f64" => "a number",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "a sequence" => "an array",
+        "a map" => "a table",
+        other if other.starts_with("struct ") => "a table",
+        _ => return rust,
+    };
+    toml.to_owned()
 }
