@@ -1,0 +1,148 @@
+//! One stream's analysis, behind the detector: detections of a frame → its result for the screen, and what must last.
+//!
+//! 1. [`Tracker`] makes tracks of the detections;
+//! 2. [`Events`] makes events of the tracks;
+//! 3. where an event has its best view so far, the frame becomes its picture.
+//!
+//! The same on either side of the uplink. Owned by one task; never reads a clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use omma_media::frame::Frame;
+use omma_media::jpeg::{self, JpegError};
+use omma_protocol::detection::{Analyst, Detection};
+use omma_protocol::event::{Lasting, Picture};
+use omma_protocol::id::CameraId;
+use omma_protocol::track::FrameResult;
+
+use crate::event::{Events, EventsConfig};
+use crate::track::{Tracker, TrackerConfig};
+
+/// How a stream is analysed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnalysisConfig {
+    /// How things are followed.
+    pub tracker: TrackerConfig,
+    /// When events open, change and close.
+    pub events: EventsConfig,
+    /// Longest side of an event's picture, in samples. The whole frame is kept: what surrounds a thing is what tells
+    /// an operator where it is.
+    pub picture_side: u32,
+    /// JPEG quality of an event's picture, 1 to 100.
+    pub picture_quality: u8,
+    /// Makes the random part of event ids. Must differ between streams and from run to run, or ids may meet.
+    pub seed: [u8; 32],
+}
+
+impl AnalysisConfig {
+    /// The defaults, with fresh random bytes from the caller.
+    pub fn seeded(seed: [u8; 32]) -> Self {
+        Self {
+            tracker: TrackerConfig::default(),
+            events: EventsConfig::default(),
+            picture_side: 960,
+            picture_quality: 80,
+            seed,
+        }
+    }
+}
+
+/// What came of looking at one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Looked {
+    /// The tracks of this very frame, perhaps none.
+    pub result: FrameResult,
+    /// Events that changed, each followed by its picture where this frame is its best view.
+    pub lasting: Vec<Lasting>,
+}
+
+/// What an analysis had to leave out since it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AnalysisCounts {
+    /// Detections that began no track because there were too many.
+    pub tracks_refused: u64,
+    /// Times that a thing in a frame had to wait for its event because too many were open.
+    pub events_refused: u64,
+    /// Pictures that could not be encoded; their events went out without.
+    pub pictures_failed: u64,
+}
+
+/// Analyses one stream.
+#[derive(Debug)]
+pub struct Analysis {
+    camera: CameraId,
+    analyst: Arc<Analyst>,
+    tracker: Tracker,
+    events: Events,
+    picture_side: u32,
+    picture_quality: u8,
+    pictures_failed: u64,
+}
+
+impl Analysis {
+    /// An analysis that has seen nothing.
+    pub fn new(camera: CameraId, analyst: Arc<Analyst>, config: AnalysisConfig) -> Self {
+        Self {
+            tracker: Tracker::new(config.tracker),
+            events: Events::new(camera.clone(), Arc::clone(&analyst), config.events, config.seed),
+            camera,
+            analyst,
+            picture_side: config.picture_side,
+            picture_quality: config.picture_quality,
+            pictures_failed: 0,
+        }
+    }
+
+    /// Takes what the detector found in one frame; nothing, too, is worth being told. Frames come in the order of
+    /// their capture. `took` is passed on.
+    pub fn look(&mut self, frame: &Arc<Frame>, detections: Vec<Detection>, took: Duration) -> Looked {
+        let tracks = self.tracker.update(frame.time, detections);
+        let seen: Vec<_> = tracks
+            .iter()
+            .map(|track| (track.clone(), self.tracker.first_seen(track.id).unwrap_or(frame.time)))
+            .collect();
+        let mut lasting = vec![];
+        let mut jpeg: Option<Result<Bytes, JpegError>> = None;
+        for change in self.events.see(frame.time, &seen) {
+            let (event, revision) = (change.event.id, change.event.revision);
+            lasting.push(Lasting::Event(change.event));
+            if !change.picture {
+                continue;
+            }
+            // Several events may have their best view in one frame: it is encoded once.
+            let encoded =
+                jpeg.get_or_insert_with(|| jpeg::encode(frame.planes(), None, self.picture_side, self.picture_quality));
+            match encoded {
+                Ok(jpeg) => {
+                    let (camera, time, jpeg) = (self.camera.clone(), frame.time, jpeg.clone());
+                    lasting.push(Lasting::Picture(Picture { event, camera, revision, time, jpeg }));
+                }
+                Err(error) => {
+                    self.pictures_failed += 1;
+                    tracing::debug!(%event, %error, "an event goes without its picture");
+                }
+            }
+        }
+        let analyst = Arc::clone(&self.analyst);
+        Looked { result: FrameResult { time: frame.time, tracks, analyst, took }, lasting }
+    }
+
+    /// Closes what is open, at the last frame each thing was seen in: the stream has ended.
+    pub fn finish(&mut self) -> Vec<Lasting> {
+        self.events.finish().into_iter().map(|change| Lasting::Event(change.event)).collect()
+    }
+
+    /// What had to be left out.
+    pub fn counts(&self) -> AnalysisCounts {
+        AnalysisCounts {
+            tracks_refused: self.tracker.refused(),
+            events_refused: self.events.refused(),
+            pictures_failed: self.pictures_failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! The three steps together.
+
+use omma_media::frame::{Colour, FramePool, Planes};
+use omma_protocol::detection::Place;
+use omma_protocol::event::Phase;
+use omma_protocol::geometry::Rect;
+use omma_protocol::time::CaptureTime;
+
+use super::*;
+
+fn frame(pool: &FramePool, ms: i64) -> Arc<Frame> {
+    let (y, uv) = ([90; 320 * 180], [128; 160 * 90]);
+    let colour = Colour::default();
+    let planes = Planes { width: 320, height: 180, y: &y, u: &uv, v: &uv, y_stride: 320, uv_stride: 160, colour };
+    pool.copy(planes, CaptureTime(1_700_000_000_000_000 + ms * 1000))
+}
+
+fn person(x: f32) -> Detection {
+    Detection { label: "person".into(), score: 0.8, rect: Rect { x, y: 0.3, w: 0.1, h: 0.4 } }
+}
+
+fn analysis() -> Analysis {
+    let analyst = Analyst { place: Place::Hub, engine: "ort".into(), model: "m".into() };
+    Analysis::new("door".parse().unwrap(), Arc::new(analyst), AnalysisConfig::seeded([3; 32]))
+}
+
+#[test]
+fn every_frame_has_a_result_and_an_event_is_followed_by_its_picture() {
+    let (mut analysis, pool) = (analysis(), FramePool::new(1));
+    let mut lasting = vec![];
+    for ms in (0..3000).step_by(200) {
+        let frame = frame(&pool, ms);
+        let looked = analysis.look(&frame, vec![person(0.1), person(0.6)], Duration::from_millis(9));
+        assert_eq!((looked.result.time, looked.result.took), (frame.time, Duration::from_millis(9)));
+        assert_eq!(looked.result.tracks.len(), if ms < 400 { 0 } else { 2 });
+        lasting.extend(looked.lasting);
+    }
+    let [Lasting::Event(a), Lasting::Picture(of_a), Lasting::Event(b), Lasting::Picture(of_b)] = &lasting[..] else {
+        panic!("{lasting:?}")
+    };
+    assert_eq!((a.phase, a.opened.0 % 1_000_000, a.best.0 % 1_000_000), (Phase::Opened, 0, 400_000));
+    assert_eq!((of_a.event, of_a.revision, of_a.time), (a.id, a.revision, a.best));
+    assert_eq!((of_b.event, of_b.revision, of_b.time), (b.id, b.revision, b.best));
+    assert_eq!(of_a.jpeg.as_ptr(), of_b.jpeg.as_ptr(), "one frame is encoded once");
+    assert_eq!(of_a.jpeg[..3], [0xff, 0xd8, 0xff]);
+
+    let ended = analysis.finish();
+    assert!(ended.iter().all(|l| matches!(l, Lasting::Event(e) if e.phase == Phase::Closed)) && ended.len() == 2);
+    assert_eq!(analysis.counts(), AnalysisCounts::default());
+}
+
+#[test]
+fn a_frame_with_nothing_in_it_is_told_of_too() {
+    let looked = analysis().look(&frame(&FramePool::new(1), 0), vec![], Duration::ZERO);
+    assert!(looked.result.tracks.is_empty() && looked.lasting.is_empty());
+    assert_eq!(looked.result.analyst.place, Place::Hub);
+}

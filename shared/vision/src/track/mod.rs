@@ -1,0 +1,225 @@
+//! Boxes → tracks: which box of this frame is which thing of the frames before.
+//!
+//! ByteTrack (Zhang et al., ECCV 2022), with time in seconds:
+//!
+//! 1. each track's box is predicted to the frame's capture time ([`kalman`]);
+//! 2. good detections are assigned to confirmed tracks by overlap ([`assign`]);
+//! 3. confirmed tracks seen in the last frame that got none take a poor detection, which is how a thing half hidden is
+//!    kept;
+//! 4. tracks not yet confirmed take what good detections are left;
+//! 5. good detections that are still left begin new tracks.
+//!
+//! ```text
+//! Tentative ──`confirm_hits` frames in a row──▶ Confirmed ⇄ lost: not seen in this frame
+//!     └──not seen──▶ gone                           └──not seen for `max_lost`──▶ gone
+//! ```
+//!
+//! The crate `trackforge` was looked at and not taken: its filter steps by frames, where ours are skipped by the gate
+//! and come at changing intervals; it associates across classes; and it brings a matrix library for what are four
+//! filters of two states. Boxes are compared enlarged by the time since the track was seen (buffered IoU; Yang et al.,
+//! WACV 2023), since at five frames a second things move by their own width before a velocity is known.
+//!
+//! The tracker never reads a clock and is deterministic: same detections, same ids.
+
+mod assign;
+mod kalman;
+
+use std::time::Duration;
+
+use omma_protocol::detection::{Detection, Label};
+use omma_protocol::geometry::Rect;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::track::{Track, TrackId};
+
+use assign::assign;
+use kalman::Motion;
+
+/// How things are followed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackerConfig {
+    /// A detection from this score on is good: it can begin a track. `0.0..=1.0`.
+    pub high_score: f32,
+    /// A detection below this score is not looked at. `0.0..=1.0`.
+    pub low_score: f32,
+    /// Smallest overlap (buffered IoU) at which a detection can belong to a track.
+    pub min_overlap: f32,
+    /// Frames in a row in which a thing must be found before it is told of; at least 2.
+    pub confirm_hits: u32,
+    /// How long a confirmed thing may be out of sight and keep its id.
+    pub max_lost: Duration,
+    /// Most tracks at once. At the bound no new one begins.
+    pub max_tracks: usize,
+}
+
+impl Default for TrackerConfig {
+    fn default() -> Self {
+        Self {
+            high_score: 0.5,
+            low_score: 0.1,
+            min_overlap: 0.2,
+            confirm_hits: 3,
+            max_lost: Duration::from_millis(1500),
+            max_tracks: 256,
+        }
+    }
+}
+
+/// Follows the things of one stream.
+#[derive(Debug)]
+pub struct Tracker {
+    config: TrackerConfig,
+    tracks: Vec<Followed>,
+    last_id: u64,
+    /// Counts the frames looked at.
+    frame: u64,
+    refused: u64,
+}
+
+#[derive(Debug)]
+struct Followed {
+    /// Given when it is confirmed.
+    id: Option<TrackId>,
+    label: Label,
+    motion: Motion,
+    hits: u32,
+    first_seen: CaptureTime,
+    last_seen: CaptureTime,
+    /// The same in frames looked at.
+    last_frame: u64,
+    /// What `motion` is predicted to.
+    predicted: CaptureTime,
+}
+
+impl Tracker {
+    /// A tracker that has seen nothing.
+    pub fn new(config: TrackerConfig) -> Self {
+        Self { config, tracks: vec![], last_id: 0, frame: 0, refused: 0 }
+    }
+
+    /// Takes all detections of one frame. Returns the confirmed tracks seen in this very frame, each with its
+    /// detection's box and score, by ascending id. Ids count from 1 and are never given again.
+    ///
+    /// Frames come in the order of their capture; one that does not is taken as no time after the last.
+    pub fn update(&mut self, time: CaptureTime, mut detections: Vec<Detection>) -> Vec<Track> {
+        detections.retain(|d| d.score >= self.config.low_score && is_box(d.rect));
+        let (mut good, mut poor): (Vec<_>, Vec<_>) =
+            detections.into_iter().partition(|detection| detection.score >= self.config.high_score);
+        self.frame += 1;
+        self.predict(time);
+
+        let (frame, mut seen) = (self.frame, vec![]);
+        self.associate(time, &mut good, &mut seen, |track| track.id.is_some());
+        self.associate(time, &mut poor, &mut seen, |track| track.id.is_some() && track.last_frame + 1 == frame);
+        self.associate(time, &mut good, &mut seen, |track| track.id.is_none());
+        self.tracks.retain(|track| track.id.is_some() || track.last_frame == frame);
+        self.begin(time, good);
+
+        seen.sort_by_key(|track: &Track| track.id);
+        seen
+    }
+
+    /// When a confirmed thing was first found. `None` once it is gone.
+    pub fn first_seen(&self, id: TrackId) -> Option<CaptureTime> {
+        self.tracks.iter().find(|track| track.id == Some(id)).map(|track| track.first_seen)
+    }
+
+    /// Detections that began no track because there were too many.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    fn predict(&mut self, time: CaptureTime) {
+        let max_lost = self.config.max_lost;
+        self.tracks.retain(|track| time.since(track.last_seen) <= max_lost);
+        for track in &mut self.tracks {
+            track.motion.predict(time.since(track.predicted).as_secs_f32());
+            track.predicted = time;
+        }
+    }
+
+    /// Assigns detections to those tracks that `may` take one and have none of this frame yet, and takes out those
+    /// that were assigned.
+    fn associate(
+        &mut self,
+        time: CaptureTime,
+        detections: &mut Vec<Detection>,
+        seen: &mut Vec<Track>,
+        may: impl Fn(&Followed) -> bool,
+    ) {
+        let free = |track: &Followed| track.last_frame != self.frame && may(track);
+        let tracks: Vec<usize> = (0..self.tracks.len()).filter(|&i| free(&self.tracks[i])).collect();
+        let columns = detections.len();
+        let mut gains = Vec::with_capacity(tracks.len() * columns);
+        for &track in &tracks {
+            for detection in detections.iter() {
+                let overlap = self.tracks[track].overlap(time, detection);
+                gains.push(if overlap >= self.config.min_overlap { overlap } else { 0.0 });
+            }
+        }
+        let mut taken = vec![false; columns];
+        for (row, column) in assign(tracks.len(), columns, |row, column| gains[row * columns + column]) {
+            taken[column] = true;
+            seen.extend(self.hit(tracks[row], time, &detections[column]));
+        }
+        let mut taken = taken.into_iter();
+        detections.retain(|_| taken.next() != Some(true));
+    }
+
+    /// A track was found again. Gives it where it is confirmed.
+    fn hit(&mut self, track: usize, time: CaptureTime, detection: &Detection) -> Option<Track> {
+        let track = &mut self.tracks[track];
+        track.motion.correct(detection.rect);
+        track.hits += 1;
+        (track.last_seen, track.last_frame) = (time, self.frame);
+        if track.id.is_none() && track.hits >= self.config.confirm_hits {
+            self.last_id += 1;
+            track.id = Some(TrackId(self.last_id));
+        }
+        let Detection { label, score, rect } = detection.clone();
+        track.id.map(|id| Track { id, label, score, rect })
+    }
+
+    fn begin(&mut self, time: CaptureTime, detections: Vec<Detection>) {
+        for detection in detections {
+            if self.tracks.len() >= self.config.max_tracks {
+                self.refused += 1;
+                continue;
+            }
+            self.tracks.push(Followed {
+                id: None,
+                motion: Motion::new(detection.rect),
+                label: detection.label,
+                hits: 1,
+                first_seen: time,
+                last_seen: time,
+                last_frame: self.frame,
+                predicted: time,
+            });
+        }
+    }
+}
+
+impl Followed {
+    /// Overlap with a detection of the same class, `0.0..=1.0`; classes do not mix.
+    fn overlap(&self, time: CaptureTime, detection: &Detection) -> f32 {
+        if self.label != detection.label {
+            return 0.0;
+        }
+        // Half a box on each side is the most that keeps neighbours apart.
+        let buffer = time.since(self.last_seen).as_secs_f32().min(0.5);
+        enlarged(self.motion.rect(), buffer).iou(enlarged(detection.rect, buffer))
+    }
+}
+
+/// Each side moved out by `share` of the box's size.
+fn enlarged(rect: Rect, share: f32) -> Rect {
+    let (dx, dy) = (rect.w * share, rect.h * share);
+    Rect { x: rect.x - dx, y: rect.y - dy, w: rect.w + 2.0 * dx, h: rect.h + 2.0 * dy }
+}
+
+fn is_box(rect: Rect) -> bool {
+    rect.x.is_finite() && rect.y.is_finite() && rect.w.is_finite() && rect.h.is_finite() && rect.area() > 0.0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Simulated things, looked at at changing intervals.
+
+use super::*;
+
+fn at(ms: i64) -> CaptureTime {
+    CaptureTime(1_700_000_000_000_000 + ms * 1000)
+}
+
+fn person(x: f32, y: f32, score: f32) -> Detection {
+    Detection { label: "person".into(), score, rect: Rect { x, y, w: 0.05, h: 0.2 } }
+}
+
+fn ids(tracks: &[Track]) -> Vec<u64> {
+    tracks.iter().map(|track| track.id.0).collect()
+}
+
+/// Looks at one thing at `x(t)` every `step` ms and gives the ids of the last frame.
+fn walk(tracker: &mut Tracker, from_ms: i64, to_ms: i64, step: usize, x: impl Fn(f32) -> f32) -> Vec<u64> {
+    let mut last = vec![];
+    for ms in (from_ms..to_ms).step_by(step) {
+        last = ids(&tracker.update(at(ms), vec![person(x((ms - from_ms) as f32 / 1000.0), 0.4, 0.8)]));
+    }
+    last
+}
+
+#[test]
+fn a_thing_is_told_of_when_it_was_found_three_times_in_a_row() {
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    assert!(tracker.update(at(0), vec![person(0.1, 0.4, 0.8)]).is_empty());
+    assert!(tracker.update(at(200), vec![person(0.11, 0.4, 0.8)]).is_empty());
+    let third = tracker.update(at(400), vec![person(0.12, 0.4, 0.7)]);
+    assert_eq!((ids(&third), third[0].score, third[0].rect.x), (vec![1], 0.7, 0.12));
+    assert_eq!(tracker.first_seen(TrackId(1)), Some(at(0)));
+}
+
+#[test]
+fn a_flicker_is_nothing() {
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    for frame in 0..50 {
+        let found = if frame % 3 == 2 { vec![] } else { vec![person(0.1, 0.4, 0.8)] };
+        assert!(tracker.update(at(frame * 200), found).is_empty(), "frame {frame}");
+    }
+}
+
+#[test]
+fn a_walker_keeps_its_id_at_any_frame_rate() {
+    for step in [33, 100, 200, 250] {
+        let mut tracker = Tracker::new(TrackerConfig::default());
+        assert_eq!(walk(&mut tracker, 0, 6000, step, |t| 0.05 + 0.12 * t), [1], "every {step} ms");
+    }
+}
+
+#[test]
+fn a_walker_keeps_its_id_when_frames_are_skipped() {
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    let mut ms = 0;
+    for gap in [200, 100, 200, 700, 100, 300, 1200, 100, 100, 900, 200] {
+        ms += gap;
+        let seen = tracker.update(at(ms), vec![person(0.05 + 0.1 * ms as f32 / 1000.0, 0.4, 0.8)]);
+        assert!(seen.iter().all(|track| track.id.0 == 1), "at {ms} ms: {seen:?}");
+    }
+    assert_eq!(tracker.last_id, 1);
+}
+
+#[test]
+fn two_that_cross_keep_their_ids() {
+    for step in [50, 100, 200] {
+        let mut tracker = Tracker::new(TrackerConfig::default());
+        for ms in (0..5000).step_by(step) {
+            let t = ms as f32 / 1000.0;
+            let (right, left) = (0.1 + 0.15 * t, 0.85 - 0.15 * t);
+            // The two walk at different depths, so that one is a little larger and lower.
+            let mut near = person(left, 0.42, 0.8);
+            near.rect.h = 0.23;
+            let seen = tracker.update(at(ms), vec![person(right, 0.4, 0.8), near]);
+            if t > 1.0 {
+                let x: Vec<_> = seen.iter().map(|track| (track.id.0, track.rect.x)).collect();
+                assert_eq!(x, [(1, right), (2, left)], "every {step} ms, at {ms}");
+            }
+        }
+    }
+}
+
+#[test]
+fn out_of_sight_for_a_second_it_keeps_its_id_and_for_longer_it_gets_a_new_one() {
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    assert_eq!(walk(&mut tracker, 0, 2000, 100, |t| 0.1 + 0.05 * t), [1]);
+    assert!(tracker.update(at(2000), vec![]).is_empty());
+    assert_eq!(ids(&tracker.update(at(2900), vec![person(0.245, 0.4, 0.8)])), [1]);
+    assert!(tracker.update(at(2900 + 1600), vec![]).is_empty());
+    assert_eq!(tracker.first_seen(TrackId(1)), None);
+    assert_eq!(walk(&mut tracker, 4600, 5600, 100, |_| 0.25), [2], "an id is never given again");
+}
+
+#[test]
+fn a_poor_detection_keeps_a_track_and_begins_none() {
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    assert_eq!(walk(&mut tracker, 0, 1000, 200, |_| 0.3), [1]);
+    let half_hidden = tracker.update(at(1000), vec![person(0.3, 0.4, 0.2), person(0.7, 0.4, 0.2)]);
+    assert_eq!((ids(&half_hidden), half_hidden[0].score), (vec![1], 0.2));
+    for ms in (1200..3000).step_by(200) {
+        assert_eq!(ids(&tracker.update(at(ms), vec![person(0.3, 0.4, 0.2), person(0.7, 0.4, 0.2)])), [1]);
+    }
+}
+
+#[test]
+fn classes_do_not_mix() {
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    assert_eq!(walk(&mut tracker, 0, 1000, 200, |_| 0.3), [1]);
+    let dog = Detection { label: "dog".into(), ..person(0.3, 0.4, 0.9) };
+    for ms in [1000, 1200, 1400] {
+        assert!(!ids(&tracker.update(at(ms), vec![dog.clone()])).contains(&1));
+    }
+    assert_eq!(ids(&tracker.update(at(1600), vec![dog, person(0.3, 0.4, 0.9)])), [1, 2]);
+}
+
+#[test]
+fn garbage_is_left_out_and_the_number_of_tracks_is_bounded() {
+    let mut tracker = Tracker::new(TrackerConfig { max_tracks: 10, ..TrackerConfig::default() });
+    let grid = |n: u8| (0..n).map(|i| person(f32::from(i % 10) / 10.0, f32::from(i / 10) / 4.0, 0.9));
+    for ms in [0, 100, 200] {
+        let mut found: Vec<_> = grid(30).collect();
+        for bad in [f32::NAN, f32::INFINITY] {
+            found.push(person(bad, 0.1, 0.9));
+            found.push(person(0.1, 0.1, bad));
+            found.push(Detection { rect: Rect { w: bad, ..found[0].rect }, ..found[0].clone() });
+        }
+        tracker.update(at(ms), found);
+    }
+    assert_eq!(tracker.last_id, 10);
+    assert!(tracker.refused() >= 20, "{}", tracker.refused());
+    // A clock that stands still or goes back is taken as no time.
+    assert_eq!(tracker.update(at(200), grid(10).collect()).len(), 10);
+    assert_eq!(tracker.update(at(0), grid(10).collect()).len(), 10);
+}
