@@ -31,10 +31,17 @@ export function explain(failure: Failure): string {
     case "unauthorized":
       return "The hub no longer accepts this sign-in token.";
     case "refused":
-      return failure.message;
+      return sentence(failure.message);
     case "unreachable":
       return failure.message;
     case "malformed":
       return `The hub's answer could not be read (${failure.message}). Reload the page: it may be older than the hub.`;
   }
+}
+
+/** The hub's messages begin in lower case and have no full stop, as they also end lines of its log. */
+export function sentence(message: string): string {
+  const text = message.trim();
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(begun) || begun === "" ? begun : `${begun}.`;
 }

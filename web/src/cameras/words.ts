@@ -1,4 +1,5 @@
 /** What to say of a camera. Pure. */
+import { sentence } from "../api/result.ts";
 import type { Camera } from "../api/types.ts";
 
 export interface CameraWords {
@@ -9,7 +10,7 @@ export interface CameraWords {
 }
 
 export function describeCamera(camera: Camera): CameraWords {
-  const reason = camera.reason ?? null;
+  const reason = camera.reason === undefined || camera.reason === null ? null : sentence(camera.reason);
   switch (camera.state) {
     case "live":
       return { tone: "good", words: "Live", detail: reason };

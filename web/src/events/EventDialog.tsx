@@ -1,5 +1,7 @@
 import { useEffect, useRef } from "react";
 import { CloseIcon, PictureIcon } from "../ui/icons.tsx";
+import { everyMinute } from "../ui/ticker.ts";
+import { useStore } from "../ui/useStore.ts";
 import { Elapsed } from "./Elapsed.tsx";
 import type { StoredEvent } from "./event.ts";
 import { usePicture } from "./EventPicture.tsx";
@@ -13,22 +15,14 @@ interface EventDialogProps {
   readonly onClose: () => void;
 }
 
-/** The native dialog brings the focus trap, Escape, and the way back to where the focus was. */
+/** The native dialog brings the focus trap, Escape, closing by a click beside it, and the way back to where the focus was. */
 export function EventDialog({ event, camera, pictures, onClose }: EventDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const shown = usePicture(event, pictures, true);
   useEffect(() => dialog.current?.showModal(), []);
-  const day = dayOf(event.openedUs, Date.now());
+  const day = dayOf(event.openedUs, useStore(everyMinute));
   return (
-    <dialog
-      ref={dialog}
-      className="dialog"
-      aria-labelledby="event-title"
-      onClose={onClose}
-      onClick={(click) => {
-        if (click.target === dialog.current) dialog.current.close(); // On what lies around it.
-      }}
-    >
+    <dialog ref={dialog} className="dialog" aria-labelledby="event-title" closedby="any" onClose={onClose}>
       <div className="dialog-head">
         <div>
           <h2 id="event-title">{capitalised(event.label)}</h2>

@@ -1,11 +1,12 @@
-import { useEffect, useState } from "react";
+import { useMemo, useState } from "react";
 import type { HubClient } from "../api/client.ts";
 import type { Camera } from "../api/types.ts";
 import { EventDialog } from "./EventDialog.tsx";
 import { EventRow } from "./EventRow.tsx";
-import { EventList, type ListState, type OlderState } from "./list.ts";
+import { EventList, type OlderState } from "./list.ts";
 import type { Pictures } from "./pictures.ts";
 import type { LiveSocket } from "./socket.ts";
+import { useStore } from "../ui/useStore.ts";
 
 interface EventPanelProps {
   readonly hub: HubClient;
@@ -20,7 +21,8 @@ export function EventPanel({ hub, socket, pictures, names, selected }: EventPane
   const [onlySelected, setOnlySelected] = useState(false);
   const [open, setOpen] = useState<string | null>(null);
   const stream = onlySelected ? (selected?.stream ?? null) : null;
-  const { state, list } = useEventList(hub, socket, stream);
+  const list = useMemo(() => new EventList(hub, socket, stream), [hub, socket, stream]);
+  const state = useStore(list.state);
   const shown = state.kind === "ready" ? state.feed.events.find((event) => event.id === open) : undefined;
   return (
     <section className="events" aria-label="Events">
@@ -39,7 +41,7 @@ export function EventPanel({ hub, socket, pictures, names, selected }: EventPane
           <div className="empty">
             <p className="empty-title">The events could not be loaded</p>
             <p>{state.message}</p>
-            <button type="button" className="button" onClick={() => void list?.refresh()}>
+            <button type="button" className="button" onClick={() => void list.refresh()}>
               Try again
             </button>
           </div>
@@ -59,28 +61,13 @@ export function EventPanel({ hub, socket, pictures, names, selected }: EventPane
             ))}
           </ol>
         )}
-        {state.kind === "ready" && <Older state={state.older} onMore={() => void list?.loadOlder()} />}
+        {state.kind === "ready" && <Older state={state.older} onMore={() => void list.loadOlder()} />}
       </div>
       {shown !== undefined && (
         <EventDialog event={shown} camera={names.get(shown.stream) ?? shown.stream} pictures={pictures} onClose={() => setOpen(null)} />
       )}
     </section>
   );
-}
-
-function useEventList(hub: HubClient, socket: LiveSocket, stream: string | null): { state: ListState; list: EventList | null } {
-  const [held, setHeld] = useState<{ state: ListState; list: EventList | null }>({ state: { kind: "loading" }, list: null });
-  useEffect(() => {
-    const list = new EventList(hub, socket, stream);
-    const changed = (): void => setHeld({ state: list.state.get(), list });
-    changed();
-    const unsubscribe = list.state.subscribe(changed);
-    return () => {
-      unsubscribe();
-      list.stop();
-    };
-  }, [hub, socket, stream]);
-  return held;
 }
 
 function Older({ state, onMore }: { readonly state: OlderState; readonly onMore: () => void }) {

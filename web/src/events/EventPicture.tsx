@@ -1,5 +1,6 @@
-import { useEffect, useState } from "react";
+import { useEffect, useMemo } from "react";
 import { PictureIcon } from "../ui/icons.tsx";
+import { useStore } from "../ui/useStore.ts";
 import type { StoredEvent } from "./event.ts";
 import type { Pictures } from "./pictures.ts";
 import { PictureSlot, type SlotState } from "./slot.ts";
@@ -27,19 +28,10 @@ export function EventPicture({ event, pictures, wanted }: EventPictureProps) {
 
 /** An event keeps its id for as long as the component lives; its picture may get better. */
 export function usePicture({ id, pictureRevision }: StoredEvent, pictures: Pictures, wanted: boolean): SlotState {
-  const [slot, setSlot] = useState<PictureSlot | null>(null);
-  const [shown, setShown] = useState<SlotState>({ kind: "none" });
+  const slot = useMemo(() => new PictureSlot(pictures), [pictures]);
+  useEffect(() => () => slot.close(), [slot]);
   useEffect(() => {
-    const slot = new PictureSlot(pictures);
-    const unsubscribe = slot.state.subscribe(() => setShown(slot.state.get()));
-    setSlot(slot);
-    return () => {
-      unsubscribe();
-      slot.close();
-    };
-  }, [pictures]);
-  useEffect(() => {
-    if (wanted && pictureRevision !== null) slot?.want(id, pictureRevision);
+    if (wanted && pictureRevision !== null) slot.want(id, pictureRevision);
   }, [slot, id, pictureRevision, wanted]);
-  return shown;
+  return useStore(slot.state);
 }

@@ -1,5 +1,7 @@
 import { memo, useRef } from "react";
 import { colourOf } from "../live/overlay.ts";
+import { everyMinute } from "../ui/ticker.ts";
+import { useStore } from "../ui/useStore.ts";
 import { Elapsed } from "./Elapsed.tsx";
 import type { StoredEvent } from "./event.ts";
 import { EventPicture } from "./EventPicture.tsx";
@@ -17,7 +19,7 @@ interface EventRowProps {
 export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen }: EventRowProps) {
   const row = useRef<HTMLButtonElement>(null);
   const near = useNearView(row);
-  const day = dayOf(event.openedUs, Date.now());
+  const day = dayOf(event.openedUs, useStore(everyMinute));
   return (
     <button ref={row} type="button" className={`event phase-${event.phase}`} onClick={() => onOpen(event.id)}>
       <EventPicture event={event} pictures={pictures} wanted={near} />

@@ -1,9 +1,11 @@
 /**
  * Keeps the event list: the newest page over REST at first and after every reconnect, and what the socket tells in
- * between. One list has one filter; another filter is another list.
+ * between. One list has one filter; another filter is another list. It asks and listens while someone subscribes to
+ * its state.
  */
 import type { HubClient } from "../api/client.ts";
 import { explain } from "../api/result.ts";
+import type { HubMessage } from "../live/wire.ts";
 import { Store, type Readable } from "../ui/store.ts";
 import { EMPTY_FEED, hasOlder, PAGE, withEvent, withNewest, withOlder, withPicture, type Feed } from "./feed.ts";
 import type { LiveSocket } from "./socket.ts";
@@ -20,40 +22,21 @@ export type ListState =
   | { readonly kind: "ready"; readonly feed: Feed; readonly older: OlderState };
 
 export class EventList {
-  private readonly store = new Store<ListState>({ kind: "loading" });
-  private readonly life = new AbortController();
+  private readonly store = new Store<ListState>({ kind: "loading" }, () => this.begin());
+  private life = new AbortController();
   private feed: Feed = EMPTY_FEED;
-  private readonly unlisten: () => void;
-  private readonly unsubscribe: () => void;
 
   /** `stream`: only of this camera; null for all. */
   constructor(
     private readonly hub: HubClient,
-    socket: LiveSocket,
+    private readonly socket: LiveSocket,
     private readonly stream: string | null,
-  ) {
-    this.unlisten = socket.listen((message) => {
-      if (message.type === "event" && (stream === null || message.event.stream === stream)) {
-        this.change(withEvent(this.feed, message.event));
-      } else if (message.type === "picture") {
-        this.change(withPicture(this.feed, message.event, message.revision));
-      }
-    });
-    this.unsubscribe = socket.state.subscribe(() => {
-      if (socket.state.get().kind === "open") void this.refresh();
-    });
-    void this.refresh();
-  }
+  ) {}
 
   get state(): Readable<ListState> {
     return this.store;
   }
 
-  stop(): void {
-    this.life.abort();
-    this.unlisten();
-    this.unsubscribe();
-  }
 
   async refresh(): Promise<void> {
     const page = await this.hub.events({ ...this.filter(), limit: PAGE }, this.life.signal);
@@ -75,6 +58,30 @@ export class EventList {
     if (page.kind === "success") this.feed = withOlder(this.feed, page.value);
     const older: OlderState = page.kind === "success" ? this.older() : { kind: "failed", message: explain(page.failure) };
     this.store.set({ kind: "ready", feed: this.feed, older });
+  }
+
+  private begin(): () => void {
+    const { socket } = this;
+    const life = new AbortController();
+    this.life = life;
+    const unlisten = socket.listen((message) => this.heard(message));
+    const unsubscribe = socket.state.subscribe(() => {
+      if (socket.state.get().kind === "open") void this.refresh();
+    });
+    void this.refresh();
+    return () => {
+      life.abort();
+      unlisten();
+      unsubscribe();
+    };
+  }
+
+  private heard(message: HubMessage): void {
+    if (message.type === "event" && (this.stream === null || message.event.stream === this.stream)) {
+      this.change(withEvent(this.feed, message.event));
+    } else if (message.type === "picture") {
+      this.change(withPicture(this.feed, message.event, message.revision));
+    }
   }
 
   private filter(): { stream?: string } {

@@ -41,6 +41,7 @@ export class PictureSlot {
     this.shown?.end();
     this.coming = null;
     this.shown = null;
+    this.store.set({ kind: "none" });
   }
 
   private settle(): void {

@@ -4,38 +4,34 @@ import type { LiveView } from "./player.ts";
 import { milliseconds, perSecond } from "./words.ts";
 
 interface LiveFactsProps {
-  readonly view: LiveView | null;
-  readonly camera: Camera | null;
+  readonly view: LiveView;
+  readonly camera: Camera;
 }
 
 /** What is measured of the picture above. */
 export function LiveFacts({ view, camera }: LiveFactsProps) {
-  const playing = view?.state.kind === "playing" ? view : null;
+  const playing = view.state.kind === "playing" ? view : null;
   const stats = playing?.stats ?? null;
   const latency = stats?.latency ?? null;
   const mode = playing?.mode ?? null;
+  const picture = stats?.picture ?? null;
+  const analysis = stats?.analysis ?? null;
   return (
     <dl className="facts">
-      <Fact name="Capture to screen" note={mode?.mode === "exact" ? `pictures wait ${mode.delayMs} ms for analysis` : "last 5 seconds"}>
-        {latency === null ? (
-          "–"
-        ) : (
-          <>
-            {milliseconds(latency.p50)} <small>p95 {milliseconds(latency.p95)}</small>
-          </>
-        )}
+      <Fact name="Latency" note={latency === null ? "capture to screen" : `p95 ${milliseconds(latency.p95)}, capture to screen`}>
+        {latency === null ? "–" : milliseconds(latency.p50)}
       </Fact>
-      <Fact name="Pictures" note={stats?.picture == null ? "a second" : `a second, ${stats.picture.width} × ${stats.picture.height}`}>
+      <Fact name="Pictures" note={picture === null ? "a second" : `a second, ${picture.width} × ${picture.height}`}>
         {perSecond(stats?.framesPerSecond ?? null)}
       </Fact>
-      <Fact name="Analysed" note={camera?.placement === "none" ? "this camera is video only" : "frames a second"}>
+      <Fact name="Analysed" note={camera.placement === "none" ? "video only" : "a second"}>
         {perSecond(stats?.looksPerSecond ?? null)}
       </Fact>
-      <Fact name="Boxes on their own frame" note={mode?.mode === "exact" ? "since exact was chosen" : "others are dashed, with their age"}>
+      <Fact name="Exact boxes" note={mode?.mode === "exact" ? `pictures wait ${mode.delayMs} ms` : "on their own frame"}>
         {share(stats?.onTheirFrame ?? null)}
       </Fact>
-      <Fact name="Detector" note={stats?.analysis == null ? "none heard of yet" : `${stats.analysis.engine}, ${where(stats.analysis.place)}`} wide>
-        {stats?.analysis?.model ?? "–"}
+      <Fact name="Detector" note={analysis === null ? "not heard of yet" : `${analysis.engine}, ${where(analysis.place)}`} wide>
+        {analysis?.model ?? "–"}
       </Fact>
       {stats?.matches === false && (
         <p className="facts-note">

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useRef } from "react";
 import type { HubClient } from "../api/client.ts";
 import type { Camera } from "../api/types.ts";
 import type { CamerasState } from "../cameras/poll.ts";
@@ -7,13 +7,14 @@ import { ExpandIcon } from "../ui/icons.tsx";
 import { CoverPanel } from "./CoverPanel.tsx";
 import { LiveFacts } from "./LiveFacts.tsx";
 import { ModeSwitch } from "./ModeSwitch.tsx";
+import type { LiveView } from "./player.ts";
 import { useLivePlayer } from "./useLivePlayer.ts";
 import type { Mode } from "./wire.ts";
 import { coverOf, milliseconds } from "./words.ts";
 
 interface LiveTileProps {
   readonly hub: HubClient;
-  readonly camera: Camera | null;
+  readonly camera: Camera;
   readonly cameras: CamerasState;
   readonly mode: Mode;
   readonly onMode: (mode: Mode) => void;
@@ -23,37 +24,22 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
   const stage = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { view, player } = useLivePlayer(hub, camera?.stream ?? null, mode, video, canvas);
-  const cameraState = camera?.state;
-  useEffect(() => {
-    if (cameraState === "live") player?.nudge();
-  }, [player, cameraState]);
-  const cover = coverOf(cameras, camera, view?.state ?? { kind: "connecting", attempt: 0 });
-  const latency = view?.state.kind === "playing" ? view.stats.latency : null;
-  const subtitle = camera === null ? null : [camera.edge, describeVideo(camera), describePlacement(camera.placement)];
+  const view = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, canvas });
+  const cover = coverOf(cameras, camera, view.state);
+  const subtitle = [camera.edge, describeVideo(camera), describePlacement(camera.placement)];
   return (
-    <section className="tile" aria-label={camera === null ? "Live picture" : `Live picture of ${camera.name}`}>
+    <section className="tile" aria-label={`Live picture of ${camera.name}`}>
       <div className="tile-head">
         <div className="tile-title">
-          <h2>{camera?.name ?? "Live"}</h2>
-          {subtitle !== null && <p className="quiet">{subtitle.filter((part) => part !== null).join(" · ")}</p>}
+          <h2>{camera.name}</h2>
+          <p className="quiet">{subtitle.filter((part) => part !== null).join(" · ")}</p>
         </div>
         <ModeSwitch mode={mode} onMode={onMode} />
       </div>
       <div ref={stage} className={`stage cover-${cover.kind}`}>
-        <video ref={video} muted autoPlay playsInline aria-label={camera === null ? "Live video" : `Live video of ${camera.name}`} />
+        <video ref={video} muted autoPlay playsInline aria-label={`Live video of ${camera.name}`} />
         <canvas ref={canvas} aria-hidden="true" />
-        {latency !== null && (
-          <p className="badge" title="From capture to the screen, measured on every frame of the last five seconds">
-            <span className="badge-live">{mode === "exact" ? "Exact" : "Live"}</span>
-            <span>
-              p50 <b>{milliseconds(latency.p50)}</b>
-            </span>
-            <span>
-              p95 <b>{milliseconds(latency.p95)}</b>
-            </span>
-          </p>
-        )}
+        <LatencyBadge view={view} />
         <CoverPanel cover={cover} />
         <button
           type="button"
@@ -67,6 +53,39 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
       </div>
       <LiveFacts view={view} camera={camera} />
     </section>
+  );
+}
+
+/** The same place while there is no camera to show. */
+export function EmptyTile({ cameras }: { readonly cameras: CamerasState }) {
+  const cover = coverOf(cameras, null, { kind: "connecting", attempt: 0 });
+  return (
+    <section className="tile empty-tile" aria-label="Live picture">
+      <div className="tile-head">
+        <div className="tile-title">
+          <h2>Live</h2>
+        </div>
+      </div>
+      <div className={`stage cover-${cover.kind}`}>
+        <CoverPanel cover={cover} />
+      </div>
+    </section>
+  );
+}
+
+function LatencyBadge({ view }: { readonly view: LiveView }) {
+  const { latency } = view.stats;
+  if (view.state.kind !== "playing" || latency === null) return null;
+  return (
+    <p className="badge" title="From capture to the screen, measured on every frame of the last five seconds">
+      <span className="badge-live">{view.mode?.mode === "exact" ? "Exact" : "Live"}</span>
+      <span>
+        p50 <b>{milliseconds(latency.p50)}</b>
+      </span>
+      <span>
+        p95 <b>{milliseconds(latency.p95)}</b>
+      </span>
+    </p>
   );
 }
 

@@ -31,7 +31,7 @@ export function colourOf(label: string): string {
 
 /** `person 87 % #4`, with the age where the boxes are noticeably older than the frame. */
 export function caption(box: Box, ageMs: number): string {
-  const score = Math.round(Math.min(1, Math.max(0, box.score)) * 100);
+  const score = Math.round(clamp(box.score) * 100);
   const age = ageMs >= NOTICEABLE_MS ? `  −${(ageMs / 1000).toFixed(1)} s` : "";
   return `${box.label} ${score} %  #${box.track}${age}`;
 }
@@ -39,12 +39,15 @@ export function caption(box: Box, ageMs: number): string {
 /** A rectangle of the picture in the element's units, on whole device pixels so that lines are crisp. */
 export function onScreen([x, y, width, height]: Rect, area: Area, ratio: number): Area {
   const snap = (value: number) => Math.round(value * ratio) / ratio;
-  const clamp = (value: number) => Math.min(1, Math.max(0, value));
   const left = snap(area.left + clamp(x) * area.width);
   const top = snap(area.top + clamp(y) * area.height);
   const right = snap(area.left + clamp(x + width) * area.width);
   const bottom = snap(area.top + clamp(y + height) * area.height);
   return { left, top, width: Math.max(0, right - left), height: Math.max(0, bottom - top) };
+}
+
+function clamp(value: number): number {
+  return Math.min(1, Math.max(0, value));
 }
 
 export class Overlay {

@@ -1,10 +1,10 @@
 /**
  * Plays one stream into a video element, and keeps at it: connects, plays, and connects again by itself.
  *
- * It owns one `WhepSession` at a time, the `Screen`, and its timers; `stop()` ends them all.
+ * While it plays it owns one `WhepSession` at a time, the `Screen`, and its timers; what `play()` returns ends them all.
  */
 import type { HubClient } from "../api/client.ts";
-import { explain } from "../api/result.ts";
+import { explain, sentence } from "../api/result.ts";
 import { Store, type Readable } from "../ui/store.ts";
 import { backoffMs } from "./backoff.ts";
 import { nextQuestionMs, StreamClock } from "./clock.ts";
@@ -53,12 +53,15 @@ const NO_STATS: LiveStats = {
   matches: true,
 };
 
+const BEFORE: LiveView = { state: { kind: "connecting", attempt: 0 }, mode: null, stats: NO_STATS };
+
 export class LivePlayer {
   readonly measure = new Measure();
   readonly clock = new StreamClock();
-  private readonly store = new Store<LiveView>({ state: { kind: "connecting", attempt: 0 }, mode: null, stats: NO_STATS });
-  private readonly screen: Screen;
-  private readonly ticker: ReturnType<typeof setInterval>;
+  private readonly store = new Store<LiveView>(BEFORE);
+  private wanted: Mode = "live";
+  private screen: Screen | null = null;
+  private video: HTMLVideoElement | null = null;
   private session: WhepSession | null = null;
   private attempt = new AbortController();
   private retry: ReturnType<typeof setTimeout> | undefined;
@@ -72,15 +75,7 @@ export class LivePlayer {
   constructor(
     private readonly hub: HubClient,
     readonly stream: string,
-    private wanted: Mode,
-    private readonly video: HTMLVideoElement,
-    canvas: HTMLCanvasElement,
-  ) {
-    this.screen = new Screen(video, canvas, this.clock, this.measure, (picture) => this.pictureShown(picture));
-    this.screen.mode = wanted;
-    this.ticker = setInterval(() => this.tick(), TICK_MS);
-    void this.connect();
-  }
+  ) {}
 
   get view(): Readable<LiveView> {
     return this.store;
@@ -100,11 +95,23 @@ export class LivePlayer {
     if (kind === "retrying" || kind === "refused") void this.connect();
   }
 
-  stop(): void {
-    clearInterval(this.ticker);
-    this.drop();
-    this.screen.close();
-    this.video.srcObject = null;
+  /** Plays into these elements until what is returned is called. */
+  play(video: HTMLVideoElement, canvas: HTMLCanvasElement): () => void {
+    const screen = new Screen(video, canvas, this.clock, this.measure, (picture) => this.pictureShown(picture));
+    screen.mode = this.wanted;
+    this.screen = screen;
+    this.video = video;
+    const ticker = setInterval(() => this.tick(), TICK_MS);
+    void this.connect();
+    return () => {
+      clearInterval(ticker);
+      this.drop();
+      screen.close();
+      video.srcObject = null;
+      this.screen = null;
+      this.video = null;
+      this.store.set(BEFORE);
+    };
   }
 
   private async connect(): Promise<void> {
@@ -151,7 +158,8 @@ export class LivePlayer {
   }
 
   private show(stream: MediaStream): void {
-    this.screen.clear();
+    if (this.video === null) return;
+    this.screen?.clear();
     this.video.srcObject = stream;
     this.video.play().catch(() => {
       // The element was given another stream meanwhile, or the tab is being closed.
@@ -171,7 +179,7 @@ export class LivePlayer {
   }
 
   private applyMode(): void {
-    this.screen.mode = this.wanted;
+    if (this.screen !== null) this.screen.mode = this.wanted;
     this.session?.send({ type: "mode", mode: this.wanted });
   }
 
@@ -179,7 +187,7 @@ export class LivePlayer {
     switch (message.type) {
       case "boxes":
         this.analysis = message.boxes;
-        this.screen.put(message.boxes);
+        this.screen?.put(message.boxes);
         break;
       case "clock":
         this.lastAnswerMs = performance.now();
@@ -190,7 +198,7 @@ export class LivePlayer {
         this.store.update((view) => ({ ...view, mode: { mode: message.mode, delayMs: message.delayMs } }));
         break;
       case "error":
-        this.again({ kind: "refused", message: message.reason });
+        this.again({ kind: "refused", message: sentence(message.reason) });
         break;
       case "event":
       case "picture":
@@ -225,7 +233,7 @@ export class LivePlayer {
       picture: this.picture,
       analysis: this.analysis,
       onTheirFrame: this.measure.boxesOnTheirFrame(),
-      matches: this.screen.matches,
+      matches: this.screen?.matches ?? true,
     };
   }
 

@@ -70,6 +70,6 @@ function read(player: LivePlayer): LiveProbe {
     latency: measure.latencySpread(performance.now()),
     clock: clock.reading(),
     frames: [...measure.frames],
-    analysed: measure.analysed.map((record) => ({ ...record })),
+    analysed: structuredClone(measure.analysed),
   };
 }

@@ -20,7 +20,7 @@ export function coverOf(cameras: CamerasState, camera: Camera | null, live: Live
     return { kind: "trouble", title, detail: detail ?? words, retryAtMs: null };
   }
   if (camera.state === "connecting") {
-    return { kind: "busy", title: "The edge is connecting to the camera", detail: camera.reason ?? null };
+    return { kind: "busy", title: "The edge is connecting to the camera", detail: describeCamera(camera).detail };
   }
   return coverOfLive(live);
 }

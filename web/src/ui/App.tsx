@@ -20,6 +20,6 @@ export function App({ gate }: { readonly gate: Gate }) {
         />
       );
     case "signed-in":
-      return <Workspace hub={state.hub} version={state.version} onSignOut={() => gate.signOut()} />;
+      return <Workspace session={state.session} onSignOut={() => gate.signOut()} />;
   }
 }

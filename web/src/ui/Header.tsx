@@ -23,10 +23,10 @@ export function Header({ version, cameras, socket, onSignOut }: HeaderProps) {
         <h1>Omma</h1>
         <span className="version">{version}</span>
       </div>
-      <p className={`link link-${link.kind}`} role="status" title={link.detail}>
+      <output className={`link link-${link.kind}`} title={link.detail}>
         <span className="dot" aria-hidden="true" />
         {link.words}
-      </p>
+      </output>
       <div className="header-tools">
         <button
           type="button"

@@ -1,48 +1,24 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
-import type { HubClient } from "../api/client.ts";
 import type { Camera } from "../api/types.ts";
 import { CameraList } from "../cameras/CameraList.tsx";
-import { CameraPoll, type CamerasState } from "../cameras/poll.ts";
+import type { CamerasState } from "../cameras/poll.ts";
 import { EventPanel } from "../events/EventPanel.tsx";
-import { Pictures } from "../events/pictures.ts";
-import { LiveSocket, socketUrl } from "../events/socket.ts";
-import { LiveTile } from "../live/LiveTile.tsx";
+import { EmptyTile, LiveTile } from "../live/LiveTile.tsx";
 import type { Mode } from "../live/wire.ts";
 import { readPlace, writePlace, type Place } from "./address.ts";
 import { Header } from "./Header.tsx";
+import type { Session } from "./session.ts";
 import { useStore } from "./useStore.ts";
 
 interface WorkspaceProps {
-  readonly hub: HubClient;
-  readonly version: string;
+  readonly session: Session;
   readonly onSignOut: () => void;
 }
 
-interface Links {
-  readonly socket: LiveSocket;
-  readonly poll: CameraPoll;
-  readonly pictures: Pictures;
-}
-
-/** Opens what one signed-in page needs, and ends it when the page signs out. */
-export function Workspace(props: WorkspaceProps) {
-  const { hub } = props;
-  const [links, setLinks] = useState<Links | null>(null);
-  useEffect(() => {
-    const socket = new LiveSocket(socketUrl(location.href), hub.tokenForSocket());
-    const poll = new CameraPoll(hub);
-    setLinks({ socket, poll, pictures: new Pictures(hub) });
-    return () => {
-      socket.stop();
-      poll.stop();
-    };
-  }, [hub]);
-  return links === null ? null : <Room {...props} links={links} />;
-}
-
-function Room({ hub, version, onSignOut, links }: WorkspaceProps & { readonly links: Links }) {
-  const cameras = useStore(links.poll.state);
-  const socket = useStore(links.socket.state);
+export function Workspace({ session, onSignOut }: WorkspaceProps) {
+  const { hub } = session;
+  const cameras = useStore(session.cameras.state);
+  const socket = useStore(session.socket.state);
   const [place, setPlace] = usePlace();
   const selected = chosen(cameras, place.camera);
   const names = useMemo(() => namesOf(cameras), [cameras]);
@@ -50,12 +26,16 @@ function Room({ hub, version, onSignOut, links }: WorkspaceProps & { readonly li
   const setCamera = useCallback((camera: string) => setPlace((before) => ({ ...before, camera })), [setPlace]);
   return (
     <div className="room">
-      <Header version={version} cameras={cameras} socket={socket} onSignOut={onSignOut} />
+      <Header version={session.version} cameras={cameras} socket={socket} onSignOut={onSignOut} />
       <CameraList state={cameras} selected={selected?.stream ?? null} onSelect={setCamera} />
       <main className="live-column">
-        <LiveTile key={selected?.stream ?? ""} hub={hub} camera={selected} cameras={cameras} mode={place.mode} onMode={setMode} />
+        {selected === null ? (
+          <EmptyTile cameras={cameras} />
+        ) : (
+          <LiveTile key={selected.stream} hub={hub} camera={selected} cameras={cameras} mode={place.mode} onMode={setMode} />
+        )}
       </main>
-      <EventPanel hub={hub} socket={links.socket} pictures={links.pictures} names={names} selected={selected} />
+      <EventPanel hub={hub} socket={session.socket} pictures={session.pictures} names={names} selected={selected} />
     </div>
   );
 }

@@ -10,6 +10,7 @@ import { HubClient } from "../api/client.ts";
 import { explain } from "../api/result.ts";
 import { forgetToken, storeToken, storedToken } from "../api/token.ts";
 import { backoffMs } from "../live/backoff.ts";
+import { Session } from "./session.ts";
 import { Store, type Readable } from "./store.ts";
 
 export type GateState =
@@ -18,7 +19,7 @@ export type GateState =
   | { readonly kind: "checking" }
   /** The hub does not answer; tried again by itself. */
   | { readonly kind: "away"; readonly message: string }
-  | { readonly kind: "signed-in"; readonly hub: HubClient; readonly version: string };
+  | { readonly kind: "signed-in"; readonly session: Session };
 
 export class Gate {
   private readonly store = new Store<GateState>({ kind: "signed-out", notice: null });
@@ -48,13 +49,13 @@ export class Gate {
     const round = this.round;
     if (attempt === 0) this.store.set({ kind: "checking" });
     const hub = new HubClient(token, () => this.refused());
-    const session = await hub.session();
+    const answer = await hub.session();
     if (round !== this.round) return;
-    if (session.kind === "success") {
+    if (answer.kind === "success") {
       storeToken(token);
-      this.store.set({ kind: "signed-in", hub, version: session.value.version });
-    } else if (session.kind === "error" && session.failure.kind !== "unauthorized") {
-      this.store.set({ kind: "away", message: explain(session.failure) });
+      this.store.set({ kind: "signed-in", session: new Session(hub, answer.value.version) });
+    } else if (answer.kind === "error" && answer.failure.kind !== "unauthorized") {
+      this.store.set({ kind: "away", message: explain(answer.failure) });
       this.retry = setTimeout(() => void this.check(token, attempt + 1), backoffMs(attempt, Math.random()));
     }
   }
@@ -72,6 +73,8 @@ export class Gate {
   private leave(notice: string | null): void {
     clearTimeout(this.retry);
     this.round += 1;
+    const state = this.store.get();
+    if (state.kind === "signed-in") state.session.close();
     forgetToken();
     this.store.set({ kind: "signed-out", notice });
   }

@@ -8,14 +8,28 @@ export interface Readable<T> {
 
 export class Store<T> implements Readable<T> {
   private readonly listeners = new Set<() => void>();
+  private value: T;
+  private end: (() => void) | null = null;
 
-  constructor(private value: T) {}
+  /** `begin` is called when someone subscribes and nobody did before; what it returns, when nobody does any more. */
+  constructor(
+    initial: T,
+    private readonly begin: () => () => void = () => NOTHING,
+  ) {
+    this.value = initial;
+  }
 
   readonly get = (): T => this.value;
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.end ??= this.begin();
+    return () => {
+      this.listeners.delete(listener);
+      if (this.listeners.size > 0) return;
+      this.end?.();
+      this.end = null;
+    };
   };
 
   set(value: T): void {
@@ -28,3 +42,7 @@ export class Store<T> implements Readable<T> {
     this.set(change(this.value));
   }
 }
+
+const NOTHING = (): void => {
+  // There is nothing to end.
+};

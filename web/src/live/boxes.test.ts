@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BoxShelf, HOLD_MS } from "./boxes.ts";
+import type { Boxes } from "./wire.ts";
+
+function boxes(rtp: number, count = 1): Boxes {
+  const box = { track: 1, label: "person", score: 1, rect: [0, 0, 1, 1] as const };
+  return { stream: "a.b", rtp, timeUs: 0, delayMs: 0, place: "edge", engine: "e", model: "m", boxes: Array.from({ length: count }, () => box) };
+}
+
+/** What is drawn on each of some frames: `own`, `held RTP AGE`, `none`. */
+function drawn(shelf: BoxShelf, ...frames: number[]): string[] {
+  return frames.map((rtp) => {
+    const what = shelf.on(rtp);
+    return what.kind === "held" ? `held ${what.boxes.rtp} ${what.ageMs}` : what.kind;
+  });
+}
+
+test("a frame gets its own boxes, the ones after it hold them, the ones before know nothing", () => {
+  const shelf = new BoxShelf();
+  shelf.put(boxes(9000));
+  assert.deepEqual(drawn(shelf, 0, 9000, 9900), ["none", "own", "held 9000 10"]);
+});
+
+test("boxes that come out of order are held in the order of their frames", () => {
+  const shelf = new BoxShelf();
+  for (const rtp of [18_000, 9000, 27_000]) shelf.put(boxes(rtp));
+  assert.deepEqual(drawn(shelf, 9000, 9900, 18_900, 27_000), ["own", "held 9000 10", "held 18000 10", "own"]);
+});
+
+test("boxes of a frame that is not shown yet are never drawn early", () => {
+  const shelf = new BoxShelf();
+  shelf.put(boxes(9000));
+  shelf.put(boxes(90_000));
+  assert.deepEqual(drawn(shelf, 45_000), ["held 9000 400"]);
+});
+
+test("what is too old is not held", () => {
+  const shelf = new BoxShelf();
+  shelf.put(boxes(0));
+  assert.deepEqual(drawn(shelf, HOLD_MS * 90, HOLD_MS * 90 + 1), [`held 0 ${HOLD_MS}`, "none"]);
+});
+
+test("a frame in which nothing was found takes the boxes before it away", () => {
+  const shelf = new BoxShelf();
+  shelf.put(boxes(0));
+  shelf.put(boxes(9000, 0));
+  const what = shelf.on(9900);
+  assert.ok(what.kind === "held" && what.boxes.boxes.length === 0);
+});
+
+test("timestamps wrap without anyone noticing", () => {
+  const shelf = new BoxShelf();
+  shelf.put(boxes(2 ** 32 - 900));
+  assert.deepEqual(drawn(shelf, 2 ** 32 - 1800, 2 ** 32 - 900, 0, 900), ["none", "own", "held 4294966396 10", "held 4294966396 20"]);
+});
+
+test("a second copy changes nothing, and the shelf is bounded", () => {
+  const shelf = new BoxShelf();
+  for (let n = 0; n < 1000; n += 1) {
+    shelf.put(boxes(n * 900));
+    shelf.put(boxes(n * 900));
+  }
+  assert.deepEqual(drawn(shelf, 999 * 900, (999 - 127) * 900, (999 - 128) * 900), ["own", "own", "none"]);
+});

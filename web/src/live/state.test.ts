@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Camera } from "../api/types.ts";
+import { step, type Happening, type LiveState } from "./state.ts";
+import { coverOf } from "./words.ts";
+
+function run(...happenings: Happening[]): LiveState {
+  return happenings.reduce(step, { kind: "connecting", attempt: 0 });
+}
+const lost: Happening = { kind: "lost", reason: "Gone.", atMs: 5 };
+
+test("from the offer to the picture", () => {
+  assert.deepEqual(run({ kind: "answered" }), { kind: "waiting", attempt: 0 });
+  assert.deepEqual(run({ kind: "answered" }, { kind: "picture" }), { kind: "playing" });
+});
+
+test("attempts count until a picture comes", () => {
+  const again: Happening[] = [lost, { kind: "connect" }];
+  assert.deepEqual(run(...again, ...again), { kind: "connecting", attempt: 2 });
+  assert.deepEqual(run(...again, { kind: "answered" }, { kind: "picture" }, lost), { kind: "retrying", attempt: 1, atMs: 5, reason: "Gone." });
+});
+
+test("pictures stop and come back", () => {
+  const playing: Happening[] = [{ kind: "answered" }, { kind: "picture" }];
+  assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }), { kind: "stalled", lastMs: 3 });
+  assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }, { kind: "picture" }), { kind: "playing" });
+});
+
+test("what comes late changes nothing", () => {
+  assert.equal(run(lost, { kind: "picture" }).kind, "retrying", "a last picture of the session that was lost");
+  assert.equal(run(lost, { kind: "answered" }).kind, "retrying");
+  assert.equal(run({ kind: "silent", lastMs: 3 }).kind, "connecting");
+});
+
+test("what the hub refuses is said in its words and tried again", () => {
+  const state = run({ kind: "refused", message: "B-frames", atMs: 9 });
+  assert.deepEqual(state, { kind: "refused", attempt: 1, atMs: 9, message: "B-frames" });
+  assert.equal(step(state, { kind: "connect" }).kind, "connecting");
+});
+
+test("the cover says the cause nearest to the camera", () => {
+  const camera: Camera = { stream: "a.b", name: "B", edge: "a", edge_online: true, placement: "edge", state: "live" };
+  const ready = { kind: "ready", cameras: [camera], stale: null } as const;
+  const retrying: LiveState = { kind: "retrying", attempt: 1, atMs: 5, reason: "Gone." };
+  assert.deepEqual(coverOf(ready, camera, { kind: "playing" }), { kind: "clear" });
+  assert.deepEqual(coverOf(ready, camera, retrying), { kind: "trouble", title: "Connection lost", detail: "Gone.", retryAtMs: 5 });
+  const offline = coverOf(ready, { ...camera, state: "offline", edge_online: false }, retrying);
+  assert.ok(offline.kind === "trouble" && offline.detail.includes("“a”"));
+  const failed = coverOf(ready, { ...camera, state: "failed", reason: "401" }, { kind: "waiting", attempt: 0 });
+  assert.ok(failed.kind === "trouble" && failed.detail === "401.");
+  assert.equal(coverOf({ kind: "loading" }, null, retrying).kind, "busy");
+  assert.equal(coverOf({ kind: "failed", message: "x" }, null, retrying).kind, "trouble");
+});

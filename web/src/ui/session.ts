@@ -1,0 +1,26 @@
+/** What one signed-in page keeps open towards its hub. Whoever opened it owes it a `close()`. */
+import type { HubClient } from "../api/client.ts";
+import { CameraPoll } from "../cameras/poll.ts";
+import { Pictures } from "../events/pictures.ts";
+import { LiveSocket, socketUrl } from "../events/socket.ts";
+
+export class Session {
+  readonly socket: LiveSocket;
+  readonly cameras: CameraPoll;
+  readonly pictures: Pictures;
+
+  constructor(
+    readonly hub: HubClient,
+    /** The hub's. */
+    readonly version: string,
+  ) {
+    this.socket = new LiveSocket(socketUrl(location.href), hub.tokenForSocket());
+    this.cameras = new CameraPoll(hub);
+    this.pictures = new Pictures(hub);
+  }
+
+  close(): void {
+    this.socket.stop();
+    this.cameras.stop();
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * A hub that speaks REST and the live WebSocket, and whose answers a test decides. WHEP it only refuses: a picture can't
+ * be faked here; `live.test.mjs` plays real ones. It serves the built page under the content security policy that the
+ * page is made for.
+ */
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { WebSocketServer } from "ws";
+
+const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
+  ".txt": "text/plain; charset=utf-8",
+};
+/** The strictest that the page lives with: object URLs for pictures, the WebSocket of the same origin. */
+export const POLICY =
+  "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** 64 × 48, grey. */
+const JPEG = Buffer.from(
+  "/9j/4AAQSkZJRgABAgAAAQABAAD//gAQTGF2YzU5LjM3LjEwMAD/2wBDAAgoKC8oLzc3Nzc3N0E8QUNDQ0FBQUFDQ0NISEhVVVVISEhDQ0hIUFBVVVxfXFdXVVdfX2RkZHh4c3OMjJGsrM//xABWAAEAAwEBAQAAAAAAAAAAAAAABQMEAQcGAQEBAQEBAAAAAAAAAAAAAAAAAQIDBBABAQEAAAAAAAAAAAAAAAAAAAECEQEAAAAAAAAAAAAAAAAAAAAA/8AAEQgAMABAAwESAAISAAMSAP/aAAwDAQACEQMRAD8A8vHYecGmQBF+YlswVEaMxLSAjK+ReAgAAAAADzCJHMQd2WnMS2YKiNOYkYCIsdBAAAAAAAAB8vmJbMBtGiRpBEdAAAAAAAAAAAB//9k=",
+  "base64",
+);
+
+export const TOKEN = "a-token-of-the-fake-hub";
+
+export function camera(stream, rest = {}) {
+  const [edge, name] = stream.split(".");
+  return { stream, name, edge, edge_online: true, placement: "edge", state: "live", codec: "h264", width: 768, height: 576, reorders: false, ...rest };
+}
+
+/** `n` counts up with time, and so do the ids. */
+export function event(n, rest = {}) {
+  const opened = Date.parse("2026-05-04T12:00:00Z") * 1000 + n * 4_000_000;
+  return {
+    id: `0196a000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`,
+    stream: "north.door",
+    phase: "closed",
+    revision: 3,
+    label: "person",
+    track: n,
+    score: 0.87,
+    box: [0.4, 0.3, 0.1, 0.3],
+    opened_us: opened,
+    best_us: opened + 1_000_000,
+    closed_us: opened + 2_500_000,
+    place: "edge",
+    engine: "tract",
+    model: "nanodet-g-256x416",
+    picture_revision: 3,
+    ...rest,
+  };
+}
+
+export class FakeHub {
+  cameras = [camera("north.door")];
+  /** Any order; answered newest first. */
+  events = [];
+  picture = JPEG;
+  /** What WHEP answers. */
+  whep = { status: 409, kind: "not_playable", message: "the camera sends B-frames, which WebRTC can't carry" };
+  token = TOKEN;
+  /** Paths asked for, to see what the page does. */
+  asked = [];
+  #server = createServer((request, response) => void this.#answer(request, response));
+  #sockets = new Set();
+  #port = 0;
+
+  async start() {
+    const live = new WebSocketServer({ noServer: true });
+    this.#server.on("upgrade", (request, socket, head) => {
+      if (request.url !== "/api/v1/live") return socket.destroy();
+      live.handleUpgrade(request, socket, head, (channel) => this.#join(channel));
+    });
+    await this.#listen();
+    return this;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Pages that have signed in on the WebSocket. */
+  get listeners() {
+    return this.#sockets.size;
+  }
+
+  /** Says something to every page. */
+  say(message) {
+    for (const socket of this.#sockets) socket.send(JSON.stringify(message));
+  }
+
+  happen(event) {
+    const { picture_revision: _, ...message } = event;
+    this.events = [...this.events.filter((known) => known.id !== event.id), event];
+    this.say({ type: "event", ...message });
+  }
+
+  /** Goes away, with every connection. */
+  async stop() {
+    for (const socket of this.#sockets) socket.terminate();
+    this.#sockets.clear();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Comes back on the same port. */
+  async comeBack() {
+    await this.#listen();
+  }
+
+  #listen() {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(this.#port, "127.0.0.1", () => {
+        this.#port = this.#server.address().port;
+        resolve();
+      });
+    });
+  }
+
+  #join(socket) {
+    socket.once("message", (data) => {
+      const message = JSON.parse(data.toString());
+      if (message.type !== "auth" || message.token !== this.token) {
+        socket.send(JSON.stringify({ type: "error", reason: "the sign-in token is wrong" }));
+        return socket.close(1008);
+      }
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  async #answer(request, response) {
+    const { pathname, searchParams } = new URL(request.url, this.url);
+    const json = (status, body) => {
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end(JSON.stringify(body));
+    };
+    const refuse = (status, kind, message) => json(status, { error: { kind, message } });
+    if (!pathname.startsWith("/api/")) return this.#file(pathname, response);
+    this.asked.push(`${request.method} ${request.url}`);
+    if (request.headers.authorization !== `Bearer ${this.token}`) return refuse(401, "unauthorized", "sign in first");
+    if (pathname === "/api/v1/session") return json(200, { version: "0.1.0" });
+    if (pathname === "/api/v1/cameras") return json(200, { cameras: this.cameras });
+    if (pathname === "/api/v1/events") return json(200, this.#page(searchParams));
+    if (/^\/api\/v1\/events\/[^/]+\/picture$/.test(pathname)) {
+      response.writeHead(200, { "content-type": "image/jpeg" });
+      return response.end(this.picture);
+    }
+    if (pathname.endsWith("/whep")) return refuse(this.whep.status, this.whep.kind, this.whep.message);
+    return refuse(404, "not_found", "there is no such thing");
+  }
+
+  #page(query) {
+    const limit = Number(query.get("limit") ?? 50);
+    const before = query.get("before");
+    const stream = query.get("stream");
+    const all = this.events
+      .filter((event) => (before === null || event.id < before) && (stream === null || event.stream === stream))
+      .toSorted((a, b) => (a.id < b.id ? 1 : -1));
+    const events = all.slice(0, limit);
+    return { events, next: all.length > limit ? events.at(-1).id : null };
+  }
+
+  async #file(pathname, response) {
+    const path = join(DIST, normalize(pathname === "/" ? "/index.html" : pathname));
+    try {
+      const body = await readFile(path);
+      response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "content-security-policy": POLICY });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+}

@@ -1,0 +1,210 @@
+/** Every state of the page that needs no real picture, against a hub whose answers the test decides. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, afterEach, test } from "node:test";
+import { assertAccessible, assertTokenIsHidden, Browser, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
+import { camera, event, FakeHub, TOKEN } from "./fake-hub.mjs";
+
+let browser;
+let hub;
+let page;
+
+before(async () => {
+  browser = await Browser.start();
+});
+after(() => browser.stop());
+beforeEach(async () => {
+  hub = await new FakeHub().start();
+  page = await browser.tab();
+});
+afterEach(async () => {
+  await page.close();
+  await hub.stop();
+});
+
+/** A refusal of ours shows in the console as the browser's own line about an HTTP status. */
+function assertNoFaults(expected = /$^/) {
+  assert.deepEqual(page.faults.filter((fault) => !expected.test(fault)), []);
+}
+const REFUSED = /Failed to load resource: the server responded with a status of (401|409)/;
+const AWAY = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to/;
+
+test("sign-in explains itself, refuses a wrong token and takes the right one", async () => {
+  await page.goto(hub.url);
+  await assertAccessible(page);
+  await screenshot(page, "sign-in");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("Paste the token first.").waitFor();
+  await page.getByLabel("Sign-in token").fill("not-the-token");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("The hub does not accept this token").waitFor();
+  await assertAccessible(page);
+  await page.getByLabel("Sign-in token").fill(`  ${TOKEN} `);
+  await page.keyboard.press("Enter");
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await assertTokenIsHidden(page, TOKEN);
+  assertNoFaults(REFUSED);
+});
+
+test("a token in the address is taken once and is gone from it", async () => {
+  await page.goto(`${hub.url}/#token=${TOKEN}&camera=north.door`);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await assertTokenIsHidden(page, TOKEN);
+  assert.equal(new URL(page.url()).hash, "#camera=north.door");
+  await page.reload();
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Sign-in token").waitFor();
+  await page.reload();
+  await page.getByLabel("Sign-in token").waitFor();
+});
+
+test("a token that the hub forgets leads back to sign-in", async () => {
+  await signIn(page, hub.url, TOKEN);
+  hub.token = "another";
+  await page.getByRole("alert").getByText("no longer accepts the token").waitFor();
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+});
+
+test("no camera and no event yet: the page says what will come", async () => {
+  hub.cameras = [];
+  await signIn(page, hub.url, TOKEN);
+  await page.getByText("No camera yet. A camera appears here").waitFor();
+  await page.getByText("Nothing has happened yet").waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "empty");
+  assertNoFaults();
+});
+
+test("each camera says how it fares, and the tile says why there is no picture", async () => {
+  hub.cameras = [
+    camera("north.door", { name: "Front door", reorders: true }),
+    camera("north.yard", { name: "Yard", state: "failed", reason: "the camera refused the user name or password (401)" }),
+    camera("south.gate", { name: "Gate", state: "offline", edge_online: false }),
+    camera("south.dock", { name: "Loading dock, north side", state: "connecting", placement: "hub" }),
+  ];
+  await signIn(page, hub.url, TOKEN);
+  await page.getByText("which WebRTC can't carry").waitFor();
+  await page.getByText(/Trying again in \d s/).waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "refused");
+  await page.getByRole("button", { name: /Yard/ }).click();
+  await page.getByText("The camera refused the user name or password (401).").waitFor();
+  await page.getByRole("button", { name: /Gate/ }).click();
+  await page.getByText("This camera is offline").waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "offline");
+  await page.getByRole("button", { name: /Loading dock/ }).click();
+  await page.getByText("The edge is connecting to the camera").waitFor();
+  assertNoFaults(REFUSED);
+});
+
+test("events appear as they happen, newest first, and get their pictures", async () => {
+  hub.events = [event(1), event(2, { label: "car" })];
+  await signIn(page, hub.url, TOKEN);
+  const rows = page.getByRole("listitem").filter({ has: page.locator(".event") });
+  await until("two rows", async () => (await rows.count()) === 2);
+  await until("the socket", () => hub.listeners === 1);
+  hub.happen(event(3, { phase: "opened", revision: 1, closed_us: undefined, picture_revision: null }));
+  await until("a third row", async () => (await rows.count()) === 3);
+  assert.match(await rows.first().innerText(), /Person[\s\S]*Now/);
+  assert.equal(await rows.first().locator("img").count(), 0);
+  hub.say({ type: "picture", event: event(3).id, revision: 1 });
+  await rows.first().locator("img").waitFor();
+  hub.happen(event(3));
+  await until("the event has ended", async () => /2\.5 s/.test(await rows.first().innerText()));
+  assert.match(await rows.nth(1).innerText(), /Car/);
+  const [natural] = await rows.first().locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth));
+  assert.equal(natural, 64);
+  assertNoFaults(REFUSED);
+});
+
+test("an event opens in large by keyboard and closes with Escape", async () => {
+  hub.events = [event(1)];
+  await signIn(page, hub.url, TOKEN);
+  const row = page.locator(".event");
+  await row.locator("img").waitFor();
+  await row.focus();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Person" });
+  await dialog.locator("img").waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "event");
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+  assert.ok(await row.evaluate((element) => element === document.activeElement), "the focus is back on the row");
+});
+
+test("older events are loaded on demand, and the list stays bounded", async () => {
+  hub.events = Array.from({ length: 120 }, (_, n) => event(n));
+  await signIn(page, hub.url, TOKEN);
+  const rows = page.locator(".event");
+  await until("the first page", async () => (await rows.count()) === 50);
+  await page.getByRole("button", { name: "Load older events" }).click();
+  await until("the second page", async () => (await rows.count()) === 100);
+  await page.getByRole("button", { name: "Load older events" }).click();
+  await until("all", async () => (await rows.count()) === 120);
+  await page.getByRole("button", { name: "Load older events" }).waitFor({ state: "hidden" });
+  await until("the socket", () => hub.listeners === 1);
+  for (let n = 120; n < 400; n += 1) hub.happen(event(n));
+  await page.getByRole("button", { name: "Load older events" }).waitFor();
+  assert.ok((await rows.count()) <= 300, `${await rows.count()} rows`);
+});
+
+test("only the events of one camera, when asked for", async () => {
+  hub.cameras = [camera("north.door", { name: "Front door" }), camera("north.yard", { name: "Yard" })];
+  hub.events = [event(1), event(2, { stream: "north.yard" }), event(3)];
+  await signIn(page, hub.url, TOKEN);
+  const rows = page.locator(".event");
+  await until("all", async () => (await rows.count()) === 3);
+  await page.getByRole("navigation").getByRole("button", { name: /Yard/ }).click();
+  await page.getByLabel("This camera only").check();
+  await until("one", async () => (await rows.count()) === 1);
+  await until("the socket", () => hub.listeners === 1);
+  hub.happen(event(4));
+  hub.happen(event(5, { stream: "north.yard" }));
+  await until("two", async () => (await rows.count()) === 2);
+  assert.ok((await rows.allInnerTexts()).every((text) => text.includes("Yard")));
+});
+
+test("the hub goes away and comes back: the page says so, and misses no event", async () => {
+  hub.events = [event(1)];
+  await signIn(page, hub.url, TOKEN);
+  await page.locator(".event").waitFor();
+  await hub.stop();
+  await page.getByText("Hub not reachable").waitFor();
+  await assertAccessible(page);
+  assert.equal(await page.locator(".event").count(), 1, "what is known stays");
+  hub.events.push(event(2), event(3));
+  await hub.comeBack();
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await until("the events of meanwhile", async () => (await page.locator(".event").count()) === 3);
+  assertNoFaults(new RegExp(`${REFUSED.source}|${AWAY.source}`));
+});
+
+test("a hub that is away at sign-in is waited for", async () => {
+  await page.goto(hub.url);
+  await page.getByLabel("Sign-in token").fill(TOKEN);
+  await hub.stop();
+  await page.keyboard.press("Enter");
+  await page.getByText("The hub is not answering").waitFor();
+  await assertAccessible(page);
+  await hub.comeBack();
+  await page.getByText("Connected", { exact: true }).waitFor();
+});
+
+test("light and dark, wide and narrow", async () => {
+  hub.cameras = [camera("north.door", { name: "Front door" }), camera("north.yard", { name: "Yard", state: "connecting" })];
+  hub.events = Array.from({ length: 12 }, (_, n) => event(n, { label: n % 4 === 1 ? "car" : "person" }));
+  await signIn(page, hub.url, TOKEN);
+  await page.locator(".event img").first().waitFor();
+  for (const theme of ["dark", "light"]) {
+    for (const [name, size] of [["desktop", DESKTOP], ["tablet", { width: 1024, height: 768 }], ["phone", PHONE]]) {
+      await page.setViewportSize(size);
+      await assertAccessible(page);
+      await screenshot(page, `${theme}-${name}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${theme} ${name}: the page is ${wide} px too wide`);
+    }
+    await page.getByRole("button", { name: /theme/ }).click();
+  }
+});
