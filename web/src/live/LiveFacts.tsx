@@ -18,7 +18,7 @@ export function LiveFacts({ view, camera }: LiveFactsProps) {
   const analysis = stats?.analysis ?? null;
   return (
     <dl className="facts">
-      <Fact name="Latency" note={latency === null ? "capture to screen" : `p95 ${milliseconds(latency.p95)}, capture to screen`}>
+      <Fact name="Capture to screen" note={latency === null ? "median" : `p95 ${milliseconds(latency.p95)}`}>
         {latency === null ? "–" : milliseconds(latency.p50)}
       </Fact>
       <Fact name="Pictures" note={picture === null ? "a second" : `a second, ${picture.width} × ${picture.height}`}>

@@ -32,7 +32,9 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
       <div className="tile-head">
         <div className="tile-title">
           <h2>{camera.name}</h2>
-          <p className="quiet">{subtitle.filter((part) => part !== null).join(" · ")}</p>
+          <p className="parts">
+            {subtitle.map((part) => part !== null && <span key={part}>{part}</span>)}
+          </p>
         </div>
         <ModeSwitch mode={mode} onMode={onMode} />
       </div>
@@ -58,7 +60,7 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
 
 /** The same place while there is no camera to show. */
 export function EmptyTile({ cameras }: { readonly cameras: CamerasState }) {
-  const cover = coverOf(cameras, null, { kind: "connecting", attempt: 0 });
+  const cover = coverOf(cameras, null, { kind: "connecting", attempt: 0, because: null });
   return (
     <section className="tile empty-tile" aria-label="Live picture">
       <div className="tile-head">

@@ -11,7 +11,7 @@ import { nextQuestionMs, StreamClock } from "./clock.ts";
 import type { Size } from "./letterbox.ts";
 import { Measure } from "./measure.ts";
 import { Screen } from "./screen.ts";
-import { attemptOf, step, type Happening, type LiveState } from "./state.ts";
+import { attemptOf, step, type Happening, type LiveState, type Setback } from "./state.ts";
 import { WhepSession } from "./whep.ts";
 import type { Spread } from "./window.ts";
 import type { Boxes, HubMessage, Mode } from "./wire.ts";
@@ -53,7 +53,7 @@ const NO_STATS: LiveStats = {
   matches: true,
 };
 
-const BEFORE: LiveView = { state: { kind: "connecting", attempt: 0 }, mode: null, stats: NO_STATS };
+const BEFORE: LiveView = { state: { kind: "connecting", attempt: 0, because: null }, mode: null, stats: NO_STATS };
 
 export class LivePlayer {
   readonly measure = new Measure();
@@ -91,8 +91,7 @@ export class LivePlayer {
 
   /** The camera is known to be there: don't wait for the next attempt. */
   nudge(): void {
-    const { kind } = this.store.get().state;
-    if (kind === "retrying" || kind === "refused") void this.connect();
+    if (this.store.get().state.kind === "retrying") void this.connect();
   }
 
   /** Plays into these elements until what is returned is called. */
@@ -123,7 +122,7 @@ export class LivePlayer {
       onStream: (stream: MediaStream) => this.show(stream),
       onChannelOpen: () => this.channelOpened(),
       onMessage: (message: HubMessage) => this.received(message),
-      onLost: (reason: string) => this.again({ kind: "lost", reason }),
+      onLost: (message: string) => this.again({ kind: "lost", message }),
     };
     const result = await WhepSession.open(this.hub, this.stream, this.wanted, handlers, attempt.signal);
     if (attempt.signal.aborted) {
@@ -136,8 +135,7 @@ export class LivePlayer {
       this.happened({ kind: "answered" });
     } else if (result.kind === "error") {
       const { failure } = result;
-      const message = explain(failure);
-      this.again(failure.kind === "refused" ? { kind: "refused", message } : { kind: "lost", reason: message });
+      this.again({ kind: failure.kind === "refused" ? "refused" : "lost", message: explain(failure) });
     }
   }
 
@@ -150,10 +148,10 @@ export class LivePlayer {
     this.session = null;
   }
 
-  private again(why: { kind: "lost"; reason: string } | { kind: "refused"; message: string }): void {
+  private again(because: Setback): void {
     this.drop();
     const wait = backoffMs(attemptOf(this.store.get().state), Math.random());
-    this.happened({ ...why, atMs: performance.now() + wait });
+    this.happened({ kind: "setback", because, atMs: performance.now() + wait });
     this.retry = setTimeout(() => void this.connect(), wait);
   }
 
@@ -219,7 +217,7 @@ export class LivePlayer {
       this.happened({ kind: "silent", lastMs: this.lastPictureMs });
     }
     const alive = Math.max(this.lastPictureMs, this.lastAnswerMs);
-    if (this.session !== null && now - alive > DEAD_MS) this.again({ kind: "lost", reason: "The hub has gone silent." });
+    if (this.session !== null && now - alive > DEAD_MS) this.again({ kind: "lost", message: "The hub has gone silent." });
     // The channel may lose a wish or its confirmation.
     if (this.session !== null && mode?.mode !== this.wanted) this.applyMode();
     this.store.update((view) => ({ ...view, stats: this.stats(now) }));

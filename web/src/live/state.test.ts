@@ -5,9 +5,10 @@ import { step, type Happening, type LiveState } from "./state.ts";
 import { coverOf } from "./words.ts";
 
 function run(...happenings: Happening[]): LiveState {
-  return happenings.reduce(step, { kind: "connecting", attempt: 0 });
+  return happenings.reduce(step, { kind: "connecting", attempt: 0, because: null });
 }
-const lost: Happening = { kind: "lost", reason: "Gone.", atMs: 5 };
+const gone = { kind: "lost", message: "Gone." } as const;
+const lost: Happening = { kind: "setback", because: gone, atMs: 5 };
 
 test("from the offer to the picture", () => {
   assert.deepEqual(run({ kind: "answered" }), { kind: "waiting", attempt: 0 });
@@ -16,8 +17,8 @@ test("from the offer to the picture", () => {
 
 test("attempts count until a picture comes", () => {
   const again: Happening[] = [lost, { kind: "connect" }];
-  assert.deepEqual(run(...again, ...again), { kind: "connecting", attempt: 2 });
-  assert.deepEqual(run(...again, { kind: "answered" }, { kind: "picture" }, lost), { kind: "retrying", attempt: 1, atMs: 5, reason: "Gone." });
+  assert.deepEqual(run(...again, ...again), { kind: "connecting", attempt: 2, because: gone });
+  assert.deepEqual(run(...again, { kind: "answered" }, { kind: "picture" }, lost), { kind: "retrying", attempt: 1, atMs: 5, because: gone });
 });
 
 test("pictures stop and come back", () => {
@@ -33,17 +34,25 @@ test("what comes late changes nothing", () => {
 });
 
 test("what the hub refuses is said in its words and tried again", () => {
-  const state = run({ kind: "refused", message: "B-frames", atMs: 9 });
-  assert.deepEqual(state, { kind: "refused", attempt: 1, atMs: 9, message: "B-frames" });
-  assert.equal(step(state, { kind: "connect" }).kind, "connecting");
+  const because = { kind: "refused", message: "B-frames." } as const;
+  const state = run({ kind: "setback", because, atMs: 9 });
+  assert.deepEqual(state, { kind: "retrying", attempt: 1, atMs: 9, because });
+  const again = step(state, { kind: "connect" });
+  assert.deepEqual(again, { kind: "connecting", attempt: 1, because }, "it stays said while it is tried again");
 });
 
 test("the cover says the cause nearest to the camera", () => {
   const camera: Camera = { stream: "a.b", name: "B", edge: "a", edge_online: true, placement: "edge", state: "live" };
   const ready = { kind: "ready", cameras: [camera], stale: null } as const;
-  const retrying: LiveState = { kind: "retrying", attempt: 1, atMs: 5, reason: "Gone." };
+  const retrying: LiveState = { kind: "retrying", attempt: 1, atMs: 5, because: gone };
   assert.deepEqual(coverOf(ready, camera, { kind: "playing" }), { kind: "clear" });
   assert.deepEqual(coverOf(ready, camera, retrying), { kind: "trouble", title: "Connection lost", detail: "Gone.", retryAtMs: 5 });
+  assert.deepEqual(coverOf(ready, camera, step(retrying, { kind: "connect" })), {
+    kind: "trouble",
+    title: "Connection lost",
+    detail: "Gone.",
+    retryAtMs: 0,
+  });
   const offline = coverOf(ready, { ...camera, state: "offline", edge_online: false }, retrying);
   assert.ok(offline.kind === "trouble" && offline.detail.includes("“a”"));
   const failed = coverOf(ready, { ...camera, state: "failed", reason: "401" }, { kind: "waiting", attempt: 0 });

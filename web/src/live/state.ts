@@ -1,49 +1,50 @@
 /**
  * How the live picture of one stream fares, as a pure machine: a state and something that happened give the next state.
  *
- *     connecting ──answered──▶ waiting ──picture──▶ playing ◀──picture── stalled
- *         ▲  │                    │                    │ ──silent──────────▲ │
- *         │  ├──refused──▶ refused (the hub's own reason)                    │
- *         │  └──lost─────▶ retrying ◀────────────lost────────────────────────┘
- *         └──────connect──────┴──(refused is tried again too, a camera may change)
+ *     connecting ──answered──▶ waiting ──picture──▶ playing ──silent──▶ stalled
+ *        ▲  │                     │                    │ ▲                 │ │
+ *        │  │                     │                    │ └─────picture─────┘ │
+ *        │  └──────setback────────┴──────setback───────┴───────setback───────┤
+ *        └───────────────────────connect─────────────────────── retrying ◀───┘
  */
 
 export type LiveState =
-  /** Offer sent. `attempt` counts from 0 since the last picture. */
-  | { readonly kind: "connecting"; readonly attempt: number }
+  /** Offer sent. `attempt` counts from 0 since the last picture; `because`: what became of the one before. */
+  | { readonly kind: "connecting"; readonly attempt: number; readonly because: Setback | null }
   /** The hub has answered; no picture yet. */
   | { readonly kind: "waiting"; readonly attempt: number }
   | { readonly kind: "playing" }
   /** Connected, but the pictures have stopped. `lastMs`: when the last one came. */
   | { readonly kind: "stalled"; readonly lastMs: number }
-  /** Tried again by itself at `atMs`. `reason` is a sentence. */
-  | { readonly kind: "retrying"; readonly attempt: number; readonly atMs: number; readonly reason: string }
-  /** The hub says why this stream can't be played; asked again at `atMs`. */
-  | { readonly kind: "refused"; readonly attempt: number; readonly atMs: number; readonly message: string };
+  /** Tried again by itself at `atMs`: a camera may change, a hub may come back. */
+  | { readonly kind: "retrying"; readonly attempt: number; readonly atMs: number; readonly because: Setback };
+
+/** `refused`: the hub says why this stream can't be played. `message` is a sentence. */
+export interface Setback {
+  readonly kind: "lost" | "refused";
+  readonly message: string;
+}
 
 export type Happening =
   | { readonly kind: "connect" }
   | { readonly kind: "answered" }
   | { readonly kind: "picture" }
   | { readonly kind: "silent"; readonly lastMs: number }
-  | { readonly kind: "lost"; readonly reason: string; readonly atMs: number }
-  | { readonly kind: "refused"; readonly message: string; readonly atMs: number };
+  | { readonly kind: "setback"; readonly because: Setback; readonly atMs: number };
 
 /** Times are the browser's monotonic clock, ms. */
 export function step(state: LiveState, happening: Happening): LiveState {
   switch (happening.kind) {
     case "connect":
-      return { kind: "connecting", attempt: attemptOf(state) };
+      return { kind: "connecting", attempt: attemptOf(state), because: state.kind === "retrying" ? state.because : null };
     case "answered":
       return state.kind === "connecting" ? { kind: "waiting", attempt: state.attempt } : state;
     case "picture":
       return state.kind === "waiting" || state.kind === "stalled" ? { kind: "playing" } : state;
     case "silent":
       return state.kind === "playing" ? { kind: "stalled", lastMs: happening.lastMs } : state;
-    case "lost":
-      return { kind: "retrying", attempt: attemptOf(state) + 1, atMs: happening.atMs, reason: happening.reason };
-    case "refused":
-      return { kind: "refused", attempt: attemptOf(state) + 1, atMs: happening.atMs, message: happening.message };
+    case "setback":
+      return { kind: "retrying", attempt: attemptOf(state) + 1, atMs: happening.atMs, because: happening.because };
   }
 }
 

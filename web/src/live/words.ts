@@ -2,7 +2,7 @@
 import type { Camera } from "../api/types.ts";
 import type { CamerasState } from "../cameras/poll.ts";
 import { describeCamera } from "../cameras/words.ts";
-import type { LiveState } from "./state.ts";
+import type { LiveState, Setback } from "./state.ts";
 
 /** What covers the picture. */
 export type Cover =
@@ -44,16 +44,20 @@ function withoutCamera(cameras: CamerasState): Cover {
 function coverOfLive(live: Exclude<LiveState, { kind: "playing" }>): Cover {
   switch (live.kind) {
     case "connecting":
-      return { kind: "busy", title: live.attempt === 0 ? "Connecting" : "Connecting again", detail: null };
+      return live.because === null ? { kind: "busy", title: "Connecting", detail: null } : setback(live.because, 0);
     case "waiting":
       return { kind: "busy", title: "Waiting for the first picture", detail: "Playing begins with the camera’s next key picture." };
     case "stalled":
       return { kind: "busy", title: "The picture has stopped", detail: "The hub is connected, but the camera sends nothing at the moment." };
     case "retrying":
-      return { kind: "trouble", title: "Connection lost", detail: live.reason, retryAtMs: live.atMs };
-    case "refused":
-      return { kind: "trouble", title: "This stream can’t be played", detail: live.message, retryAtMs: live.atMs };
+      return setback(live.because, live.atMs);
   }
+}
+
+/** The same words while it waits and while it tries, so that they can be read. */
+function setback(because: Setback, retryAtMs: number): Cover {
+  const title = because.kind === "refused" ? "This stream can’t be played" : "Connection lost";
+  return { kind: "trouble", title, detail: because.message, retryAtMs };
 }
 
 export function milliseconds(value: number): string {
