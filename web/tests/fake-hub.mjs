@@ -18,9 +18,9 @@ const TYPES = {
   ".woff2": "font/woff2",
   ".txt": "text/plain; charset=utf-8",
 };
-/** The strictest that the page lives with: object URLs for pictures, the WebSocket of the same origin. */
+/** The strictest that the page lives with: object URLs for pictures, the WebSocket of the same origin. The hub's allows no less. */
 export const POLICY =
-  "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'self'; img-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /** 64 × 48, grey. */
 const JPEG = Buffer.from(

@@ -22,11 +22,7 @@ export function describeCamera(camera: Camera): CameraWords {
       return {
         tone: "off",
         words: "Offline",
-        detail:
-          reason ??
-          (camera.edge_online
-            ? "The edge does not report this camera any more."
-            : `The edge “${camera.edge}” is not connected to the hub. It goes on detecting, and its events arrive once it is back.`),
+        detail: `The edge “${camera.edge}” has no connection for live video. It goes on detecting, and its events arrive once it is back.`,
       };
   }
 }

@@ -14,7 +14,7 @@ export function App({ gate }: { readonly gate: Gate }) {
     case "away":
       return (
         <Away
-          title="The hub is not answering"
+          title={state.title}
           detail={`${state.message} It is tried again by itself; this page continues as soon as it is back.`}
           onLeave={() => gate.signOut()}
         />

@@ -17,8 +17,8 @@ export type GateState =
   /** `notice`: why one is here again; null at first. */
   | { readonly kind: "signed-out"; readonly notice: string | null }
   | { readonly kind: "checking" }
-  /** The hub does not answer; tried again by itself. */
-  | { readonly kind: "away"; readonly message: string }
+  /** The hub does not answer, or not yet: it refuses for a while who has failed too often. Tried again by itself. */
+  | { readonly kind: "away"; readonly title: string; readonly message: string }
   | { readonly kind: "signed-in"; readonly session: Session };
 
 export class Gate {
@@ -55,7 +55,8 @@ export class Gate {
       storeToken(token);
       this.store.set({ kind: "signed-in", session: new Session(hub, answer.value.version) });
     } else if (answer.kind === "error" && answer.failure.kind !== "unauthorized") {
-      this.store.set({ kind: "away", message: explain(answer.failure) });
+      const title = answer.failure.kind === "refused" ? "The hub lets nobody in at the moment" : "The hub is not answering";
+      this.store.set({ kind: "away", title, message: explain(answer.failure) });
       this.retry = setTimeout(() => void this.check(token, attempt + 1), backoffMs(attempt, Math.random()));
     }
   }

@@ -1,0 +1,131 @@
+/**
+ * The page against the whole of Omma: a camera that plays footage with people in it, an edge that detects them, a hub.
+ * `OMMA_URL` and `OMMA_TOKEN` say where it is and how to sign in.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { assertAccessible, assertTokenIsHidden, Browser, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
+
+const url = process.env.OMMA_URL;
+const token = process.env.OMMA_TOKEN;
+
+let browser;
+let page;
+
+before(async () => {
+  assert.ok(url && token, "OMMA_URL and OMMA_TOKEN are not set: run this by `make test`, or start `make demo` and set both");
+  browser = await Browser.start();
+  page = await browser.tab();
+});
+after(() => browser?.stop());
+
+const live = () => page.evaluate(() => window.__omma.live());
+
+async function choose(mode) {
+  await page.getByRole("radio", { name: mode }).check();
+  await until(`the hub has confirmed ${mode}`, async () => (await live()).mode === mode.toLowerCase());
+}
+
+test("a wrong token is refused", async () => {
+  await page.goto(url);
+  await page.getByLabel("Sign-in token").fill("omma-not-the-token");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("The hub does not accept this token").waitFor();
+  page.faults.length = 0; // The browser's own line about the 401.
+});
+
+test("the picture plays, and the badge says how late it is", async () => {
+  await signIn(page, url, token);
+  await page.locator(".badge").waitFor({ timeout: 60_000 });
+  const first = await live();
+  assert.equal(first.state, "playing");
+  const later = await until("more frames", async () => {
+    const now = await live();
+    return now.counters.framesPresented > first.counters.framesPresented + 20 ? now : null;
+  });
+  assert.ok(later.clock !== null && later.clock.rttMs >= 0, "the stream's clock is known");
+  assert.ok(later.latency.p50 > -5 && later.latency.p95 < 60_000, JSON.stringify(later.latency));
+  const video = await page.locator("video").evaluate((element) => ({ width: element.videoWidth, height: element.videoHeight }));
+  assert.ok(video.width > 0 && video.height > 0);
+  await assertTokenIsHidden(page, token);
+});
+
+test("boxes are drawn on people", async () => {
+  const drawn = await until(
+    "a frame with boxes on it",
+    () =>
+      page.evaluate(() => {
+        const canvas = document.querySelector(".stage canvas");
+        const probe = window.__omma.live();
+        const { width, height } = canvas;
+        const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+        let opaque = 0;
+        for (let at = 3; at < pixels.length; at += 4) if (pixels[at] > 100) opaque += 1;
+        return opaque > 200 ? { opaque, ratio: devicePixelRatio, width, css: canvas.clientWidth, probe } : null;
+      }),
+    120_000,
+  );
+  assert.equal(drawn.width, Math.round(drawn.css * drawn.ratio), "the canvas has the screen's own pixels");
+  assert.ok(drawn.probe.counters.boxesReceived > 0);
+  assert.ok(drawn.probe.analysed.some(({ count }) => count > 0), "something was found");
+});
+
+test("in exact mode every analysed frame that is shown has its own boxes on it", async () => {
+  await choose("Exact");
+  // Frames that were under way when the mode changed were never meant to be exact.
+  const { counters } = await live();
+  await until("the pictures have settled", async () => (await live()).counters.framesPresented > counters.framesPresented + 30);
+  await page.evaluate(() => window.__omma.reset());
+  const probe = await until(
+    "50 analysed frames",
+    async () => {
+      const now = await live();
+      const { boxesWithFrame, boxesWhileShown, boxesLate } = now.counters;
+      return boxesWithFrame + boxesWhileShown + boxesLate >= 50 ? now : null;
+    },
+    180_000,
+  );
+  const { boxesWithFrame, boxesWhileShown, boxesLate } = probe.counters;
+  assert.equal(probe.boxesOnTheirFrame, 1, JSON.stringify({ boxesWithFrame, boxesWhileShown, boxesLate, delayMs: probe.delayMs }));
+  assert.ok(probe.delayMs > 0, "pictures wait");
+  for (const frame of probe.frames.filter(({ drawn }) => drawn === "own")) assert.equal(frame.rtp, frame.boxesRtp);
+  assert.ok(probe.frames.some(({ drawn }) => drawn === "own"));
+  await screenshot(page, "live-exact");
+  await choose("Live");
+});
+
+test("events appear as they happen, with their pictures", async () => {
+  const row = page.locator(".event");
+  await row.first().waitFor({ timeout: 120_000 });
+  const newest = () => row.first().innerText();
+  const before = await newest();
+  await until("something happens", async () => (await newest()) !== before, 120_000);
+  const image = row.locator("img").first();
+  await image.waitFor({ timeout: 60_000 });
+  assert.ok(await image.evaluate((element) => element.decode().then(() => element.naturalWidth > 16)));
+  await row.filter({ has: page.locator("img") }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.locator("img").waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "live-event");
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+});
+
+test("the page is accessible and looks as it should, wide and narrow", async () => {
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await until("boxes on the picture", async () => {
+      const { analysed } = await live();
+      return (analysed.at(-1)?.count ?? 0) > 0;
+    });
+    await assertAccessible(page);
+    await screenshot(page, `live-${name}`);
+  }
+  await page.setViewportSize(DESKTOP);
+});
+
+test("nothing went wrong in the console, and the token is nowhere to be seen", async () => {
+  await assertTokenIsHidden(page, token);
+  assert.deepEqual(page.faults, []);
+});
