@@ -1,9 +1,12 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, type CSSProperties, type ReactNode } from "react";
+import type { Rect } from "../live/json.ts";
+import { colourOf } from "../live/overlay.ts";
 import { CloseIcon, PictureIcon } from "../ui/icons.tsx";
 import { everyMinute } from "../ui/ticker.ts";
 import { useStore } from "../ui/useStore.ts";
 import { Elapsed } from "./Elapsed.tsx";
 import type { StoredEvent } from "./event.ts";
+import { cssShare } from "./crop.ts";
 import { usePicture } from "./EventPicture.tsx";
 import type { Pictures } from "./pictures.ts";
 import { capitalised, clockTime, dayOf, duration, percent } from "./words.ts";
@@ -35,7 +38,12 @@ export function EventDialog({ event, camera, pictures, onClose }: EventDialogPro
         </button>
       </div>
       <div className={`dialog-picture picture-${shown.kind}`}>
-        {shown.kind === "shown" && <img src={shown.url} alt={`${capitalised(event.label)} on ${camera}, best view`} />}
+        {shown.kind === "shown" && (
+          <span className="dialog-frame">
+            <img src={shown.url} alt={`${capitalised(event.label)} on ${camera}, best view`} />
+            <span className="dialog-box" style={placed(shown.box, colourOf(event.label))} />
+          </span>
+        )}
         {shown.kind === "loading" && <p className="hint">Loading the picture…</p>}
         {shown.kind === "failed" && <p className="hint">The picture could not be loaded. {shown.message}</p>}
         {shown.kind === "none" && (
@@ -62,7 +70,11 @@ export function EventDialog({ event, camera, pictures, onClose }: EventDialogPro
   );
 }
 
-function Fact({ name, children }: { readonly name: string; readonly children: React.ReactNode }) {
+function placed([x, y, width, height]: Rect, borderColor: string): CSSProperties {
+  return { left: cssShare(x), top: cssShare(y), width: cssShare(width), height: cssShare(height), borderColor };
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
   return (
     <div className="fact">
       <dt>{name}</dt>

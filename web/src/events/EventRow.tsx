@@ -26,7 +26,7 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
       <span className="event-words">
         <span className="event-first">
           <span className="event-label">
-            <span className="swatch" ref={paint(event.label)} aria-hidden="true" />
+            <span className="swatch" style={{ backgroundColor: colourOf(event.label) }} aria-hidden="true" />
             {capitalised(event.label)}
           </span>
           <span className="event-score">{percent(event.score)}</span>
@@ -50,10 +50,3 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
     </button>
   );
 });
-
-/** By the style object and not by an attribute, which a strict content security policy would refuse. */
-function paint(label: string) {
-  return (element: HTMLElement | null): void => {
-    if (element !== null) element.style.backgroundColor = colourOf(label);
-  };
-}

@@ -2,14 +2,21 @@
  * One place on the page where an event's picture is shown. A better picture takes the place of the one before when it
  * is loaded, not earlier. Whoever made a slot owes it a `close()`.
  */
+import type { Rect } from "../live/json.ts";
 import { Store, type Readable } from "../ui/store.ts";
 import type { Loan, Pictures, PictureState } from "./pictures.ts";
 
-/** `none`: the edge has not sent one. */
-export type SlotState = PictureState | { readonly kind: "none" };
+export type SlotState =
+  /** The edge has not sent one. */
+  | { readonly kind: "none" }
+  | Exclude<PictureState, { kind: "shown" }>
+  /** `box`: where the thing is in this picture. */
+  | { readonly kind: "shown"; readonly url: string; readonly box: Rect };
 
 interface Held {
+  readonly key: string;
   readonly loan: Loan;
+  readonly box: Rect;
   readonly end: () => void;
 }
 
@@ -24,7 +31,10 @@ export class PictureSlot {
     return this.store;
   }
 
-  want(event: string, revision: number): void {
+  /** `box` is that of the event when this picture was told of; an event changes its box only with its picture. */
+  want(event: string, revision: number, box: Rect): void {
+    const key = `${event}/${revision}`;
+    if (this.coming?.key === key || (this.coming === null && this.shown?.key === key)) return;
     this.coming?.end();
     const loan = this.pictures.take(event, revision);
     const unsubscribe = loan.state.subscribe(() => this.settle());
@@ -32,7 +42,7 @@ export class PictureSlot {
       unsubscribe();
       loan.release();
     };
-    this.coming = { loan, end };
+    this.coming = { key, loan, box, end };
     this.settle();
   }
 
@@ -51,7 +61,9 @@ export class PictureSlot {
       this.shown?.end();
       this.shown = this.coming;
       this.coming = null;
+      this.store.set({ kind: "shown", url: state.url, box: this.shown.box });
+    } else if (this.shown === null) {
+      this.store.set(state);
     }
-    if (this.shown === null || state.kind === "shown") this.store.set(state);
   }
 }

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { HubClient } from "../api/client.ts";
+import { Pictures } from "./pictures.ts";
+import { PictureSlot } from "./slot.ts";
+
+/** A hub whose pictures come when told to. */
+class Hub {
+  readonly waiting: { readonly url: string; readonly answer: (response: Response) => void }[] = [];
+  readonly client = new HubClient("t", () => {}, (input, init) => {
+    return new Promise((resolve, reject) => {
+      init?.signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+      this.waiting.push({ url: String(input), answer: resolve });
+    });
+  });
+
+  async answer(status = 200): Promise<void> {
+    this.waiting.shift()?.answer(new Response(status === 200 ? new Blob(["jpeg"]) : "", { status }));
+    await settled();
+  }
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+const BOX = [0, 0, 1, 1] as const;
+
+/** Counts the object URLs that are owed a revocation. */
+function countUrls() {
+  const urls = new Set<string>();
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (blob) => {
+    const url = createObjectURL.call(URL, blob);
+    urls.add(url);
+    return url;
+  };
+  URL.revokeObjectURL = (url) => {
+    urls.delete(url);
+    revokeObjectURL.call(URL, url);
+  };
+  return {
+    urls,
+    restore: () => {
+      URL.createObjectURL = createObjectURL;
+      URL.revokeObjectURL = revokeObjectURL;
+    },
+  };
+}
+
+test("a better picture takes the place of the one before when it is loaded, and each URL is revoked", async (t) => {
+  const { urls, restore } = countUrls();
+  t.after(restore);
+  const hub = new Hub();
+  const slot = new PictureSlot(new Pictures(hub.client));
+  slot.want("e", 1, BOX);
+  await settled();
+  assert.equal(slot.state.get().kind, "loading");
+  await hub.answer();
+  const first = slot.state.get();
+  slot.want("e", 2, BOX);
+  await settled();
+  assert.equal(slot.state.get(), first, "the first stays while the second loads");
+  await hub.answer();
+  assert.notDeepEqual(slot.state.get(), first);
+  assert.equal(urls.size, 1);
+  slot.close();
+  assert.equal(urls.size, 0);
+});
+
+test("a picture that fails leaves the one before", async (t) => {
+  t.after(countUrls().restore);
+  const hub = new Hub();
+  const slot = new PictureSlot(new Pictures(hub.client));
+  slot.want("e", 1, BOX);
+  await settled();
+  await hub.answer();
+  slot.want("e", 2, BOX);
+  await settled();
+  await hub.answer(404);
+  assert.equal(slot.state.get().kind, "shown");
+  slot.close();
+});
+
+test("two places share one picture; a few are fetched at a time; what is given up makes room", async (t) => {
+  const { urls, restore } = countUrls();
+  t.after(restore);
+  const hub = new Hub();
+  const pictures = new Pictures(hub.client);
+  const slots = Array.from({ length: 10 }, () => new PictureSlot(pictures));
+  slots.forEach((slot, n) => slot.want(`e${n >> 1}`, 1, BOX));
+  await settled();
+  assert.equal(hub.waiting.length, 4);
+  for (const slot of slots.slice(0, 2)) slot.close();
+  await settled();
+  assert.equal(hub.waiting.length, 5, "the fifth took the place of the one given up");
+  hub.waiting.shift();
+  for (let n = 0; n < 4; n += 1) await hub.answer();
+  assert.ok(slots.slice(2).every((slot) => slot.state.get().kind === "shown"));
+  assert.equal(urls.size, 4);
+  for (const slot of slots) slot.close();
+  assert.equal(urls.size, 0);
+});
