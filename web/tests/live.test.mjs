@@ -55,7 +55,7 @@ test("boxes are drawn on people", async () => {
     "a frame with boxes on it",
     () =>
       page.evaluate(() => {
-        const canvas = document.querySelector(".stage canvas");
+        const canvas = document.querySelector(".stage .boxes");
         const probe = window.__omma.live();
         const { width, height } = canvas;
         const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;

@@ -23,8 +23,9 @@ interface LiveTileProps {
 export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) {
   const stage = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const view = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, canvas });
+  const still = useRef<HTMLCanvasElement>(null);
+  const boxes = useRef<HTMLCanvasElement>(null);
+  const view = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, still, boxes });
   const cover = coverOf(cameras, camera, view.state);
   const subtitle = [camera.edge, describeVideo(camera), describePlacement(camera.placement)];
   return (
@@ -40,7 +41,8 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
       </div>
       <div ref={stage} className={`stage cover-${cover.kind}`}>
         <video ref={video} muted autoPlay playsInline aria-label={`Live video of ${camera.name}`} />
-        <canvas ref={canvas} aria-hidden="true" />
+        <canvas ref={still} className="still" hidden aria-hidden="true" />
+        <canvas ref={boxes} className="boxes" aria-hidden="true" />
         <LatencyBadge view={view} />
         <CoverPanel cover={cover} />
         <button

@@ -3,9 +3,6 @@
  *
  * The corners of a box are always drawn, so that the eye can follow it; its edges tell the truth of the moment: solid
  * where the boxes are of the very frame below them, dashed and dimmed where they are of an earlier one.
- *
- * In exact mode the frame itself is painted beneath its boxes, so that picture and boxes reach the screen as one: a
- * browser composes a `<video>` and a canvas above it independently, and may show them one refresh apart.
  */
 import type { Drawn } from "./boxes.ts";
 import type { Rect } from "./json.ts";
@@ -71,21 +68,19 @@ export class Overlay {
     this.context?.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
-  /** Draws what belongs on the frame shown; `frame` is painted beneath when given. */
-  draw(drawn: Drawn, picture: Size, frame: CanvasImageSource | null): void {
+  /** Draws what belongs on the frame shown, whose size is `picture`. */
+  draw(drawn: Drawn, picture: Size): void {
     const context = this.context;
     const area = pictureArea(this.element, picture);
     this.clear();
-    if (context === null || area === null) return;
+    if (context === null || area === null || drawn.kind === "none") return;
+    const own = drawn.kind === "own";
+    const ageMs = drawn.kind === "held" ? drawn.ageMs : 0;
+    const placed = drawn.boxes.boxes.map((box) => ({ box, at: onScreen(box.rect, area, this.ratio) }));
     context.save();
     context.scale(this.ratio, this.ratio);
-    if (frame !== null) context.drawImage(frame, area.left, area.top, area.width, area.height);
-    if (drawn.kind !== "none") {
-      const ageMs = drawn.kind === "held" ? drawn.ageMs : 0;
-      const placed = drawn.boxes.boxes.map((box) => ({ box, at: onScreen(box.rect, area, this.ratio) }));
-      for (const { box, at } of placed) outline(context, at, colourOf(box.label), drawn.kind === "own");
-      for (const { box, at } of placed) label(context, at, area, caption(box, ageMs), colourOf(box.label), drawn.kind === "own");
-    }
+    for (const { box, at } of placed) outline(context, at, colourOf(box.label), own);
+    for (const { box, at } of placed) label(context, at, area, caption(box, ageMs), colourOf(box.label), own);
     context.restore();
   }
 }

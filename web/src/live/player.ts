@@ -10,7 +10,7 @@ import { backoffMs } from "./backoff.ts";
 import { nextQuestionMs, StreamClock } from "./clock.ts";
 import type { Size } from "./letterbox.ts";
 import { Measure } from "./measure.ts";
-import { Screen } from "./screen.ts";
+import { Screen, type Elements } from "./screen.ts";
 import { attemptOf, step, type Happening, type LiveState, type Setback } from "./state.ts";
 import { WhepSession } from "./whep.ts";
 import type { Spread } from "./window.ts";
@@ -95,8 +95,9 @@ export class LivePlayer {
   }
 
   /** Plays into these elements until what is returned is called. */
-  play(video: HTMLVideoElement, canvas: HTMLCanvasElement): () => void {
-    const screen = new Screen(video, canvas, this.clock, this.measure, (picture) => this.pictureShown(picture));
+  play(elements: Elements): () => void {
+    const { video } = elements;
+    const screen = new Screen(elements, this.clock, this.measure, (picture) => this.pictureShown(picture));
     screen.mode = this.wanted;
     this.screen = screen;
     this.video = video;

@@ -1,6 +1,6 @@
 /**
- * The video element and the canvas above it, frame by frame: what is shown is matched with its boxes by RTP timestamp,
- * drawn, and measured.
+ * The video element and the two canvases above it, frame by frame: what is shown is matched with its boxes by RTP
+ * timestamp, drawn, and measured.
  */
 import { BoxShelf, type Drawn } from "./boxes.ts";
 import type { StreamClock } from "./clock.ts";
@@ -8,32 +8,41 @@ import type { Size } from "./letterbox.ts";
 import type { Measure } from "./measure.ts";
 import { Overlay } from "./overlay.ts";
 import { rtpDifference } from "./rtp.ts";
+import { Still } from "./still.ts";
 import type { Boxes, Mode } from "./wire.ts";
+
+/** Above each other, each as large as the stage. */
+export interface Elements {
+  readonly video: HTMLVideoElement;
+  readonly still: HTMLCanvasElement;
+  readonly boxes: HTMLCanvasElement;
+}
 
 const NOTHING: Drawn = { kind: "none" };
 
 export class Screen {
   private readonly shelf = new BoxShelf();
   private readonly overlay: Overlay;
+  private readonly still: Still;
   private readonly observer: ResizeObserver;
   private callback: number | null = null;
   private current: { readonly rtp: number | null; readonly picture: Size } | null = null;
   mode: Mode = "live";
 
   constructor(
-    private readonly video: HTMLVideoElement,
-    canvas: HTMLCanvasElement,
+    private readonly elements: Elements,
     private readonly clock: StreamClock,
     private readonly measure: Measure,
     private readonly onPicture: (picture: Size) => void,
   ) {
-    this.overlay = new Overlay(canvas);
+    this.overlay = new Overlay(elements.boxes);
+    this.still = new Still(elements.still);
     this.observer = new ResizeObserver(([entry]) => {
       if (entry === undefined) return;
       this.overlay.resize(entry.contentRect, devicePixelRatio);
       this.redraw();
     });
-    this.observer.observe(video);
+    this.observer.observe(elements.boxes);
     this.next();
   }
 
@@ -55,22 +64,25 @@ export class Screen {
     this.shelf.clear();
     this.current = null;
     this.overlay.clear();
+    this.still.clear();
   }
 
   close(): void {
-    if (this.callback !== null) this.video.cancelVideoFrameCallback(this.callback);
+    if (this.callback !== null) this.elements.video.cancelVideoFrameCallback(this.callback);
     this.observer.disconnect();
     this.clear();
   }
 
   private next(): void {
-    this.callback = this.video.requestVideoFrameCallback((_, metadata) => {
+    this.callback = this.elements.video.requestVideoFrameCallback((_, metadata) => {
       this.next();
       const rtp = metadata.rtpTimestamp ?? null;
       const picture = { width: metadata.width, height: metadata.height };
       this.current = { rtp, picture };
       const drawn = this.drawn(rtp);
-      this.overlay.draw(drawn, picture, this.mode === "exact" ? this.video : null);
+      this.overlay.draw(drawn, picture);
+      if (this.mode === "exact") this.still.paint(this.elements.video, picture);
+      else this.still.clear();
       const now = performance.now();
       this.measure.frame(rtp, now, metadata.expectedDisplayTime, this.clock.streamUs(now), drawn);
       this.onPicture(picture);
@@ -83,9 +95,8 @@ export class Screen {
     return newest === null ? NOTHING : { kind: "held", boxes: newest, ageMs: 0 };
   }
 
-  /** Boxes came for what is on screen, or the size changed. The frame itself is not painted again: the element may
-   * already hold a later one. */
+  /** Boxes came for what is on screen, or the size changed. The still stays: the element may already hold a later frame. */
   private redraw(): void {
-    if (this.current !== null) this.overlay.draw(this.drawn(this.current.rtp), this.current.picture, null);
+    if (this.current !== null) this.overlay.draw(this.drawn(this.current.rtp), this.current.picture);
   }
 }
