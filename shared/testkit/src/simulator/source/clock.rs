@@ -8,18 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use omma_media::bitstream::h264;
-use omma_media::bitstream::nal::nals;
+use omma_media::encode::{EncodeError, Encoder, EncoderConfig};
+use omma_media::frame::{Colour, Planes};
 use omma_protocol::time::CaptureTime;
-use openh264::OpenH264API;
-use openh264::encoder::{BitRate, Encoder, EncoderConfig, FrameRate, IntraFramePeriod, UsageType};
-use openh264::formats::YUVSlices;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 
 use super::super::pattern;
-use super::{Due, ParameterSets, Picture, Rate, SourceError, nal_type, wall_clock};
+use super::{Due, ParameterSets, Picture, Rate, SourceError, wall_clock};
 
 /// How much stream is kept for a slow player.
 const KEPT: Duration = Duration::from_secs(4);
@@ -46,9 +42,7 @@ impl Clock {
         let canvas = Canvas { width, height, rate };
         let mut studio = Studio::new(canvas)?;
         let first = studio.take(0, CaptureTime(0), true)?;
-        let parameter_sets = first
-            .and_then(|picture| ParameterSets::find(&picture.nals))
-            .ok_or_else(|| SourceError::Encode("the first picture came without parameter sets".to_owned()))?;
+        let parameter_sets = ParameterSets::find(&first.nals).ok_or(SourceError::NoParameterSets)?;
         let (pictures, _) = broadcast::channel(1 + rate.index_at(KEPT) as usize);
         Ok(Self { canvas, parameter_sets, pictures, key_wanted: AtomicBool::new(false), running: Mutex::new(false) })
     }
@@ -77,7 +71,7 @@ impl Clock {
         }
     }
 
-    fn film(&self) -> Result<(), SourceError> {
+    fn film(&self) -> Result<(), EncodeError> {
         let mut studio = Studio::new(self.canvas)?;
         let mut begun = Instant::now();
         let (mut number, mut index, mut last) = (0, 0, CaptureTime(0));
@@ -86,10 +80,9 @@ impl Clock {
             let time = wall_clock().max(last + Duration::from_micros(12));
             last = time;
             let at = Instant::now();
-            if let Some(picture) = studio.take(number, time, self.key_wanted.swap(false, Ordering::Relaxed))? {
-                // Refused only when the last player has just left, which the loop's head finds out.
-                self.pictures.send(Due { picture: Arc::new(picture), time, at }).ok();
-            }
+            let picture = studio.take(number, time, self.key_wanted.swap(false, Ordering::Relaxed))?;
+            // Refused only when the last player has just left, which the loop's head finds out.
+            self.pictures.send(Due { picture: Arc::new(picture), time, at }).ok();
             number += 1;
             index += 1;
             let next = begun + self.canvas.rate.time_of(index);
@@ -129,40 +122,39 @@ struct Studio {
 }
 
 impl Studio {
-    fn new(canvas: Canvas) -> Result<Self, SourceError> {
+    fn new(canvas: Canvas) -> Result<Self, EncodeError> {
         let Canvas { width, height, rate } = canvas;
         let bits_per_second = (width * height) as f32 * rate.hz() * BITS_PER_PIXEL;
-        let config = EncoderConfig::new()
-            .usage_type(UsageType::CameraVideoRealTime)
-            .max_frame_rate(FrameRate::from_hz(rate.hz()))
-            .bitrate(BitRate::from_bps(bits_per_second as u32))
-            .intra_frame_period(IntraFramePeriod::from_num_frames(rate.hz().ceil() as u32))
-            .skip_frames(false)
-            .num_threads(1);
-        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config).map_err(encode_error)?;
+        let encoder = Encoder::new(EncoderConfig {
+            bitrate: bits_per_second as u32,
+            fps: rate.hz(),
+            // One a second.
+            key_interval: rate.hz().ceil() as u32,
+        })?;
         Ok(Self { canvas, encoder, luma: vec![0; width * height], chroma: vec![128; width * height / 4] })
     }
 
-    /// Draws and codes one picture; `None` where the encoder left it out.
-    fn take(&mut self, number: u64, time: CaptureTime, key: bool) -> Result<Option<Picture>, SourceError> {
+    /// Draws and codes one picture.
+    fn take(&mut self, number: u64, time: CaptureTime, key: bool) -> Result<Picture, EncodeError> {
         let Canvas { width, height, .. } = self.canvas;
         pattern::draw(&mut self.luma, width, number);
         pattern::burn(&mut self.luma, width, (time.as_micros() / 1000) as u32);
         if key {
-            self.encoder.force_intra_frame();
+            self.encoder.force_key();
         }
-        let planes = (&self.luma[..], &self.chroma[..], &self.chroma[..]);
-        let yuv = YUVSlices::new(planes, (width, height), (width, width / 2, width / 2));
-        let stream = Bytes::from(self.encoder.encode(&yuv).map_err(encode_error)?.to_vec());
-        let nals: Vec<Bytes> = nals(&stream).map(|nal| stream.slice_ref(nal.bytes)).collect();
-        let key = nals.iter().any(|nal| nal_type(nal) == h264::IDR);
-        Ok((!nals.is_empty()).then_some(Picture { key, nals }))
+        let planes = Planes {
+            width: width as u32,
+            height: height as u32,
+            y: &self.luma,
+            u: &self.chroma,
+            v: &self.chroma,
+            y_stride: width,
+            uv_stride: width / 2,
+            colour: Colour::default(),
+        };
+        let unit = self.encoder.encode(planes, time)?;
+        Ok(Picture::cut(&unit.data, &unit.data))
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn encode_error(error: openh264::Error) -> SourceError {
-    SourceError::Encode(error.to_string())
 }
 
 /// One player's place in the live stream.

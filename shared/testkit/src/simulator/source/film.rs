@@ -10,11 +10,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::h264::{self, Reordering, Sps};
-use omma_media::bitstream::nal::nals;
 use omma_protocol::time::CaptureTime;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Due, ParameterSets, Picture, Rate, SourceError, nal_type};
+use super::{Due, ParameterSets, Picture, Rate, SourceError};
 
 /// A film in memory.
 #[derive(Debug)]
@@ -37,7 +36,8 @@ impl Film {
         if sps.reordering == Reordering::Announced || h264::has_b_slice(&stream) {
             return Err("it has B-frames, which are not played; code it with `-bf 0`");
         }
-        let mut pictures: Vec<_> = split_access_units(&stream).into_iter().map(|unit| cut(&stream, unit)).collect();
+        let mut pictures: Vec<_> =
+            split_access_units(&stream).into_iter().map(|unit| Picture::cut(&stream, unit)).collect();
         // A film cut from a longer one may begin in the middle; nobody could decode that part.
         let first_key = pictures.iter().position(|picture| picture.key).ok_or("it has no key picture (IDR)")?;
         pictures.drain(..first_key);
@@ -65,11 +65,6 @@ impl Film {
     }
 }
 
-fn cut(stream: &Bytes, unit: &[u8]) -> Picture {
-    let nals: Vec<Bytes> = nals(unit).map(|nal| stream.slice_ref(nal.bytes)).collect();
-    Picture { key: nals.iter().any(|nal| nal_type(nal) == h264::IDR), nals }
-}
-
 /// One player's place in a film.
 #[derive(Debug)]
 pub(in crate::simulator) struct Showing {
@@ -84,13 +79,17 @@ pub(in crate::simulator) struct Showing {
 
 impl Showing {
     pub(super) async fn next(&mut self) -> Due {
+        sleep_until(self.upcoming().at).await;
+        let due = self.upcoming();
+        self.shown += 1;
+        due
+    }
+
+    fn upcoming(&self) -> Due {
         let after = self.film.rate.time_of(self.shown);
-        let at = self.begun + after;
-        sleep_until(at).await;
         let pictures = &self.film.pictures;
         let index = (self.first as u64 + self.shown) % pictures.len() as u64;
-        self.shown += 1;
-        Due { picture: pictures[index as usize].clone(), time: self.begun_wall + after, at }
+        Due { picture: pictures[index as usize].clone(), time: self.begun_wall + after, at: self.begun + after }
     }
 }
 
@@ -113,7 +112,7 @@ mod tests {
     const B: &[u8] = &[0, 0, 1, 0x01, 0x9e, 0x80];
 
     fn film(parts: &[&[u8]]) -> Result<Arc<Film>, &'static str> {
-        Film::parse(parts.concat().into(), "10".parse().unwrap()).map(Arc::new)
+        Film::parse(parts.concat().into(), "100".parse().unwrap()).map(Arc::new)
     }
 
     #[test]
@@ -138,7 +137,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn stamps_and_waits_go_on_evenly_over_the_end() {
         let film = film(&[SPS, PPS, KEY, DELTA, DELTA]).unwrap();
         let begun = Instant::now();
@@ -146,16 +145,16 @@ mod tests {
         for i in 0..10u32 {
             let due = showing.next().await;
             assert_eq!(due.picture.key, i % 3 == 0);
-            assert_eq!(due.time, CaptureTime(1_000_000 + 100_000 * i64::from(i)));
-            assert_eq!(due.at, begun + Duration::from_millis(100) * i);
+            assert_eq!(due.time, CaptureTime(1_000_000 + 10_000 * i64::from(i)));
+            assert_eq!(due.at, begun + Duration::from_millis(10) * i);
             assert!(Instant::now() >= due.at);
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_late_player_begins_at_the_newest_key_picture() {
+    #[test]
+    fn a_late_player_begins_at_the_newest_key_picture() {
         let film = film(&[SPS, PPS, KEY, DELTA, DELTA, SPS, PPS, KEY, DELTA]).unwrap();
-        for (millis, first) in [(0, 0), (250, 0), (300, 3), (450, 3), (500, 0)] {
+        for (millis, first) in [(0, 0), (25, 0), (30, 3), (45, 3), (50, 0)] {
             let now = film.opened + Duration::from_millis(millis);
             assert_eq!(film.show(now, CaptureTime(0)).first, first, "after {millis} ms");
         }

@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use omma_media::bitstream::h264;
+use omma_media::bitstream::nal::nals;
+use omma_media::encode::EncodeError;
 use omma_protocol::id::{CameraId, NameError};
 use omma_protocol::time::CaptureTime;
 use tokio::time::Instant;
@@ -155,8 +157,11 @@ pub enum SourceError {
         height: usize,
     },
     /// The encoder refused.
-    #[error("encode: {0}")]
-    Encode(String),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The encoder's first picture came without what a player must know.
+    #[error("the encoder's first picture has no parameter sets")]
+    NoParameterSets,
 }
 
 /// One coded picture, cut into NAL units without start codes; none is empty.
@@ -166,6 +171,14 @@ pub(super) struct Picture {
     pub(super) key: bool,
     /// In the order they are sent.
     pub(super) nals: Vec<Bytes>,
+}
+
+impl Picture {
+    /// The NAL units of an access unit, which lies within `stream`.
+    fn cut(stream: &Bytes, unit: &[u8]) -> Self {
+        let nals: Vec<Bytes> = nals(unit).map(|nal| stream.slice_ref(nal.bytes)).collect();
+        Self { key: nals.iter().any(|nal| nal_type(nal) == h264::IDR), nals }
+    }
 }
 
 /// `nal_unit_type` of a unit that is not empty.
