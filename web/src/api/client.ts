@@ -4,8 +4,8 @@
  * One client holds one token. Every request ends: by an answer, by its time-out, or by the caller's signal. A 401 from
  * anywhere is reported once through `onUnauthorized`, besides being the result of the request that met it.
  */
-import { parseStoredEvent, type StoredEvent } from "../events/event.ts";
-import { isRecord } from "../live/json.ts";
+import { parseStoredEvent, type StoredEvent } from "./event.ts";
+import { isRecord } from "./json.ts";
 import { failed, success, type Failure, type Result } from "./result.ts";
 import type { Camera, Session } from "./types.ts";
 

@@ -1,11 +1,11 @@
 import { useEffect, useRef, type CSSProperties, type ReactNode } from "react";
-import type { Rect } from "../live/json.ts";
+import type { Rect } from "../api/json.ts";
 import { colourOf } from "../live/overlay.ts";
 import { CloseIcon, PictureIcon } from "../ui/icons.tsx";
 import { everyMinute } from "../ui/ticker.ts";
 import { useStore } from "../ui/useStore.ts";
 import { Elapsed } from "./Elapsed.tsx";
-import type { StoredEvent } from "./event.ts";
+import type { StoredEvent } from "../api/event.ts";
 import { cssShare } from "./crop.ts";
 import { usePicture } from "./EventPicture.tsx";
 import type { Pictures } from "./pictures.ts";

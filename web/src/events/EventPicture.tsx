@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useState, type CSSProperties } from "react";
-import type { Rect } from "../live/json.ts";
+import type { Rect } from "../api/json.ts";
 import { PictureIcon } from "../ui/icons.tsx";
 import { useStore } from "../ui/useStore.ts";
 import { cropAround, cssShare } from "./crop.ts";
-import type { StoredEvent } from "./event.ts";
+import type { StoredEvent } from "../api/event.ts";
 import type { Pictures } from "./pictures.ts";
 import { PictureSlot, type SlotState } from "./slot.ts";
 import { capitalised } from "./words.ts";

@@ -3,7 +3,7 @@ import { colourOf } from "../live/overlay.ts";
 import { everyMinute } from "../ui/ticker.ts";
 import { useStore } from "../ui/useStore.ts";
 import { Elapsed } from "./Elapsed.tsx";
-import type { StoredEvent } from "./event.ts";
+import type { StoredEvent } from "../api/event.ts";
 import { EventPicture } from "./EventPicture.tsx";
 import type { Pictures } from "./pictures.ts";
 import { useNearView } from "./useNearView.ts";

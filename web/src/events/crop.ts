@@ -1,5 +1,5 @@
 /** Which part of a picture a small frame shows. Pure. */
-import type { Rect } from "../live/json.ts";
+import type { Rect } from "../api/json.ts";
 
 /** So much around the thing that one sees where it is. */
 const CONTEXT = 1.7;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StoredEvent } from "./event.ts";
+import type { StoredEvent } from "../api/event.ts";
 import { CAPACITY, EMPTY_FEED, hasOlder, MAX_CAPACITY, withEvent, withNewest, withOlder, withPicture, type Feed } from "./feed.ts";
 
 function event(n: number, rest: Partial<StoredEvent> = {}): StoredEvent {

@@ -3,7 +3,7 @@
  * Nothing here does I/O; every function returns a new feed.
  */
 import type { EventPage } from "../api/client.ts";
-import type { EventState, StoredEvent } from "./event.ts";
+import type { EventState, StoredEvent } from "../api/event.ts";
 
 /** How many are kept at first, and by how much each page of older ones raises that. */
 export const PAGE = 50;

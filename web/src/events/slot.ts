@@ -2,7 +2,7 @@
  * One place on the page where an event's picture is shown. A better picture takes the place of the one before when it
  * is loaded, not earlier. Whoever made a slot owes it a `close()`.
  */
-import type { Rect } from "../live/json.ts";
+import type { Rect } from "../api/json.ts";
 import { Store, type Readable } from "../ui/store.ts";
 import type { Loan, Pictures, PictureState } from "./pictures.ts";
 

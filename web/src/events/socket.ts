@@ -4,7 +4,7 @@
  * The token is the first message, not a part of the address. A refused token shows as a 401 of the REST request that
  * follows every connect, so no guess is made here from how the socket closed.
  */
-import { backoffMs } from "../live/backoff.ts";
+import { backoffMs } from "../api/backoff.ts";
 import { encode, parseHubMessage, type HubMessage } from "../live/wire.ts";
 import { Store, type Readable } from "../ui/store.ts";
 

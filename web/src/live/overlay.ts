@@ -5,7 +5,7 @@
  * where the boxes are of the very frame below them, dashed and dimmed where they are of an earlier one.
  */
 import type { Drawn } from "./boxes.ts";
-import type { Rect } from "./json.ts";
+import type { Rect } from "../api/json.ts";
 import { pictureArea, type Area, type Size } from "./letterbox.ts";
 import type { Box } from "./wire.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs } from "../api/backoff.ts";
 import { pictureArea } from "./letterbox.ts";
 import { caption, colourOf, onScreen } from "./overlay.ts";
 import { quantile, SlidingWindow } from "./window.ts";

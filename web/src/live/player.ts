@@ -6,7 +6,7 @@
 import type { HubClient } from "../api/client.ts";
 import { explain, sentence } from "../api/result.ts";
 import { Store, type Readable } from "../ui/store.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs } from "../api/backoff.ts";
 import { nextQuestionMs, StreamClock } from "./clock.ts";
 import type { Size } from "./letterbox.ts";
 import { Measure } from "./measure.ts";

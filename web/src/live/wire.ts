@@ -4,8 +4,8 @@
  * The mirror of `shared/protocol/src/wire/browser.rs`. Parsing is pure and strict: a message is read whole or not at
  * all, and unknown keys are ignored, so that later hubs may add some.
  */
-import { isPlace, parseEvent, type EventState, type Place } from "../events/event.ts";
-import { isFinite, isInteger, isRecord, isRect, isU32, type Rect } from "./json.ts";
+import { isPlace, parseEvent, type EventState, type Place } from "../api/event.ts";
+import { isFinite, isInteger, isRecord, isRect, isU32, type Rect } from "../api/json.ts";
 
 /** `live`: every picture at once. `exact`: pictures wait as long as analysis takes; every box is on its own frame. */
 export type Mode = "live" | "exact";

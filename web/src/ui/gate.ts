@@ -9,7 +9,7 @@
 import { HubClient } from "../api/client.ts";
 import { explain } from "../api/result.ts";
 import { forgetToken, storeToken, storedToken } from "../api/token.ts";
-import { backoffMs } from "../live/backoff.ts";
+import { backoffMs } from "../api/backoff.ts";
 import { Session } from "./session.ts";
 import { Store, type Readable } from "./store.ts";
 

@@ -3,7 +3,7 @@
  *
  *     opened ──▶ updated* ──▶ closed
  */
-import { isFinite, isInteger, isRecord, isRect, type Rect } from "../live/json.ts";
+import { isFinite, isInteger, isRecord, isRect, type Rect } from "./json.ts";
 
 export type Phase = "opened" | "updated" | "closed";
 export type Place = "edge" | "hub";
