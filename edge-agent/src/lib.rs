@@ -1,1 +1,30 @@
-//! The agent beside the cameras.
+//! The agent beside the cameras. What it decides is in the crate `edge-core`; here it is done.
+//!
+//! ```text
+//! source → unit → decode → detect → track → event → outbox → uplink
+//! ```
+//!
+//! [`pipeline`] is the table of contents: every joint with its bound. Then in the order of the path: [`clock`] dates
+//! what the cameras send, [`source`] receives it, [`unit`] hands it to its readers, [`analysis`] looks at it,
+//! [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how all of them fare.
+
+pub mod config;
+
+pub mod pipeline;
+
+pub mod clock;
+
+pub mod source;
+
+pub mod unit;
+
+pub mod analysis;
+
+pub mod outbox;
+
+pub mod uplink;
+
+pub mod state;
+
+/// Program and version, as told to the hub and to people.
+pub const AGENT: &str = concat!("edge-agent ", env!("CARGO_PKG_VERSION"));

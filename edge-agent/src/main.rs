@@ -1,2 +1,91 @@
-//! placeholder
-fn main() {}
+//! `edge-agent run` and `edge-agent check`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use edge_agent::config::checked::Config;
+use edge_agent::{AGENT, pipeline};
+use omma_runtime::telemetry::{self, Format};
+use omma_runtime::{http, metrics, shutdown, tls};
+use omma_vision::detect::Detector;
+
+/// The agent beside the cameras.
+#[derive(Debug, Parser)]
+#[command(name = "edge-agent", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs until SIGINT or SIGTERM.
+    Run(File),
+    /// Reads and checks the configuration, loads the model, and says what is wrong.
+    Check(File),
+}
+
+#[derive(Debug, Args)]
+struct File {
+    /// The configuration, TOML. Every key can be overridden by the environment: OMMA_EDGE_HTTP__LISTEN.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(file) => run(&file),
+        Command::Check(file) => check(&file),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("edge-agent: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(file: &File) -> anyhow::Result<()> {
+    let config = Config::load(file.config.as_deref())?;
+    telemetry::init(Format::Auto)?;
+    tls::install_provider();
+    let metrics = metrics::install()?;
+    tracing::info!(agent = AGENT, edge = %config.edge(), "starting");
+    let runtime = tokio::runtime::Runtime::new().context("start the tokio runtime")?;
+    let done = runtime.block_on(async {
+        let token = shutdown::token().context("listen for signals")?;
+        let http = http::bind(config.http).await?;
+        tracing::info!(address = %http.address(), "http");
+        let running = pipeline::run(config, http, metrics, token.clone());
+        tokio::pin!(running);
+        tokio::select! {
+            done = &mut running => done,
+            () = token.cancelled() => match shutdown::deadline(shutdown::GRACE, running).await {
+                Ok(done) => done,
+                Err(e) => Err(e).context("end everything"),
+            },
+        }
+    });
+    // A thread that hangs in a camera's or the disk's hands must not keep the process.
+    runtime.shutdown_background();
+    done
+}
+
+fn check(file: &File) -> anyhow::Result<()> {
+    let config = Config::load(file.config.as_deref())?;
+    match &config.detect {
+        Some(detect) => {
+            let detector = Detector::load(detect).context("load the detector ([detect])")?;
+            println!("detector: {} by {}", detector.model(), detector.engine());
+        }
+        None => println!("detector: not needed, no camera has placement = \"edge\""),
+    }
+    for camera in &config.cameras {
+        println!("camera {}: {} ({:?}, {:?})", camera.id, camera.url, camera.transport, camera.placement);
+    }
+    println!("edge {}: hub at {}; fine", config.edge(), config.join.quic);
+    Ok(())
+}

@@ -50,6 +50,16 @@ impl UnitQueue {
         Self { bound, waiting: VecDeque::new(), bytes: 0, skipping: true }
     }
 
+    /// The reader has the group up to here from elsewhere: the next unit continues it.
+    pub fn resume(&mut self) {
+        self.skipping = false;
+    }
+
+    /// The stream broke off: what comes before the next key picture continues nothing.
+    pub fn interrupt(&mut self) {
+        self.skipping = true;
+    }
+
     /// Takes a unit in. Returns how many were dropped for it, itself included.
     pub fn push(&mut self, arrived: Arrived) -> usize {
         if arrived.unit.key {

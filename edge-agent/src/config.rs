@@ -1,0 +1,151 @@
+//! The configuration as it is written. Second stage: [`checked`].
+//!
+//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `min_score` 0 to 1.
+
+pub mod checked;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use omma_protocol::camera::Placement;
+use omma_protocol::id::CameraId;
+use omma_protocol::secret::Secret;
+use omma_vision::engine::EngineChoice;
+use serde::Deserialize;
+
+/// Prefix of the environment variables that override the file.
+pub const ENV_PREFIX: &str = "OMMA_EDGE";
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// Who this edge is and where it keeps its state.
+    pub edge: EdgeSection,
+    /// Health and metrics.
+    #[serde(default)]
+    pub http: HttpSection,
+    /// Needed where a camera's placement is `edge`.
+    pub detect: Option<DetectSection>,
+    /// What must last.
+    #[serde(default)]
+    pub outbox: OutboxSection,
+    /// An external broker in place of the hub's.
+    pub mqtt: Option<MqttSection>,
+    /// The cameras.
+    #[serde(default)]
+    pub camera: Vec<CameraSection>,
+}
+
+/// `[edge]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeSection {
+    /// Folder of the outbox.
+    pub data: PathBuf,
+    /// What `cloud-hub join` printed.
+    pub join: Option<Secret<String>>,
+    /// A file that holds it instead.
+    pub join_file: Option<PathBuf>,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSection {
+    /// Address of `/healthz`, `/readyz`, `/metrics` and `/state`.
+    pub listen: SocketAddr,
+}
+
+impl Default for HttpSection {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8181)) }
+    }
+}
+
+/// `[detect]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectSection {
+    /// Folder with `model.onnx` and `model.toml`.
+    pub model: PathBuf,
+    /// `auto`, `tract` or `ort`.
+    #[serde(default)]
+    pub engine: EngineChoice,
+    /// `libonnxruntime.so`.
+    pub onnxruntime: Option<PathBuf>,
+    /// Threads of the engine.
+    #[serde(default = "one")]
+    pub threads: usize,
+    /// Boxes below are not looked at.
+    #[serde(default = "four_tenths")]
+    pub min_score: f32,
+    /// Only these classes; all of the model where absent.
+    pub labels: Option<Vec<String>>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn four_tenths() -> f32 {
+    0.4
+}
+
+/// `[outbox]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutboxSection {
+    /// Share of the disk.
+    pub budget_mb: u64,
+}
+
+impl Default for OutboxSection {
+    fn default() -> Self {
+        Self { budget_mb: 512 }
+    }
+}
+
+/// `[mqtt]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MqttSection {
+    /// `mqtt://user:password@host:1883`
+    pub url: Secret<String>,
+}
+
+/// `[[camera]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameraSection {
+    /// Unique on this edge.
+    pub id: CameraId,
+    /// For people; the id where absent.
+    pub name: Option<String>,
+    /// `rtsp://user:password@host/path`; what is not a letter or digit in user name and password percent-encoded.
+    pub url: Secret<String>,
+    /// How pictures come.
+    #[serde(default)]
+    pub transport: Transport,
+    /// Where they are looked at.
+    #[serde(default)]
+    pub placement: Placement,
+    /// Looks a second.
+    #[serde(default = "five")]
+    pub rate: f32,
+}
+
+fn five() -> f32 {
+    5.0
+}
+
+/// How RTP packets come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Within the RTSP connection (RFC 7826 §14).
+    #[default]
+    Tcp,
+    /// As datagrams.
+    Udp,
+}

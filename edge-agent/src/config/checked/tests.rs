@@ -1,0 +1,118 @@
+use omma_protocol::secret::Secret;
+use omma_runtime::config as written;
+
+use super::*;
+
+fn token() -> String {
+    let token = JoinToken {
+        edge: "site-1".parse().unwrap(),
+        quic: "hub.example:4433".into(),
+        mqtts: "hub.example:8883".into(),
+        fingerprint: [7; 32],
+        secret: Secret::new("correct horse".into()),
+    };
+    token.reveal()
+}
+
+fn load(text: &str) -> Result<Config, Faults> {
+    let (config, faults) = written::parse::<Written>(text, None, ENV_PREFIX, [])?;
+    check(config, faults)
+}
+
+fn good() -> String {
+    format!(
+        r#"
+        [edge]
+        data = "state"
+        join = "{}"
+        [detect]
+        model = "models/nanodet"
+        [[camera]]
+        id = "door"
+        url = "rtsp://admin:hunter2@cam/live"
+        [[camera]]
+        id = "yard"
+        name = "The yard"
+        url = "rtsp://cam2/live"
+        transport = "udp"
+        placement = "hub"
+        rate = 2
+        "#,
+        token()
+    )
+}
+
+#[test]
+fn a_good_file_is_taken_with_its_defaults() {
+    let config = load(&good()).unwrap();
+    assert_eq!(config.edge().as_str(), "site-1");
+    assert_eq!(config.http.to_string(), "127.0.0.1:8181");
+    assert_eq!(config.outbox_budget, 512_000_000);
+    assert!(config.detect.is_some() && config.broker.is_none());
+    let [door, yard] = config.cameras.as_slice() else { panic!("{} cameras", config.cameras.len()) };
+    assert_eq!(
+        (door.name.as_str(), door.transport, door.placement, door.rate),
+        ("door", Transport::Tcp, Placement::Edge, 5.0)
+    );
+    assert_eq!(
+        (yard.name.as_str(), yard.transport, yard.placement, yard.rate),
+        ("The yard", Transport::Udp, Placement::Hub, 2.0)
+    );
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("hunter2") && !printed.contains("horse"), "{printed}");
+}
+
+#[test]
+fn every_fault_is_said_at_once_and_no_secret_with_it() {
+    let faults = load(
+        r#"
+        [edge]
+        data = "state"
+        join = "omma-join-hunter2"
+        [outbox]
+        budget_mb = 1
+        [mqtt]
+        url = "mqtts://omma:hunter2@broker"
+        [[camera]]
+        id = "door"
+        url = "http://admin:hunter2@cam/live"
+        rate = 0
+        [[camera]]
+        id = "door"
+        url = "rtsp://cam/live"
+        "#,
+    );
+    let lines: Vec<String> = match &faults {
+        Err(faults) => faults.lines().collect(),
+        Ok(_) => panic!("taken"),
+    };
+    let expected = [
+        ("line 4: edge.join: ", "cloud-hub join"),
+        ("line 6: outbox.budget_mb: ", "at least 16"),
+        ("line 8: mqtt.url: ", "mqtt://"),
+        ("line 11: camera[0].url: ", "rtsp://"),
+        ("line 12: camera[0].rate: ", "more than 0"),
+        ("detect: ", "[detect]"),
+    ];
+    for (start, part) in expected {
+        assert!(lines.iter().any(|line| line.starts_with(start) && line.contains(part)), "{start}{part} in {lines:#?}");
+    }
+    assert!(!lines.concat().contains("hunter2"), "{lines:#?}");
+}
+
+#[test]
+fn a_camera_twice_and_a_join_token_twice_are_faults() {
+    let twice = good().replace("\"yard\"", "\"door\"").replace("[detect]", "join_file = \"x\"\n[detect]");
+    let lines: Vec<String> = load(&twice).unwrap_err().lines().collect();
+    assert!(lines.iter().any(|line| line.contains("camera[1].id: `door` is there twice")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("edge.join_file: ")), "{lines:#?}");
+}
+
+#[test]
+fn detect_is_needed_only_where_the_edge_detects() {
+    let hub_only = good()
+        .replace("model = \"models/nanodet\"", "")
+        .replace("[detect]", "")
+        .replace("url = \"rtsp://admin:hunter2@cam/live\"", "url = \"rtsp://cam/live\"\nplacement = \"none\"");
+    assert!(load(&hub_only).unwrap().detect.is_none());
+}

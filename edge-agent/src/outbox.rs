@@ -1,0 +1,150 @@
+//! What must last, on disk until the hub's store has it.
+//!
+//! ```text
+//! analysis ──put──▶ ┌────────┐ ──read──▶ uplink ──▶ hub
+//!                   │ thread │                       │
+//!                   └────────┘ ◀──────delete─────────┘ acknowledged
+//! ```
+//!
+//! One thread owns the database ([`store`]); everyone else has an [`Outbox`], a handle that sends it orders. A record
+//! is told to the uplink only once it is flushed: a number that was sent must never be given to something else, as
+//! could happen after a power cut.
+//!
+//! | bound | when full |
+//! |---|---|
+//! | [`ORDERS`] orders waiting | who puts waits (detection is held back, nothing is lost) |
+//! | the disk's share | oldest pictures, then oldest closed events are given up; counted, logged and shown |
+//!
+//! A disk that fails or is full: what was to be put is kept, the database is opened again and it is tried again, while
+//! the part `outbox` of `/readyz` says so.
+
+pub mod record;
+
+pub mod store;
+
+mod keeper;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use omma_protocol::event::{Lasting, Stamp};
+use omma_protocol::id::OutboxId;
+use omma_runtime::health::Part;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::state::OutboxState;
+use keeper::Keeper;
+use store::{Store, StoreError};
+
+/// Orders that may wait for the thread.
+pub const ORDERS: usize = 256;
+
+/// Which record is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// This one.
+    Exactly(u64),
+    /// The first from this one on.
+    From(u64),
+}
+
+/// A record as it is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Where it stands.
+    pub stamp: Stamp,
+    /// What it is.
+    pub what: Lasting,
+}
+
+enum Order {
+    Put(Vec<Lasting>),
+    Read(Which, oneshot::Sender<Option<Stored>>),
+    Delete(Vec<u64>),
+    /// Everything before is on disk when this is answered; the thread ends.
+    End(oneshot::Sender<()>),
+}
+
+/// The outbox is gone: its thread has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the outbox has ended")]
+pub struct Ended;
+
+/// A handle on the outbox. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    id: Arc<watch::Receiver<OutboxId>>,
+    orders: mpsc::Sender<Order>,
+    state: watch::Receiver<OutboxState>,
+}
+
+/// Opens the outbox in `folder` and starts its thread. States of events that the last run left open are closed.
+/// Blocks for as long as the disk takes.
+///
+/// # Errors
+/// When there can be no database there. A damaged one is set aside and a new one begun.
+pub fn open(folder: &Path, budget: u64, part: Part) -> Result<Outbox, StoreError> {
+    let mut store = Store::open_or_set_aside(folder, budget)?;
+    store.close_what_was_left_open()?;
+    let (orders, inbox) = mpsc::channel(ORDERS);
+    let (id, id_watch) = watch::channel(store.id());
+    let (state, state_watch) = watch::channel(store.state());
+    let keeper = Keeper::new(folder.to_owned(), budget, store, inbox, id, state, part);
+    std::thread::Builder::new()
+        .name("outbox".to_owned())
+        .spawn(move || keeper.run())
+        .map_err(|e| StoreError::Io { doing: "start the outbox's thread", reason: e.to_string() })?;
+    Ok(Outbox { id: Arc::new(id_watch), orders, state: state_watch })
+}
+
+impl Outbox {
+    /// Which outbox this is. Changes only when the database had to be begun anew.
+    pub fn id(&self) -> OutboxId {
+        *self.id.borrow()
+    }
+
+    /// Watches what it holds.
+    pub fn state(&self) -> watch::Receiver<OutboxState> {
+        self.state.clone()
+    }
+
+    /// Puts things in, in order. For threads that may wait while the disk is behind; never call it in a task.
+    ///
+    /// # Errors
+    /// When the outbox has ended.
+    pub fn put_blocking(&self, what: Vec<Lasting>) -> Result<(), Ended> {
+        if what.is_empty() {
+            return Ok(());
+        }
+        self.orders.blocking_send(Order::Put(what)).map_err(|_| Ended)
+    }
+
+    /// Reads a record; `None` where it is not there.
+    ///
+    /// # Errors
+    /// When the outbox has ended.
+    pub async fn read(&self, which: Which) -> Result<Option<Stored>, Ended> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Read(which, answer)).await.map_err(|_| Ended)?;
+        answered.await.map_err(|_| Ended)
+    }
+
+    /// Deletes what the hub's store has.
+    ///
+    /// # Errors
+    /// When the outbox has ended.
+    pub async fn delete(&self, sequences: Vec<u64>) -> Result<(), Ended> {
+        self.orders.send(Order::Delete(sequences)).await.map_err(|_| Ended)
+    }
+
+    /// Ends the outbox once everything put before is on disk.
+    pub async fn end(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.orders.send(Order::End(answer)).await.is_ok() && answered.await.is_err() {
+            tracing::debug!("the outbox ended without an answer");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

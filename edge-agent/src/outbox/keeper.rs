@@ -1,0 +1,193 @@
+//! The thread that owns the database.
+//!
+//! Takes all orders that wait at once, so that one flush serves many: `put… → flush → tell the uplink`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use edge_core::backoff::Backoff;
+use omma_protocol::event::Lasting;
+use omma_protocol::id::OutboxId;
+use omma_runtime::health::Part;
+use omma_runtime::step::Step;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::store::{self, Store, StoreError};
+use super::{ORDERS, Order};
+use crate::state::OutboxState;
+
+const RETRY: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How often it is said that things are given up.
+const TELL_AGAIN: Duration = Duration::from_secs(300);
+/// A database that opens but fails as damaged this often in a row is set aside.
+const DAMAGED_ATTEMPTS: u32 = 5;
+
+pub(super) struct Keeper {
+    folder: PathBuf,
+    budget: u64,
+    /// `None` between a failure and the next try.
+    store: Option<Store>,
+    inbox: mpsc::Receiver<Order>,
+    id: watch::Sender<OutboxId>,
+    state: watch::Sender<OutboxState>,
+    part: Part,
+    step: Step,
+    retry: Backoff,
+    given_up: u64,
+    told_given_up: Option<Instant>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        folder: PathBuf,
+        budget: u64,
+        store: Store,
+        inbox: mpsc::Receiver<Order>,
+        id: watch::Sender<OutboxId>,
+        state: watch::Sender<OutboxState>,
+        part: Part,
+    ) -> Self {
+        let step = Step::new("outbox");
+        let retry = Backoff::new(RETRY, RETRY_MAX, store.id().0.as_u64_pair().1);
+        part.ready();
+        let keeper = Self {
+            folder,
+            budget,
+            store: Some(store),
+            inbox,
+            id,
+            state,
+            part,
+            step,
+            retry,
+            given_up: 0,
+            told_given_up: None,
+        };
+        keeper.tell();
+        keeper
+    }
+
+    pub(super) fn run(mut self) {
+        let mut orders = Vec::with_capacity(ORDERS);
+        while self.inbox.blocking_recv_many(&mut orders, ORDERS) > 0 {
+            let mut put = vec![];
+            let mut end = None;
+            for order in orders.drain(..) {
+                match order {
+                    Order::Put(what) => put.extend(what),
+                    Order::Delete(sequences) => self.insist(|store| store.delete(&sequences)),
+                    Order::Read(which, answer) => {
+                        let mut found = None;
+                        self.insist(|store| {
+                            found = store.read(which)?;
+                            Ok(())
+                        });
+                        // Who asked may have stopped waiting.
+                        drop(answer.send(found));
+                    }
+                    Order::End(answer) => end = Some(answer),
+                }
+            }
+            self.put(&put);
+            self.tell();
+            if let Some(answer) = end {
+                return self.end(answer);
+            }
+        }
+    }
+
+    fn put(&mut self, what: &[Lasting]) {
+        if what.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let mut given_up = vec![];
+        let mut begun: Option<(OutboxId, u64)> = None;
+        self.insist(|store| {
+            // After a failure the database may have kept some of these, in order; or it may be a new one.
+            let first = match begun {
+                Some((id, first)) if id == store.id() => first,
+                _ => store.newest(),
+            };
+            begun = Some((store.id(), first));
+            while let Some(lasting) = what.get(store.newest().saturating_sub(first) as usize) {
+                given_up.extend(store.make_room(lasting)?);
+                store.put(lasting)?;
+            }
+            store.flush()
+        });
+        if !given_up.is_empty() {
+            self.gave_up(given_up.len() as u64);
+        }
+        self.step.observe(began.elapsed());
+        what.iter().for_each(|_| self.step.done());
+    }
+
+    fn gave_up(&mut self, count: u64) {
+        self.given_up += count;
+        self.step.dropped_many("disk budget", count);
+        // Over the budget this happens with every picture; an operator needs to be told, not flooded.
+        if self.told_given_up.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+            self.told_given_up = Some(Instant::now());
+            let given_up = self.given_up;
+            tracing::warn!(given_up, "outbox.budget_mb is used up: the oldest pictures and closed events are given up");
+        }
+    }
+
+    /// Does `work` until it succeeds, opening the database again after each failure.
+    fn insist(&mut self, mut work: impl FnMut(&mut Store) -> Result<(), StoreError>) {
+        while let Err(e) = self.attempt(&mut work) {
+            if self.retry.attempts() == 0 {
+                tracing::error!(error = %e, "the outbox fails: events wait in memory; is the disk full?");
+            }
+            metrics::counter!("omma_outbox_failures_total").increment(1);
+            self.part.not_ready(e.to_string());
+            // Closing what has failed may fail too, and there is nothing left to do about it.
+            let store = self.store.take();
+            drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
+            if let StoreError::Damaged(reason) = &e
+                && self.retry.attempts() >= DAMAGED_ATTEMPTS
+                && let Err(e) = store::set_aside(&self.folder, reason)
+            {
+                tracing::debug!(error = %e, "outbox");
+            }
+            std::thread::sleep(self.retry.next_delay());
+        }
+        if self.retry.attempts() > 0 {
+            self.retry.succeeded();
+            self.part.ready();
+            tracing::info!("the outbox works again");
+        }
+    }
+
+    fn attempt(&mut self, work: &mut impl FnMut(&mut Store) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let store = match &mut self.store {
+            Some(store) => store,
+            None => {
+                let store = Store::open_or_set_aside(&self.folder, self.budget)?;
+                self.id.send_replace(store.id());
+                self.store.insert(store)
+            }
+        };
+        // sled panics on some damage; a panic here would take the outbox from everyone for good.
+        catch_unwind(AssertUnwindSafe(|| work(store)))
+            .unwrap_or_else(|_| Err(StoreError::Damaged("sled panicked".to_owned())))
+    }
+
+    fn tell(&self) {
+        if let Some(store) = &self.store {
+            let state = OutboxState { given_up: self.given_up, ..store.state() };
+            metrics::gauge!("omma_outbox_waiting").set(state.waiting as f64);
+            metrics::gauge!("omma_outbox_bytes").set(state.bytes as f64);
+            self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
+        }
+    }
+
+    fn end(mut self, answer: oneshot::Sender<()>) {
+        self.insist(Store::flush);
+        self.store = None;
+        drop(answer.send(()));
+    }
+}

@@ -1,0 +1,141 @@
+use std::fs;
+
+use super::super::record::tests::{event, picture};
+use super::*;
+
+const BIG: u64 = 1 << 30;
+
+fn opened(id: u128) -> Lasting {
+    Lasting::Event(event(id, Phase::Opened, 1))
+}
+
+fn closed(id: u128) -> Lasting {
+    Lasting::Event(event(id, Phase::Closed, 2))
+}
+
+fn put_all(store: &mut Store, things: &[Lasting]) {
+    for thing in things {
+        store.make_room(thing).unwrap();
+        store.put(thing).unwrap();
+    }
+    store.flush().unwrap();
+}
+
+/// What a reader that begins at 1 gets: sequence numbers and things.
+fn all(store: &mut Store) -> Vec<(u64, Lasting)> {
+    let mut found = vec![];
+    let mut from = 1;
+    while let Some(stored) = store.read(Which::From(from)).unwrap() {
+        from = stored.stamp.sequence + 1;
+        found.push((stored.stamp.sequence, stored.what));
+    }
+    found
+}
+
+fn numbers(store: &mut Store) -> Vec<u64> {
+    all(store).into_iter().map(|(sequence, _)| sequence).collect()
+}
+
+#[test]
+fn numbers_have_no_gaps_across_kinds_and_restarts() {
+    let folder = tempfile::tempdir().unwrap();
+    let things = [opened(1), picture(1, 100), closed(1)];
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let id = store.id();
+    put_all(&mut store, &things);
+    let expected: Vec<_> = (1..).zip(things).collect();
+    assert_eq!(all(&mut store), expected);
+    store.delete(&[1, 2, 3, 99]).unwrap();
+    store.flush().unwrap();
+    assert_eq!((store.state().waiting, store.state().bytes), (0, 0));
+    drop(store);
+
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    assert_eq!(store.id(), id);
+    put_all(&mut store, &[picture(2, 10)]);
+    assert_eq!(numbers(&mut store), [4], "a number that was given is never given again");
+}
+
+#[test]
+fn what_is_not_flushed_is_not_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    store.put(&closed(1)).unwrap();
+    assert_eq!((store.read(Which::From(1)).unwrap(), store.state().newest), (None, 0));
+    store.flush().unwrap();
+    assert!(store.read(Which::Exactly(1)).unwrap().is_some());
+}
+
+#[test]
+fn an_event_that_a_crash_left_open_is_closed_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let updated = Lasting::Event(event(1, Phase::Updated, 2));
+    put_all(&mut store, &[opened(1), updated, opened(2), closed(2)]);
+    drop(store);
+    for _ in 0..2 {
+        let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+        store.close_what_was_left_open().unwrap();
+        let left = all(&mut store);
+        assert_eq!(left.len(), 5, "closed once, however often it starts");
+        let Lasting::Event(last) = &left[4].1 else { panic!("{:?}", left[4]) };
+        assert_eq!((last.id, last.phase, last.revision), (event(1, Phase::Opened, 1).id, Phase::Closed, 3));
+        assert_eq!(last.closed, Some(last.best));
+    }
+}
+
+#[test]
+fn over_the_budget_pictures_go_first_then_closed_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), 2 * 20_000).unwrap();
+    put_all(&mut store, &[opened(1), picture(1, 8_000), opened(2), closed(2), picture(2, 8_000)]);
+    assert_eq!(numbers(&mut store), [1, 2, 3, 4, 5]);
+    assert_eq!(store.make_room(&picture(3, 8_000)).unwrap(), [2]);
+    assert_eq!(
+        store.make_room(&picture(3, 19_500)).unwrap(),
+        [5, 3, 4],
+        "then a closed event's states, not an open one's"
+    );
+    assert_eq!(store.make_room(&picture(3, 19_999)).unwrap(), [1], "then what is left");
+    assert_eq!(store.make_room(&picture(3, 90_000)).unwrap(), [0u64; 0], "and nothing that is not there");
+}
+
+#[test]
+fn a_damaged_database_is_set_aside_and_a_new_one_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let id = store.id();
+    put_all(&mut store, &[opened(1), picture(1, 5_000)]);
+    drop(store);
+    for file in fs::read_dir(folder.path().join("outbox")).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let len = fs::metadata(&path).unwrap().len();
+            fs::write(&path, vec![0x5a; len as usize]).unwrap();
+        }
+    }
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    assert_ne!(store.id(), id, "numbers begin again, so the outbox is another one");
+    assert!(folder.path().join("outbox.damaged-1").is_dir());
+    put_all(&mut store, &[closed(3)]);
+    assert_eq!(numbers(&mut store), [1]);
+}
+
+#[test]
+fn a_second_program_on_the_same_folder_is_refused_and_harms_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    put_all(&mut store, &[closed(1)]);
+    let error = Store::open_or_set_aside(folder.path(), BIG).unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+    assert_eq!(numbers(&mut store), [1]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_does_not_hold_up_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    put_all(&mut store, &[opened(1), closed(1)]);
+    store.events.insert(1u64.to_be_bytes(), &[0xff, 0xff][..]).unwrap();
+    assert_eq!(numbers(&mut store), [2]);
+}

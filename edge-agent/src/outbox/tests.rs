@@ -1,0 +1,55 @@
+use omma_protocol::event::Phase;
+use omma_runtime::health::Health;
+
+use super::record::tests::{event, picture};
+use super::*;
+
+async fn wait_for(outbox: &Outbox, mut ready: impl FnMut(&OutboxState) -> bool) -> OutboxState {
+    let mut state = outbox.state();
+    *state.wait_for(|state| ready(state)).await.unwrap()
+}
+
+async fn put(outbox: &Outbox, things: Vec<Lasting>) {
+    let outbox = outbox.clone();
+    tokio::task::spawn_blocking(move || outbox.put_blocking(things)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_was_put_is_told_read_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let health = Health::new();
+    let outbox = open(folder.path(), 1 << 30, health.part("outbox")).unwrap();
+    assert!(health.readiness().ready);
+    put(&outbox, vec![Lasting::Event(event(1, Phase::Opened, 1)), picture(1, 10)]).await;
+    put(&outbox, vec![Lasting::Event(event(1, Phase::Closed, 2))]).await;
+    assert_eq!(wait_for(&outbox, |state| state.newest == 3).await.waiting, 3);
+    let second = outbox.read(Which::From(2)).await.unwrap().unwrap();
+    assert_eq!((second.stamp.outbox, second.stamp.sequence), (outbox.id(), 2));
+    outbox.delete(vec![1, 2, 3]).await.unwrap();
+    assert_eq!(wait_for(&outbox, |state| state.waiting == 0).await.bytes, 0);
+    outbox.end().await;
+    assert_eq!(outbox.read(Which::From(1)).await, Err(Ended));
+}
+
+#[tokio::test]
+async fn the_end_comes_after_what_was_put_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path(), 1 << 30, Health::new().part("outbox")).unwrap();
+    for n in 0..100 {
+        put(&outbox, vec![picture(n, 100)]).await;
+    }
+    outbox.end().await;
+    let again = open(folder.path(), 1 << 30, Health::new().part("outbox")).unwrap();
+    assert_eq!(again.state().borrow().waiting, 100);
+}
+
+#[tokio::test]
+async fn given_up_pictures_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path(), 100_000, Health::new().part("outbox")).unwrap();
+    for n in 0..10 {
+        put(&outbox, vec![picture(n, 10_000)]).await;
+    }
+    let state = wait_for(&outbox, |state| state.newest == 10).await;
+    assert_eq!((state.waiting, state.given_up), (4, 6));
+}

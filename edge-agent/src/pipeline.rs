@@ -1,0 +1,183 @@
+//! The table of contents: everything that runs, and every joint with its bound.
+//!
+//! ```text
+//!  camera ─▶ source ─▶ Feed ─┬─▶ Looker (decode → detect → track → event) ─┬─▶ Outbox ─▶ MqttUplink ─▶ broker ─▶ hub
+//!                            │                                             └─▶ Results ─┐
+//!                            └─▶ groups ────────────────────────────────────────────────┴▶ QuicUplink ─▶ hub
+//! ```
+//!
+//! | joint | carries | bound | when full |
+//! |---|---|---|---|
+//! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
+//! | decode → detect | frame | 1 | the newest wins, count |
+//! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
+//! | outbox → MQTT uplink | record | 32 in flight | waits on disk |
+//! | results → QUIC uplink | result | 64 | the oldest are lost, count |
+//! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use omma_protocol::camera::Placement;
+use omma_runtime::backoff::random_seed;
+use omma_runtime::health::{Health, Part};
+use omma_runtime::http::Server;
+use omma_runtime::metrics::Metrics;
+use omma_runtime::supervise;
+use omma_vision::detect::{Detector, DetectorConfig};
+use tokio::runtime::Handle;
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::analysis::{Looker, RESULTS, Results, SharedDetector};
+use crate::clock::EdgeClock;
+use crate::config::checked::{Camera, Config};
+use crate::outbox::{self, Outbox};
+use crate::source::Source;
+use crate::state::{LinkState, Reports, State};
+use crate::unit::Feed;
+use crate::uplink::mqtt::MqttUplink;
+use crate::uplink::mqtt::broker::Broker;
+use crate::uplink::quic::QuicUplink;
+
+/// Parts of `/readyz`.
+struct Parts {
+    outbox: Part,
+    detector: Part,
+    pipelines: Part,
+}
+
+/// Runs everything until `token` is cancelled, and ends it in the order of the path, so that what was seen last is in
+/// the outbox before the outbox ends.
+///
+/// # Errors
+/// When something that the program can't do without can't be had: the outbox, or the detector.
+pub async fn run(config: Config, http: Server, metrics: Metrics, token: CancellationToken) -> anyhow::Result<()> {
+    let health = Health::new();
+    let parts =
+        Parts { outbox: health.part("outbox"), detector: health.part("detector"), pipelines: health.part("pipelines") };
+    let clock = EdgeClock::start();
+    let cameras: Vec<Arc<Camera>> = config.cameras.iter().cloned().map(Arc::new).collect();
+    let reports = Reports::new(&config.cameras);
+    let (results, _) = broadcast::channel(RESULTS);
+
+    let outbox = open_outbox(&config, parts.outbox).await?;
+    let (quic, mqtt) = (LinkState::new("quic"), LinkState::new("mqtt"));
+    let state = State {
+        edge: config.edge().clone(),
+        reports: reports.clone(),
+        quic: quic.clone(),
+        mqtt: mqtt.clone(),
+        outbox: outbox.state(),
+    };
+    let served = tokio::spawn(http.serve(health.clone(), metrics, state.router(), token.clone()));
+
+    // Uplinks outlive the cameras: the last events are still sent.
+    let uplinks = CancellationToken::new();
+    let feeds: BTreeMap<_, _> = cameras.iter().map(|camera| (camera.id.clone(), Feed::new())).collect();
+    let mut last = vec![served, tokio::spawn(clock.clone().follow(uplinks.clone()))];
+    let quic =
+        QuicUplink::new(config.join.clone(), feeds.clone(), results.clone(), reports.clone(), clock.clone(), quic);
+    last.push(tokio::spawn(quic.run(uplinks.clone())));
+    last.push(mqtt_uplink(&config, &outbox, &clock, mqtt, &uplinks)?);
+
+    let detector = load_detector(config.detect.clone(), &parts.detector, &token).await?;
+    let mut first = vec![];
+    for camera in &cameras {
+        let Some(feed) = feeds.get(&camera.id) else { continue };
+        if let Some(detector) = detector.as_ref().filter(|_| camera.placement == Placement::Edge) {
+            first.push(look(camera, feed, detector, &results, &outbox, &clock, &token)?);
+        }
+        let source = Source::new(Arc::clone(camera), feed.clone(), reports.clone(), clock.clone(), random_seed());
+        first.push(tokio::spawn(source.run(token.clone())));
+    }
+    parts.pipelines.ready();
+    tracing::info!(edge = %config.edge(), cameras = cameras.len(), "running");
+
+    token.cancelled().await;
+    join_all(first).await;
+    uplinks.cancel();
+    join_all(last).await;
+    outbox.end().await;
+    Ok(())
+}
+
+async fn open_outbox(config: &Config, part: Part) -> anyhow::Result<Outbox> {
+    let (folder, budget) = (config.data.clone(), config.outbox_budget);
+    let opened = tokio::task::spawn_blocking(move || outbox::open(&folder, budget, part)).await?;
+    opened.with_context(|| format!("open the outbox in {} (edge.data)", config.data.display()))
+}
+
+async fn load_detector(
+    config: Option<DetectorConfig>,
+    part: &Part,
+    token: &CancellationToken,
+) -> anyhow::Result<Option<SharedDetector>> {
+    let Some(config) = config else {
+        part.ready();
+        return Ok(None);
+    };
+    let loading = tokio::task::spawn_blocking(move || Detector::load(&config));
+    let Some(loaded) = token.run_until_cancelled(loading).await else { return Ok(None) };
+    let detector = loaded?.context("load the detector ([detect])")?;
+    tracing::info!(engine = detector.engine(), model = detector.model(), "detector");
+    part.ready();
+    Ok(Some(Arc::new(Mutex::new(detector))))
+}
+
+fn look(
+    camera: &Arc<Camera>,
+    feed: &Feed,
+    detector: &SharedDetector,
+    results: &Results,
+    outbox: &Outbox,
+    clock: &EdgeClock,
+    token: &CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
+    let (camera, detector) = (Arc::clone(camera), Arc::clone(detector));
+    let name = format!("look {}", camera.id);
+    let looker = Looker::new(camera, clock.clone(), detector, results.clone(), outbox.clone())?;
+    let units = feed.read("analysis behind", clock.now());
+    let (runtime, token) = (Handle::current(), token.clone());
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name(name).spawn(move || {
+        looker.run(units, &runtime, &token);
+        // Nobody waits any more where the program's deadline has passed.
+        drop(ended.send(()));
+    })?;
+    Ok(tokio::spawn(async move { end.await.unwrap_or_default() }))
+}
+
+fn mqtt_uplink(
+    config: &Config,
+    outbox: &Outbox,
+    clock: &EdgeClock,
+    state: LinkState,
+    token: &CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
+    let broker = Broker::of(config)?;
+    let (edge, outbox, clock, cancel) = (config.edge().clone(), outbox.clone(), clock.clone(), token.clone());
+    let (done, end) = (CancellationToken::new(), token.clone());
+    let finished = done.clone();
+    // The supervisor drops the uplink when its token is cancelled; the uplink's own token comes first, for a goodbye.
+    let supervised = supervise::spawn("uplink mqtt", done, move || {
+        let uplink = MqttUplink::new(edge.clone(), broker.clone(), outbox.clone(), clock.clone(), state.clone());
+        uplink.run(cancel.clone())
+    });
+    Ok(tokio::spawn(async move {
+        end.cancelled().await;
+        if tokio::time::timeout(crate::uplink::mqtt::GOODBYE * 2, supervised).await.is_err() {
+            finished.cancel();
+        }
+    }))
+}
+
+async fn join_all(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        if let Err(e) = task.await {
+            tracing::error!(error = %e, "a task panicked");
+        }
+    }
+}

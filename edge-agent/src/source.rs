@@ -1,0 +1,143 @@
+//! A camera: connected to, listened to, and connected to again, for as long as the program runs.
+//!
+//! When is decided by [`edge_core::session`], capture times by [`edge_core::capture_clock`]; this task does it:
+//!
+//! 1. wait until the session says connect;
+//! 2. open the stream ([`rtsp`]) and take units, each under the session's time-out;
+//! 3. stamp each and hand it to the camera's [`Feed`];
+//! 4. when it ends, say why in the camera's report, and begin again.
+
+pub mod rtsp;
+
+pub mod url;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use edge_core::capture_clock::CaptureClock;
+use edge_core::session::{Act, Failure, Session};
+use metrics::{Counter, counter};
+use omma_media::bitstream::{self, Watch};
+use omma_protocol::camera::CameraState;
+use omma_protocol::unit::AccessUnit;
+use omma_runtime::step::Step;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::EdgeClock;
+use crate::config::checked::Camera;
+use crate::state::Reports;
+use crate::unit::Feed;
+use rtsp::{Coded, SourceError, Stream};
+
+/// Everything that one camera's task works with.
+#[derive(Debug)]
+pub struct Source {
+    camera: Arc<Camera>,
+    feed: Feed,
+    reports: Reports,
+    clock: EdgeClock,
+    session: Session,
+    stamps: CaptureClock,
+    watch: Watch,
+    step: Step,
+    reconnects: Counter,
+    told: Option<String>,
+}
+
+impl Source {
+    /// `seed` spreads the retries of cameras that were lost together.
+    pub fn new(camera: Arc<Camera>, feed: Feed, reports: Reports, clock: EdgeClock, seed: u64) -> Self {
+        let session = Session::new(clock.now(), seed);
+        let reconnects = counter!("omma_source_connects_total", "camera" => camera.id.to_string());
+        let step = Step::new("source");
+        let (stamps, watch) = (CaptureClock::default(), Watch::default());
+        Self { camera, feed, reports, clock, session, stamps, watch, step, reconnects, told: None }
+    }
+
+    /// Runs until `token` is cancelled.
+    pub async fn run(mut self, token: CancellationToken) {
+        while token.run_until_cancelled(self.one_session()).await.is_some() {}
+    }
+
+    async fn one_session(&mut self) {
+        tokio::time::sleep_until(self.clock.instant(self.session.wake())).await;
+        if self.session.poll(self.clock.now()) != Act::Connect {
+            return;
+        }
+        self.reconnects.increment(1);
+        let camera = Arc::clone(&self.camera);
+        let failure = match self.in_time(rtsp::open(&camera)).await {
+            Ok(Ok(mut stream)) => self.listen(&mut stream).await,
+            Ok(Err(e)) | Err(e) => e,
+        };
+        self.feed.interrupted();
+        self.ended(failure);
+    }
+
+    async fn listen(&mut self, stream: &mut Stream) -> SourceError {
+        self.stamps.restart();
+        loop {
+            match self.in_time(stream.next()).await {
+                Ok(Ok(coded)) => self.take(coded),
+                Ok(Err(e)) | Err(e) => return e,
+            }
+        }
+    }
+
+    /// Waits for `work` as long as the session allows.
+    async fn in_time<F: Future>(&mut self, work: F) -> Result<F::Output, SourceError> {
+        tokio::pin!(work);
+        loop {
+            let deadline = self.clock.instant(self.session.wake());
+            if let Ok(done) = tokio::time::timeout_at(deadline, &mut work).await {
+                return Ok(done);
+            }
+            if let Act::Abandon(waited) = self.session.poll(self.clock.now()) {
+                return Err(SourceError::Silent { seconds: waited.as_secs() });
+            }
+        }
+    }
+
+    fn take(&mut self, coded: Coded) {
+        let now = self.clock.now();
+        if coded.lost_packets > 0 {
+            self.step.dropped_many("packet lost", u64::from(coded.lost_packets));
+        }
+        let stamped = self.stamps.stamp(coded.rtp, self.clock.date(coded.first_packet));
+        if let Some(jump) = stamped.jump {
+            self.step.dropped("timestamp jumped");
+            let (rtp_ms, late_ms) = (jump.rtp_us / 1000, jump.late_us / 1000);
+            tracing::info!(camera = %self.camera.id, rtp_ms, late_ms, "the camera's timestamps jumped: dated anew");
+        }
+        let key = bitstream::is_key(coded.codec, &coded.data);
+        let unit = AccessUnit { time: stamped.time, key, codec: coded.codec, data: coded.data };
+        if let Some(video) = self.watch.see(&unit) {
+            let video = video.clone();
+            tracing::info!(
+                camera = %self.camera.id, codec = video.codec.name(), width = video.width, height = video.height,
+                reorders = video.reorders, "video"
+            );
+            self.reports.change(&self.camera.id, |report| report.video = Some(video));
+        }
+        self.step.observe(now.saturating_sub(self.clock.moment(coded.first_packet)));
+        self.step.done();
+        self.feed.deliver(unit, now);
+        if self.session.unit(now) {
+            self.told = None;
+            tracing::info!(camera = %self.camera.id, url = %self.camera.url, "live");
+            self.reports.change(&self.camera.id, |report| report.state = CameraState::Live);
+        }
+    }
+
+    fn ended(&mut self, error: SourceError) {
+        let failure = if error.is_refusal() { Failure::Refused } else { Failure::Failed };
+        self.session.failed(self.clock.now(), failure);
+        let reason = self.camera.url.redact(&error.to_string());
+        // One line when it begins to fail and one for each new reason, not one for each attempt.
+        if self.told.as_ref() != Some(&reason) {
+            tracing::warn!(camera = %self.camera.id, url = %self.camera.url, %reason, "camera failed: trying again");
+            self.told = Some(reason.clone());
+        }
+        self.reports.change(&self.camera.id, |report| report.state = CameraState::Failed { reason });
+    }
+}

@@ -1,0 +1,177 @@
+//! A camera's address, with its user name and password kept apart.
+
+use std::fmt;
+
+use omma_protocol::secret::Secret;
+use url::Url;
+
+/// User name and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name.
+    pub user: String,
+    /// Password; may be empty.
+    pub password: Secret<String>,
+}
+
+/// `rtsp://…`. Prints without user name and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CameraUrl {
+    bare: Url,
+    credentials: Option<Credentials>,
+}
+
+/// Why a text is not a camera's address. Holds nothing of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not a URL.
+    #[error(
+        "not a URL ({0}): expected rtsp://user:password@host/path, with what is not a letter or digit in user name and \
+         password percent-encoded (`@` is %40, `:` is %3A, `/` is %2F, `#` is %23)"
+    )]
+    NotAUrl(url::ParseError),
+    /// Another protocol.
+    #[error("expected a URL that begins with rtsp://")]
+    Scheme,
+    /// No host.
+    #[error("the URL names no host")]
+    NoHost,
+    /// A percent sign that is no encoding, or bytes that are no text.
+    #[error("user name or password is not percent-encoded UTF-8: a literal `%` is written %25")]
+    Encoding,
+}
+
+impl CameraUrl {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// See [`UrlError`].
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let (bare, credentials) = split(text)?;
+        if bare.scheme() != "rtsp" {
+            return Err(UrlError::Scheme);
+        }
+        Ok(Self { bare, credentials })
+    }
+
+    /// Without user name and password.
+    pub fn bare(&self) -> &Url {
+        &self.bare
+    }
+
+    /// What the camera is shown when it asks.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// A text of someone else with the password taken out, should it be in there.
+    pub fn redact(&self, text: &str) -> String {
+        match &self.credentials {
+            Some(credentials) if !credentials.password.expose().is_empty() => {
+                text.replace(credentials.password.expose().as_str(), "<secret>")
+            }
+            _ => text.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for CameraUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bare.fmt(f)
+    }
+}
+
+impl fmt::Debug for CameraUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Takes user name and password out of a URL, percent-decoded.
+///
+/// # Errors
+/// See [`UrlError`].
+pub fn split(text: &str) -> Result<(Url, Option<Credentials>), UrlError> {
+    let mut url = Url::parse(text.trim()).map_err(UrlError::NotAUrl)?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(UrlError::NoHost);
+    }
+    let credentials = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, password) => {
+            let password = decode(password.unwrap_or_default())?.into();
+            Some(Credentials { user: decode(user)?, password })
+        }
+    };
+    // These fail only for URLs without a host.
+    url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| UrlError::NoHost)?;
+    Ok((url, credentials))
+}
+
+/// RFC 3986 §2.1.
+fn decode(text: &str) -> Result<String, UrlError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |b: Option<u8>| char::from(b.unwrap_or_default()).to_digit(16).ok_or(UrlError::Encoding);
+        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        bytes.push((high * 16 + low) as u8);
+    }
+    String::from_utf8(bytes).map_err(|_| UrlError::Encoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn passwords_with_reserved_characters_are_decoded() {
+        for (text, user, password) in [
+            ("rtsp://admin:s%40c%3Ar%2F%23t@cam/live", "admin", "s@c:r/#t"),
+            ("rtsp://admin@cam/live", "admin", ""),
+            ("rtsp://:only%25@cam/live", "", "only%"),
+            ("rtsp://a:p%C3%A4ss@[::1]:8554/live", "a", "päss"),
+        ] {
+            let url = CameraUrl::parse(text).unwrap();
+            let credentials = url.credentials().unwrap();
+            assert_eq!((credentials.user.as_str(), credentials.password.expose().as_str()), (user, password));
+        }
+        assert_eq!(CameraUrl::parse("rtsp://cam/live").unwrap().credentials(), None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_password() {
+        for (text, expected) in [
+            ("hunter2", "not a URL"),
+            ("rtsp://a:hunter2@cam:port/", "not a URL"),
+            ("http://a:hunter2@cam/", "rtsp://"),
+            ("rtsp://a:hunter2%4@cam/", "percent-encoded"),
+            ("rtsp://a:hunter2%ff@cam/", "percent-encoded"),
+            ("rtsp:///hunter2", "no host"),
+        ] {
+            let error = CameraUrl::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("hunter2"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn nothing_printed_holds_the_password() {
+        let url = CameraUrl::parse("rtsp://admin:hunter2@cam/live?x=1").unwrap();
+        assert_eq!(format!("{url} {url:?}"), "rtsp://cam/live?x=1 rtsp://cam/live?x=1");
+        assert!(!format!("{:?}", url.credentials()).contains("hunter2"));
+        assert_eq!(url.redact("401 for admin:hunter2"), "401 for admin:<secret>");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text: String, user: String) {
+            drop(CameraUrl::parse(&text));
+            drop(CameraUrl::parse(&format!("rtsp://{user}:{text}@cam/")));
+        }
+    }
+}

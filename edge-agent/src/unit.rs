@@ -1,0 +1,188 @@
+//! The joint behind a source: one stream of units to many readers.
+//!
+//! Each reader has a queue of its own ([`UnitQueue`]), so that a slow one never holds another up. A new reader begins
+//! with what was sent since the last key picture and has a picture at once.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use edge_core::Moment;
+use edge_core::unit_queue::{Arrived, Bound, UnitQueue};
+use omma_media::group::GroupBuffer;
+use omma_protocol::unit::AccessUnit;
+use omma_runtime::step::Step;
+use tokio::sync::Notify;
+
+/// Over this, no group of pictures is kept and new readers wait for the next key picture.
+const GROUP_UNITS: usize = 600;
+const GROUP_BYTES: usize = 16 << 20;
+
+/// One camera's units. Clones share it: the source's task delivers, any task may read.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    shared: Arc<Mutex<Shared>>,
+    step: Step,
+}
+
+#[derive(Debug)]
+struct Shared {
+    group: GroupBuffer,
+    readers: Vec<Weak<Joint>>,
+}
+
+/// One reader's queue. The lock is held for a push or a pop and never over an await.
+#[derive(Debug)]
+struct Joint {
+    queue: Mutex<UnitQueue>,
+    /// Word for what is dropped here.
+    behind: &'static str,
+    arrived: Notify,
+}
+
+impl Feed {
+    /// Without readers.
+    pub fn new() -> Self {
+        let shared = Shared { group: GroupBuffer::new(GROUP_UNITS, GROUP_BYTES), readers: vec![] };
+        Self { shared: Arc::new(Mutex::new(shared)), step: Step::new("unit") }
+    }
+
+    /// Hands a unit to every reader. Never waits.
+    pub fn deliver(&self, unit: AccessUnit, at: Moment) {
+        let mut shared = lock(&self.shared);
+        shared.readers.retain(|reader| match reader.upgrade() {
+            Some(joint) => {
+                let dropped = lock(&joint.queue).push(Arrived { unit: unit.clone(), at });
+                if dropped > 0 {
+                    self.step.dropped_many(joint.behind, dropped as u64);
+                }
+                joint.arrived.notify_one();
+                true
+            }
+            None => false,
+        });
+        shared.group.push(unit);
+        drop(shared);
+        self.step.done();
+    }
+
+    /// The stream broke off: what comes next does not continue the group.
+    pub fn interrupted(&self) {
+        let mut shared = lock(&self.shared);
+        shared.group.clear();
+        for joint in shared.readers.iter().filter_map(Weak::upgrade) {
+            lock(&joint.queue).interrupt();
+        }
+    }
+
+    /// A new reader. `behind` is the reason under which its dropped units are counted.
+    pub fn read(&self, behind: &'static str, now: Moment) -> Reader {
+        let joint =
+            Arc::new(Joint { queue: Mutex::new(UnitQueue::new(Bound::STREAM)), behind, arrived: Notify::new() });
+        let mut shared = lock(&self.shared);
+        let begun: VecDeque<_> = shared.group.units().iter().map(|u| Arrived { unit: u.clone(), at: now }).collect();
+        if !begun.is_empty() {
+            lock(&joint.queue).resume();
+        }
+        shared.readers.push(Arc::downgrade(&joint));
+        Reader { begun, joint }
+    }
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Reads one stream. Dropping it ends its queue.
+#[derive(Debug)]
+pub struct Reader {
+    /// The group that had begun before.
+    begun: VecDeque<Arrived>,
+    joint: Arc<Joint>,
+}
+
+impl Reader {
+    /// The next unit. Waits for as long as none comes; may be dropped at any time without loss.
+    pub async fn next(&mut self) -> Arrived {
+        loop {
+            if let Some(arrived) = self.try_next() {
+                return arrived;
+            }
+            self.joint.arrived.notified().await;
+        }
+    }
+
+    /// The next unit, where one is there.
+    pub fn try_next(&mut self) -> Option<Arrived> {
+        self.begun.pop_front().or_else(|| lock(&self.joint.queue).pop())
+    }
+
+    /// Whether no unit waits.
+    pub fn is_empty(&self) -> bool {
+        self.begun.is_empty() && lock(&self.joint.queue).is_empty()
+    }
+}
+
+/// A panic elsewhere can't leave a queue half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omma_protocol::time::CaptureTime;
+    use omma_protocol::unit::Codec;
+
+    fn deliver(feed: &Feed, n: i64, key: bool) {
+        let unit = AccessUnit { time: CaptureTime(n * 100_000), key, codec: Codec::H264, data: vec![0; 10].into() };
+        feed.deliver(unit, Moment::ZERO);
+    }
+
+    fn read_all(reader: &mut Reader) -> Vec<i64> {
+        std::iter::from_fn(|| reader.try_next()).map(|a| a.unit.time.0 / 100_000).collect()
+    }
+
+    #[tokio::test]
+    async fn a_new_reader_begins_with_the_group_and_goes_on_without_a_gap() {
+        let feed = Feed::new();
+        for n in 0..15 {
+            deliver(&feed, n, n % 10 == 0);
+        }
+        let mut reader = feed.read("test", Moment::ZERO);
+        deliver(&feed, 15, false);
+        assert_eq!(read_all(&mut reader), [10, 11, 12, 13, 14, 15]);
+        let waiting = tokio::spawn(async move { reader.next().await.unit.time.0 });
+        tokio::task::yield_now().await;
+        deliver(&feed, 16, false);
+        assert_eq!(waiting.await.unwrap(), 1_600_000);
+    }
+
+    #[test]
+    fn a_slow_reader_skips_to_a_key_picture_and_holds_nobody_up() {
+        let feed = Feed::new();
+        let (mut slow, mut quick) = (feed.read("slow", Moment::ZERO), feed.read("quick", Moment::ZERO));
+        let mut seen = vec![];
+        for n in 0..60 {
+            deliver(&feed, n, n % 10 == 0);
+            seen.extend(read_all(&mut quick));
+        }
+        assert_eq!(seen, (0..60).collect::<Vec<_>>());
+        let late = read_all(&mut slow);
+        assert_eq!(late.first().map(|n| n % 10), Some(0));
+        assert_eq!(late.last(), Some(&59));
+    }
+
+    #[test]
+    fn after_an_interruption_every_reader_waits_for_a_key_picture() {
+        let feed = Feed::new();
+        let mut old = feed.read("test", Moment::ZERO);
+        deliver(&feed, 0, true);
+        feed.interrupted();
+        let mut new = feed.read("test", Moment::ZERO);
+        deliver(&feed, 1, false);
+        deliver(&feed, 2, true);
+        assert_eq!((read_all(&mut old), read_all(&mut new)), (vec![0, 2], vec![2]));
+    }
+}

@@ -1,0 +1,16 @@
+//! The ways to the hub: what lasts over MQTT, what is perishable over QUIC. Each goes on without the other.
+
+pub mod tls;
+
+pub mod mqtt;
+
+pub mod quic;
+
+use std::time::Duration;
+
+use edge_core::backoff::Backoff;
+
+/// Retries of a hub that is away: at most half a second before the first, five before any.
+fn retry(seed: u64) -> Backoff {
+    Backoff::new(Duration::from_millis(500), Duration::from_secs(5), seed)
+}

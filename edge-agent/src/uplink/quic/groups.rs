@@ -1,0 +1,181 @@
+//! One camera's units to the hub: a stream for each group of pictures, the newest first.
+//!
+//! ```text
+//!          key picture: stream opened                next key picture
+//!  Skipping ────────────────────────▶ Writing ──────────────────────────▶ all written: finished, given a second
+//!     ▲                                  │                            └─▶ not all written: reset
+//!     └──── the hub stopped it ──────────┘
+//! ```
+//!
+//! A group that is not across when the next begins is late for ever: what of it was not written is thrown away at
+//! once, and what was written but not acknowledged one second later.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use omma_protocol::id::CameraId;
+use omma_protocol::unit::AccessUnit;
+use omma_protocol::wire::quic::{GroupHeader, encode_group_header, encode_unit_head};
+use omma_runtime::step::Step;
+use quinn::{Connection, SendStream, WriteError};
+
+use super::{NO_FAULT, QuicError};
+use crate::unit::Reader;
+
+pub(super) const PRIORITY_CONTROL: i32 = 3;
+pub(super) const PRIORITY_RESULT: i32 = 2;
+const PRIORITY_NEWEST: i32 = 1;
+const PRIORITY_OLD: i32 = 0;
+
+/// For the hub to let a stream be opened.
+const OPEN: Duration = Duration::from_secs(2);
+/// For a finished group to be acknowledged.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Groups of one camera that one connection has carried.
+pub(super) type Counter = Arc<AtomicU64>;
+
+/// Sends units until the connection is lost. Dropping it resets what is not across.
+pub(super) async fn send(connection: Connection, camera: CameraId, mut units: Reader, groups: Counter, step: Step) {
+    let mut sender = Sender { connection, camera, groups, step, writing: None, finished: VecDeque::new() };
+    loop {
+        let done = tokio::select! {
+            biased;
+            arrived = units.next() => sender.take(&arrived.unit).await,
+            written = write_some(&mut sender.writing), if sender.has_pending() => sender.wrote(written),
+        };
+        if let Err(e) = done {
+            // The connection's own task sees the same and says it once.
+            tracing::trace!(camera = %sender.camera, error = %e, "sending units ended");
+            return;
+        }
+    }
+}
+
+struct Sender {
+    connection: Connection,
+    camera: CameraId,
+    groups: Counter,
+    step: Step,
+    writing: Option<Writing>,
+    finished: VecDeque<(Instant, SendStream)>,
+}
+
+struct Writing {
+    stream: SendStream,
+    pending: VecDeque<Bytes>,
+}
+
+/// Cancel-safe: what was written has left `pending` when this resolves, and nothing was written otherwise.
+async fn write_some(writing: &mut Option<Writing>) -> Result<(), WriteError> {
+    if let Some(Writing { stream, pending }) = writing {
+        let written = stream.write_chunks(pending.make_contiguous()).await?;
+        pending.drain(..written.chunks);
+    }
+    Ok(())
+}
+
+impl Sender {
+    fn has_pending(&self) -> bool {
+        self.writing.as_ref().is_some_and(|writing| !writing.pending.is_empty())
+    }
+
+    async fn take(&mut self, unit: &AccessUnit) -> Result<(), QuicError> {
+        if unit.key {
+            self.end_group();
+            self.begin_group(unit).await?;
+        }
+        let Some(writing) = &mut self.writing else {
+            self.step.dropped("group stopped");
+            return Ok(());
+        };
+        match encode_unit_head(unit) {
+            Ok(head) => writing.pending.extend([Bytes::copy_from_slice(&head), unit.data.clone()]),
+            Err(e) => {
+                tracing::debug!(camera = %self.camera, error = %e, "unit");
+                self.step.dropped("unit too large");
+                // What comes after builds on it.
+                self.reset_group();
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin_group(&mut self, unit: &AccessUnit) -> Result<(), QuicError> {
+        let header = GroupHeader {
+            camera: self.camera.clone(),
+            codec: unit.codec,
+            group: self.groups.fetch_add(1, Ordering::Relaxed),
+        };
+        let head = encode_group_header(&header)?;
+        match tokio::time::timeout(OPEN, self.connection.open_uni()).await {
+            Ok(opened) => {
+                let stream = opened?;
+                prioritise(&stream, PRIORITY_NEWEST);
+                self.writing = Some(Writing { stream, pending: VecDeque::from([head.into()]) });
+            }
+            Err(_) => self.step.dropped("no stream"),
+        }
+        Ok(())
+    }
+
+    fn end_group(&mut self) {
+        if self.has_pending() {
+            self.reset_group();
+        } else if let Some(Writing { mut stream, .. }) = self.writing.take() {
+            prioritise(&stream, PRIORITY_OLD);
+            if stream.finish().is_ok() {
+                self.finished.push_back((Instant::now(), stream));
+            }
+        }
+        while let Some((_, mut stream)) = self.finished.pop_front_if(|(since, _)| since.elapsed() >= LINGER) {
+            // Fails where all was acknowledged, which is how it should be.
+            if stream.reset(NO_FAULT).is_ok() {
+                self.step.dropped("group reset");
+            }
+        }
+    }
+
+    fn reset_group(&mut self) {
+        if let Some(mut writing) = self.writing.take()
+            && writing.stream.reset(NO_FAULT).is_ok()
+        {
+            self.step.dropped("group reset");
+        }
+    }
+
+    fn wrote(&mut self, written: Result<(), WriteError>) -> Result<(), QuicError> {
+        match written {
+            Ok(()) => {
+                if !self.has_pending() {
+                    self.step.done();
+                }
+                Ok(())
+            }
+            // The hub has no use for this group.
+            Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
+                self.writing = None;
+                Ok(())
+            }
+            Err(e) => Err(QuicError::Lost(e.to_string())),
+        }
+    }
+}
+
+impl Drop for Sender {
+    /// A stream that is just dropped is finished, and the hub would take half a unit for the end of the group.
+    fn drop(&mut self) {
+        if self.has_pending() {
+            self.reset_group();
+        }
+    }
+}
+
+fn prioritise(stream: &SendStream, priority: i32) {
+    if stream.set_priority(priority).is_err() {
+        tracing::trace!("a stream was closed before it got its priority");
+    }
+}

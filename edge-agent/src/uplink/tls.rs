@@ -1,0 +1,118 @@
+//! TLS to the hub, whose certificate authority is pinned.
+//!
+//! The join token carries the fingerprint of the hub's own authority. From the chain that the peer shows, the
+//! certificate with this fingerprint becomes the only root, and then the leaf is verified against it in full, for the
+//! hub's name, by rustls' own verifier. There is no path on which verification is skipped.
+
+use std::sync::Arc;
+
+use omma_protocol::wire::quic::{ALPN, SERVER_NAME};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a certificate authority's DER.
+pub type Fingerprint = [u8; 32];
+
+/// The peer does not show the pinned authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it does not show the certificate authority of the join token: another hub, or a hub set up anew; get a new join \
+     token with `cloud-hub join`"
+)]
+pub struct AnotherAuthority;
+
+/// For the QUIC uplink: TLS 1.3, ALPN of the protocol.
+///
+/// # Errors
+/// When the provider of cryptography lacks TLS 1.3, which would be a fault of the build.
+pub fn quic(fingerprint: Fingerprint) -> Result<ClientConfig, Error> {
+    let mut config = client(fingerprint, &[&rustls::version::TLS13])?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(config)
+}
+
+/// For the MQTT uplink.
+///
+/// # Errors
+/// As [`quic`].
+pub fn mqtt(fingerprint: Fingerprint) -> Result<ClientConfig, Error> {
+    client(fingerprint, &[&rustls::version::TLS13, &rustls::version::TLS12])
+}
+
+fn client(
+    fingerprint: Fingerprint,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = PinnedAuthority { fingerprint, provider: Arc::clone(&provider) };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)?
+        // rustls calls every verifier of one's own dangerous; this one only ever narrows the roots.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
+}
+
+#[derive(Debug)]
+struct PinnedAuthority {
+    fingerprint: Fingerprint,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for PinnedAuthority {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        // The address that was dialled; the hub's certificate is for its own name, wherever it stands.
+        _dialled: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let authority = chain
+            .iter()
+            .find(|certificate| Sha256::digest(certificate)[..] == self.fingerprint)
+            .ok_or_else(|| CertificateError::Other(OtherError(Arc::new(AnotherAuthority))))?;
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.clone().into_owned())?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&self.provider))
+            .build()
+            .map_err(|e| Error::General(e.to_string()))?;
+        let name = ServerName::try_from(SERVER_NAME).map_err(|e| Error::General(e.to_string()))?;
+        verifier.verify_server_cert(leaf, chain, &name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests;
