@@ -1,0 +1,90 @@
+/**
+ * The other end of a WHEP session, in a tab of its own: sends a moving picture and, some time after each third frame,
+ * its boxes, under the RTP timestamp that the encoder gave it. What it sends is a real WebRTC stream; only the hub and
+ * the analysis are missing. Its timestamps are not the capture time's, so that latency can't be tested here.
+ */
+
+/** Makes a tab the sender, and has it answer the WHEP requests of `page`. */
+export async function send(sender, page, hub, { lateMs = 40 } = {}) {
+  // Any answer of the hub's that brings no content security policy: the transform below is a worker made of text.
+  await sender.goto(`${hub.url}/api/v1/session`);
+  await sender.evaluate(prepare, lateMs);
+  await page.route("**/whep?*", async (route) => {
+    const sdp = await sender.evaluate((offer) => window.answer(offer), route.request().postData());
+    const headers = { location: `${new URL(route.request().url()).pathname}/a-session` };
+    await route.fulfill({ status: 201, contentType: "application/sdp", headers, body: sdp });
+  });
+  return {
+    /** Sessions answered so far. */
+    sessions: () => sender.evaluate(() => window.sessions),
+    /** Ends the session as the hub does when a camera is removed. */
+    end: () => sender.evaluate(() => window.connection.close()),
+    pause: (paused) => sender.evaluate((value) => (window.paused = value), paused),
+    say: (message) => sender.evaluate((text) => window.channel.send(text), JSON.stringify(message)),
+  };
+}
+
+function prepare(lateMs) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 640;
+  canvas.height = 480;
+  const context = canvas.getContext("2d");
+  const place = (n) => [0.1 + 0.3 * (1 + Math.sin(n / 10)), 0.4, 0.1, 0.3];
+  window.sessions = 0;
+  window.paused = false;
+  let drawn = 0;
+  setInterval(() => {
+    if (window.paused) return;
+    drawn += 1;
+    context.fillStyle = "#345";
+    context.fillRect(0, 0, 640, 480);
+    const [x, y, width, height] = place(drawn);
+    context.fillStyle = "#dde";
+    context.fillRect(x * 640, y * 480, width * 640, height * 480);
+  }, 66);
+
+  const worker = `onrtctransform = ({ transformer: { readable, writable } }) => {
+    let n = 0;
+    const tell = new TransformStream({ transform(frame, controller) {
+      if (n++ % 3 === 0) postMessage(frame.getMetadata().rtpTimestamp ?? frame.timestamp);
+      controller.enqueue(frame);
+    } });
+    readable.pipeThrough(tell).pipeTo(writable);
+  };`;
+
+  const say = (message) => {
+    if (window.channel?.readyState === "open") window.channel.send(JSON.stringify(message));
+  };
+
+  window.answer = async (offer) => {
+    window.connection?.close();
+    window.sessions += 1;
+    const connection = new RTCPeerConnection();
+    window.connection = connection;
+    connection.addEventListener("datachannel", ({ channel }) => {
+      window.channel = channel;
+      channel.addEventListener("message", ({ data }) => {
+        const message = JSON.parse(data);
+        const stream_us = Math.round((performance.timeOrigin + performance.now()) * 1000);
+        if (message.type === "clock") say({ type: "clock", id: message.id, stream_us });
+        if (message.type === "mode") say({ type: "mode", mode: message.mode, delay_ms: message.mode === "exact" ? 250 : 0 });
+      });
+    });
+    await connection.setRemoteDescription({ type: "offer", sdp: offer });
+    const stream = canvas.captureStream(15);
+    const transform = new Worker(URL.createObjectURL(new Blob([worker])));
+    transform.addEventListener("message", ({ data: rtp }) => {
+      const box = place(drawn);
+      const boxes = [{ track: 1, label: "person", score: 0.9, box }];
+      const common = { stream: "north.door", place: "edge", engine: "none", model: "the-sender" };
+      setTimeout(() => say({ type: "boxes", ...common, rtp, time_us: Date.now() * 1000, delay_ms: lateMs, boxes }), lateMs);
+    });
+    connection.addTrack(stream.getVideoTracks()[0], stream).transform = new RTCRtpScriptTransform(transform);
+    await connection.setLocalDescription(await connection.createAnswer());
+    await new Promise((resolve) => {
+      connection.addEventListener("icegatheringstatechange", () => connection.iceGatheringState === "complete" && resolve());
+      setTimeout(resolve, 1000);
+    });
+    return connection.localDescription.sdp;
+  };
+}
