@@ -58,9 +58,8 @@ mod tests {
         let first = tcp("127.0.0.1:0".parse().unwrap(), "http.listen").await.unwrap();
         let taken = first.local_addr().unwrap();
         let error = tcp(taken, "http.listen").await.unwrap_err().to_string();
-        let expected = format!(
-            "can't listen on {taken} (http.listen): another program has the port: end it, or set http.listen to a free port"
-        );
+        let expected = format!("can't listen on {taken} (http.listen): another program has the port: end it, or set ")
+            + "http.listen to a free port";
         assert_eq!(error, expected);
     }
 

@@ -6,7 +6,9 @@
 
 mod json;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -44,7 +46,8 @@ pub enum TelemetryError {
 #[error("{0}")]
 pub struct InvalidFilter(String);
 
-/// Sends everything logged in this process to standard error, from level `info` on or as [`VARIABLE`] says.
+/// Sends everything logged in this process to standard error, from level `info` on or as [`VARIABLE`] says. Panics are
+/// logged too, as `ERROR`, so that they reach whoever reads the JSON.
 ///
 /// # Errors
 /// When the variable can't be read, or logs are set up already.
@@ -53,7 +56,23 @@ pub fn init(format: Format) -> Result<(), TelemetryError> {
     Registry::default()
         .with(layer(format).with_filter(filter))
         .try_init()
-        .map_err(|e: TryInitError| TelemetryError::Installed(e.to_string()))
+        .map_err(|e: TryInitError| TelemetryError::Installed(e.to_string()))?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(
+        place,
+        thread = thread.name(),
+        backtrace,
+        "panicked: {}; this is a fault of the program: please report it",
+        panic.payload_as_str().unwrap_or("no message")
+    );
 }
 
 fn filter(written: Option<&str>) -> Result<EnvFilter, InvalidFilter> {

@@ -5,3 +5,11 @@ pub mod simulator;
 pub mod demo;
 
 pub mod fuzz;
+
+pub mod process;
+
+pub mod stack;
+
+pub mod viewer;
+
+pub mod wait;

@@ -33,8 +33,8 @@
 //! # Environment
 //!
 //! `{PREFIX}_{KEY}__{KEY}…`, upper case, two underscores between keys, a number for a place in a list:
-//! `OMMA_EDGE_HTTP__LISTEN`, `OMMA_EDGE_CAMERA__0__URL` (the number after the last adds one). Where text is wanted the value is taken as it is;
-//! elsewhere it is read as TOML: `5`, `true`, `["person"]`.
+//! `OMMA_EDGE_HTTP__LISTEN`, `OMMA_EDGE_CAMERA__0__URL` (the number after the last adds one). Where text is wanted the
+//! value is taken as it is; elsewhere it is read as TOML: `5`, `true`, `["person"]`.
 
 mod document;
 mod environment;

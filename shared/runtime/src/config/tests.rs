@@ -324,7 +324,10 @@ fn nearly_toml() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_text_panics_and_faults_are_lines(text in prop_oneof![any::<String>(), nearly_toml()], value in any::<String>()) {
+    fn no_text_panics_and_faults_are_lines(
+        text in prop_oneof![any::<String>(), nearly_toml()],
+        value in any::<String>(),
+    ) {
         let environment = [("OMMA_EDGE_CAMERA__0__RATE", value.as_str())];
         if let Err(faults) = site(&text, &environment) {
             prop_assert!(!faults.is_empty());

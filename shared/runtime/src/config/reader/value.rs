@@ -94,8 +94,8 @@ impl<'de> Deserializer<'de> for Value<'_> {
 
     typed! {
         deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64 deserialize_seq deserialize_map
-        deserialize_unit deserialize_bytes deserialize_byte_buf
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
+        deserialize_seq deserialize_map deserialize_unit deserialize_bytes deserialize_byte_buf
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {

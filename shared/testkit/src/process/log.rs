@@ -1,0 +1,60 @@
+//! What a program printed.
+
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// The lines of a program's standard output and standard error. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// All lines so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a line holds `text`.
+    pub fn contains(&self, text: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|line| line.contains(text))
+    }
+
+    /// Reads lines in a thread of its own until the other end closes, so that the program never waits for us.
+    pub(super) fn follow(&self, output: impl Read + Send + 'static) {
+        let log = self.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                log.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+    }
+}
+
+/// Whether a line asks an operator to act: a WARN or ERROR, as JSON or as text, or a panic.
+pub fn is_complaint(line: &str) -> bool {
+    if let Ok(json) = serde_json::from_str::<serde_json::Value>(line) {
+        return matches!(json["level"].as_str(), Some("WARN" | "ERROR"));
+    }
+    line.contains(" WARN ") || line.contains(" ERROR ") || line.contains("panicked at")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_are_told_from_the_rest() {
+        for line in [
+            r#"{"level":"WARN","message":"x"}"#,
+            r#"{"level":"ERROR"}"#,
+            "2026-11-22T10:00:00Z  WARN omma: x",
+            "thread 'main' panicked at src/main.rs:1:1:",
+        ] {
+            assert!(is_complaint(line), "{line}");
+        }
+        for line in [r#"{"level":"INFO","message":"no ERROR here"}"#, "listening rtsp://127.0.0.1:1", "", "{}"] {
+            assert!(!is_complaint(line), "{line}");
+        }
+    }
+}

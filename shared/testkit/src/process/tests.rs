@@ -1,0 +1,57 @@
+use super::*;
+
+fn shell(script: &str) -> Program {
+    Launch::of_system("sh").args(["-c", script]).start()
+}
+
+#[test]
+fn a_program_is_killed_started_again_and_stopped() {
+    let mut program = shell("trap 'echo bye; exit 0' TERM; echo up $VALUE; while :; do sleep 0.05; done");
+    program.wait_for_line("up");
+    let first = program.id();
+    program.kill9();
+    program.restart();
+    wait::until("a second line", wait::LONG, || {
+        let up = program.log().lines().iter().filter(|line| line.starts_with("up")).count();
+        if up == 2 { Ok(()) } else { Err(format!("{up} lines")) }
+    });
+    assert_ne!(program.id(), first);
+    assert!(program.stop() < STOP);
+    wait::until("its last line", wait::LONG, || if program.log().contains("bye") { Ok(()) } else { Err("not yet") });
+}
+
+#[test]
+#[should_panic(expected = "ended with exit status: 3 after SIGTERM")]
+fn a_program_that_ends_badly_fails_the_test() {
+    let mut program = shell("trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done");
+    program.wait_for_line("up");
+    program.stop();
+}
+
+#[test]
+#[should_panic(expected = "has ended by itself: exit status: 1")]
+fn a_program_that_is_gone_fails_the_wait() {
+    shell("exit 1").wait_for_line("never");
+}
+
+#[test]
+#[should_panic(expected = "second warning")]
+fn an_unexpected_warning_fails_the_test() {
+    let mut program = shell(
+        r#"echo '{"level":"WARN","message":"first warning"}'; echo '{"level":"WARN","message":"second warning"}'; sleep 60"#,
+    );
+    program.expect("first warning");
+    program.wait_for_line("second");
+    program.check_log();
+}
+
+#[test]
+fn output_is_what_was_printed() {
+    assert_eq!(Launch::of_system("sh").args(["-c", "echo \" $A $1 \"", "-", "b"]).env("A", "a").output(), "a b");
+}
+
+#[test]
+#[should_panic(expected = "run `cargo build --workspace` first")]
+fn a_binary_that_was_not_built_is_named() {
+    Launch::of_workspace("no-such-program");
+}

@@ -1,0 +1,168 @@
+//! A camera, a hub and an edge of this workspace, as processes, on ports of their own, with their state in a folder
+//! that goes when they go.
+//!
+//! 1. [`Stack::start`] writes both configurations, starts `omma-camera` and `cloud-hub`, asks the hub for a join token
+//!    and a sign-in token, starts `edge-agent`, and waits until every camera is live.
+//! 2. A test does its worst.
+//! 3. [`Stack::finish`] stops them all in good order and checks their logs.
+
+#![allow(clippy::panic, clippy::expect_used, reason = "for tests: what can't go on fails the test, with its reason")]
+
+mod settings;
+
+pub mod api;
+
+pub mod broker;
+
+pub mod store;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::process::{Launch, Program};
+use crate::wait;
+use api::Api;
+use settings::Ports;
+
+pub use settings::{CAMERA_PASSWORD, CAMERA_USER, Camera, EDGE, StackOptions};
+
+/// Three programs that belong together.
+#[derive(Debug)]
+pub struct Stack {
+    /// The simulated cameras.
+    pub camera: Program,
+    /// The hub.
+    pub hub: Program,
+    /// The edge.
+    pub edge: Program,
+    /// The hub's interface, signed in.
+    pub api: Api,
+    /// The edge's health and metrics.
+    pub edge_api: Api,
+    /// What must be shown nowhere.
+    pub secrets: Vec<String>,
+    cameras: Vec<Camera>,
+    ports: Ports,
+    folder: TempDir,
+}
+
+impl Stack {
+    /// Starts everything and waits until all simulated cameras are live at the hub.
+    ///
+    /// # Panics
+    /// When something does not come up.
+    pub fn start(options: StackOptions) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let ports = Ports::free();
+        let mut camera = settings::camera(&options, &ports).start();
+        camera.wait_for_line("listening rtsp://");
+
+        let hub_config = settings::write(folder.path(), "hub.toml", &settings::hub(&options, &ports, folder.path()));
+        let cloud_hub = |command: &[&str]| {
+            Launch::of_workspace("cloud-hub").args(command.iter().copied()).args(["--config", &hub_config])
+        };
+        let mut hub = cloud_hub(&["run"]).start();
+        let api = Api::at(ports.http);
+        until_ready(&mut hub, &api);
+        let join = cloud_hub(&["join", EDGE]).output();
+        let token = cloud_hub(&["token"]).output();
+        let api = api.signed_in(&token);
+
+        let edge_text = settings::edge(&options, &ports, folder.path(), &join);
+        let edge_config = settings::write(folder.path(), "edge.toml", &edge_text);
+        let mut edge = Launch::of_workspace("edge-agent").args(["run", "--config", &edge_config]).start();
+        let edge_api = Api::at(ports.edge);
+        until_ready(&mut edge, &edge_api);
+
+        let secrets = vec![CAMERA_PASSWORD.to_owned(), token, join];
+        let mut stack = Self { camera, hub, edge, api, edge_api, secrets, cameras: options.cameras, ports, folder };
+        let ids: Vec<_> = stack.simulated().map(|camera| camera.id).collect();
+        for id in ids {
+            stack.wait_for_state(id, "live");
+        }
+        stack
+    }
+
+    /// Waits until the hub shows the camera in a state, and gives what it shows and how long that took.
+    ///
+    /// # Panics
+    /// When it does not for long.
+    pub fn wait_for_state(&mut self, camera: &str, state: &str) -> (serde_json::Value, Duration) {
+        let started = Instant::now();
+        let shown = wait::until(&format!("camera {camera} to be {state}"), wait::LONG, || {
+            let shown = self.api.camera(&format!("{EDGE}.{camera}"))?;
+            if shown["state"] == state { Ok(shown) } else { Err(format!("it is {shown}")) }
+        });
+        (shown, started.elapsed())
+    }
+
+    /// Waits until the hub answers `/readyz` with 200 again.
+    pub fn wait_for_hub(&mut self) {
+        until_ready(&mut self.hub, &self.api);
+    }
+
+    /// Waits until the edge answers `/readyz` with 200 again.
+    pub fn wait_for_edge(&mut self) {
+        until_ready(&mut self.edge, &self.edge_api);
+    }
+
+    /// The hub's folder.
+    pub fn hub_data(&self) -> PathBuf {
+        self.folder.path().join("hub")
+    }
+
+    /// Where the test keeps what it makes.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Port of the hub's plain MQTT listener, where anyone may listen.
+    pub fn mqtt_port(&self) -> u16 {
+        self.ports.mqtt
+    }
+
+    /// Port of the hub's MQTT over TLS.
+    pub fn mqtts_port(&self) -> u16 {
+        self.ports.mqtts
+    }
+
+    /// Port of the hub's QUIC ingest.
+    pub fn quic_port(&self) -> u16 {
+        self.ports.quic
+    }
+
+    /// Port of live video.
+    pub fn live_port(&self) -> u16 {
+        self.ports.live
+    }
+
+    /// Stops all that a test has not killed, in good order, and checks the logs of hub and edge.
+    ///
+    /// # Panics
+    /// When one does not end well, or logged what was not expected.
+    pub fn finish(mut self) {
+        for program in [&mut self.edge, &mut self.hub, &mut self.camera] {
+            if program.is_started() {
+                let took = program.stop();
+                println!("{} stopped in {:.1} s", program.name(), took.as_secs_f64());
+            }
+        }
+        self.edge.check_log();
+        self.hub.check_log();
+    }
+
+    fn simulated(&self) -> impl Iterator<Item = &Camera> {
+        self.cameras.iter().filter(|camera| camera.url.is_none())
+    }
+}
+
+fn until_ready(program: &mut Program, api: &Api) {
+    let what = format!("{} to be ready", program.name());
+    wait::until(&what, wait::LONG, || {
+        program.assert_running();
+        let answer = api.get("/readyz")?;
+        if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+    });
+}

@@ -1,0 +1,154 @@
+//! How the programs of a [`Stack`](super::Stack) are configured.
+
+use std::path::{Path, PathBuf};
+
+use crate::process::{Launch, port};
+
+/// The name of the one edge.
+pub const EDGE: &str = "site";
+/// Who the simulated cameras let in.
+pub const CAMERA_USER: &str = "viewer";
+/// With which password. No other text of a test contains it.
+pub const CAMERA_PASSWORD: &str = "pw-correct-horse-battery";
+
+/// What a stack is made of.
+#[derive(Debug, Clone)]
+pub struct StackOptions {
+    /// The cameras.
+    pub cameras: Vec<Camera>,
+    /// Port of an external broker on 127.0.0.1; the hub's own where `None`.
+    pub external_broker: Option<u16>,
+}
+
+impl Default for StackOptions {
+    /// Two cameras of the same footage, looked at by the edge, and the hub's own broker.
+    fn default() -> Self {
+        Self { cameras: vec![Camera::simulated("door"), Camera::simulated("gate")], external_broker: None }
+    }
+}
+
+/// One camera of the edge.
+#[derive(Debug, Clone)]
+pub struct Camera {
+    /// Its id.
+    pub id: &'static str,
+    /// `edge`, `hub` or `none`.
+    pub placement: &'static str,
+    /// Where it is; `None` where it is one of the simulated ones.
+    pub url: Option<String>,
+}
+
+impl Camera {
+    /// Plays people who walk by, without end.
+    pub fn simulated(id: &'static str) -> Self {
+        Self { id, placement: "edge", url: None }
+    }
+
+    /// Is somewhere else.
+    pub fn at(id: &'static str, url: String) -> Self {
+        Self { id, placement: "edge", url: Some(url) }
+    }
+}
+
+/// Each program's own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ports {
+    pub(super) rtsp: u16,
+    pub(super) http: u16,
+    pub(super) quic: u16,
+    pub(super) mqtt: u16,
+    pub(super) mqtts: u16,
+    pub(super) live: u16,
+    pub(super) edge: u16,
+}
+
+impl Ports {
+    pub(super) fn free() -> Self {
+        let [rtsp, http, quic, mqtt, mqtts, live, edge] = std::array::from_fn(|_| port::free());
+        Self { rtsp, http, quic, mqtt, mqtts, live, edge }
+    }
+}
+
+/// The simulator with every simulated camera.
+pub(super) fn camera(options: &StackOptions, ports: &Ports) -> Launch {
+    let film = from_env("OMMA_FOOTAGE").join("vtest.h264");
+    let mut launch = Launch::of_workspace("omma-camera")
+        .args(["--listen", &format!("127.0.0.1:{}", ports.rtsp)])
+        .args(["--user", CAMERA_USER, "--password-env", "CAMERA_PASSWORD"])
+        .env("CAMERA_PASSWORD", CAMERA_PASSWORD);
+    for camera in options.cameras.iter().filter(|camera| camera.url.is_none()) {
+        launch = launch.args(["--camera", &format!("{}=file:{}@10", camera.id, film.display())]);
+    }
+    launch
+}
+
+pub(super) fn hub(options: &StackOptions, ports: &Ports, folder: &Path) -> String {
+    let Ports { http, quic, mqtt, mqtts, live, .. } = ports;
+    let data = folder.join("hub");
+    let broker = match options.external_broker {
+        Some(port) => format!("url = \"mqtt://127.0.0.1:{port}\""),
+        None => format!("listen = \"127.0.0.1:{mqtt}\"\ntls_listen = \"127.0.0.1:{mqtts}\"\nanonymous_read = true"),
+    };
+    let mut text = format!(
+        r#"
+[hub]
+data = {data:?}
+public_host = "127.0.0.1"
+[http]
+listen = "127.0.0.1:{http}"
+[ingest]
+quic = "127.0.0.1:{quic}"
+[broker]
+{broker}
+[live]
+udp = "127.0.0.1:{live}"
+"#
+    );
+    if options.cameras.iter().any(|camera| camera.placement == "hub") {
+        text += &format!("[infer]\n{}threads = 1\n", model("nanodet-g-416x640"));
+    }
+    text
+}
+
+pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, join: &str) -> String {
+    let data = folder.join("edge");
+    let mut text = format!(
+        r#"
+[edge]
+data = {data:?}
+join = "{join}"
+[http]
+listen = "127.0.0.1:{port}"
+[detect]
+{model}engine = "ort"
+threads = 1
+"#,
+        port = ports.edge,
+        model = model("nanodet-g-256x416"),
+    );
+    if let Some(port) = options.external_broker {
+        text += &format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n");
+    }
+    for Camera { id, placement, url } in &options.cameras {
+        let simulated = format!("rtsp://{CAMERA_USER}:{CAMERA_PASSWORD}@127.0.0.1:{}/{id}", ports.rtsp);
+        let url = url.as_deref().unwrap_or(&simulated);
+        text += &format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\nplacement = \"{placement}\"\nrate = 5.0\n");
+    }
+    text
+}
+
+fn model(name: &str) -> String {
+    let (model, library) = (from_env("OMMA_MODELS").join(name), from_env("OMMA_ONNXRUNTIME"));
+    format!("model = {model:?}\nonnxruntime = {library:?}\n")
+}
+
+fn from_env(variable: &str) -> PathBuf {
+    let value = std::env::var_os(variable);
+    value.map_or_else(|| panic!("{variable} is not set: run `make setup`, then tests by `make test`"), PathBuf::from)
+}
+
+pub(super) fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap_or_else(|e| panic!("write {}: {e}", path.display()));
+    path.display().to_string()
+}

@@ -1,0 +1,164 @@
+//! Bytes at random, from a fixed seed, on every port: nothing dies, the camera beside goes on, and it is counted.
+
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use omma_testkit::process::port;
+use omma_testkit::stack::{Camera, EDGE, Stack, StackOptions, store};
+use omma_testkit::wait;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+const SEED: u64 = 0x6f6d_6d61;
+
+fn garbage(random: &mut StdRng, longest: usize) -> Vec<u8> {
+    let len = random.random_range(1..=longest);
+    (0..len).map(|_| random.random()).collect()
+}
+
+#[test]
+fn garbage_on_every_port() {
+    let babbler = babbling_camera();
+    let nobody = port::free();
+    let mut stack = Stack::start(StackOptions {
+        cameras: vec![
+            Camera::simulated("door"),
+            Camera::at("babbler", format!("rtsp://127.0.0.1:{babbler}/x")),
+            Camera::at("nobody", format!("rtsp://127.0.0.1:{nobody}/x")),
+        ],
+        ..Default::default()
+    });
+    stack.edge.expect("camera failed: trying again");
+    stack.hub.expect("what a peer sent can't be used");
+    let ours = [stack.edge.id(), stack.hub.id()];
+
+    cameras_that_are_none_get_a_reason(&mut stack);
+    on_udp(stack.quic_port(), 2000);
+    on_udp(stack.live_port(), 2000);
+    on_tcp(stack.mqtt_port());
+    on_tcp(stack.mqtts_port());
+    as_mqtt_packets(stack.mqtt_port());
+    on_http(&stack);
+
+    // Everything goes on as before.
+    assert_eq!([stack.edge.id(), stack.hub.id()], ours);
+    stack.edge.assert_running();
+    stack.hub.assert_running();
+    stack.wait_for_state("door", "live");
+    let stored = store::sequences(&stack.hub_data(), EDGE).len();
+    wait::until("new events", wait::LONG, || match store::sequences(&stack.hub_data(), EDGE).len() {
+        now if now > stored => Ok(()),
+        now => Err(format!("{now}")),
+    });
+    stack.finish();
+}
+
+/// Answers each connection with bytes at random; every other time they begin like an answer.
+fn babbling_camera() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut random = StdRng::seed_from_u64(SEED);
+        for (n, socket) in listener.incoming().enumerate() {
+            let Ok(mut socket) = socket else { continue };
+            let mut answer = garbage(&mut random, 8192);
+            if n % 2 == 1 {
+                answer = [b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 4000\r\n\r\n".as_slice(), &answer].concat();
+            }
+            // The other end may be gone: that is its right.
+            socket.write_all(&answer).ok();
+        }
+    });
+    port
+}
+
+fn cameras_that_are_none_get_a_reason(stack: &mut Stack) {
+    for id in ["babbler", "nobody"] {
+        let (camera, _) = stack.wait_for_state(id, "failed");
+        let reason = camera["reason"].as_str().unwrap_or_default();
+        assert!(!reason.is_empty(), "{camera}");
+        println!("{id}: {reason}");
+    }
+}
+
+fn on_udp(port: u16, datagrams: usize) {
+    let mut random = StdRng::seed_from_u64(SEED);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for n in 0..datagrams {
+        let mut datagram = garbage(&mut random, 1400);
+        if n % 2 == 0 {
+            // The long header of a QUIC Initial packet, version 1 (RFC 9000 §17.2), which is 1,200 bytes or more.
+            datagram.resize(1200, 0);
+            datagram[..5].copy_from_slice(&[0xc3, 0, 0, 0, 1]);
+        }
+        // A closed port would be told by the next call; the state of the hub is looked at in the end.
+        socket.send_to(&datagram, ("127.0.0.1", port)).unwrap();
+    }
+}
+
+fn on_tcp(port: u16) {
+    let mut random = StdRng::seed_from_u64(SEED);
+    for _ in 0..100 {
+        let bytes = garbage(&mut random, 4096);
+        exchange(port, &bytes);
+    }
+}
+
+/// Whole MQTT packets with garbage in them, after a sound CONNECT.
+fn as_mqtt_packets(port: u16) {
+    const CONNECT: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x";
+    let mut random = StdRng::seed_from_u64(SEED);
+    for _ in 0..100 {
+        let body = garbage(&mut random, 127);
+        let packet = [CONNECT, &[random.random(), body.len() as u8], &body].concat();
+        exchange(port, &packet);
+    }
+}
+
+/// Sends, and reads what comes, for a moment.
+fn exchange(port: u16, bytes: &[u8]) -> Vec<u8> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("the port is open");
+    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    // The other end may close while we write or read: that is its right.
+    socket.write_all(bytes).ok();
+    let mut answer = vec![];
+    socket.take(65536).read_to_end(&mut answer).ok();
+    answer
+}
+
+/// Every route of the interface's own description, with garbage for each parameter, and as a body.
+fn on_http(stack: &Stack) {
+    let mut random = StdRng::seed_from_u64(SEED);
+    let description = stack.api.json("/api/openapi.json").unwrap();
+    let paths = description["paths"].as_object().unwrap();
+    assert!(paths.len() >= 6, "only {} paths are described", paths.len());
+    for (path, methods) in paths {
+        for method in methods.as_object().unwrap().keys() {
+            for _ in 0..20 {
+                let path = with_garbage(path, &mut random);
+                let body = if method == "get" { vec![] } else { garbage(&mut random, 4096) };
+                let kind = ["application/json", "application/sdp"][random.random_range(0..2)];
+                let answer = stack.api.send(&method.to_uppercase(), &path, kind, &body).unwrap();
+                assert!(answer.status < 500, "{method} {path}: {} {}", answer.status, answer.text());
+            }
+        }
+    }
+    for port in [stack.api.port(), stack.edge_api.port()] {
+        for _ in 0..50 {
+            let answer = exchange(port, &garbage(&mut random, 4096));
+            assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
+        }
+    }
+}
+
+/// `/streams/{stream}/whep` with percent-encoded garbage in place of each parameter, and a query of the same.
+fn with_garbage(path: &str, random: &mut StdRng) -> String {
+    let mut word = || garbage(random, 40).iter().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let segments = path.split('/').map(|segment| if segment.starts_with('{') { word() } else { segment.to_owned() });
+    let path = segments.collect::<Vec<_>>().join("/");
+    format!("{path}?limit={}&before={}&stream={}&phase=x&label={}&mode={}", word(), word(), word(), word(), word())
+}

@@ -1,0 +1,170 @@
+//! The whole path with real processes: cameras, an edge, a hub, and clients that nobody here wrote.
+
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::collections::BTreeSet;
+
+use omma_protocol::join::JoinToken;
+use omma_testkit::stack::broker::Listener;
+use omma_testkit::stack::{Camera, Stack, StackOptions};
+use omma_testkit::wait;
+use serde_json::Value;
+
+#[test]
+fn people_on_camera_become_events_with_pictures() {
+    let hub_looks = Camera { placement: "hub", ..Camera::simulated("yard") };
+    let stack =
+        Stack::start(StackOptions { cameras: vec![Camera::simulated("door"), hub_looks], ..Default::default() });
+    let listener = Listener::start(stack.mqtt_port());
+
+    cameras_are_shown_with_what_they_send(&stack);
+    let by_edge = an_event_with_its_picture(&stack, "site.door", "edge");
+    an_event_with_its_picture(&stack, "site.yard", "hub");
+    assert!(by_edge["outbox"].is_string() && by_edge["sequence"].as_u64() >= Some(1), "{by_edge}");
+    lists_are_filtered_and_paged(&stack);
+    integrations_hear_the_same_events(&stack, &listener);
+    nothing_is_shown_without_the_token(&stack);
+    every_step_has_counted(&stack);
+    no_secret_is_shown(&stack);
+    stack.finish();
+}
+
+fn cameras_are_shown_with_what_they_send(stack: &Stack) {
+    for id in ["site.door", "site.yard"] {
+        let camera = stack.api.camera(id).unwrap();
+        assert_eq!((&camera["codec"], &camera["width"], &camera["height"]), (&"h264".into(), &768.into(), &576.into()));
+        assert_eq!((&camera["edge_online"], &camera["reorders"]), (&true.into(), &false.into()), "{camera}");
+    }
+    let edges = stack.api.json("/api/v1/edges").unwrap();
+    assert_eq!((&edges["edges"][0]["edge"], &edges["edges"][0]["online"]), (&"site".into(), &true.into()), "{edges}");
+}
+
+/// Waits for a person with a picture, looks at both, and gives the event.
+fn an_event_with_its_picture(stack: &Stack, stream: &str, place: &str) -> Value {
+    let event = wait::until(&format!("a person with a picture on {stream}"), wait::LONG, || {
+        let events = stack.api.events(&format!("stream={stream}&label=person"))?;
+        let pictured = |event: &&Value| event["picture_revision"].is_u64();
+        events.iter().find(pictured).cloned().ok_or(format!("{} events, none with a picture", events.len()))
+    });
+    assert_eq!((&event["stream"], &event["place"]), (&stream.into(), &place.into()), "{event}");
+    let [x, y, w, h] = [0, 1, 2, 3].map(|i| event["box"][i].as_f64().unwrap());
+    assert!(w > 0.0 && h > 0.0 && x + w > 0.0 && y + h > 0.0 && x < 1.0 && y < 1.0, "{event}");
+    assert!((0.0..=1.0).contains(&event["score"].as_f64().unwrap()), "{event}");
+    assert!(event["opened_us"].as_i64() <= event["best_us"].as_i64(), "{event}");
+
+    let id = event["id"].as_str().unwrap();
+    assert_eq!(stack.api.json(&format!("/api/v1/events/{id}")).unwrap()["stream"], stream);
+    let picture = stack.api.get(&format!("/api/v1/events/{id}/picture")).unwrap();
+    assert_eq!((picture.status, picture.content_type.as_str()), (200, "image/jpeg"));
+    assert!(picture.body.starts_with(&[0xff, 0xd8, 0xff]) && picture.body.ends_with(&[0xff, 0xd9]));
+    assert!(picture.body.len() > 1000, "a picture of {} bytes", picture.body.len());
+    event
+}
+
+fn lists_are_filtered_and_paged(stack: &Stack) {
+    assert_eq!(stack.api.events("label=zebra").unwrap(), Vec::<Value>::new());
+    assert_eq!(stack.api.events("stream=site.nowhere").unwrap(), Vec::<Value>::new());
+    wait::until("three events", wait::LONG, || match stack.api.events("")?.len() {
+        0..3 => Err("fewer".to_owned()),
+        _ => Ok(()),
+    });
+    // New events come first, so what is older than a known one stays as it is.
+    let id = |event: &Value| event["id"].as_str().unwrap().to_owned();
+    let newest = id(&stack.api.events("").unwrap()[0]);
+    let whole = stack.api.json(&format!("/api/v1/events?before={newest}&limit=2")).unwrap();
+    let first = stack.api.json(&format!("/api/v1/events?before={newest}&limit=1")).unwrap();
+    let next = first["next"].as_str().expect("there are more");
+    let second = stack.api.json(&format!("/api/v1/events?before={next}&limit=1")).unwrap();
+    let ids = [&first, &second].map(|page| id(&page["events"][0]));
+    assert_eq!(ids, [id(&whole["events"][0]), id(&whole["events"][1])]);
+    assert!(ids[0] > ids[1], "newest first: {ids:?}");
+}
+
+fn integrations_hear_the_same_events(stack: &Stack, listener: &Listener) {
+    let heard =
+        wait::until("mosquitto_sub to hear of an event", wait::LONG, || listener.events().pop().ok_or("silence"));
+    let id = heard["id"].as_str().unwrap();
+    let stored = wait::until("the hub to have it too", wait::LONG, || stack.api.json(&format!("/api/v1/events/{id}")));
+    for key in ["stream", "label", "track", "opened_us", "outbox", "place", "model"] {
+        assert_eq!(stored[key], heard[key], "{key}");
+    }
+}
+
+fn nothing_is_shown_without_the_token(stack: &Stack) {
+    let id = stack.api.events("").unwrap()[0]["id"].as_str().unwrap().to_owned();
+    let wrong = stack.api.clone().signed_in("wrong");
+    for path in [
+        "/api/v1/session",
+        "/api/v1/cameras",
+        "/api/v1/edges",
+        "/api/v1/events",
+        &format!("/api/v1/events/{id}/picture"),
+    ] {
+        let answer = wrong.get(path).unwrap();
+        assert_eq!(answer.status, 401, "{path}: {}", answer.text());
+        assert_eq!(stack.api.get(path).unwrap().status, 200, "{path} with the token");
+    }
+}
+
+fn every_step_has_counted(stack: &Stack) {
+    let steps = |metrics: &std::collections::BTreeMap<String, f64>| -> BTreeSet<String> {
+        let done =
+            |name: &str| name.strip_prefix("omma_step_done_total{step=\"")?.strip_suffix("\"}").map(str::to_owned);
+        metrics.iter().filter(|(_, count)| **count > 0.0).filter_map(|(name, _)| done(name)).collect()
+    };
+    let edge = stack.edge_api.metrics().unwrap();
+    for step in ["source", "unit", "decode", "detect", "track", "event", "outbox", "uplink"] {
+        assert!(steps(&edge).contains(step), "the edge's {step} has done nothing: {:?}", steps(&edge));
+    }
+    let hub = stack.api.metrics().unwrap();
+    for step in ["ingest", "infer", "store"] {
+        assert!(steps(&hub).contains(step), "the hub's {step} has done nothing: {:?}", steps(&hub));
+    }
+    for metrics in [edge, hub] {
+        assert!(metrics["process_resident_memory_bytes"] > 1e6);
+        assert!(metrics["process_cpu_seconds_total"] > 0.0);
+        assert!(metrics.keys().any(|name| name.starts_with("omma_step_duration_seconds_bucket{")));
+    }
+}
+
+/// Greps everything that anyone can see for everything that nobody may see.
+fn no_secret_is_shown(stack: &Stack) {
+    let mut secrets = stack.secrets.clone();
+    for token in stack.secrets.iter().filter_map(|secret| secret.parse::<JoinToken>().ok()) {
+        secrets.push(token.secret.expose().clone());
+    }
+    assert_eq!(secrets.len(), 4, "camera password, sign-in token, join token and the secret in it");
+
+    let mut shown: Vec<(String, String)> = vec![];
+    for program in [&stack.edge, &stack.hub] {
+        shown.push((format!("the log of {}", program.name()), program.log().lines().join("\n")));
+    }
+    let id = stack.api.events("").unwrap()[0]["id"].clone();
+    let event = format!("/api/v1/events/{}", id.as_str().unwrap());
+    let paths = [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/state",
+        "/",
+        "/api/openapi.json",
+        "/api/v1/session",
+        "/api/v1/cameras",
+        "/api/v1/edges",
+        "/api/v1/events",
+        "/api/v1/events/nonsense",
+        "/api/v1/streams/nonsense/whep",
+        &event,
+    ];
+    for path in paths {
+        for (program, api) in [("hub", &stack.api), ("edge", &stack.edge_api)] {
+            shown.push((format!("{path} of the {program}"), api.get(path).unwrap().text()));
+        }
+    }
+    for (place, text) in &shown {
+        assert!(!text.is_empty(), "{place} shows nothing at all");
+        for secret in &secrets {
+            assert!(!text.contains(secret.as_str()), "{place} shows a secret that begins with {:.6}", secret);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What an operator gets wrong, and what the programs say: what, where, and how to mend it.
+
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use omma_testkit::process::{Launch, port};
+
+fn write(folder: &Path, text: &str) -> String {
+    let path = folder.join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+/// Runs a program that must refuse, and gives what it says.
+fn refusal(program: &str, command: &str, config: &str) -> String {
+    let (status, _, said) = Launch::of_workspace(program).args([command, "--config", config]).run();
+    assert!(!status.success(), "{program} {command} accepts it");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+fn assert_says(said: &str, expected: &[&str]) {
+    for text in expected {
+        assert!(said.contains(text), "`{text}` is not in:\n{said}");
+    }
+}
+
+#[test]
+fn every_fault_of_an_edge_file_is_told_with_line_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(
+        folder.path(),
+        r#"[edge]
+dta = "/data"
+join = "hunter2"
+[http]
+listen = "here"
+[[camera]]
+id = "Front Door"
+url = "rtsp://user:hunter2@camera/1"
+plcement = "edge"
+rate = "fast"
+"#,
+    );
+    for command in ["check", "run"] {
+        let said = refusal("edge-agent", command, &config);
+        assert_says(
+            &said,
+            &[
+                "config.toml:2: edge.dta: unknown key, did you mean \"data\"?",
+                "config.toml:5: http.listen: expected address and port",
+                "config.toml:7: camera[0].id: `Front Door` contains",
+                "config.toml:9: camera[0].plcement: unknown key, did you mean \"placement\"?",
+                "config.toml:10: camera[0].rate: expected a number",
+            ],
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn a_secret_that_does_not_fit_is_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(
+        folder.path(),
+        "[edge]\ndata = \"d\"\njoin = \"hunter2\"\n[[camera]]\nid = \"door\"\nurl = \"ftp://user:hunter2@camera\"\n",
+    );
+    let said = refusal("edge-agent", "check", &config);
+    assert_says(&said, &["config.toml:3: edge.join: ", "config.toml:6: camera[0].url: "]);
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn every_fault_of_a_hub_file_is_told_with_line_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "[hub]\npublic_hst = \"h\"\n[ingest]\nquic = 4433\n[brokr]\n");
+    for command in ["check", "run"] {
+        let said = refusal("cloud-hub", command, &config);
+        assert_says(
+            &said,
+            &[
+                "config.toml:1: hub.data: missing",
+                "config.toml:2: hub.public_hst: unknown key, did you mean \"public_host\"?",
+                "config.toml:4: ingest.quic: ",
+                "config.toml:5: brokr: unknown key, did you mean \"broker\"?",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_with_its_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = port::free();
+    let _holder = TcpListener::bind(("127.0.0.1", taken)).unwrap();
+    let [quic, mqtts, live] = std::array::from_fn(|_| port::free());
+    let config = write(
+        folder.path(),
+        &format!(
+            "[hub]\ndata = {:?}\n[http]\nlisten = \"127.0.0.1:{taken}\"\n[ingest]\nquic = \"127.0.0.1:{quic}\"\n\
+             [broker]\ntls_listen = \"127.0.0.1:{mqtts}\"\n[live]\nudp = \"127.0.0.1:{live}\"\n",
+            folder.path().join("hub")
+        ),
+    );
+    let said = refusal("cloud-hub", "run", &config);
+    assert_says(&said, &[&format!("127.0.0.1:{taken}"), "http.listen", "free port"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    for program in ["edge-agent", "cloud-hub"] {
+        assert_says(&refusal(program, "check", "no/such.toml"), &["no/such.toml: can't be read"]);
+    }
+}
