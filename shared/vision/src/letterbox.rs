@@ -11,8 +11,9 @@
 //!
 //! All buffers are kept from picture to picture and made anew only when the picture's size changes.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use omma_media::frame::{Matrix, Planes, Range};
 use omma_protocol::geometry::Rect;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_bgr, yuv420_to_rgb};
@@ -32,8 +33,15 @@ pub struct Letterbox {
 struct Small {
     source: (u32, u32),
     placement: Placement,
-    planes: [Image<'static>; 3],
+    planes: [Plane; 3],
     pixels: Vec<u8>,
+}
+
+/// A plane without gaps between its rows.
+struct Plane {
+    width: u32,
+    height: u32,
+    samples: Vec<u8>,
 }
 
 /// Where the picture lies in the network's input, in the input's pixels.
@@ -107,37 +115,36 @@ impl Letterbox {
     fn shrink(
         &mut self,
         (plane, stride, width, height): (&[u8], usize, u32, u32),
-        target: &mut Image<'static>,
+        target: &mut Plane,
     ) -> Result<(), String> {
         let (rows, columns) = (height as usize, width as usize);
         // The resizer wants whole rows; the last row of a borrowed plane may end with its last sample.
         let (plane, stride) = if plane.len() >= rows * stride {
-            (&plane[..rows * stride], stride)
+            (plane, stride)
         } else {
             self.packed.clear();
             plane.chunks(stride).take(rows).for_each(|row| self.packed.extend_from_slice(&row[..columns]));
             (self.packed.as_slice(), columns)
         };
-        let source = ImageRef::new(stride as u32, height, plane, PixelType::U8).map_err(|e| e.to_string())?;
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
-            0.0,
-            0.0,
-            f64::from(width),
-            f64::from(height),
-        );
-        self.resizer.resize(&source, target, &options).map_err(|e| e.to_string())
+        let whole = TypedImageRef::<U8>::from_buffer(stride as u32, height, plane).map_err(|e| e.to_string())?;
+        // Cut to a view rather than by the resizer's own crop box, whose filter looks at what lies beyond its edge.
+        let source = TypedCroppedImage::new(whole, 0, 0, width, height).map_err(|e| e.to_string())?;
+        let mut target = TypedImage::<U8>::from_buffer(target.width, target.height, &mut target.samples)
+            .map_err(|e| e.to_string())?;
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
+        self.resizer.resize_typed(&source, &mut target, &options).map_err(|e| e.to_string())
     }
 
     fn colour(&self, planes: Planes<'_>, small: &mut Small) -> Result<(), String> {
         let Placement { width, height, .. } = small.placement;
         let [y, u, v] = &small.planes;
         let picture = YuvPlanarImage {
-            y_plane: y.buffer(),
-            y_stride: y.width(),
-            u_plane: u.buffer(),
-            u_stride: u.width(),
-            v_plane: v.buffer(),
-            v_stride: v.width(),
+            y_plane: &y.samples,
+            y_stride: y.width,
+            u_plane: &u.samples,
+            u_stride: u.width,
+            v_plane: &v.samples,
+            v_stride: v.width,
             width: width as u32,
             height: height as u32,
         };
@@ -186,7 +193,7 @@ impl Small {
     fn new(input: &Input, width: u32, height: u32) -> Self {
         let placement = Placement::of(input, width, height);
         let (w, h) = (placement.width as u32, placement.height as u32);
-        let plane = |w, h| Image::new(w, h, PixelType::U8);
+        let plane = |width: u32, height: u32| Plane { width, height, samples: vec![0; (width * height) as usize] };
         let chroma = || plane(w.div_ceil(2), h.div_ceil(2));
         let pixels = vec![0; 3 * placement.width * placement.height];
         Self { source: (width, height), placement, planes: [plane(w, h), chroma(), chroma()], pixels }

@@ -40,13 +40,9 @@ impl Yolox {
         });
         for ((stride, column, line), row) in cells.zip(rows.chunks_exact(5 + self.classes)) {
             // No class exceeds 1, so most cells are left without a look at their classes.
-            if row[4] < min_score {
-                continue;
-            }
-            let Some((class, score)) = best(&row[5..]).map(|(class, score)| (class, score * row[4])) else { continue };
-            if score < min_score {
-                continue;
-            }
+            let sure = Some(row[4]).filter(|objectness| *objectness >= min_score);
+            let scored = sure.and_then(|objectness| best(&row[5..]).map(|(class, value)| (class, value * objectness)));
+            let Some((class, score)) = scored.filter(|(_, score)| *score >= min_score) else { continue };
             let (x, y) = ((row[0] + column) * stride, (row[1] + line) * stride);
             let (half_width, half_height) = (row[2].exp() * stride / 2.0, row[3].exp() * stride / 2.0);
             let (left, top, right, bottom) = (x - half_width, y - half_height, x + half_width, y + half_height);

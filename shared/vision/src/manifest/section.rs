@@ -111,12 +111,13 @@ impl<'r, 't> Section<'r, 't> {
         self.take(key, &expected, |v| number(v).filter(|n| *n >= range.start && *n <= range.end)).unwrap_or_default()
     }
 
+    /// None of them is 0 where there was a fault, so that nothing is said of a number that nobody wrote.
     pub(crate) fn numbers<const N: usize>(&mut self, key: &'static str) -> [f32; N] {
         let read = |v: &DeValue<'_>| {
             let list: Option<Vec<_>> = v.as_array()?.iter().map(|i| number(i.get_ref())).collect();
             <[f32; N]>::try_from(list?).ok()
         };
-        self.take(key, &format!("a list of {N} numbers"), read).unwrap_or([0.0; N])
+        self.take(key, &format!("a list of {N} numbers"), read).unwrap_or([1.0; N])
     }
 
     /// One of two words, as what it stands for.

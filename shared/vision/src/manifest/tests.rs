@@ -1,1 +1,107 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::head::Head;
+
+const RIGHT: &str = include_str!("../../models/nanodet-g-256x416.toml");
+
+#[test]
+fn manifests_that_come_with_omma_are_right() {
+    let mut names = vec![];
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/models")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let manifest = Manifest::parse(&std::fs::read_to_string(&path).unwrap())
+                .unwrap_or_else(|faults| panic!("{}: {faults:?}", path.display()));
+            assert_eq!(Some(manifest.name.as_str()), path.file_stem().and_then(|s| s.to_str()));
+            assert!(manifest.sha256.is_some() && manifest.labels.iter().any(|l| &**l == "person"));
+            names.push(manifest.name);
+        }
+    }
+    assert_eq!(names.len(), 6, "{names:?}");
+}
+
+#[test]
+fn a_right_manifest_is_read_as_written() {
+    let manifest = Manifest::parse(RIGHT).unwrap();
+    assert_eq!((manifest.input.width, manifest.input.height, manifest.input.color), (416, 256, Color::Bgr));
+    assert_eq!(manifest.input.resize, Resize::Letterbox { anchor: Anchor::TopLeft, pad: 0 });
+    assert_eq!((manifest.input.mean[2], manifest.input.std[1], manifest.nms), (123.675, 57.12, 0.6));
+    let Head::NanoDet(_) = &manifest.head else { panic!("{:?}", manifest.head) };
+    assert_eq!(manifest.head.outputs()[2].shape, [1, 124, 8, 13]);
+}
+
+#[test]
+fn every_fault_is_shown_with_its_line_and_the_nearest_word() {
+    let wrong = RIGHT
+        .replace("color = \"bgr\"", "color = \"bgrr\"")
+        .replace("width = 416", "width = 4")
+        .replace("std = [57.375, 57.12, 58.395]", "std = [57.375, 57.12]")
+        .replace("anchor =", "anchr =")
+        .replace("nms = 0.6", "nms = \"high\"")
+        .replace("outputs = [\"p8\", \"p16\", \"p32\"]", "outputs = [\"p8\"]");
+    let faults: Vec<String> = Manifest::parse(&wrong).unwrap_err().iter().map(Fault::to_string).collect();
+    assert_eq!(
+        faults,
+        [
+            "line 8: input.anchor is missing, expected \"top-left\" or \"centre\"",
+            "line 10: input.width is 4, expected a whole number from 16 to 8192",
+            "line 12: input.color is \"bgrr\", expected \"bgr\" or \"rgb\"; did you mean \"bgr\"?",
+            "line 14: input.std is [57.375, 57.12], expected a list of 3 numbers",
+            "line 16: input.anchr is not a known key; did you mean \"anchor\"?",
+            "line 21: head.nms is \"high\", expected a number from 0 to 1",
+            "line 24: head.outputs has 1 names for 3 strides",
+        ]
+    );
+}
+
+#[test]
+fn a_head_of_unknown_kind_hides_no_other_fault_and_makes_up_none() {
+    let wrong = RIGHT.replace("kind = \"nanodet\"", "kind = \"nanodett\"").replace("licence", "license");
+    let faults: Vec<String> = Manifest::parse(&wrong).unwrap_err().iter().map(Fault::to_string).collect();
+    assert_eq!(
+        faults,
+        [
+            "line 1: licence is missing, expected a text",
+            "line 3: license is not a known key; did you mean \"licence\"?",
+            "line 20: head.kind is \"nanodett\", expected \"nanodet\" or \"centernet\" or \"ssd\" or \"yolox\"; did you mean \"nanodet\"?",
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_toml_and_what_is_no_section_is_said() {
+    let faults = Manifest::parse("name = \"a\"\nname = \"b\"\n").unwrap_err();
+    assert_eq!((faults.len(), faults[0].line), (1, 2), "{faults:?}");
+    let text: String = RIGHT.lines().take_while(|l| !l.starts_with('[')).map(|l| format!("{l}\n")).collect();
+    let faults: Vec<String> =
+        Manifest::parse(&format!("{text}input = 3\n")).unwrap_err().iter().map(Fault::to_string).collect();
+    assert_eq!(faults, ["line 1: section [head] is missing", "line 8: input is 3, expected a section [input]"]);
+}
+
+#[test]
+fn another_network_than_the_manifest_was_written_for_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Manifest::load(folder.path()), Err(ManifestError::Read { .. })));
+    std::fs::write(folder.path().join("model.toml"), RIGHT).unwrap();
+    assert!(matches!(Manifest::load(folder.path()), Err(ManifestError::Read { .. })));
+    std::fs::write(folder.path().join("model.onnx"), b"abc").unwrap();
+    let Err(ManifestError::Hash { found, .. }) = Manifest::load(folder.path()) else { panic!("it was accepted") };
+    // FIPS 180-2, appendix B.1.
+    assert_eq!(found, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    let text = RIGHT.lines().filter(|l| !l.starts_with("sha256")).collect::<Vec<_>>().join("\n");
+    std::fs::write(folder.path().join("model.toml"), text).unwrap();
+    assert_eq!(Manifest::load(folder.path()).unwrap().sha256, None);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(at in 0..RIGHT.len(), length in 0..40usize, instead in "[\\[\\]{}\"=.,a-z0-9\n -]{0,12}") {
+        let mut text = RIGHT.to_owned();
+        text.replace_range(at..(at + length).min(RIGHT.len()), &instead);
+        if let Err(faults) = Manifest::parse(&text) {
+            let lines = text.lines().count() + 1;
+            prop_assert!(!faults.is_empty() && faults.iter().all(|f| (1..=lines).contains(&f.line)), "{faults:?}");
+        }
+    }
+}
