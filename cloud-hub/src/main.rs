@@ -1,2 +1,125 @@
-//! placeholder
-fn main() {}
+//! `cloud-hub`: reads its command line and starts what is asked for.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use cloud_hub::access::{Access, edges::Edges};
+use cloud_hub::config::Config;
+use cloud_hub::identity::{Identity, files};
+use cloud_hub::{api, pipeline};
+use omma_protocol::id::EdgeId;
+use omma_protocol::join::JoinToken;
+use omma_runtime::{metrics, shutdown, telemetry, tls};
+
+/// Omma's hub: sees all sites.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs until SIGINT or SIGTERM.
+    Run(File),
+    /// Reads the configuration and tells everything that is wrong with it.
+    Check(File),
+    /// Prints a join token for an edge, while the hub runs or before. The edge's older token ends.
+    Join {
+        /// The edge's name: a to z, 0 to 9, `-` and `_`.
+        edge: EdgeId,
+        #[command(flatten)]
+        file: File,
+    },
+    /// Prints the token to sign in with.
+    Token(File),
+    /// Prints the description of the REST interface (OpenAPI).
+    Openapi,
+}
+
+#[derive(Debug, Args)]
+struct File {
+    /// The configuration; variables beginning with OMMA_HUB_ override it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl File {
+    fn load(&self) -> anyhow::Result<Config> {
+        Config::load(self.config.as_deref()).map_err(|faults| anyhow::anyhow!("the configuration can't be used:\n{faults}"))
+    }
+}
+
+fn main() -> ExitCode {
+    tls::install_provider();
+    match start(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("cloud-hub: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(file) => run(file.load()?),
+        Command::Check(file) => {
+            file.load()?;
+            println!("the configuration is sound");
+            Ok(())
+        }
+        Command::Join { edge, file } => {
+            println!("{}", join(&file.load()?, edge)?.reveal());
+            Ok(())
+        }
+        Command::Token(file) => {
+            let config = file.load()?;
+            files::make_folder(&config.data)?;
+            println!("{}", Access::open(&config.data)?.token().expose());
+            Ok(())
+        }
+        Command::Openapi => {
+            println!("{}", api::document().to_pretty_json()?);
+            Ok(())
+        }
+    }
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::init(telemetry::Format::Auto)?;
+    let metrics = metrics::install()?;
+    let runtime = tokio::runtime::Runtime::new().context("start the runtime")?;
+    let result = runtime.block_on(async {
+        let token = shutdown::token().context("listen for signals")?;
+        let run = pipeline::run(config, metrics, token.clone());
+        tokio::pin!(run);
+        tokio::select! {
+            result = &mut run => result,
+            () = token.cancelled() => match shutdown::deadline(shutdown::GRACE, run).await {
+                Ok(result) => result,
+                // Everything that must last is on disk already: what hangs is cut off.
+                Err(_) => Ok(()),
+            },
+        }
+    });
+    runtime.shutdown_background();
+    result
+}
+
+fn join(config: &Config, edge: EdgeId) -> anyhow::Result<JoinToken> {
+    files::make_folder(&config.data)?;
+    let identity = Identity::open(&config.data, &config.public_host, SystemTime::now())?;
+    let secret = Edges::open(&config.data)?.issue(&edge)?;
+    Ok(JoinToken {
+        edge,
+        quic: config.public_quic(),
+        mqtts: config.public_mqtts(),
+        fingerprint: identity.fingerprint,
+        secret,
+    })
+}

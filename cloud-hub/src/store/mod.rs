@@ -1,31 +1,201 @@
 //! Events and their pictures, kept. Whatever arrives twice is kept once.
+//!
+//! 1. [`Store::keep`] takes what arrived, in a batch. Pictures are written to the [`objects`] first.
+//! 2. One transaction in [`sqlite`] notes every `(outbox, sequence)` and keeps what is new. A crash before its end
+//!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites.
+//! 3. When it has ended, and only then, the caller may acknowledge; browsers are told by the [`Feed`], integrations by
+//!    [`Store::announcements`].
 
+mod sqlite;
+
+mod objects;
+
+mod arrival;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hub_core::record::Keep;
 use omma_protocol::event::Lasting;
-use omma_protocol::id::StreamId;
+use omma_protocol::id::{EventId, StreamId};
+use omma_protocol::wire::browser::HubToBrowser;
+use omma_protocol::wire::mqtt::EventMessage;
+use omma_runtime::backoff::{Backoff, random_seed};
+use tokio::sync::{Mutex, mpsc};
+
+pub use arrival::{Arrival, Content, Origin, Outcome, Picture};
+
+use crate::feed::Feed;
+use objects::Objects;
+use sqlite::Database;
+pub use sqlite::{Filter, StoredEvent};
+
+/// Events of the hub's own analysis that wait to be published for integrations; beyond it they are not published,
+/// which is counted: the store has them.
+const ANNOUNCEMENTS: usize = 256;
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Why something could not be kept or read.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database failed.
-    #[error("{doing}: {source}")]
-    Database {
-        /// What was being done.
-        doing: &'static str,
-        /// What the database says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+#[error("{doing}: {source}")]
+pub struct StoreError {
+    doing: &'static str,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    pub(crate) fn at<E: std::error::Error + Send + Sync + 'static>(doing: &'static str) -> impl Fn(E) -> Self {
+        move |source| Self { doing, source: Box::new(source) }
+    }
 }
 
 /// The store. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+    objects: Objects,
+    feed: Feed,
+    announce: mpsc::Sender<EventMessage>,
+    /// Writers take turns, so that what one of them knows to be kept stays so until its transaction ends.
+    turn: Mutex<()>,
+}
 
 impl Store {
+    /// Opens the database file and the folder of pictures, and makes them where they are missing. The receiver gives
+    /// the events of the hub's own analysis, for integrations.
+    ///
+    /// # Errors
+    /// Where one can't be opened, or was written by a later version.
+    pub async fn open(
+        database: &Path,
+        pictures: &Path,
+        feed: Feed,
+    ) -> Result<(Self, mpsc::Receiver<EventMessage>), StoreError> {
+        let (announce, announcements) = mpsc::channel(ANNOUNCEMENTS);
+        let objects = Objects::open(pictures)?;
+        let database = Database::open(database).await?;
+        let inner = Inner { database, objects, feed, announce, turn: Mutex::new(()) };
+        Ok((Self(Arc::new(inner)), announcements))
+    }
+
+    /// Keeps a batch. The outcomes are in its order; all of it is on disk when this returns.
+    ///
+    /// # Errors
+    /// Where the database or the pictures' folder fails; then nothing of the batch may be acknowledged.
+    pub async fn keep(&self, batch: &[Arrival]) -> Result<Vec<Outcome>, StoreError> {
+        let Inner { database, objects, .. } = &*self.0;
+        let turn = self.0.turn.lock().await;
+        for arrival in batch {
+            if let Content::Picture(picture) = &arrival.content
+                && database.picture(picture.event).await?.is_none_or(|kept| kept.revision < picture.revision)
+            {
+                objects.put(&picture.place(), picture.jpeg.clone()).await?;
+            }
+        }
+        let outcomes = database.keep(batch).await?;
+        drop(turn);
+        for (arrival, outcome) in batch.iter().zip(&outcomes) {
+            self.tell(&arrival.content, outcome).await;
+        }
+        Ok(outcomes)
+    }
+
     /// Keeps an event or picture of the hub's own analysis, and tells browsers and integrations.
     ///
     /// # Errors
-    /// Where the database or picture store fails; nothing has been kept then.
-    pub async fn hub_event(&self, _stream: &StreamId, _lasting: Lasting) -> Result<(), StoreError> {
-        Err(StoreError::Database { doing: "open", source: "not open".into() })
+    /// As [`Store::keep`].
+    pub async fn hub_event(&self, stream: &StreamId, lasting: Lasting) -> Result<(), StoreError> {
+        let arrival = Arrival::of_hub(stream, lasting);
+        let outcomes = self.keep(std::slice::from_ref(&arrival)).await?;
+        if let (Content::Event(event), [Outcome::Kept { keep: Keep::Latest, .. }]) = (arrival.content, &outcomes[..])
+            && self.0.announce.try_send(*event).is_err()
+        {
+            metrics::counter!("omma_store_announcements_dropped_total").increment(1);
+        }
+        Ok(())
+    }
+
+    /// Keeps what the hub's own analysis makes, until nobody makes any more. Tries on while the store fails: the
+    /// channel holds the engine back meanwhile.
+    pub async fn keep_own(self, mut waiting: mpsc::Receiver<(StreamId, Lasting)>) {
+        while let Some((stream, lasting)) = waiting.recv().await {
+            let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT, random_seed());
+            let mut failing = false;
+            while let Err(e) = self.hub_event(&stream, lasting.clone()).await {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(step = "store", error = %e, "the hub's own events can't be stored: trying on");
+                }
+                tokio::time::sleep(backoff.delay()).await;
+            }
+        }
+    }
+
+    /// Newest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn events(&self, filter: &Filter) -> Result<Vec<StoredEvent>, StoreError> {
+        self.0.database.events(filter).await
+    }
+
+    /// One event.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
+        self.0.database.event(id).await
+    }
+
+    /// The best picture of an event so far: its revision and the JPEG file.
+    ///
+    /// # Errors
+    /// Where the database or the folder fails.
+    pub async fn picture(&self, id: EventId) -> Result<Option<(u32, Bytes)>, StoreError> {
+        // A better picture may replace the file between the two readings: the second look finds the better one.
+        for _ in 0..2 {
+            let Some(kept) = self.0.database.picture(id).await? else { return Ok(None) };
+            if let Some(jpeg) = self.0.objects.get(&kept.place).await? {
+                return Ok(Some((kept.revision, jpeg)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.0.database.ping().await
+    }
+
+    /// Ends writing; what is on disk stays.
+    pub async fn close(&self) {
+        self.0.database.close().await;
+    }
+
+    async fn tell(&self, content: &Content, outcome: &Outcome) {
+        let Outcome::Kept { keep: Keep::Latest, replaced } = outcome else { return };
+        match content {
+            Content::Event(event) => self.0.feed.publish(HubToBrowser::Event((**event).clone())),
+            Content::Picture(picture) => {
+                if let Some(place) = replaced {
+                    self.0.objects.remove(place).await;
+                }
+                let event = picture.event.to_string();
+                self.0.feed.publish(HubToBrowser::Picture { event, revision: picture.revision });
+            }
+            Content::Unsound { .. } => {}
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! `GET cameras`: what there is to see.
+
+use axum::Json;
+use axum::extract::State;
+use omma_protocol::camera::{CameraReport, CameraState, Placement};
+use omma_protocol::id::EdgeId;
+use omma_protocol::unit::Codec;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use crate::infer::InferState;
+use crate::registry::Edge;
+
+/// One camera.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub(super) struct Camera {
+    /// `edge.camera`, unique in the hub.
+    #[schema(example = "site-1.door")]
+    stream: String,
+    /// Its name for people.
+    #[schema(example = "Front door")]
+    name: String,
+    /// The edge that has it.
+    edge: String,
+    /// Whether that edge is there.
+    edge_online: bool,
+    /// Where its pictures are looked at.
+    placement: PlacementName,
+    /// How it fares.
+    state: StateName,
+    /// What is wrong and how to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// `h264` or `h265`, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codec: Option<CodecName>,
+    /// Pixels across, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u32>,
+    /// Pixels down, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+    /// Whether it has B-frames, which browsers can't be sent; once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reorders: Option<bool>,
+}
+
+/// How a camera fares.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = CameraState)]
+pub(super) enum StateName {
+    /// Pictures arrive at the edge.
+    Live,
+    /// The edge connects to it.
+    Connecting,
+    /// It failed and is tried again.
+    Failed,
+    /// The edge is not connected.
+    Offline,
+}
+
+/// Where a camera's pictures are looked at.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Placement)]
+pub(super) enum PlacementName {
+    /// On the edge.
+    Edge,
+    /// In the hub.
+    Hub,
+    /// Nowhere: live video only.
+    None,
+}
+
+/// How a camera codes its pictures.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Codec)]
+pub(super) enum CodecName {
+    /// ITU-T H.264.
+    H264,
+    /// ITU-T H.265.
+    H265,
+}
+
+/// All of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Cameras {
+    cameras: Vec<Camera>,
+}
+
+/// Every camera of every edge that was here since the hub started.
+#[utoipa::path(
+    get, path = "/cameras", tag = "cameras",
+    responses((status = 200, body = Cameras), (status = 401, body = super::refusal::Body))
+)]
+pub(super) async fn cameras(State(api): State<Api>) -> Json<Cameras> {
+    let known = api.registry.edges();
+    let infer = api.infer.borrow().clone();
+    let each = known.iter().flat_map(|(name, edge)| edge.cameras.iter().map(move |camera| (name, edge, camera)));
+    Json(Cameras { cameras: each.map(|(name, edge, camera)| view(name, edge, camera, &infer)).collect() })
+}
+
+fn view(name: &EdgeId, edge: &Edge, report: &CameraReport, infer: &InferState) -> Camera {
+    // Pictures come over QUIC: an edge whose MQTT alone is up has no live picture.
+    let (state, mut reason) = match &report.state {
+        _ if !edge.connected => (StateName::Offline, Some("its edge is not connected".to_owned())),
+        CameraState::Live => (StateName::Live, None),
+        CameraState::Connecting => (StateName::Connecting, None),
+        CameraState::Failed { reason } => (StateName::Failed, Some(reason.clone())),
+    };
+    if let (Placement::Hub, InferState::Unavailable { reason: why }, None) = (report.placement, infer, &reason) {
+        reason = Some(format!("nobody looks at it: {why}"));
+    }
+    let video = report.video.as_ref();
+    Camera {
+        stream: format!("{name}.{}", report.camera),
+        name: report.name.clone(),
+        edge: name.to_string(),
+        edge_online: edge.online(),
+        placement: match report.placement {
+            Placement::Edge => PlacementName::Edge,
+            Placement::Hub => PlacementName::Hub,
+            Placement::None => PlacementName::None,
+        },
+        state,
+        reason,
+        codec: video.map(|v| match v.codec {
+            Codec::H264 => CodecName::H264,
+            Codec::H265 => CodecName::H265,
+        }),
+        width: video.map(|v| v.width),
+        height: video.map(|v| v.height),
+        reorders: video.map(|v| v.reorders),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_says_why_it_shows_or_detects_nothing() {
+        let report = CameraReport {
+            camera: "door".parse().unwrap(),
+            name: "Door".into(),
+            placement: Placement::Hub,
+            state: CameraState::Live,
+            video: None,
+        };
+        let name = "site".parse().unwrap();
+        let edge = |connected| Edge { connected, status: true, ..Edge::default() };
+        let ready = InferState::Loading;
+        let gone = InferState::Unavailable { reason: "no model".into() };
+        let seen = |connected, infer| {
+            let camera = view(&name, &edge(connected), &report, infer);
+            (camera.state, camera.reason)
+        };
+        assert_eq!(seen(true, &ready), (StateName::Live, None));
+        assert_eq!(seen(true, &gone), (StateName::Live, Some("nobody looks at it: no model".into())));
+        assert_eq!(seen(false, &gone), (StateName::Offline, Some("its edge is not connected".into())));
+        let json = serde_json::to_string(&view(&name, &edge(true), &report, &ready)).unwrap();
+        assert!(json.contains(r#""stream":"site.door""#) && !json.contains("codec"), "{json}");
+    }
+}

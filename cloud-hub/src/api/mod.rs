@@ -1,0 +1,124 @@
+//! The REST interface, and what stands around it.
+//!
+//! ```text
+//! request ─▶ headers ─▶ /healthz /readyz /metrics                      (omma-runtime)
+//!                    ─▶ /api/openapi.json
+//!                    ─▶ /api/v1/live                                    signs in by its first message
+//!                    ─▶ sign-in ─▶ time-out, size ─▶ /api/v1/…          routes
+//!                    ─▶ anything else: the page                         ([`crate::web`])
+//! ```
+
+mod refusal;
+
+mod sign_in;
+
+mod session;
+
+mod cameras;
+
+mod edges;
+
+mod events;
+
+mod document;
+
+mod measure;
+
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use tokio::sync::watch;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::access::{Access, attempts::Attempts};
+use crate::infer::InferState;
+use crate::live::{self, LiveState};
+use crate::registry::Registry;
+use crate::store::Store;
+use crate::web;
+use refusal::Refusal;
+
+/// Where the interface is.
+const ROOT: &str = "/api/v1";
+/// Longest answer to wait for.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest body; what takes a larger one says so itself.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What the routes need. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Events and pictures.
+    pub store: Store,
+    /// Edges and cameras.
+    pub registry: Registry,
+    /// People.
+    pub access: Access,
+    /// Who has failed too often.
+    pub attempts: Attempts,
+    /// How the hub's own eye fares.
+    pub infer: watch::Receiver<InferState>,
+}
+
+/// Everything that the hub serves over HTTP but health and metrics.
+pub fn router(api: Api, live: LiveState) -> Router {
+    Router::new()
+        .nest(ROOT, version_1(api, live))
+        .route("/api/openapi.json", get(async || Json(document())))
+        .route("/api", get(unknown))
+        .route("/api/{*rest}", get(unknown))
+        .fallback(web::page)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn(measure::measure))
+        .layer(header_layer(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_layer(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
+        .layer(header_layer(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(header_layer(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+}
+
+pub use document::document;
+
+/// The page may load only what the hub serves, and nobody may frame it. Pictures come as blobs, because an `<img>`
+/// can't show the token.
+const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob: mediastream:; \
+     connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+fn version_1(api: Api, live: LiveState) -> Router {
+    let signed_in = routes()
+        .with_state(api.clone())
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .merge(live::router(live.clone()))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(middleware::from_fn_with_state(api, sign_in::sign_in));
+    signed_in.merge(live::socket(live)).into()
+}
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(session::session))
+        .routes(routes!(cameras::cameras))
+        .routes(routes!(edges::edges))
+        .routes(routes!(events::list))
+        .routes(routes!(events::one))
+        .routes(routes!(events::picture))
+}
+
+async fn unknown(uri: Uri) -> Refusal {
+    Refusal::not_found(format!("there is no `{}`: see /api/openapi.json", uri.path()))
+}
+
+async fn not_allowed() -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method")
+}
+
+fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}

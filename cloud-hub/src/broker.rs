@@ -1,0 +1,209 @@
+//! The MQTT broker in the box: rmqtt, in memory.
+//!
+//! ```text
+//! edges         ── TLS ────▶ ┐
+//! the hub's own ── TLS ────▶ ├ rmqtt ── asks ──▶ [`gatekeeper`]: who is it, may it say and hear that
+//! integrations  ── plain ──▶ ┘
+//! ```
+//!
+//! It keeps nothing on disk and need not: an edge forgets an event only when the hub's store has it, and sends it
+//! again when the broker is back. It runs on a runtime of its own, so that its tasks, which it starts and does not
+//! give out, end when the hub does.
+//!
+//! | bound | when it is reached |
+//! |---|---|
+//! | [`MAX_CONNECTIONS`] | the next one is refused |
+//! | [`MAX_PACKET`] | the client is disconnected |
+//! | [`MAX_QUEUE`] messages for a slow subscriber | the oldest is dropped |
+
+mod gatekeeper;
+
+mod retained;
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use omma_protocol::secret::Secret;
+use omma_runtime::listen::ListenError;
+use rmqtt::context::ServerContext;
+use rmqtt::net::{Builder, Listener};
+use rmqtt::server::MqttServer;
+use tokio::runtime::Runtime;
+
+use crate::access::{Access, attempts::Attempts, edges::Edges, new_secret};
+use crate::config::Embedded;
+use crate::identity::Identity;
+use gatekeeper::Gatekeeper;
+
+/// Most connections on each listener.
+pub const MAX_CONNECTIONS: usize = 1024;
+/// Largest packet, in bytes: a picture and its properties.
+pub const MAX_PACKET: u32 = 2 * 1024 * 1024 + 64 * 1024;
+/// Messages kept for a subscriber that does not keep up or is away.
+pub const MAX_QUEUE: usize = 512;
+/// The user name of the hub's own client. Holds a dot, so that no edge can have it.
+pub const HUB_USER: &str = "omma.hub";
+/// The user name of integrations, whose password is the sign-in token.
+pub const READER_USER: &str = "omma.reader";
+
+const IN_FLIGHT: NonZeroU16 = NonZeroU16::MIN.saturating_add(63);
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const SEND: Duration = Duration::from_secs(10);
+/// How long the session of a client that is away is kept at the most.
+const SESSION: Duration = Duration::from_secs(3600);
+/// Retained words of edges must outlive any quiet time; rmqtt's own default would drop them after five minutes.
+const RETAINED: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const END: Duration = Duration::from_secs(1);
+const THREADS: usize = 2;
+
+/// Why the broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// A socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Its certificate.
+    #[error("start the broker: {0}")]
+    Tls(String),
+    /// Threads or randomness.
+    #[error("start the broker: {0}")]
+    System(#[from] io::Error),
+}
+
+/// The running broker. Ends when dropped, abruptly; [`Broker::stop`] waits.
+#[derive(Debug)]
+pub struct Broker {
+    runtime: Option<Runtime>,
+    /// Where the hub's own client finds it.
+    pub address: SocketAddr,
+    /// The hub's own client's password, of this run.
+    pub password: Secret<String>,
+}
+
+/// What the broker asks for who may come in.
+#[derive(Debug, Clone)]
+pub struct Doors {
+    /// People and integrations.
+    pub access: Access,
+    /// Edges.
+    pub edges: Edges,
+    /// Who has failed too often.
+    pub attempts: Attempts,
+}
+
+/// Numbers of the listeners, by which the gatekeeper tells them apart.
+const TLS: u16 = 1;
+const PLAIN: u16 = 2;
+
+impl Broker {
+    /// Takes its ports and starts.
+    ///
+    /// # Errors
+    /// Where a port is taken, or the certificate can't be used.
+    pub fn start(config: &Embedded, identity: &Identity, doors: Doors) -> Result<Self, BrokerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("broker")
+            .enable_all()
+            .build()?;
+        let password = new_secret()?;
+        let gatekeeper = Gatekeeper::new(doors, password.clone(), config.anonymous_read);
+        let listeners = {
+            // rmqtt registers its sockets with the runtime that it is called in.
+            let _in_its_runtime = runtime.enter();
+            listeners(config, identity)?
+        };
+        runtime.spawn(serve(gatekeeper, listeners));
+        Ok(Self { runtime: Some(runtime), address: reachable(config.tls), password })
+    }
+
+    /// Ends it; what it still does after [`END`] is cut off.
+    pub async fn stop(mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END)).await;
+        if let Err(e) = ended {
+            tracing::debug!(error = %e, "end the broker");
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // A runtime that is simply dropped waits for its tasks, which panics inside of another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn serve(gatekeeper: Gatekeeper, listeners: Vec<(u16, Listener)>) {
+    // Its check of the machine's load would refuse edges just when a busy hub restarts.
+    let context = ServerContext::new().busy_check_enable(false).build().await;
+    *context.extends.retain_mut().await = Box::new(retained::Retained::default());
+    gatekeeper.register(&context).await;
+    let mut server = MqttServer::new(context);
+    for (number, listener) in listeners {
+        server = server.listener_by_id(listener, number);
+    }
+    if let Err(e) = server.build().run().await {
+        tracing::error!(error = %e, "the broker has ended: restart the hub");
+    }
+}
+
+fn listeners(config: &Embedded, identity: &Identity) -> Result<Vec<(u16, Listener)>, BrokerError> {
+    let tls = |e| BrokerError::Tls(format!("{e:#}"));
+    let file = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let secure = listener("tls", config.tls)
+        .tls_cert(Some(file(&identity.chain_file)))
+        .tls_key(Some(file(&identity.key_file)));
+    let secure = bind(secure, "broker.tls_listen")?.tls().map_err(tls)?;
+    let mut listeners = vec![(TLS, secure)];
+    if let Some(address) = config.plain {
+        listeners.push((PLAIN, bind(listener("plain", address), "broker.listen")?.tcp().map_err(tls)?));
+    }
+    Ok(listeners)
+}
+
+fn listener(name: &str, address: SocketAddr) -> Builder {
+    Builder::new()
+        .name(name)
+        .laddr(address)
+        // Without it a hub that is started again can't listen for a minute.
+        .reuseaddr(Some(true))
+        .nodelay(true)
+        // The gatekeeper lets anonymous readers in; rmqtt's own switch would not even ask it.
+        .allow_anonymous(false)
+        .max_connections(MAX_CONNECTIONS)
+        .max_packet_size(MAX_PACKET)
+        .max_inflight(IN_FLIGHT)
+        .max_mqueue_len(MAX_QUEUE)
+        .max_clientid_len(128)
+        .max_topic_levels(16)
+        .max_subscriptions(64)
+        .handshake_timeout(HANDSHAKE)
+        .send_timeout(SEND)
+        .max_session_expiry_interval(SESSION)
+        .message_expiry_interval(RETAINED)
+}
+
+fn bind(builder: Builder, setting: &str) -> Result<Listener, BrokerError> {
+    let address = builder.laddr;
+    builder.bind().map_err(|e| {
+        let error = e.downcast::<io::Error>().unwrap_or_else(|other| io::Error::other(other.to_string()));
+        ListenError::new(address, setting, &error).into()
+    })
+}
+
+/// Where a client on this machine reaches a listener.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    match listen {
+        SocketAddr::V4(a) if a.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, a.port()).into(),
+        SocketAddr::V6(a) if a.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, a.port()).into(),
+        _ => listen,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+//! The hub's configuration, in two stages: as written, then as checked.
+//!
+//! [`written`] mirrors the file, section by section, with defaults; every fault of form is found there. [`Config`] is
+//! what the rest of the hub reads: what is here has been checked across keys, and all faults are reported at once.
+
+mod written;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use omma_protocol::secret::Secret;
+use omma_runtime::config::{self, Faults};
+use url::{Host, Url};
+
+use crate::infer::InferConfig;
+use crate::live::LiveConfig;
+use written::Written;
+
+/// Environment variables that override the file begin with this.
+pub const PREFIX: &str = "OMMA_HUB";
+
+/// The configuration as checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder of everything that lasts.
+    pub data: PathBuf,
+    /// How edges reach this machine; stands in join tokens and in the certificate.
+    pub public_host: String,
+    /// Where the page and the interface are (TCP).
+    pub http: SocketAddr,
+    /// Where edges bring what is perishable (UDP).
+    pub quic: SocketAddr,
+    /// Where edges bring what must last.
+    pub broker: BrokerConfig,
+    /// The events' database.
+    pub database: PathBuf,
+    /// The hub's own eye.
+    pub infer: InferConfig,
+    /// Live video.
+    pub live: LiveConfig,
+}
+
+/// Which broker.
+#[derive(Debug, Clone)]
+pub enum BrokerConfig {
+    /// The one in the box.
+    Embedded(Embedded),
+    /// One that is there already.
+    External(External),
+}
+
+/// Settings of the broker in the box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedded {
+    /// For edges and everything that comes from afar: TLS.
+    pub tls: SocketAddr,
+    /// For integrations on this machine: plain.
+    pub plain: Option<SocketAddr>,
+    /// Whether anyone may listen on the plain one.
+    pub anonymous_read: bool,
+}
+
+/// How to reach another broker.
+#[derive(Debug, Clone)]
+pub struct External {
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// File of the authority to trust; plain MQTT without.
+    pub ca: Option<PathBuf>,
+    /// User and password.
+    pub credentials: Option<(String, Secret<String>)>,
+    /// `host:port` that join tokens name.
+    pub public: String,
+}
+
+impl Config {
+    /// Reads and checks the file, where one is given, and the environment.
+    ///
+    /// # Errors
+    /// Every fault found, each with line and key.
+    pub fn load(path: Option<&Path>) -> Result<Self, Faults> {
+        let (written, faults) = config::read::<Written>(path, PREFIX)?;
+        Self::check(written, faults)
+    }
+
+    /// As [`Config::load`], of a text.
+    ///
+    /// # Errors
+    /// Every fault found.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        let (written, faults) = config::parse::<Written>(text, None, PREFIX, [])?;
+        Self::check(written, faults)
+    }
+
+    /// `host:port` of the QUIC ingest, as join tokens name it.
+    pub fn public_quic(&self) -> String {
+        at_host(&self.public_host, self.quic.port())
+    }
+
+    /// `host:port` of the broker, as join tokens name it.
+    pub fn public_mqtts(&self) -> String {
+        match &self.broker {
+            BrokerConfig::Embedded(broker) => at_host(&self.public_host, broker.tls.port()),
+            BrokerConfig::External(broker) => broker.public.clone(),
+        }
+    }
+
+    fn check(written: Written, mut faults: Faults) -> Result<Self, Faults> {
+        let public_host = written.hub.public_host;
+        if !is_host(&public_host) {
+            faults.push("hub.public_host", "expected a host name or address without port, such as \"hub.example\"");
+        }
+        let broker = check_broker(written.broker, &mut faults);
+        let database = match written.store.url.as_deref() {
+            None => written.hub.data.join("omma.db"),
+            Some(url) => match url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
+                Some(path) => path.into(),
+                None => {
+                    faults.push("store.url", "expected \"sqlite://\" and a path, such as \"sqlite:///var/lib/omma.db\"");
+                    PathBuf::new()
+                }
+            },
+        };
+        let infer = check_infer(written.infer, &mut faults);
+        let live = LiveConfig {
+            udp: written.live.udp,
+            announce: written.live.announce,
+            max_sessions: written.live.max_sessions,
+        };
+        let config = Self {
+            data: written.hub.data,
+            public_host,
+            http: written.http.listen,
+            quic: written.ingest.quic,
+            broker,
+            database,
+            infer,
+            live,
+        };
+        config.check_ports(&mut faults);
+        faults.into_result()?;
+        Ok(config)
+    }
+
+    /// Two listeners on one port would fail at start with half of the hub up: say it before.
+    fn check_ports(&self, faults: &mut Faults) {
+        let mut tcp = vec![("http.listen", self.http)];
+        if let BrokerConfig::Embedded(broker) = &self.broker {
+            tcp.push(("broker.tls_listen", broker.tls));
+            tcp.extend(broker.plain.map(|plain| ("broker.listen", plain)));
+        }
+        let udp = vec![("ingest.quic", self.quic), ("live.udp", self.live.udp)];
+        for listeners in [tcp, udp] {
+            for (i, (key, address)) in listeners.iter().enumerate() {
+                if let Some((other, _)) = listeners[..i].iter().find(|(_, other)| clash(*other, *address)) {
+                    faults.push(key, format!("{other} has port {} already: choose another", address.port()));
+                }
+            }
+        }
+    }
+}
+
+fn clash(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && same_ip
+}
+
+fn check_broker(written: written::Broker, faults: &mut Faults) -> BrokerConfig {
+    let embedded = Embedded {
+        tls: written.tls_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8883))),
+        plain: written.listen,
+        anonymous_read: written.anonymous_read.unwrap_or(false),
+    };
+    let Some(url) = written.url else {
+        for (key, there) in [("broker.ca", written.ca.is_some()), ("broker.public", written.public.is_some())] {
+            if there {
+                faults.push(key, "belongs to another broker: set broker.url too, or remove it");
+            }
+        }
+        if embedded.anonymous_read && embedded.plain.is_none() {
+            faults.push("broker.anonymous_read", "has no effect without broker.listen: set that too");
+        }
+        return BrokerConfig::Embedded(embedded);
+    };
+    for (key, there) in [
+        ("broker.listen", written.listen.is_some()),
+        ("broker.tls_listen", written.tls_listen.is_some()),
+        ("broker.anonymous_read", written.anonymous_read.is_some()),
+    ] {
+        if there {
+            faults.push(key, "belongs to the broker in the box, which broker.url replaces: remove one of them");
+        }
+    }
+    match external(url.expose(), written.ca, written.public) {
+        Ok(external) => BrokerConfig::External(external),
+        Err((key, expected)) => {
+            faults.push(key, expected);
+            BrokerConfig::Embedded(embedded)
+        }
+    }
+}
+
+/// Errors hold nothing of the URL: it may contain a password.
+fn external(
+    url: &str,
+    ca: Option<PathBuf>,
+    public: Option<String>,
+) -> Result<External, (&'static str, &'static str)> {
+    const FORM: &str = "expected \"mqtt://user:password@host:1883\" or \"mqtts://…:8883\"";
+    let url = Url::parse(url).map_err(|_| ("broker.url", FORM))?;
+    let (port, tls) = match url.scheme() {
+        "mqtt" => (1883, false),
+        "mqtts" => (8883, true),
+        _ => return Err(("broker.url", FORM)),
+    };
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(("broker.url", FORM))?;
+    match (&ca, tls) {
+        (None, true) => return Err(("broker.ca", "needed with mqtts://: a PEM file with the authority to trust")),
+        (Some(_), false) => return Err(("broker.ca", "has no effect with mqtt://: use mqtts://, or remove it")),
+        (Some(file), true) if !file.is_file() => return Err(("broker.ca", "expected a PEM file: there is none")),
+        _ => {}
+    }
+    let decode = |text: &str| percent_decoded(text).ok_or(("broker.url", "%-codes in user or password are wrong"));
+    let credentials = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, password) => Some((decode(user)?, Secret::new(decode(password.unwrap_or_default())?))),
+    };
+    let port = url.port().unwrap_or(port);
+    let public = public.unwrap_or_else(|| at_host(host, port));
+    Ok(External { host: host.trim_matches(['[', ']']).to_owned(), port, ca, credentials, public })
+}
+
+/// RFC 3986 §2.1.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut out = vec![];
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let high = char::from(bytes.next()?).to_digit(16)?;
+            let low = char::from(bytes.next()?).to_digit(16)?;
+            out.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            out.push(byte);
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
+    if let Some(model) = written.model.as_deref().filter(|m| !m.join("model.toml").is_file()) {
+        let message = format!("expected a folder with model.toml and model.onnx: {} has none", model.display());
+        faults.push("infer.model", message);
+    }
+    if let Some(library) = written.onnxruntime.as_deref().filter(|l| !l.is_file()) {
+        faults.push("infer.onnxruntime", format!("expected the file of libonnxruntime: {} is none", library.display()));
+    }
+    if !(1..=64).contains(&written.threads) {
+        faults.push("infer.threads", "expected 1 to 64");
+    }
+    if !(0.0..=1.0).contains(&written.min_score) {
+        faults.push("infer.min_score", "expected 0 to 1");
+    }
+    if !(written.rate > 0.0 && written.rate <= 60.0) {
+        faults.push("infer.rate", "expected more than 0, at most 60 looks a second");
+    }
+    InferConfig {
+        model: written.model,
+        engine: written.engine,
+        onnxruntime: written.onnxruntime,
+        threads: written.threads,
+        min_score: written.min_score,
+        labels: written.labels,
+        rate: written.rate,
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || (!text.contains([':', '[', '/']) && Host::parse(text).is_ok())
+}
+
+fn at_host(host: &str, port: u16) -> String {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V6(ip)) => format!("[{ip}]:{port}"),
+        _ => format!("{host}:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

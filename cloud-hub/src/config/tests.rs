@@ -1,0 +1,75 @@
+//! What an operator writes, and what they are told.
+
+use super::*;
+
+fn faults(text: &str) -> String {
+    Config::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_data_folder_is_all_that_must_be_said() {
+    let config = Config::parse("[hub]\ndata = 'd'").unwrap();
+    assert_eq!(config.database, Path::new("d/omma.db"));
+    assert_eq!((config.public_quic().as_str(), config.public_mqtts().as_str()), ("127.0.0.1:4433", "127.0.0.1:8883"));
+    assert!(matches!(config.broker, BrokerConfig::Embedded(Embedded { plain: None, anonymous_read: false, .. })));
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let text = faults(
+        "[hub]
+data = 'd'
+public_host = 'hub:1'
+[http]
+listen = '127.0.0.1:1883'
+[ingest]
+quic = '127.0.0.1:8189'
+[broker]
+listen = '0.0.0.0:1883'
+[store]
+url = 'postgres://x'
+[infer]
+model = 'no/such/model'
+threads = 0
+rate = 0.0",
+    );
+    for (line, key) in [
+        (3, "hub.public_host"),
+        (9, "broker.listen"),
+        (11, "store.url"),
+        (13, "infer.model"),
+        (14, "infer.threads"),
+        (15, "infer.rate"),
+    ] {
+        assert!(text.contains(&format!("line {line}: {key}: ")), "{key} in\n{text}");
+    }
+    assert!(text.contains("live.udp: ingest.quic has port 8189 already"), "{text}");
+    assert_eq!(text.lines().count(), 7, "{text}");
+}
+
+#[test]
+fn another_broker_by_url() {
+    let config = Config::parse("[hub]\ndata = 'd'\n[broker]\nurl = 'mqtt://om%20ma:p%40ss@broker.example'").unwrap();
+    let BrokerConfig::External(broker) = &config.broker else { panic!("not external") };
+    assert_eq!((broker.host.as_str(), broker.port), ("broker.example", 1883));
+    let (user, password) = broker.credentials.clone().unwrap();
+    assert_eq!((user.as_str(), password.expose().as_str()), ("om ma", "p@ss"));
+    assert!(!format!("{config:?}").contains("p@ss"));
+    assert_eq!(config.public_mqtts(), "broker.example:1883");
+}
+
+#[test]
+fn faults_of_the_brokers_url_never_show_it() {
+    for url in ["mqtt//u:hunter2@h", "http://u:hunter2@h", "mqtts://u:hunter2@h", "mqtt://u:hunter2%zz@h"] {
+        let text = faults(&format!("[hub]\ndata = 'd'\n[broker]\nurl = '{url}'"));
+        assert!(text.contains("broker.") && !text.contains("hunter2"), "{text}");
+    }
+    let text = faults("[hub]\ndata = 'd'\n[broker]\nurl = 'mqtt://h'\nanonymous_read = true\nca = 'x'");
+    assert!(text.contains("broker.anonymous_read") && text.contains("broker.ca"), "{text}");
+}
+
+#[test]
+fn addresses_of_version_6_are_written_in_brackets() {
+    let config = Config::parse("[hub]\ndata = 'd'\npublic_host = '2001:db8::1'").unwrap();
+    assert_eq!(config.public_quic(), "[2001:db8::1]:4433");
+}

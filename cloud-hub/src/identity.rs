@@ -1,0 +1,210 @@
+//! The hub's certificates: an authority made at the first start, and a leaf signed by it.
+//!
+//! ```text
+//! ca.pem, ca.key          made once; edges pin the fingerprint of ca.pem, which stands in their join tokens
+//! server.pem, server.key  [leaf, CA], shown on QUIC and MQTT; made again when it nears its end or names change
+//! ```
+//!
+//! Private keys never leave the data folder, and only its owner can read them.
+
+pub mod files;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use omma_protocol::wire::quic::SERVER_NAME;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use files::FileError;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const CA_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
+const LEAF_LIFE: Duration = Duration::from_secs(730 * 24 * 3600);
+/// A leaf with less than this left is made again at the next start. More than a year, so that a hub that is started
+/// once a year never shows an expired one.
+const RENEW_BEFORE: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Why the hub has no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A certificate could not be made.
+    #[error("make the hub's certificates: {0}")]
+    Make(#[from] rcgen::Error),
+    /// A file does not hold what it should.
+    #[error("{path}: {what}; restore it from a backup, or remove ca.pem and ca.key and let every edge join anew")]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// The certificates, as read.
+#[derive(Debug)]
+pub struct Identity {
+    /// `[leaf, CA]`.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf's key.
+    pub key: PrivateKeyDer<'static>,
+    /// SHA-256 of the CA's DER.
+    pub fingerprint: [u8; 32],
+    /// The chain as a PEM file, for programs that want one.
+    pub chain_file: PathBuf,
+    /// The key as a PEM file.
+    pub key_file: PathBuf,
+    /// When the leaf ends.
+    pub expires: SystemTime,
+}
+
+impl Identity {
+    /// Reads the certificates of `data`, makes what is missing, and renews the leaf where `now` asks for it.
+    /// `public_host` is how edges reach the hub, and is named in the leaf beside [`SERVER_NAME`] and this machine.
+    ///
+    /// # Errors
+    /// Where a file can't be read or written, or holds something else.
+    pub fn open(data: &Path, public_host: &str, now: SystemTime) -> Result<Self, IdentityError> {
+        let (ca, issuer) = authority(data, now)?;
+        let (chain_file, key_file) = (data.join("server.pem"), data.join("server.key"));
+        let names = names(public_host);
+        let fits = match read_leaf(&chain_file) {
+            Some(leaf) => leaf.issued_by(&ca) && leaf.names == names && leaf.expires >= now + RENEW_BEFORE,
+            None => false,
+        };
+        if !fits || !key_file.exists() {
+            let key = KeyPair::generate()?;
+            let leaf = leaf_params(&names, now)?.signed_by(&key, &issuer)?;
+            let ca_pem = files::read(&data.join("ca.pem"))?;
+            files::write_private(&key_file, key.serialize_pem().as_bytes())?;
+            files::write_private(&chain_file, &[leaf.pem().as_bytes(), &ca_pem].concat())?;
+        }
+        let broken = |path: &Path, what: &str| IdentityError::Content { path: path.into(), what: what.into() };
+        let leaf = read_leaf(&chain_file).ok_or_else(|| broken(&chain_file, "not a certificate"))?;
+        let key = PrivateKeyDer::from_pem_file(&key_file).map_err(|_| broken(&key_file, "not a private key"))?;
+        let fingerprint = Sha256::digest(&ca).into();
+        Ok(Self { chain: vec![leaf.der, ca], key, fingerprint, chain_file, key_file, expires: leaf.expires })
+    }
+
+    /// TLS 1.3 for a server that shows the chain and speaks `alpn`.
+    ///
+    /// # Errors
+    /// Where key and certificate do not belong together.
+    pub fn server_tls(&self, alpn: &[u8]) -> Result<rustls::ServerConfig, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_no_client_auth()
+            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
+        config.alpn_protocols = vec![alpn.to_vec()];
+        Ok(config)
+    }
+
+    /// The authority's certificate.
+    pub fn ca(&self) -> Option<&CertificateDer<'static>> {
+        self.chain.last()
+    }
+}
+
+fn authority(data: &Path, now: SystemTime) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), IdentityError> {
+    let (cert_file, key_file) = (data.join("ca.pem"), data.join("ca.key"));
+    if !cert_file.exists() && !key_file.exists() {
+        let ca = CertifiedIssuer::self_signed(ca_params(now)?, KeyPair::generate()?)?;
+        // The key first: a certificate whose key is missing could never sign a leaf.
+        files::write_private(&key_file, ca.key().serialize_pem().as_bytes())?;
+        files::write_private(&cert_file, ca.pem().as_bytes())?;
+    }
+    let broken = |path: &Path, what: &str| IdentityError::Content { path: path.into(), what: what.into() };
+    let pem = files::read(&key_file)?;
+    let key = std::str::from_utf8(&pem).ok().and_then(|pem| KeyPair::from_pem(pem).ok());
+    let key = key.ok_or_else(|| broken(&key_file, "not a private key"))?;
+    files::read(&cert_file)?;
+    let cert = CertificateDer::from_pem_file(&cert_file).map_err(|_| broken(&cert_file, "not a certificate"))?;
+    let issuer = Issuer::from_ca_cert_der(&cert, key).map_err(|_| broken(&cert_file, "not an authority"))?;
+    Ok((cert, issuer))
+}
+
+fn ca_params(now: SystemTime) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(vec![])?;
+    params.distinguished_name.push(DnType::CommonName, "Omma hub authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    // A day back, for edges whose clock is a little behind.
+    params.not_before = (now - DAY).into();
+    params.not_after = (now + CA_LIFE).into();
+    Ok(params)
+}
+
+fn leaf_params(names: &[String], now: SystemTime) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(names.to_vec())?;
+    params.distinguished_name.push(DnType::CommonName, SERVER_NAME);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    params.not_before = (now - DAY).into();
+    params.not_after = (now + LEAF_LIFE).into();
+    Ok(params)
+}
+
+/// Names of the leaf, sorted. This machine's are there because the hub's own clients and tools reach it by them.
+fn names(public_host: &str) -> Vec<String> {
+    let mut names: Vec<String> =
+        [SERVER_NAME, public_host, "localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+struct Leaf {
+    der: CertificateDer<'static>,
+    names: Vec<String>,
+    expires: SystemTime,
+}
+
+/// The first certificate of a PEM file; `None` where there is none that can be read.
+fn read_leaf(path: &Path) -> Option<Leaf> {
+    let der = CertificateDer::from_pem_file(path).ok()?;
+    let (_, cert) = X509Certificate::from_der(&der).ok()?;
+    let seconds = u64::try_from(cert.validity().not_after.timestamp()).ok()?;
+    let mut names: Vec<String> = match cert.subject_alternative_name().ok()? {
+        Some(san) => san.value.general_names.iter().filter_map(written).collect(),
+        None => vec![],
+    };
+    names.sort();
+    let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    Some(Leaf { names, expires, der: der.clone() })
+}
+
+impl Leaf {
+    /// Whether `ca` signed it.
+    fn issued_by(&self, ca: &CertificateDer<'_>) -> bool {
+        let Ok((_, leaf)) = X509Certificate::from_der(&self.der) else { return false };
+        let Ok((_, ca)) = X509Certificate::from_der(ca) else { return false };
+        leaf.issuer() == ca.subject() && leaf.verify_signature(Some(ca.public_key())).is_ok()
+    }
+}
+
+fn written(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => match bytes.len() {
+            4 => <[u8; 4]>::try_from(*bytes).ok().map(|b| IpAddr::from(b).to_string()),
+            _ => <[u8; 16]>::try_from(*bytes).ok().map(|b| IpAddr::from(b).to_string()),
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

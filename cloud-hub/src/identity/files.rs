@@ -1,0 +1,146 @@
+//! Small files of the data folder that only their owner may read, written whole or not at all.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Longest file read here.
+const MAX: u64 = 1024 * 1024;
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system says no.
+    #[error("{doing} {path}: {source}")]
+    Io {
+        /// Verb.
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{path}: expected {what}")]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+    },
+}
+
+fn at<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FileError + 'a {
+    move |source| FileError::Io { doing, path: path.into(), source }
+}
+
+/// Makes a folder, and what is above it, that only its owner may enter.
+///
+/// # Errors
+/// Where the system says no.
+pub fn make_folder(path: &Path) -> Result<(), FileError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("make the folder", path))
+}
+
+/// The whole file.
+///
+/// # Errors
+/// Where it can't be read or is larger than 1 MiB.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    let length = fs::metadata(path).map_err(at("read", path))?.len();
+    if length > MAX {
+        return Err(FileError::Content { path: path.into(), what: "a file of at most 1 MiB" });
+    }
+    fs::read(path).map_err(at("read", path))
+}
+
+/// Replaces a file; after a crash it holds the old content or the new.
+///
+/// # Errors
+/// Where the system says no.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let new = write_beside(path, content)?;
+    fs::rename(&new, path).map_err(at("write", path))?;
+    sync_folder(path)
+}
+
+/// Reads a file, or makes it where there is none. Of two programs that make it at the same time one wins, and both
+/// read the same.
+///
+/// # Errors
+/// Where the system says no, or `make` does.
+pub fn read_or_make(path: &Path, make: impl FnOnce() -> io::Result<Vec<u8>>) -> Result<Vec<u8>, FileError> {
+    if !path.try_exists().map_err(at("read", path))? {
+        let new = write_beside(path, &make().map_err(at("make", path))?)?;
+        let linked = fs::hard_link(&new, path);
+        fs::remove_file(&new).map_err(at("remove", &new))?;
+        match linked {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(at("write", path)(e)),
+            _ => sync_folder(path)?,
+        }
+    }
+    read(path)
+}
+
+fn write_beside(path: &Path, content: &[u8]) -> Result<PathBuf, FileError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = path.with_file_name(name);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().map_err(at("write", &new))?;
+    Ok(new)
+}
+
+/// A renamed file survives a power cut only once its folder is on disk too.
+fn sync_folder(path: &Path) -> Result<(), FileError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder).and_then(|f| f.sync_all()).map_err(at("sync", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn makers_at_the_same_time_agree() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let read: Vec<_> = std::thread::scope(|s| {
+            let each: Vec<_> = (0..8u8)
+                .map(|i| {
+                    let path = path.clone();
+                    // Threads share a process id, which names the file beside: as processes would, they take turns.
+                    s.spawn(move || {
+                        if i == 0 { read_or_make(&path, || Ok(vec![i])) } else { wait_and_read(&path, i) }
+                    })
+                })
+                .collect();
+            each.into_iter().map(|t| t.join().unwrap().unwrap()).collect()
+        });
+        assert!(read.iter().all(|content| *content == read[0]), "{read:?}");
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1);
+    }
+
+    fn wait_and_read(path: &Path, i: u8) -> Result<Vec<u8>, FileError> {
+        while !path.exists() {
+            std::thread::yield_now();
+        }
+        read_or_make(path, || Ok(vec![i]))
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write_private(&folder.path().join("no/such"), b"x").unwrap_err().to_string();
+        assert!(error.contains("no/such"), "{error}");
+    }
+}

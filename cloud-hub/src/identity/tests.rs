@@ -1,0 +1,84 @@
+//! What an edge and a restart rely on.
+
+use std::os::unix::fs::PermissionsExt;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::RootCertStore;
+
+use super::*;
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+}
+
+#[test]
+fn a_client_that_trusts_the_authority_accepts_the_chain_by_every_name() {
+    omma_runtime::tls::install_provider();
+    let folder = tempfile::tempdir().unwrap();
+    let identity = Identity::open(folder.path(), "hub.example", now()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(identity.ca().unwrap().clone()).unwrap();
+    let verifier = WebPkiServerVerifier::builder(Arc::new(roots)).build().unwrap();
+    let at = UnixTime::since_unix_epoch(now().duration_since(SystemTime::UNIX_EPOCH).unwrap());
+    let verify = |name: &str| {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        verifier.verify_server_cert(&identity.chain[0], &identity.chain[1..], &name, &[], at)
+    };
+    for name in [SERVER_NAME, "hub.example", "localhost", "127.0.0.1"] {
+        verify(name).unwrap();
+    }
+    assert!(verify("other.example").is_err());
+    identity.server_tls(b"x").unwrap();
+}
+
+#[test]
+fn a_restart_changes_nothing_and_secrets_are_the_owners() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Identity::open(folder.path(), "hub", now()).unwrap();
+    let again = Identity::open(folder.path(), "hub", now()).unwrap();
+    assert_eq!(first.chain, again.chain);
+    assert_eq!(first.fingerprint, again.fingerprint);
+    for file in ["ca.key", "server.key"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn the_leaf_is_made_again_when_its_end_nears_or_its_names_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Identity::open(folder.path(), "hub", now()).unwrap();
+    let renamed = Identity::open(folder.path(), "hub.example", now()).unwrap();
+    assert_ne!(first.chain[0], renamed.chain[0]);
+    let later = Identity::open(folder.path(), "hub.example", now() + LEAF_LIFE - DAY).unwrap();
+    assert_ne!(renamed.chain[0], later.chain[0]);
+    assert!(later.expires > renamed.expires);
+    assert_eq!(first.fingerprint, later.fingerprint);
+}
+
+#[test]
+fn a_leaf_of_another_authority_is_made_again() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Identity::open(one.path(), "hub", now()).unwrap();
+    let second = Identity::open(two.path(), "hub", now()).unwrap();
+    for file in ["ca.pem", "ca.key"] {
+        std::fs::copy(two.path().join(file), one.path().join(file)).unwrap();
+    }
+    let mixed = Identity::open(one.path(), "hub", now()).unwrap();
+    assert_eq!(mixed.fingerprint, second.fingerprint);
+    assert!(read_leaf(&mixed.chain_file).unwrap().issued_by(mixed.ca().unwrap()));
+}
+
+#[test]
+fn a_lost_authority_key_is_said_and_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    Identity::open(folder.path(), "hub", now()).unwrap();
+    std::fs::remove_file(folder.path().join("ca.key")).unwrap();
+    let error = Identity::open(folder.path(), "hub", now()).unwrap_err().to_string();
+    assert!(error.contains("ca.key"), "{error}");
+    std::fs::write(folder.path().join("ca.key"), "garbage").unwrap();
+    let error = Identity::open(folder.path(), "hub", now()).unwrap_err().to_string();
+    assert!(error.contains("not a private key"), "{error}");
+}

@@ -1,0 +1,168 @@
+//! Reads a message: topic, properties and payload in, what it says out. Pure.
+
+use bytes::Bytes;
+use hub_core::record::{check_event, check_picture};
+use omma_protocol::event::Stamp;
+use omma_protocol::id::{CameraId, EdgeId, EventId, OutboxId, StreamId};
+use omma_protocol::time::CaptureTime;
+use omma_protocol::wire::mqtt::{
+    EventMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage, Topic,
+};
+
+use crate::store::{Arrival, Content, Origin, Picture};
+
+/// Longest event or status, in bytes.
+const MAX_JSON: usize = 16 * 1024;
+
+/// What a message says.
+#[derive(Debug, PartialEq)]
+pub(super) enum Message {
+    /// Whether an edge is there.
+    Status(EdgeId, StatusMessage),
+    /// To be stored.
+    Lasting(Arrival),
+}
+
+/// Why a message can't even be noted: it names no place in an outbox.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("not a topic of an edge")]
+    Topic,
+    #[error("payload of {0} bytes is over the bound of {MAX_JSON}")]
+    TooLong(usize),
+    #[error("payload: {0}")]
+    Json(String),
+    #[error("payload names no `outbox` and `sequence`")]
+    NoStamp,
+    #[error("user property `{0}` is missing or wrong")]
+    Property(&'static str),
+}
+
+pub(super) fn read(topic: &[u8], payload: Bytes, properties: &[(String, String)]) -> Result<Message, Unreadable> {
+    let topic = std::str::from_utf8(topic).ok().and_then(Topic::parse).ok_or(Unreadable::Topic)?;
+    match topic {
+        Topic::Status(edge) => Ok(Message::Status(edge, json(&payload)?)),
+        Topic::Events(edge, camera) => event(edge, &camera, &payload).map(Message::Lasting),
+        Topic::Picture(edge, camera, event) => {
+            picture(edge, camera, event, payload, properties).map(Message::Lasting)
+        }
+        Topic::Acks(_) | Topic::HubEvents(_) => Err(Unreadable::Topic),
+    }
+}
+
+fn event(edge: EdgeId, camera: &CameraId, payload: &[u8]) -> Result<Arrival, Unreadable> {
+    let event: EventMessage = json(payload)?;
+    let stamp = event.stamp().ok_or(Unreadable::NoStamp)?;
+    let content = match check_event(&edge, camera, &event) {
+        Ok(()) => Content::Event(Box::new(event)),
+        Err(unsound) => Content::Unsound { reason: unsound.to_string() },
+    };
+    Ok(Arrival { origin: Some(Origin { edge, stamp }), content })
+}
+
+fn picture(
+    edge: EdgeId,
+    camera: CameraId,
+    event: EventId,
+    jpeg: Bytes,
+    properties: &[(String, String)],
+) -> Result<Arrival, Unreadable> {
+    let outbox: OutboxId = property(properties, PROP_OUTBOX)?;
+    let stamp = Stamp { outbox, sequence: property(properties, PROP_SEQUENCE)? };
+    let revision = property(properties, PROP_REVISION)?;
+    let time = CaptureTime(property(properties, PROP_TIME)?);
+    let content = match check_picture(&jpeg) {
+        Ok(()) => {
+            let stream = StreamId::new(edge.clone(), camera);
+            Content::Picture(Picture { stream, event, revision, time, jpeg })
+        }
+        Err(unsound) => Content::Unsound { reason: unsound.to_string() },
+    };
+    Ok(Arrival { origin: Some(Origin { edge, stamp }), content })
+}
+
+fn property<T: std::str::FromStr>(properties: &[(String, String)], name: &'static str) -> Result<T, Unreadable> {
+    let value = properties.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.parse().ok());
+    value.ok_or(Unreadable::Property(name))
+}
+
+fn json<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Unreadable> {
+    if payload.len() > MAX_JSON {
+        return Err(Unreadable::TooLong(payload.len()));
+    }
+    serde_json::from_slice(payload).map_err(|e| Unreadable::Json(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const EVENT: &str = r#"{"outbox":"00000000-0000-0000-0000-000000000001","sequence":7,
+        "id":"00000000-0000-0000-0000-000000000002","stream":"site.door","phase":"opened","revision":1,
+        "label":"person","track":1,"score":0.5,"box":[0.1,0.1,0.2,0.2],"opened_us":10,"best_us":10,
+        "place":"edge","engine":"tract","model":"m"}"#;
+    const EVENTS: &str = "omma/v1/edges/site/cameras/door/events";
+    const PICTURES: &str = "omma/v1/edges/site/cameras/door/pictures/00000000-0000-0000-0000-000000000002";
+
+    fn of(topic: &str, payload: &str) -> Result<Message, Unreadable> {
+        read(topic.as_bytes(), Bytes::copy_from_slice(payload.as_bytes()), &[])
+    }
+
+    fn reason(message: Message) -> String {
+        match message {
+            Message::Lasting(Arrival { content: Content::Unsound { reason }, origin: Some(_) }) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_sound_event_is_to_be_stored() {
+        let Message::Lasting(arrival) = of(EVENTS, EVENT).unwrap() else { panic!("not an event") };
+        assert_eq!(arrival.origin.unwrap().stamp.sequence, 7);
+        assert!(matches!(arrival.content, Content::Event(e) if e.label == "person"));
+    }
+
+    #[test]
+    fn an_event_of_another_edges_stream_is_noted_and_not_kept() {
+        let other = "omma/v1/edges/other/cameras/door/events";
+        assert!(reason(of(other, EVENT).unwrap()).contains("site.door"));
+        assert!(reason(of(EVENTS, &EVENT.replace("0.5,\"box", "7.5,\"box")).unwrap()).contains("score"));
+    }
+
+    #[test]
+    fn what_names_no_place_in_an_outbox_is_unreadable() {
+        assert!(matches!(of(EVENTS, "{"), Err(Unreadable::Json(_))));
+        assert_eq!(of(EVENTS, &EVENT.replace("\"sequence\":7,", "")), Err(Unreadable::NoStamp));
+        assert_eq!(of(EVENTS, &" ".repeat(MAX_JSON + 1)), Err(Unreadable::TooLong(MAX_JSON + 1)));
+        assert_eq!(of("omma/v1/edges/site/acks", "{}"), Err(Unreadable::Topic));
+        assert_eq!(of(PICTURES, "x"), Err(Unreadable::Property(PROP_OUTBOX)));
+    }
+
+    #[test]
+    fn a_picture_carries_its_place_in_properties() {
+        let properties = [
+            (PROP_OUTBOX, "00000000-0000-0000-0000-000000000001"),
+            (PROP_SEQUENCE, "8"),
+            (PROP_REVISION, "2"),
+            (PROP_TIME, "99"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let jpeg = Bytes::from_static(&[0xff, 0xd8, 0xff, 0xe0, 0xff, 0xd9]);
+        let read = |payload| read(PICTURES.as_bytes(), payload, &properties).unwrap();
+        let Message::Lasting(arrival) = read(jpeg) else { panic!("not a picture") };
+        assert!(matches!(arrival.content, Content::Picture(p) if p.revision == 2 && p.time.0 == 99));
+        assert!(reason(read(Bytes::from_static(b"<html>"))).contains("JPEG"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(topic in prop::sample::select(vec![EVENTS, PICTURES, "omma/v1/edges/site/status"]),
+                                  bytes in prop::collection::vec(any::<u8>(), 0..200),
+                                  keys in prop::collection::vec(("[a-z_]{0,8}", ".{0,20}"), 0..5)) {
+            if let Ok(Message::Lasting(_)) = read(topic.as_bytes(), bytes.into(), &keys) {
+                prop_assert!(topic != EVENTS, "garbage is no event");
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Access units and per-frame boxes from edges, over QUIC.
+//!
+//! ```text
+//! endpoint ─▶ handshake ─▶ Hello ─▶ let in ─▶ [`control`]  cameras, clock; tells the edge what is wanted
+//!                            │                [`streams`]  one for each group of pictures ─▶ bus
+//!                            ▼                [`datagrams`] one for each result ───────────▶ bus
+//!                         refused
+//! ```
+//!
+//! 1. An edge that comes again takes the place of its own older connection: after a cut the hub may learn of the new
+//!    one before it knows that the old one is dead.
+//! 2. Nothing is asked of an edge but what somebody reads from the bus.
+//! 3. When the connection ends, the edge is marked as gone; its streams stay on the bus, and viewers wait for it.
+//!
+//! | bound | when it is reached |
+//! |---|---|
+//! | [`MAX_HANDSHAKES`] handshakes at a time | the next one is refused |
+//! | [`STREAMS`] open streams of one edge | the edge waits |
+//! | [`streams::MAX_HELD`] bytes of unfinished units of one edge | the stream that goes over it is stopped, counted |
+
+mod admission;
+
+mod control;
+
+mod streams;
+
+mod datagrams;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use omma_protocol::wire::quic::ALPN;
+use omma_runtime::listen::ListenError;
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{Endpoint, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::{attempts::Attempts, edges::Edges};
+use crate::bus::Bus;
+use crate::identity::Identity;
+use crate::registry::Registry;
+use admission::Connections;
+
+/// Handshakes at a time, from the first packet until Hello was read.
+pub const MAX_HANDSHAKES: usize = 64;
+/// Streams of one edge that may be open: two groups of each of its cameras, and large results.
+pub const STREAMS: u32 = 256;
+
+/// What one edge may have in flight: at 100 ms round trip some 600 Mbit/s.
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+const DATAGRAMS: usize = 256 * 1024;
+/// A dead edge is noticed after this long.
+const IDLE_MS: u32 = 10_000;
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
+const END: Duration = Duration::from_secs(1);
+
+/// Why a connection is closed, as the edge sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Close {
+    Ending = 0,
+    Refused = 1,
+    Replaced = 2,
+    Protocol = 3,
+}
+
+impl Close {
+    fn code(self) -> VarInt {
+        VarInt::from_u32(self as u32)
+    }
+}
+
+/// Why the step did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum QuicError {
+    /// The socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The certificate.
+    #[error("start the QUIC ingest: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The certificate's provider.
+    #[error("start the QUIC ingest: {0}")]
+    Cipher(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
+}
+
+/// Where what arrives goes.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// Units and results.
+    pub bus: Bus,
+    /// Cameras and whether the edge is there.
+    pub registry: Registry,
+}
+
+/// The step, with its port taken.
+#[derive(Debug)]
+pub struct Quic {
+    endpoint: Endpoint,
+    connections: Connections,
+}
+
+impl Quic {
+    /// Takes the port.
+    ///
+    /// # Errors
+    /// Where it is taken, or the certificate can't be used.
+    pub fn bind(
+        address: SocketAddr,
+        identity: &Identity,
+        edges: Edges,
+        attempts: Attempts,
+        destination: Destination,
+    ) -> Result<Self, QuicError> {
+        let tls = QuicServerConfig::try_from(identity.server_tls(ALPN)?)?;
+        let mut config = ServerConfig::with_crypto(Arc::new(tls));
+        config.transport_config(Arc::new(transport())).max_incoming(MAX_HANDSHAKES);
+        let endpoint =
+            Endpoint::server(config, address).map_err(|e| ListenError::new(address, "ingest.quic", &e))?;
+        Ok(Self { endpoint, connections: Connections::new(edges, attempts, destination) })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// Where the socket has gone.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.endpoint.local_addr()
+    }
+
+    /// Serves edges until `token` is cancelled, then says goodbye to them.
+    pub async fn run(self, token: CancellationToken) {
+        let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        let tasks = TaskTracker::new();
+        while let Some(Some(incoming)) = token.run_until_cancelled(self.endpoint.accept()).await {
+            match handshakes.clone().try_acquire_owned() {
+                Ok(permit) => {
+                    tasks.spawn(serve(self.connections.clone(), incoming, permit));
+                }
+                Err(_) => {
+                    metrics::counter!("omma_ingest_handshakes_refused_total").increment(1);
+                    incoming.refuse();
+                }
+            }
+        }
+        self.endpoint.close(Close::Ending.code(), b"the hub ends");
+        tasks.close();
+        let goodbye = async {
+            tasks.wait().await;
+            self.endpoint.wait_idle().await;
+        };
+        if tokio::time::timeout(END, goodbye).await.is_err() {
+            tracing::debug!("edges did not hear the goodbye");
+        }
+    }
+}
+
+fn transport() -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_uni_streams(STREAMS.into())
+        .max_concurrent_bidi_streams(1u32.into())
+        .receive_window(CONNECTION_WINDOW.into())
+        .stream_receive_window(STREAM_WINDOW.into())
+        .datagram_receive_buffer_size(Some(DATAGRAMS))
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))));
+    transport
+}
+
+/// One connection, from its first packet to its end.
+async fn serve(connections: Connections, incoming: Incoming, permit: tokio::sync::OwnedSemaphorePermit) {
+    let address = incoming.remote_address();
+    let admitted = connections.admit(incoming).await;
+    drop(permit);
+    match admitted {
+        Ok(admitted) => {
+            let edge = admitted.place.edge().clone();
+            tracing::info!(step = "ingest", %edge, %address, "edge connected");
+            let reason = admitted.run(connections.destination()).await;
+            tracing::info!(step = "ingest", %edge, reason, "edge disconnected");
+        }
+        Err(refused) => {
+            metrics::counter!("omma_ingest_refused_total", "reason" => refused.word()).increment(1);
+            tracing::debug!(%address, error = %refused, "not let in");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

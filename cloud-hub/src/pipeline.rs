@@ -1,0 +1,140 @@
+//! The hub's table of contents: every step, what stands between two of them, and what happens there when it is full.
+//!
+//! ```text
+//!            ┌─ QUIC ─▶ ingest ─ units, boxes ─▶ bus ─┬──────────────────────────▶ live ─▶ browsers
+//!   edges ───┤                                        └─▶ infer ─ boxes ─▶ bus       ▲
+//!            └─ MQTT ─▶ broker ─▶ ingest ─┐               └─ events ─▶ store ── feed ┘
+//!                          ▲              └─ events, pictures ─▶ store
+//!                          └─────────────── acks ◀──────────────┘
+//! ```
+//!
+//! | joint | carries | bound | when full |
+//! |---|---|---|---|
+//! | edge → ingest (QUIC) | group of pictures | 64 MiB of unfinished units an edge | the stream is stopped, counted |
+//! | broker → ingest (MQTT) | event, picture | 64 unacknowledged | the broker keeps them |
+//! | ingest → store | event, picture | 64 in one transaction | the broker keeps them |
+//! | bus → viewer | access unit | each viewer's own | skip to the next key picture |
+//! | bus → infer | frame | 1 a stream | the newest wins, counted |
+//! | infer → store | event, picture | [`OWN`] | holds the engine back |
+//! | store → feed → browser | event | 256 | a slow browser skips, counted |
+//! | store → broker | event of the hub's own | 256 | not published, counted |
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use omma_runtime::health::{Health, Part};
+use omma_runtime::metrics::Metrics;
+use omma_runtime::{http, shutdown};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::{Access, attempts::Attempts, edges::Edges};
+use crate::api::{self, Api};
+use crate::broker::{Broker, Doors};
+use crate::bus::Bus;
+use crate::config::{BrokerConfig, Config};
+use crate::feed::Feed;
+use crate::identity::{Identity, files};
+use crate::infer::{Infer, InferState};
+use crate::ingest::mqtt::{self, Mqtt, Reach};
+use crate::ingest::quic::{Destination, Quic};
+use crate::live::LiveState;
+use crate::registry::Registry;
+use crate::store::Store;
+
+/// Events and pictures of the hub's own analysis that wait for the store.
+const OWN: usize = 64;
+/// How long the steps that still write may take at the end; with the rest under [`shutdown::GRACE`].
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Runs the hub until `token` is cancelled.
+///
+/// # Errors
+/// Where a port is taken, or what must last can't be opened.
+pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> anyhow::Result<()> {
+    let health = Health::new();
+    let parts = Parts { store: health.part("store"), broker: health.part("broker"), infer: health.part("infer") };
+
+    // Who we are, and who may come in.
+    files::make_folder(&config.data).context("open the data folder")?;
+    let identity = Identity::open(&config.data, &config.public_host, SystemTime::now())?;
+    let access = Access::open(&config.data).context("read the sign-in token")?;
+    let (edges, attempts) = (Edges::open(&config.data)?, Attempts::default());
+
+    // What is kept, and what is passed on.
+    let feed = Feed::default();
+    let pictures = config.data.join("pictures");
+    let (store, announcements) = Store::open(&config.database, &pictures, feed.clone()).await?;
+    let (bus, registry) = (Bus::new(), Registry::default());
+
+    // Every port is taken before anything runs, so that a taken one ends the start and nothing else.
+    let server = http::bind(config.http).await?;
+    let destination = Destination { bus: bus.clone(), registry: registry.clone() };
+    let quic = Quic::bind(config.quic, &identity, edges.clone(), attempts.clone(), destination)?;
+    let doors = Doors { access: access.clone(), edges, attempts: attempts.clone() };
+    let (broker, options) = match &config.broker {
+        BrokerConfig::Embedded(embedded) => {
+            let broker = Broker::start(embedded, &identity, doors)?;
+            let reach = Reach::Embedded { address: broker.address, password: &broker.password };
+            let options = mqtt::options(&reach, &identity)?;
+            (Some(broker), options)
+        }
+        BrokerConfig::External(external) => (None, mqtt::options(&Reach::External(external), &identity)?),
+    };
+    let live =
+        LiveState::start(&config.live, bus.clone(), registry.clone(), access.clone(), feed, token.child_token())?;
+
+    // The steps. Those that write to the store end before it does.
+    let tasks = TaskTracker::new();
+    let (own, own_waiting) = mpsc::channel(OWN);
+    let infer = Infer::start(config.infer.clone(), bus, registry.clone(), own, token.child_token());
+    tasks.spawn(store.clone().keep_own(own_waiting));
+    let mqtt = Mqtt {
+        store: store.clone(),
+        registry: registry.clone(),
+        announcements,
+        broker_health: parts.broker,
+        store_health: parts.store,
+    };
+    tasks.spawn(mqtt.run(options, token.child_token()));
+    tasks.spawn(quic.run(token.child_token()));
+    tasks.spawn(watch_infer(infer.clone(), parts.infer, token.child_token()));
+
+    let api = Api { store: store.clone(), registry, access, attempts, infer: infer.state() };
+    tracing::info!(page = %format_args!("http://{}", server.address()), quic = %config.quic, "the hub is up");
+    server.serve(health, metrics, api::router(api, live), token).await;
+
+    drop(infer);
+    tasks.close();
+    if shutdown::deadline(DRAIN, tasks.wait()).await.is_err() {
+        tracing::debug!("steps did not end in time");
+    }
+    if let Some(broker) = broker {
+        broker.stop().await;
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// What `/readyz` shows.
+struct Parts {
+    store: Part,
+    broker: Part,
+    infer: Part,
+}
+
+/// A hub without a model is as ready as it will be: cameras whose placement is `hub` say what is missing.
+async fn watch_infer(infer: Infer, part: Part, token: CancellationToken) {
+    let mut state = infer.state();
+    loop {
+        match &*state.borrow_and_update() {
+            InferState::Loading => part.not_ready("the model is being loaded"),
+            InferState::Ready { .. } | InferState::Unavailable { .. } => part.ready(),
+        }
+        match token.run_until_cancelled(state.changed()).await {
+            Some(Ok(())) => {}
+            _ => return,
+        }
+    }
+}

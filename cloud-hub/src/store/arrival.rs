@@ -1,0 +1,100 @@
+//! What arrives at the store, and what becomes of it.
+
+use bytes::Bytes;
+use hub_core::record::Keep;
+use omma_protocol::event::{Lasting, Stamp};
+use omma_protocol::id::{EdgeId, EventId, StreamId};
+use omma_protocol::time::CaptureTime;
+use omma_protocol::wire::mqtt::EventMessage;
+
+/// One thing to keep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// Where it comes from; `None` for the hub's own.
+    pub origin: Option<Origin>,
+    /// What it is.
+    pub content: Content,
+}
+
+/// A place in an edge's outbox. The edge is the one that the broker let publish it: an outbox that another edge names
+/// is another outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Whose.
+    pub edge: EdgeId,
+    /// Where in it.
+    pub stamp: Stamp,
+}
+
+/// What it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// A state of an event.
+    Event(Box<EventMessage>),
+    /// A picture of an event.
+    Picture(Picture),
+    /// Something that can't be kept: its place in the outbox is noted, so that the edge sends it no more.
+    Unsound {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A picture of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// Of which stream.
+    pub stream: StreamId,
+    /// Of which event.
+    pub event: EventId,
+    /// The event's revision that it belongs to.
+    pub revision: u32,
+    /// When it was taken.
+    pub time: CaptureTime,
+    /// The file.
+    pub jpeg: Bytes,
+}
+
+impl Picture {
+    /// Where its file lies. The first 24 of an event id's bits count time in steps of 4.7 hours (RFC 9562 §5.7), which
+    /// keeps folders small.
+    pub fn place(&self) -> String {
+        let id = self.event.to_string();
+        let bucket = id.get(..6).unwrap_or_default();
+        format!("{}/{}/{bucket}/{id}-{}.jpg", self.stream.edge, self.stream.camera, self.revision)
+    }
+}
+
+/// What became of it. All of these may be acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was sound.
+    Kept {
+        /// Whether it changed anything.
+        keep: Keep,
+        /// The picture that it replaced.
+        replaced: Option<String>,
+    },
+    /// It was noted and not kept.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Arrival {
+    /// Something that the hub's own analysis made.
+    pub fn of_hub(stream: &StreamId, lasting: Lasting) -> Self {
+        let content = match lasting {
+            Lasting::Event(event) => Content::Event(Box::new(EventMessage::new(&stream.edge, &event, None))),
+            Lasting::Picture(picture) => Content::Picture(Picture {
+                stream: stream.clone(),
+                event: picture.event,
+                revision: picture.revision,
+                time: picture.time,
+                jpeg: picture.jpeg,
+            }),
+        };
+        Self { origin: None, content }
+    }
+}

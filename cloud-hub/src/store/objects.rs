@@ -1,0 +1,48 @@
+//! Pictures as files, under `{edge}/{camera}/…`.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::{Error, ObjectStore, ObjectStoreExt, path::Path as Place};
+
+use super::StoreError;
+use crate::identity::files;
+
+#[derive(Debug)]
+pub(super) struct Objects(LocalFileSystem);
+
+impl Objects {
+    /// Opens a folder, and makes it where it is missing. Files are on disk when they are said to be.
+    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+        files::make_folder(folder).map_err(StoreError::at("open the pictures"))?;
+        let local = LocalFileSystem::new_with_prefix(folder).map_err(StoreError::at("open the pictures"))?;
+        Ok(Self(local.with_fsync(true)))
+    }
+
+    pub(super) async fn put(&self, place: &str, jpeg: Bytes) -> Result<(), StoreError> {
+        self.0.put(&Place::from(place), jpeg.into()).await.map_err(StoreError::at("write a picture"))?;
+        Ok(())
+    }
+
+    /// `None` where there is none.
+    pub(super) async fn get(&self, place: &str) -> Result<Option<Bytes>, StoreError> {
+        let read = async { self.0.get_opts(&Place::from(place), Default::default()).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(StoreError::at("read a picture")(e)),
+        }
+    }
+
+    /// Removes what nothing points to any more. That it stays where this fails costs a little room and nothing else.
+    pub(super) async fn remove(&self, place: &str) {
+        match self.0.delete(&Place::from(place)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(e) => {
+                metrics::counter!("omma_store_pictures_left_total").increment(1);
+                tracing::debug!(place, error = %e, "remove a replaced picture");
+            }
+        }
+    }
+}

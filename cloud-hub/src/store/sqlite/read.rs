@@ -1,0 +1,122 @@
+//! Finds events and pictures.
+
+use omma_protocol::id::{EventId, OutboxId, StreamId};
+use omma_protocol::wire::mqtt::{EventMessage, PhaseName, PlaceName};
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{QueryBuilder, Result, Row};
+use uuid::Uuid;
+
+use super::Database;
+use super::write::phase;
+use crate::store::StoreError;
+
+/// Which events.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Filter {
+    /// Only this stream's.
+    pub stream: Option<StreamId>,
+    /// Only this class.
+    pub label: Option<String>,
+    /// Only in this phase.
+    pub phase: Option<PhaseName>,
+    /// Only older than this one.
+    pub before: Option<EventId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// An event as kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvent {
+    /// Its latest state.
+    pub event: EventMessage,
+    /// The revision of its best picture, where it has one.
+    pub picture_revision: Option<u32>,
+}
+
+/// A picture as kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::store) struct StoredPicture {
+    pub(in crate::store) revision: u32,
+    pub(in crate::store) place: String,
+}
+
+const SELECT: &str = "SELECT e.*, p.revision AS picture_revision
+    FROM events e LEFT JOIN pictures p ON p.event = e.id AND p.stream = e.stream WHERE TRUE";
+
+impl Database {
+    /// Newest first.
+    pub(in crate::store) async fn events(&self, filter: &Filter) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        if let Some(stream) = &filter.stream {
+            query.push(" AND e.stream = ").push_bind(stream.to_string());
+        }
+        if let Some(label) = &filter.label {
+            query.push(" AND e.label = ").push_bind(label.clone());
+        }
+        if let Some(name) = filter.phase {
+            query.push(" AND e.phase = ").push_bind(phase(name));
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND e.id < ").push_bind(before.0.as_bytes().to_vec());
+        }
+        query.push(" ORDER BY e.id DESC LIMIT ").push_bind(filter.limit);
+        let rows = query.build().fetch_all(&self.readers).await;
+        let events = rows.and_then(|rows| rows.iter().map(event).collect());
+        events.map_err(StoreError::at("read events"))
+    }
+
+    pub(in crate::store) async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        query.push(" AND e.id = ").push_bind(id.0.as_bytes().to_vec());
+        let row = query.build().fetch_optional(&self.readers).await;
+        row.and_then(|row| row.as_ref().map(event).transpose()).map_err(StoreError::at("read an event"))
+    }
+
+    pub(in crate::store) async fn picture(&self, id: EventId) -> Result<Option<StoredPicture>, StoreError> {
+        let row = sqlx::query("SELECT revision, place FROM pictures WHERE event = ?")
+            .bind(id.0.as_bytes().as_slice())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(StoreError::at("read a picture's entry"))?;
+        Ok(row.map(|row| StoredPicture { revision: row.get(0), place: row.get(1) }))
+    }
+}
+
+fn event(row: &SqliteRow) -> Result<StoredEvent> {
+    let float = |column| row.try_get::<f64, _>(column).map(|v| v as f32);
+    let event = EventMessage {
+        outbox: match row.try_get::<Option<&[u8]>, _>("outbox")? {
+            Some(bytes) => Some(OutboxId(uuid("outbox", bytes)?)),
+            None => None,
+        },
+        sequence: row.try_get::<Option<i64>, _>("sequence")?.map(|s| s as u64),
+        id: EventId(uuid("id", row.try_get("id")?)?),
+        stream: row.try_get::<&str, _>("stream")?.parse().map_err(|e| broken("stream", e))?,
+        phase: match row.try_get("phase")? {
+            "opened" => PhaseName::Opened,
+            "updated" => PhaseName::Updated,
+            _ => PhaseName::Closed,
+        },
+        revision: row.try_get("revision")?,
+        label: row.try_get("label")?,
+        track: row.try_get::<i64, _>("track")? as u64,
+        score: float("score")?,
+        rect: [float("x")?, float("y")?, float("w")?, float("h")?],
+        opened_us: row.try_get("opened_us")?,
+        best_us: row.try_get("best_us")?,
+        closed_us: row.try_get("closed_us")?,
+        place: if row.try_get::<&str, _>("place")? == "hub" { PlaceName::Hub } else { PlaceName::Edge },
+        engine: row.try_get("engine")?,
+        model: row.try_get("model")?,
+    };
+    Ok(StoredEvent { event, picture_revision: row.try_get("picture_revision")? })
+}
+
+fn uuid(column: &str, bytes: &[u8]) -> Result<Uuid> {
+    Uuid::from_slice(bytes).map_err(|e| broken(column, e))
+}
+
+fn broken(column: &str, source: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(source) }
+}

@@ -1,0 +1,70 @@
+//! The tables, and how a database of an earlier version becomes one of this.
+//!
+//! `PRAGMA user_version` counts the migrations that a file has had. A migration is never changed once released: a
+//! change is a new one.
+
+use sqlx::Row;
+use sqlx::sqlite::SqlitePool;
+
+use super::StoreError;
+
+/// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock.
+const MIGRATIONS: [&str; 1] = ["
+    -- The latest state of each event.
+    CREATE TABLE events (
+        id        BLOB PRIMARY KEY NOT NULL,
+        stream    TEXT NOT NULL,
+        phase     TEXT NOT NULL,
+        revision  INTEGER NOT NULL,
+        label     TEXT NOT NULL,
+        track     INTEGER NOT NULL,
+        score     REAL NOT NULL,
+        x REAL NOT NULL, y REAL NOT NULL, w REAL NOT NULL, h REAL NOT NULL,
+        opened_us INTEGER NOT NULL,
+        best_us   INTEGER NOT NULL,
+        closed_us INTEGER,
+        place     TEXT NOT NULL,
+        engine    TEXT NOT NULL,
+        model     TEXT NOT NULL,
+        outbox    BLOB,
+        sequence  INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX events_by_stream ON events (stream, id);
+    CREATE INDEX events_by_label ON events (label, id);
+
+    -- Everything of an outbox that has arrived: what makes a copy known as a copy.
+    CREATE TABLE records (
+        edge     TEXT NOT NULL,
+        outbox   BLOB NOT NULL,
+        sequence INTEGER NOT NULL,
+        refused  TEXT,
+        PRIMARY KEY (edge, outbox, sequence)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The best picture of each event. It may arrive before its event does.
+    CREATE TABLE pictures (
+        event    BLOB PRIMARY KEY NOT NULL,
+        stream   TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        time_us  INTEGER NOT NULL,
+        place    TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+"];
+
+pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    let failed = StoreError::at::<sqlx::Error>("bring the database up to date");
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
+    let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(&failed)?;
+    let version = usize::try_from(row.get::<i64, _>(0)).unwrap_or(usize::MAX);
+    if version > MIGRATIONS.len() {
+        let message = format!("it was written by a later version of the hub ({version}, this one knows {})", MIGRATIONS.len());
+        return Err(StoreError::at("open the database")(std::io::Error::other(message)));
+    }
+    for migration in &MIGRATIONS[version..] {
+        sqlx::raw_sql(*migration).execute(&mut *transaction).await.map_err(&failed)?;
+    }
+    // A pragma takes no parameters; the number is ours.
+    let version = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", MIGRATIONS.len()));
+    sqlx::raw_sql(version).execute(&mut *transaction).await.map_err(&failed)?;
+    transaction.commit().await.map_err(&failed)
+}

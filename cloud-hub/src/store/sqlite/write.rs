@@ -1,0 +1,172 @@
+//! Keeps a batch in one transaction.
+
+use hub_core::record::{Keep, keep};
+use omma_protocol::wire::mqtt::{EventMessage, PhaseName, PlaceName};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Result, Row};
+
+use super::Database;
+use crate::store::{Arrival, Content, Origin, Outcome, Picture, StoreError};
+
+impl Database {
+    /// All of it or nothing. Outcomes are in the batch's order.
+    pub(in crate::store) async fn keep(&self, batch: &[Arrival]) -> Result<Vec<Outcome>, StoreError> {
+        let failed = StoreError::at::<sqlx::Error>("keep events");
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for arrival in batch {
+            outcomes.push(one(&mut transaction, arrival).await.map_err(&failed)?);
+        }
+        transaction.commit().await.map_err(&failed)?;
+        Ok(outcomes)
+    }
+}
+
+async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {
+    let mut outcome = match &arrival.content {
+        Content::Unsound { reason } => Outcome::Refused { reason: reason.clone() },
+        _ => Outcome::Kept { keep: Keep::Copy, replaced: None },
+    };
+    let seen = match &arrival.origin {
+        Some(origin) => !note(db, origin, &outcome).await?,
+        None => false,
+    };
+    if !seen {
+        match &arrival.content {
+            Content::Event(event) => outcome = keep_event(db, event).await?,
+            Content::Picture(picture) => outcome = keep_picture(db, picture).await?,
+            Content::Unsound { .. } => {}
+        }
+        if let (Some(origin), Outcome::Refused { reason }) = (&arrival.origin, &outcome) {
+            mark_refused(db, origin, reason).await?;
+        }
+    }
+    Ok(outcome)
+}
+
+/// Notes that something has arrived. False where it had before. A number beyond what a database's integer holds can
+/// only come from a broken edge; it is not noted, and every copy of it is judged by its revision alone.
+async fn note(db: &mut SqliteConnection, origin: &Origin, outcome: &Outcome) -> Result<bool> {
+    let Some(sequence) = sequence(origin) else { return Ok(true) };
+    let refused = match outcome {
+        Outcome::Refused { reason } => Some(reason.as_str()),
+        Outcome::Kept { .. } => None,
+    };
+    let done = sqlx::query("INSERT OR IGNORE INTO records (edge, outbox, sequence, refused) VALUES (?, ?, ?, ?)")
+        .bind(origin.edge.as_str())
+        .bind(origin.stamp.outbox.0.as_bytes().as_slice())
+        .bind(sequence)
+        .bind(refused)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn sequence(origin: &Origin) -> Option<i64> {
+    i64::try_from(origin.stamp.sequence).ok()
+}
+
+async fn mark_refused(db: &mut SqliteConnection, origin: &Origin, reason: &str) -> Result<()> {
+    sqlx::query("UPDATE records SET refused = ? WHERE edge = ? AND outbox = ? AND sequence = ?")
+        .bind(reason)
+        .bind(origin.edge.as_str())
+        .bind(origin.stamp.outbox.0.as_bytes().as_slice())
+        .bind(sequence(origin))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<Outcome> {
+    let id = event.id.0.as_bytes().as_slice();
+    let kept = sqlx::query("SELECT stream, revision FROM events WHERE id = ?").bind(id).fetch_optional(&mut *db).await?;
+    let stream = event.stream.to_string();
+    let revision = match kept {
+        Some(row) if row.get::<&str, _>(0) != stream => return Ok(of_other_stream()),
+        Some(row) => Some(row.get::<u32, _>(1)),
+        None => None,
+    };
+    let keep = keep(false, revision, event.revision);
+    if keep == Keep::Latest {
+        let [x, y, w, h] = event.rect;
+        sqlx::query(
+            "INSERT OR REPLACE INTO events (id, stream, phase, revision, label, track, score, x, y, w, h,
+                opened_us, best_us, closed_us, place, engine, model, outbox, sequence)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(stream)
+        .bind(phase(event.phase))
+        .bind(event.revision)
+        .bind(&event.label)
+        // The two's complement: the database has no unsigned 64 bits, and nobody sorts by it.
+        .bind(event.track as i64)
+        .bind(f64::from(event.score))
+        .bind(f64::from(x))
+        .bind(f64::from(y))
+        .bind(f64::from(w))
+        .bind(f64::from(h))
+        .bind(event.opened_us)
+        .bind(event.best_us)
+        .bind(event.closed_us)
+        .bind(place(event.place))
+        .bind(&event.engine)
+        .bind(&event.model)
+        .bind(event.outbox.map(|o| o.0.as_bytes().to_vec()))
+        .bind(event.sequence.and_then(|s| i64::try_from(s).ok()))
+        .execute(db)
+        .await?;
+    }
+    Ok(Outcome::Kept { keep, replaced: None })
+}
+
+async fn keep_picture(db: &mut SqliteConnection, picture: &Picture) -> Result<Outcome> {
+    let event = picture.event.0.as_bytes().as_slice();
+    let stream = picture.stream.to_string();
+    let others: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM events WHERE id = ?1 AND stream <> ?2)
+             OR EXISTS (SELECT 1 FROM pictures WHERE event = ?1 AND stream <> ?2)",
+    )
+    .bind(event)
+    .bind(&stream)
+    .fetch_one(&mut *db)
+    .await?;
+    if others {
+        return Ok(of_other_stream());
+    }
+    let kept = sqlx::query("SELECT revision, place FROM pictures WHERE event = ?").bind(event);
+    let kept = kept.fetch_optional(&mut *db).await?.map(|row| (row.get::<u32, _>(0), row.get::<String, _>(1)));
+    let keep = keep(false, kept.as_ref().map(|(revision, _)| *revision), picture.revision);
+    if keep != Keep::Latest {
+        return Ok(Outcome::Kept { keep, replaced: None });
+    }
+    sqlx::query("INSERT OR REPLACE INTO pictures (event, stream, revision, time_us, place) VALUES (?, ?, ?, ?, ?)")
+        .bind(event)
+        .bind(stream)
+        .bind(picture.revision)
+        .bind(picture.time.0)
+        .bind(picture.place())
+        .execute(db)
+        .await?;
+    Ok(Outcome::Kept { keep, replaced: kept.map(|(_, place)| place) })
+}
+
+/// Ids are drawn at random: one that two streams share is a forgery, or a fault of an edge's generator.
+fn of_other_stream() -> Outcome {
+    Outcome::Refused { reason: "the event's id belongs to another stream".to_owned() }
+}
+
+pub(super) fn phase(phase: PhaseName) -> &'static str {
+    match phase {
+        PhaseName::Opened => "opened",
+        PhaseName::Updated => "updated",
+        PhaseName::Closed => "closed",
+    }
+}
+
+fn place(place: PlaceName) -> &'static str {
+    match place {
+        PlaceName::Edge => "edge",
+        PlaceName::Hub => "hub",
+    }
+}

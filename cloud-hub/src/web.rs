@@ -1,0 +1,89 @@
+//! The page, inside of the program.
+//!
+//! The build takes it from `web/dist`; where that has not been built, a page that says so takes its place
+//! (`build.rs`).
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+#[derive(RustEmbed)]
+#[folder = "$OMMA_WEB_DIST"]
+struct Files;
+
+const INDEX: &str = "index.html";
+
+/// Serves a file of the page, or the page itself for every path that names no file: the page knows its own paths.
+pub async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let path = uri.path().trim_start_matches('/');
+    match Files::get(path) {
+        Some(file) if !path.is_empty() => serve(path, file, &headers),
+        _ if is_file(path) => StatusCode::NOT_FOUND.into_response(),
+        _ => match Files::get(INDEX) {
+            Some(file) => serve(INDEX, file, &headers),
+            None => StatusCode::NOT_FOUND.into_response(),
+        },
+    }
+}
+
+/// A path with an ending asks for a file: the page in place of a missing script would only hide what is wrong.
+fn is_file(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.contains('.'))
+}
+
+fn serve(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
+    let tag: String = file.metadata.sha256_hash()[..16].iter().map(|b| format!("{b:02x}")).collect();
+    let tag = format!("\"{tag}\"");
+    let caching = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, caching(path))];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, file.metadata.mimetype())];
+    (caching, kind, Body::from(file.data)).into_response()
+}
+
+/// Files under `assets/` carry a hash of their content in their name, and so never change.
+fn caching(path: &str) -> &'static str {
+    if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn get(path: &str, headers: &HeaderMap) -> Response {
+        page(Method::GET, path.parse().unwrap(), headers.clone()).await
+    }
+
+    #[tokio::test]
+    async fn every_path_is_the_page_but_missing_files_are_missing() {
+        let none = HeaderMap::new();
+        for path in ["/", "/events", "/cameras/site-1"] {
+            let answer = get(path, &none).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html", "{path}");
+            assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-cache");
+        }
+        for path in ["/assets/no.js", "/../Cargo.toml", "/favicon-of-nobody.ico"] {
+            assert_eq!(get(path, &none).await.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_browser_has_is_not_sent_again() {
+        let first = get("/", &HeaderMap::new()).await;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone());
+        assert_eq!(get("/", &headers).await.status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[test]
+    fn only_hashed_names_are_kept_for_ever() {
+        assert!(caching("assets/index-abc.js").contains("immutable"));
+        assert_eq!(caching("index.html"), "no-cache");
+    }
+}

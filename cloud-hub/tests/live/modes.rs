@@ -1,0 +1,90 @@
+//! Live and exact.
+
+use std::time::Duration;
+
+use omma_protocol::unit::Codec;
+use omma_protocol::wire::browser::{BrowserToHub, HubToBrowser, Mode};
+use omma_testkit::viewer::{Seen, Viewer};
+
+use crate::hub::{Camera, LONG, TestHub, connected, said};
+
+async fn mode(viewer: &mut Viewer) -> (Mode, u32) {
+    said(viewer, |message| match message {
+        HubToBrowser::Mode { mode, delay_ms } => Some((mode, delay_ms)),
+        _ => None,
+    })
+    .await
+}
+
+async fn playout(viewer: &mut Viewer, camera: &mut Camera) -> (Duration, Duration) {
+    camera.send(1);
+    loop {
+        if let Seen::Picture { playout, .. } = viewer.next(LONG).await.unwrap() {
+            return playout.expect("the extension on every picture");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_holds_no_picture_back_and_a_viewer_may_change_its_mind() {
+    let hub = TestHub::start(8).await;
+    let mut camera = hub.camera("site.door", Codec::H264, false);
+    let mut viewer = Viewer::join(&hub.at(), "site.door", Mode::Live).await.unwrap();
+    assert_eq!(mode(&mut viewer).await, (Mode::Live, 0));
+    assert_eq!(playout(&mut viewer, &mut camera).await, (Duration::ZERO, Duration::ZERO));
+    viewer.say(&BrowserToHub::Mode { mode: Mode::Exact }).await.unwrap();
+    let (now, delay_ms) = mode(&mut viewer).await;
+    assert_eq!(now, Mode::Exact);
+    let delay = Duration::from_millis(delay_ms.into());
+    assert!(delay > Duration::ZERO);
+    assert_eq!(playout(&mut viewer, &mut camera).await, (delay, delay));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exact_holds_pictures_back_for_as_long_as_analysis_takes() {
+    const ANALYSIS: Duration = Duration::from_millis(300);
+    let hub = TestHub::start(8).await;
+    let mut camera = hub.camera("site.door", Codec::H264, false);
+    let mut viewer = Viewer::join(&hub.at(), "site.door", Mode::Exact).await.unwrap();
+    let (first, _) = mode(&mut viewer).await;
+    assert_eq!(first, Mode::Exact);
+    connected_media(&mut viewer, &mut camera).await;
+    for _ in 0..5 {
+        camera.send(1);
+        tokio::time::sleep(ANALYSIS).await;
+        camera.send_result();
+    }
+    let delay = loop {
+        let (_, delay_ms) = mode(&mut viewer).await;
+        let delay = Duration::from_millis(delay_ms.into());
+        if delay > ANALYSIS {
+            break delay;
+        }
+    };
+    assert_eq!(delay.as_millis() % 10, 0);
+    // A picture that was sent before the delay changed may still be on its way.
+    while playout(&mut viewer, &mut camera).await != (delay, delay) {}
+}
+
+async fn connected_media(viewer: &mut Viewer, camera: &mut Camera) {
+    camera.send(1);
+    while !matches!(viewer.next(LONG).await.unwrap(), Seen::Picture { .. }) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_understood_is_answered_and_harms_nothing() {
+    let hub = TestHub::start(8).await;
+    let mut camera = hub.camera("site.door", Codec::H264, false);
+    let mut viewer = Viewer::join(&hub.at(), "site.door", Mode::Live).await.unwrap();
+    connected(&mut viewer).await;
+    for text in ["", "{", r#"{"type":"reboot"}"#, r#"{"type":"watch","stream":null}"#, "\u{0}"] {
+        viewer.say_text(text).await.unwrap();
+        let reason = said(&mut viewer, |message| match message {
+            HubToBrowser::Error { reason } => Some(reason),
+            _ => None,
+        })
+        .await;
+        assert!(!reason.is_empty());
+    }
+    assert_eq!(playout(&mut viewer, &mut camera).await, (Duration::ZERO, Duration::ZERO));
+}
