@@ -1,9 +1,12 @@
 //! Which engine runs a model, and what is said when it can't be the one that was wished for.
 
-use std::path::{Path, PathBuf};
+mod setup;
+
+use std::path::PathBuf;
 
 use omma_vision::detect::{DetectError, Detector, DetectorConfig};
 use omma_vision::engine::{Device, EngineChoice, EngineError};
+use setup::path;
 
 #[test]
 fn auto_takes_onnx_runtime_where_its_library_is_given() {
@@ -81,12 +84,5 @@ fn load(change: impl FnOnce(&mut DetectorConfig)) -> Result<Detector, DetectErro
 }
 
 fn model() -> PathBuf {
-    path("OMMA_MODELS").join(Path::new("nanodet-g-256x416"))
-}
-
-fn path(variable: &str) -> PathBuf {
-    match std::env::var_os(variable) {
-        Some(path) => PathBuf::from(path),
-        None => panic!("{variable} is not set: run `make setup`, and tests by `make test`"),
-    }
+    path("OMMA_MODELS").join("nanodet-g-256x416")
 }

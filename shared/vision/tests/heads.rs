@@ -1,5 +1,7 @@
 //! Each head reads from made-up outputs what an implementation in numpy reads from them: `fixtures/make_heads.py`.
 
+#![allow(clippy::unwrap_used, reason = "what tests share fails by panicking, too")]
+
 use std::collections::BTreeMap;
 
 use omma_vision::head::Candidate;

@@ -1,6 +1,8 @@
 //! Real pictures through the real network: on both engines, against what Python found (`fixtures/make_vtest.py`).
 
-use std::path::PathBuf;
+#![allow(clippy::unwrap_used, reason = "what tests share fails by panicking, too")]
+
+mod setup;
 
 use bytes::Bytes;
 use omma_media::bitstream::access_unit::split_access_units;
@@ -12,6 +14,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 use omma_vision::detect::{Detector, DetectorConfig};
 use omma_vision::engine::{Device, EngineChoice};
+use setup::path;
 
 const MODELS: [&str; 2] = ["nanodet-g-256x416", "nanodet-g-416x640"];
 
@@ -140,11 +143,4 @@ fn each_frame(mut look: impl FnMut(usize, &dyn Fn(&mut Detector) -> Vec<Detectio
         }
     }
     assert!(frames > 700, "vtest has 795 frames, {frames} were decoded");
-}
-
-fn path(variable: &str) -> PathBuf {
-    match std::env::var_os(variable) {
-        Some(path) => PathBuf::from(path),
-        None => panic!("{variable} is not set: run `make setup`, and tests by `make test`"),
-    }
 }
