@@ -21,6 +21,7 @@ mod subscription;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use omma_protocol::id::StreamId;
 use omma_protocol::time::CaptureTime;
@@ -124,6 +125,12 @@ impl Bus {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         streams.entry(id.clone()).or_insert_with(|| Arc::new(Stream::new(id))).clone()
     }
+}
+
+/// The hub's clock.
+pub fn hub_clock() -> CaptureTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    CaptureTime(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

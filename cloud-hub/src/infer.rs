@@ -1,26 +1,41 @@
 //! The hub looks at streams whose camera is placed `hub`.
 //!
 //! ```text
-//! bus ─ units ─▶ decode (a thread each stream) ─ newest frame ─▶ turn ─▶ engine (one thread) ─▶ bus, store
+//! bus ─ units ─▶ decode (a thread each stream) ─ newest frame ─▶ turns ─▶ engine (one thread) ─▶ bus, store
 //! ```
 //!
-//! 1. [`Infer::start`] watches the registry; each camera placed `hub` gets a [`decode`] thread that reads the bus.
-//! 2. A decoded frame goes into the stream's slot. A frame still there is replaced: the newest wins, and it is counted.
-//! 3. The engine's thread takes the slot of the stream that has waited longest ([`hub_core::fair`]), detects, follows,
-//!    and hands the boxes to the bus and what must last to the store.
+//! 1. [`Infer::start`] loads the model, then follows the registry: each camera placed `hub` gets a [`decode`] thread
+//!    that reads the bus, which is what makes its edge hand pictures over.
+//! 2. A decoded frame that is due goes into the stream's slot in [`turns`]. A frame still there is replaced: the newest
+//!    wins, and it is counted.
+//! 3. The [`engine`] thread takes the slot of the stream that was served longest ago, detects, follows, and hands the
+//!    boxes to the bus and what must last to the store. A full way to the store holds the engine back.
+//! 4. A stream that ends or falls silent has its open events closed.
 //!
 //! Without a model, or with one that can't be loaded, nothing is decoded and [`Infer::state`] says why.
 
-use std::path::PathBuf;
+mod decode;
 
+mod engine;
+
+mod turns;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use omma_protocol::camera::Placement;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::StreamId;
-use omma_vision::engine::EngineChoice;
+use omma_vision::detect::DetectorConfig;
+use omma_vision::engine::{Device, EngineChoice};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
-use crate::registry::Registry;
+use crate::registry::{Edges, Registry};
+use engine::Engine;
+use turns::Turns;
 
 /// With what the hub looks.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,10 +91,32 @@ pub struct Infer {
 
 impl Infer {
     /// Starts looking at every camera that is placed `hub`, now and later, until `token` is cancelled. Returns at once;
-    /// the model is loaded behind.
+    /// the model is loaded behind. Must be called in a runtime.
     pub fn start(config: InferConfig, bus: Bus, registry: Registry, sink: Sink, token: CancellationToken) -> Self {
-        drop((config, bus, registry, sink, token));
-        let (_, state) = watch::channel(InferState::Loading);
+        let (tell, state) = watch::channel(InferState::Loading);
+        let Some(model) = config.model.clone() else {
+            let reason = "the hub has no model (setting `infer.model`)".to_owned();
+            tell.send_replace(InferState::Unavailable { reason });
+            return Self { state };
+        };
+        let turns = Arc::new(Turns::default());
+        let detector = DetectorConfig {
+            model,
+            engine: config.engine,
+            onnxruntime: config.onnxruntime,
+            device: Device::Auto,
+            threads: config.threads,
+            min_score: config.min_score,
+            labels: config.labels,
+        };
+        let engine = Engine { turns: turns.clone(), bus: bus.clone(), sink };
+        let spawned = std::thread::Builder::new().name("infer".to_owned()).spawn(move || engine.run(&detector, &tell));
+        if let Err(error) = spawned {
+            tracing::error!(step = "infer", %error, "the engine's thread can't be started: the hub does not look");
+            return Self { state };
+        }
+        let streams = Streams { bus, turns, rate: config.rate, looked_at: BTreeMap::new() };
+        tokio::spawn(streams.follow(registry, state.clone(), token));
         Self { state }
     }
 
@@ -87,4 +124,65 @@ impl Infer {
     pub fn state(&self) -> watch::Receiver<InferState> {
         self.state.clone()
     }
+}
+
+/// The streams that are decoded. Owned by one task.
+struct Streams {
+    bus: Bus,
+    turns: Arc<Turns>,
+    rate: f32,
+    looked_at: BTreeMap<StreamId, CancellationToken>,
+}
+
+impl Streams {
+    async fn follow(mut self, registry: Registry, mut state: watch::Receiver<InferState>, token: CancellationToken) {
+        let ready = async {
+            let known = state.wait_for(|state| !matches!(state, InferState::Loading)).await;
+            known.is_ok_and(|state| matches!(*state, InferState::Ready { .. }))
+        };
+        if token.run_until_cancelled(ready).await == Some(true) {
+            let mut edges = registry.watch();
+            loop {
+                let wanted = placed_in_hub(&edges.borrow_and_update());
+                self.set(&wanted, &token);
+                match token.run_until_cancelled(edges.changed()).await {
+                    Some(Ok(())) => {}
+                    _ => break,
+                }
+            }
+        }
+        // The engine closes what is open, and ends.
+        self.turns.close();
+    }
+
+    fn set(&mut self, wanted: &BTreeSet<StreamId>, token: &CancellationToken) {
+        self.looked_at.retain(|stream, running| {
+            let keep = wanted.contains(stream);
+            if !keep {
+                running.cancel();
+            }
+            keep
+        });
+        for stream in wanted {
+            if self.looked_at.contains_key(stream) {
+                continue;
+            }
+            let running = token.child_token();
+            match decode::spawn(stream, &self.bus, self.turns.clone(), self.rate, running.clone()) {
+                Ok(()) => {
+                    self.looked_at.insert(stream.clone(), running);
+                }
+                // Tried again when the registry changes next.
+                Err(error) => tracing::error!(step = "infer", %stream, %error, "a thread can't be started"),
+            }
+        }
+    }
+}
+
+fn placed_in_hub(edges: &Edges) -> BTreeSet<StreamId> {
+    let cameras = edges.iter().flat_map(|(id, edge)| edge.cameras.iter().map(move |camera| (id, camera)));
+    cameras
+        .filter(|(_, camera)| camera.placement == Placement::Hub)
+        .map(|(edge, camera)| StreamId::new(edge.clone(), camera.camera.clone()))
+        .collect()
 }

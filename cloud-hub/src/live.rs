@@ -10,12 +10,17 @@
 //! [`socket`] must stay outside of that layer, because a browser can't set a header on a WebSocket: there the first
 //! message is the token.
 
-pub mod whep;
+mod whep;
 
-pub mod websocket;
+mod websocket;
+
+mod refusal;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -58,23 +63,28 @@ pub enum LiveError {
     NoAddress(SocketAddr),
 }
 
+/// Most pages with an open WebSocket. One more is told so.
+const MAX_PAGES: usize = 512;
+
 /// What the routes need. Clones share it.
 #[derive(Debug, Clone)]
 pub struct LiveState {
-    pub(crate) whep: whep::Whep,
-    pub(crate) bus: Bus,
-    pub(crate) registry: Registry,
-    pub(crate) access: Access,
-    pub(crate) feed: Feed,
+    whep: whep::Whep,
+    bus: Bus,
+    registry: Registry,
+    access: Access,
+    feed: Feed,
+    pages: Arc<Semaphore>,
+    token: CancellationToken,
 }
 
 impl LiveState {
     /// Opens the socket and starts the task that owns all sessions; it ends with `token`. TLS's process-wide provider
-    /// must be installed.
+    /// must be installed. Must be called in a runtime.
     ///
     /// # Errors
     /// Where the socket can't be opened, or no viewer could reach it.
-    pub async fn start(
+    pub fn start(
         config: &LiveConfig,
         bus: Bus,
         registry: Registry,
@@ -82,8 +92,9 @@ impl LiveState {
         feed: Feed,
         token: CancellationToken,
     ) -> Result<Self, LiveError> {
-        let whep = whep::Whep::start(config, bus.clone(), token)?;
-        Ok(Self { whep, bus, registry, access, feed })
+        let whep = whep::Whep::start(config, bus.clone(), token.clone())?;
+        let pages = Arc::new(Semaphore::new(MAX_PAGES));
+        Ok(Self { whep, bus, registry, access, feed, pages, token })
     }
 }
 
@@ -92,10 +103,20 @@ pub fn router(state: LiveState) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(whep::routes::join))
         .routes(routes!(whep::routes::leave))
+        .layer(DefaultBodyLimit::max(whep::routes::MAX_OFFER))
         .with_state(state)
 }
 
 /// `GET live`, the WebSocket. Belongs outside of the sign-in layer: it asks for the token itself.
 pub fn socket(state: LiveState) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(websocket::open)).with_state(state)
+}
+
+/// What the routes of [`router`] and [`socket`] take and give, for the interface's description.
+pub fn document() -> utoipa::openapi::OpenApi {
+    OpenApiRouter::<LiveState>::new()
+        .routes(routes!(whep::routes::join))
+        .routes(routes!(whep::routes::leave))
+        .routes(routes!(websocket::open))
+        .into_openapi()
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 /// One deadline for each key, ordered.
 #[derive(Debug)]
-pub struct Deadlines<K> {
+pub(super) struct Deadlines<K> {
     order: BTreeSet<(Instant, K)>,
     of: HashMap<K, Instant>,
 }
@@ -22,7 +22,7 @@ impl<K: Copy + Ord + Hash> Default for Deadlines<K> {
 
 impl<K: Copy + Ord + Hash> Deadlines<K> {
     /// Wakes `key` at `at` and no more at the time set before.
-    pub fn set(&mut self, key: K, at: Instant) {
+    pub(super) fn set(&mut self, key: K, at: Instant) {
         if let Some(old) = self.of.insert(key, at) {
             if old == at {
                 return;
@@ -33,19 +33,19 @@ impl<K: Copy + Ord + Hash> Deadlines<K> {
     }
 
     /// Forgets `key`.
-    pub fn remove(&mut self, key: K) {
+    pub(super) fn remove(&mut self, key: K) {
         if let Some(old) = self.of.remove(&key) {
             self.order.remove(&(old, key));
         }
     }
 
     /// The earliest deadline.
-    pub fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self) -> Option<Instant> {
         self.order.first().map(|&(at, _)| at)
     }
 
     /// Takes one key whose deadline has come.
-    pub fn pop_due(&mut self, now: Instant) -> Option<K> {
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let &(at, key) = self.order.first()?;
         if at > now {
             return None;

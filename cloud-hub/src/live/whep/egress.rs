@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 /// Most bytes waiting.
-pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// From here on no more pictures are begun.
 const CONGESTED_BYTES: usize = 1024 * 1024;
 /// Longest batch: what fits a UDP datagram before the kernel cuts it.
@@ -21,20 +21,20 @@ const MAX_SPARE: usize = 64;
 
 /// Datagrams for one address: all of `segment` bytes, the last one perhaps shorter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
+pub(super) struct Batch {
     /// Where to.
-    pub to: SocketAddr,
+    pub(super) to: SocketAddr,
     /// Length of each datagram but the last.
-    pub segment: usize,
+    pub(super) segment: usize,
     /// The datagrams, one after the other.
-    pub bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Batch {
     fn takes(&self, to: SocketAddr, len: usize, max_segments: usize) -> bool {
         self.to == to
             && len <= self.segment
-            && self.bytes.len() % self.segment == 0
+            && self.bytes.len().is_multiple_of(self.segment)
             && self.bytes.len() / self.segment < max_segments
             && self.bytes.len() + len <= MAX_BATCH
     }
@@ -42,7 +42,7 @@ impl Batch {
 
 /// The datagrams waiting, in order.
 #[derive(Debug, Default)]
-pub struct Egress {
+pub(super) struct Egress {
     batches: VecDeque<Batch>,
     bytes: usize,
     max_segments: usize,
@@ -52,17 +52,17 @@ pub struct Egress {
 
 impl Egress {
     /// `max_segments`: how many datagrams the kernel cuts from one batch; 1 where it can't.
-    pub fn new(max_segments: usize) -> Self {
+    pub(super) fn new(max_segments: usize) -> Self {
         Self { max_segments, ..Self::default() }
     }
 
     /// Sets what the kernel can, once it is known to be less.
-    pub fn set_max_segments(&mut self, max_segments: usize) {
+    pub(super) fn set_max_segments(&mut self, max_segments: usize) {
         self.max_segments = max_segments;
     }
 
     /// Adds a datagram.
-    pub fn push(&mut self, to: SocketAddr, datagram: &[u8]) {
+    pub(super) fn push(&mut self, to: SocketAddr, datagram: &[u8]) {
         if datagram.is_empty() || self.bytes + datagram.len() > MAX_BYTES {
             self.dropped += 1;
             return;
@@ -79,12 +79,12 @@ impl Egress {
     }
 
     /// The next batch to be sent.
-    pub fn front(&self) -> Option<&Batch> {
+    pub(super) fn front(&self) -> Option<&Batch> {
         self.batches.front()
     }
 
     /// The next batch was sent or given up.
-    pub fn pop(&mut self) {
+    pub(super) fn pop(&mut self) {
         if let Some(mut batch) = self.batches.pop_front() {
             self.bytes -= batch.bytes.len();
             if self.spare.len() < MAX_SPARE {
@@ -95,17 +95,17 @@ impl Egress {
     }
 
     /// Whether anything waits.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.batches.is_empty()
     }
 
     /// Whether pictures should be held back.
-    pub fn congested(&self) -> bool {
+    pub(super) fn congested(&self) -> bool {
         self.bytes >= CONGESTED_BYTES
     }
 
     /// Datagrams dropped since this was last asked.
-    pub fn take_dropped(&mut self) -> u64 {
+    pub(super) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
     }
 }

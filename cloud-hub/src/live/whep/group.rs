@@ -24,7 +24,7 @@ const MAX_PICTURES: usize = 600;
 
 /// The pictures of one group, numbered from the stream's first on.
 #[derive(Debug, Default)]
-pub struct Group {
+pub(super) struct Group {
     pictures: VecDeque<Arc<Packets>>,
     /// Number of the first picture kept.
     first: u64,
@@ -33,7 +33,7 @@ pub struct Group {
 
 /// How far a viewer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cursor {
+pub(super) enum Cursor {
     /// Needs a key picture of at least this number.
     Seeking {
         /// Lowest number that will do.
@@ -45,7 +45,7 @@ pub enum Cursor {
 
 /// What a viewer gets next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// This picture.
     Send(Arc<Packets>),
     /// The pictures from here to the next key picture are lost to this viewer.
@@ -56,12 +56,12 @@ pub enum Step {
 
 impl Cursor {
     /// At the beginning: the cached key picture will do.
-    pub const START: Cursor = Cursor::Seeking { from: 0 };
+    pub(super) const START: Cursor = Cursor::Seeking { from: 0 };
 }
 
 impl Group {
     /// Takes the stream's next picture. One that can't be decoded because no key picture came yet is dropped.
-    pub fn push(&mut self, picture: Packets) {
+    pub(super) fn push(&mut self, picture: Packets) {
         if picture.key {
             self.first += self.pictures.len() as u64;
             self.pictures.clear();
@@ -80,22 +80,22 @@ impl Group {
     }
 
     /// The number that the next picture will have.
-    pub fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.first + self.pictures.len() as u64
     }
 
     /// Whether a viewer who joins now gets a picture at once.
-    pub fn begins_with_key(&self) -> bool {
+    pub(super) fn begins_with_key(&self) -> bool {
         self.pictures.front().is_some_and(|picture| picture.key)
     }
 
     /// The picture a viewer would begin with.
-    pub fn front(&self) -> Option<&Arc<Packets>> {
+    pub(super) fn front(&self) -> Option<&Arc<Packets>> {
         self.pictures.front()
     }
 
     /// Whether there is something for this cursor.
-    pub fn has(&self, cursor: Cursor) -> bool {
+    pub(super) fn has(&self, cursor: Cursor) -> bool {
         match cursor {
             Cursor::Seeking { from } => self.begins_with_key() && self.first >= from,
             Cursor::At(number) => number < self.end(),
@@ -103,7 +103,7 @@ impl Group {
     }
 
     /// Moves a viewer on by one step.
-    pub fn step(&self, cursor: &mut Cursor) -> Step {
+    pub(super) fn step(&self, cursor: &mut Cursor) -> Step {
         match *cursor {
             Cursor::Seeking { .. } if self.has(*cursor) => *cursor = Cursor::At(self.first),
             Cursor::Seeking { .. } => return Step::Wait,
@@ -146,7 +146,7 @@ mod tests {
         let mut group = Group::default();
         let mut early = Cursor::START;
         group.push(picture(1, false, 1));
-        assert_eq!(read(&group, &mut early), []);
+        assert!(read(&group, &mut early).is_empty());
         group.push(picture(2, true, 1));
         group.push(picture(3, false, 1));
         let mut late = Cursor::START;
@@ -172,9 +172,9 @@ mod tests {
         let mut group = Group::default();
         group.push(picture(1, true, 1));
         let mut cursor = Cursor::Seeking { from: group.end() };
-        assert_eq!(read(&group, &mut cursor), []);
+        assert!(read(&group, &mut cursor).is_empty());
         group.push(picture(2, false, 1));
-        assert_eq!(read(&group, &mut cursor), []);
+        assert!(read(&group, &mut cursor).is_empty());
         group.push(picture(3, true, 1));
         assert_eq!(read(&group, &mut cursor), [3]);
     }
@@ -190,7 +190,7 @@ mod tests {
             assert_eq!(got.last(), Some(&n));
             assert!(group.bytes <= MAX_BYTES + (1 << 20) && group.pictures.len() <= MAX_PICTURES);
         }
-        assert_eq!(read(&group, &mut Cursor::START.clone()), []);
+        assert!(read(&group, &mut Cursor::START.clone()).is_empty());
     }
 
     proptest! {

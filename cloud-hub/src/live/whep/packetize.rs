@@ -15,7 +15,7 @@ use omma_protocol::unit::AccessUnit;
 
 /// Longest payload, in bytes. With 12 bytes of RTP header, 16 of header extensions and 16 of authentication it stays
 /// within the 1,200 bytes of UDP that every path on which WebRTC works lets through.
-pub const MAX_PAYLOAD: usize = 1140;
+pub(super) const MAX_PAYLOAD: usize = 1140;
 
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
@@ -33,22 +33,22 @@ const FILLER: u8 = 12;
 
 /// One coded picture as RTP payloads, in order. The last one carries the marker bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packets {
+pub(super) struct Packets {
     /// When the picture was taken.
-    pub time: CaptureTime,
+    pub(super) time: CaptureTime,
     /// Whether decoding can begin here.
-    pub key: bool,
+    pub(super) key: bool,
     /// `profile_idc` of the SPS, where the picture carries one.
-    pub profile: Option<u8>,
+    pub(super) profile: Option<u8>,
     /// The payloads. Empty where the unit holds nothing to be sent.
-    pub payloads: Vec<Arc<[u8]>>,
+    pub(super) payloads: Vec<Arc<[u8]>>,
     /// Bytes of all payloads.
-    pub bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Packets {
     /// Cuts one access unit of H.264.
-    pub fn new(unit: &AccessUnit) -> Self {
+    pub(super) fn new(unit: &AccessUnit) -> Self {
         let mut cutter = Cutter::default();
         let mut profile = None;
         for nal in nals(&unit.data) {

@@ -19,7 +19,7 @@ const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// The socket and the addresses under which viewers reach it.
 #[derive(Debug)]
-pub struct Socket {
+pub(super) struct Socket {
     io: UdpSocket,
     state: UdpSocketState,
     announced: Vec<SocketAddr>,
@@ -27,7 +27,7 @@ pub struct Socket {
 
 /// Where received bytes are put. Kept by the reader, because they are large.
 #[derive(Debug)]
-pub struct Inbox {
+pub(super) struct Inbox {
     bytes: Vec<u8>,
     meta: [RecvMeta; RECEIVE_PIECES],
     pieces: usize,
@@ -35,13 +35,13 @@ pub struct Inbox {
 
 /// One received datagram.
 #[derive(Debug)]
-pub struct Datagram<'a> {
+pub(super) struct Datagram<'a> {
     /// Who sent it.
-    pub from: SocketAddr,
+    pub(super) from: SocketAddr,
     /// Under which of our addresses it arrived, where the system says so.
-    pub to: Option<IpAddr>,
+    pub(super) to: Option<IpAddr>,
     /// The content.
-    pub bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
 }
 
 impl Socket {
@@ -49,7 +49,7 @@ impl Socket {
     ///
     /// # Errors
     /// Where the address is taken or not ours, or no viewer could be told where to send.
-    pub fn open(config: &LiveConfig) -> Result<Self, LiveError> {
+    pub(super) fn open(config: &LiveConfig) -> Result<Self, LiveError> {
         let listen = |source| LiveError::Listen { address: config.udp, source };
         let io = std::net::UdpSocket::bind(config.udp).map_err(listen)?;
         // This also makes the socket non-blocking and forbids fragments.
@@ -73,19 +73,19 @@ impl Socket {
     }
 
     /// The addresses that viewers are told.
-    pub fn announced(&self) -> &[SocketAddr] {
+    pub(super) fn announced(&self) -> &[SocketAddr] {
         &self.announced
     }
 
     /// Our address as the session knows it, for a datagram that arrived under `to`.
-    pub fn known_as(&self, to: Option<IpAddr>, from: SocketAddr) -> SocketAddr {
+    pub(super) fn known_as(&self, to: Option<IpAddr>, from: SocketAddr) -> SocketAddr {
         let exact = self.announced.iter().find(|a| Some(a.ip()) == to);
         let family = || self.announced.iter().find(|a| a.is_ipv4() == from.is_ipv4());
         *exact.or_else(family).unwrap_or(&self.announced[0])
     }
 
     /// How many datagrams the kernel cuts from one batch.
-    pub fn max_segments(&self) -> usize {
+    pub(super) fn max_segments(&self) -> usize {
         self.state.max_gso_segments()
     }
 
@@ -93,7 +93,7 @@ impl Socket {
     ///
     /// # Errors
     /// Where the socket itself fails. What peers cause (a port closed behind them) is passed over.
-    pub async fn receive(&self, inbox: &mut Inbox) -> io::Result<()> {
+    pub(super) async fn receive(&self, inbox: &mut Inbox) -> io::Result<()> {
         loop {
             let result = self.io.async_io(Interest::READABLE, || {
                 let mut slices = inbox.bytes.chunks_mut(RECEIVE_BYTES).map(IoSliceMut::new);
@@ -113,7 +113,7 @@ impl Socket {
     }
 
     /// Sends what waits until the kernel takes no more. Returns how many batches could not be sent at all.
-    pub fn flush(&self, egress: &mut Egress) -> u64 {
+    pub(super) fn flush(&self, egress: &mut Egress) -> u64 {
         let mut failed = 0;
         while let Some(batch) = egress.front() {
             match self.send(batch) {
@@ -135,7 +135,7 @@ impl Socket {
     ///
     /// # Errors
     /// Where the socket itself fails.
-    pub async fn writable(&self) -> io::Result<()> {
+    pub(super) async fn writable(&self) -> io::Result<()> {
         self.io.writable().await
     }
 
@@ -165,7 +165,7 @@ impl Default for Inbox {
 
 impl Inbox {
     /// What was received last.
-    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
         let pieces = self.meta.iter().zip(self.bytes.chunks(RECEIVE_BYTES)).take(self.pieces);
         pieces.flat_map(|(meta, bytes)| {
             let bytes = &bytes[..meta.len.min(RECEIVE_BYTES)];

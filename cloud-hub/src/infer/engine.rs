@@ -1,0 +1,117 @@
+//! The one thread that looks: frames of all streams → boxes, tracks, events.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use omma_protocol::detection::{Analyst, Place};
+use omma_protocol::event::Lasting;
+use omma_protocol::id::StreamId;
+use omma_protocol::time::CaptureTime;
+use omma_runtime::step::Step;
+use omma_vision::analysis::{Analysis, AnalysisConfig};
+use omma_vision::detect::{Detector, DetectorConfig};
+use tokio::sync::watch;
+
+use super::turns::{Look, Turn, Turns};
+use super::{InferState, Sink};
+use crate::bus::Bus;
+
+/// What the thread needs.
+pub(super) struct Engine {
+    pub(super) turns: Arc<Turns>,
+    pub(super) bus: Bus,
+    pub(super) sink: Sink,
+}
+
+/// The store is gone: there is nothing to look for any more.
+struct StoreGone;
+
+impl Engine {
+    /// Loads the model, then looks until the turns are closed.
+    pub(super) fn run(self, config: &DetectorConfig, state: &watch::Sender<InferState>) {
+        let mut detector = match Detector::load(config) {
+            Ok(detector) => detector,
+            Err(error) => {
+                tracing::error!(step = "infer", %error, "the hub can't look");
+                state.send_replace(InferState::Unavailable { reason: error.to_string() });
+                return;
+            }
+        };
+        if let Some(note) = detector.note() {
+            tracing::info!(step = "infer", note, "the engine is not the first choice");
+        }
+        let (engine, model) = (detector.engine().to_owned(), detector.model().to_owned());
+        tracing::info!(step = "infer", engine, model, "the hub looks");
+        let analyst =
+            Arc::new(Analyst { place: Place::Hub, engine: engine.as_str().into(), model: model.as_str().into() });
+        state.send_replace(InferState::Ready { engine, model });
+
+        let step = Step::new("infer");
+        let mut analyses: BTreeMap<StreamId, (Analysis, CaptureTime)> = BTreeMap::new();
+        while let Some(turn) = self.turns.take() {
+            let done = match turn {
+                Turn::Look(stream, look) => {
+                    // An edge whose clock was set back: tracks can't go on into the past.
+                    let back = analyses.get(&stream).is_some_and(|(_, last)| look.frame.time <= *last);
+                    let ended = if back { self.end(analyses.remove(&stream), &stream) } else { Ok(()) };
+                    let make = || {
+                        Analysis::new(stream.camera.clone(), analyst.clone(), AnalysisConfig::seeded(rand::random()))
+                    };
+                    let (analysis, last) = analyses.entry(stream.clone()).or_insert_with(|| (make(), look.frame.time));
+                    *last = look.frame.time;
+                    ended.and_then(|()| self.look(&mut detector, analysis, &stream, &look, &step))
+                }
+                Turn::Ended(stream) => self.end(analyses.remove(&stream), &stream),
+            };
+            if done.is_err() {
+                return;
+            }
+        }
+        for (stream, analysis) in analyses {
+            if self.end(Some(analysis), &stream).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        detector: &mut Detector,
+        analysis: &mut Analysis,
+        stream: &StreamId,
+        look: &Look,
+        step: &Step,
+    ) -> Result<(), StoreGone> {
+        let began = Instant::now();
+        let detections = match detector.detect(look.frame.planes()) {
+            Ok(detections) => detections,
+            Err(error) => {
+                step.dropped("failed");
+                tracing::debug!(step = "infer", %stream, %error, "a frame could not be looked at");
+                return Ok(());
+            }
+        };
+        step.observe(began.elapsed());
+        step.done();
+        let looked = analysis.look(&look.frame, detections, look.arrived.elapsed());
+        // Boxes first: someone may be watching this very frame.
+        self.bus.result(stream, Arc::new(looked.result));
+        self.keep(stream, looked.lasting)
+    }
+
+    fn end(&self, analysis: Option<(Analysis, CaptureTime)>, stream: &StreamId) -> Result<(), StoreGone> {
+        let Some((mut analysis, _)) = analysis else { return Ok(()) };
+        self.keep(stream, analysis.finish())
+    }
+
+    fn keep(&self, stream: &StreamId, lasting: Vec<Lasting>) -> Result<(), StoreGone> {
+        for each in lasting {
+            if self.sink.blocking_send((stream.clone(), each)).is_err() {
+                tracing::debug!(step = "infer", "the store takes nothing more: the hub stops looking");
+                return Err(StoreGone);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! `GET live`: events of all streams and, where a page asks, the boxes of one.
+//!
+//! ```text
+//!  opened ──Auth, within 5 s──▶ signed in ──closed, silent, too slow, shutting down──▶ gone
+//!     └──────anything else: refused with the reason──────────────────────────────────▶ gone
+//! ```
+//!
+//! Nothing is queued for a page: it reads the feed and the bus at its own pace, each of which skips what a slow reader
+//! missed. One that takes nothing for [`SEND_WITHIN`] is dropped and told why; it may come back and ask the REST
+//! interface for what it missed.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use metrics::{counter, gauge};
+use omma_protocol::id::StreamId;
+use omma_protocol::wire::browser::{BoxesMessage, BrowserToHub, HubToBrowser};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+use super::LiveState;
+use super::refusal::Refusal;
+use crate::bus::{Item, Subscription, Want, hub_clock};
+
+/// How long a page may take to sign in.
+const AUTH_WITHIN: Duration = Duration::from_secs(5);
+/// How long one message may take to be taken.
+const SEND_WITHIN: Duration = Duration::from_secs(5);
+/// A page that is there answers pings.
+const PING_EVERY: Duration = Duration::from_secs(15);
+const SILENT_FOR: Duration = Duration::from_secs(45);
+/// Longest message of a page. The longest meant is the token.
+const MAX_MESSAGE: usize = 4 * 1024;
+
+/// Why a socket closed.
+#[derive(Debug)]
+enum End {
+    /// The page went.
+    Left,
+    /// The page is told this before it is dropped.
+    Refused(u16, &'static str),
+}
+
+/// Opens the page's channel. The first message must be `{"type":"auth","token":"…"}`.
+#[utoipa::path(
+    get, path = "/live", tag = "live",
+    responses(
+        (status = 101, description = "WebSocket; JSON texts"),
+        (status = 400, description = "Not a WebSocket request"),
+        (status = 503, description = "Too many pages are open"),
+    )
+)]
+pub(crate) async fn open(State(state): State<LiveState>, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &state)
+        .await
+        .map_err(|e| Refusal::bad_request(format!("this is a WebSocket: {}", e.body_text())))?;
+    let Ok(place) = state.pages.clone().try_acquire_owned() else {
+        let message = "too many pages are open: close another one";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "full", message));
+    };
+    Ok(upgrade.max_message_size(MAX_MESSAGE).on_upgrade(async move |socket| {
+        gauge!("omma_live_pages").increment(1.0);
+        Page { socket, state, watched: None, heard: Instant::now() }.serve().await;
+        gauge!("omma_live_pages").decrement(1.0);
+        drop(place);
+    }))
+}
+
+struct Page {
+    socket: WebSocket,
+    state: LiveState,
+    watched: Option<(StreamId, Subscription)>,
+    heard: Instant,
+}
+
+impl Page {
+    async fn serve(mut self) {
+        let end = match self.sign_in().await {
+            Ok(()) => self.run().await,
+            Err(end) => end,
+        };
+        let End::Refused(code, reason) = end else { return };
+        tracing::debug!(reason, "a page is dropped");
+        // Best effort: a page that is too slow will not take this either.
+        let told = async {
+            self.say(&HubToBrowser::Error { reason: reason.to_owned() }).await.ok()?;
+            let frame = CloseFrame { code, reason: reason.into() };
+            self.socket.send(Message::Close(Some(frame))).await.ok()
+        };
+        if timeout(SEND_WITHIN, told).await.is_err() {
+            tracing::trace!("a page did not take the reason why it is dropped");
+        }
+    }
+
+    async fn sign_in(&mut self) -> Result<(), End> {
+        let late =
+            End::Refused(close_code::POLICY, "sign in within 5 seconds: send {\"type\":\"auth\",\"token\":…} first");
+        let first = timeout(AUTH_WITHIN, self.socket.recv()).await.map_err(|_| late)?;
+        let message = match first {
+            Some(Ok(Message::Text(text))) => serde_json::from_str(&text).ok(),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Left),
+            Some(Ok(_)) => None,
+        };
+        match message {
+            Some(BrowserToHub::Auth { token }) if self.state.access.check(&token) => Ok(()),
+            Some(BrowserToHub::Auth { .. }) => {
+                counter!("omma_live_pages_refused_total").increment(1);
+                Err(End::Refused(close_code::POLICY, "the sign-in token is wrong"))
+            }
+            _ => Err(End::Refused(close_code::POLICY, "the first message must be {\"type\":\"auth\",\"token\":…}")),
+        }
+    }
+
+    async fn run(&mut self) -> End {
+        let mut feed = self.state.feed.subscribe();
+        let token = self.state.token.clone();
+        let mut ping = interval(PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let silent = self.heard + SILENT_FOR;
+            let sent = tokio::select! {
+                () = token.cancelled() => return End::Refused(close_code::AWAY, "the hub is shutting down"),
+                message = feed.next() => match message {
+                    Some(message) => self.say(&message).await,
+                    None => return End::Refused(close_code::AWAY, "the hub is shutting down"),
+                },
+                item = watched(&mut self.watched) => self.boxes(item).await,
+                message = self.socket.recv() => match message {
+                    Some(Ok(message)) => self.hear(message).await,
+                    Some(Err(_)) | None => return End::Left,
+                },
+                _ = ping.tick() => self.send(Message::Ping(Bytes::new())).await,
+                () = sleep_until(silent) => return End::Refused(close_code::AWAY, "the page answers no pings"),
+            };
+            if let Err(end) = sent {
+                return end;
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Message) -> Result<(), End> {
+        self.heard = Instant::now();
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Close(_) => return Err(End::Left),
+            Message::Binary(_) => return self.complain("messages are JSON texts").await,
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+        };
+        match serde_json::from_str(&text) {
+            Ok(BrowserToHub::Watch { stream: None }) => self.watched = None,
+            Ok(BrowserToHub::Watch { stream: Some(stream) }) => return self.watch(stream).await,
+            Ok(BrowserToHub::Clock { id }) => {
+                let now = hub_clock();
+                let stream_us = self.watched.as_ref().map_or(now, |(s, _)| self.state.bus.stream_clock(s, now)).0;
+                return self.say(&HubToBrowser::Clock { id, stream_us }).await;
+            }
+            Ok(BrowserToHub::Auth { .. }) => return self.complain("already signed in").await,
+            Ok(BrowserToHub::Mode { .. }) => return self.complain("`mode` belongs on a viewer's data channel").await,
+            Err(error) => return self.complain(&format!("not understood: {error}")).await,
+        }
+        Ok(())
+    }
+
+    async fn watch(&mut self, stream: StreamId) -> Result<(), End> {
+        if self.state.registry.camera(&stream).is_none() {
+            self.watched = None;
+            return self.complain(&format!("no edge has reported a camera `{stream}`")).await;
+        }
+        let subscription = self.state.bus.subscribe(&stream, Want::RESULTS);
+        self.watched = Some((stream, subscription));
+        Ok(())
+    }
+
+    async fn boxes(&mut self, item: Option<Item>) -> Result<(), End> {
+        let Some((stream, _)) = &self.watched else { return Ok(()) };
+        match item {
+            Some(Item::Result(result)) => {
+                let late_us = self.state.bus.stream_clock(stream, hub_clock()).0.saturating_sub(result.time.0);
+                let boxes = BoxesMessage::new(stream, &result, late_us as f32 / 1e3);
+                self.say(&HubToBrowser::Boxes(boxes)).await
+            }
+            Some(Item::Unit(_)) => Ok(()),
+            None => {
+                let reason = format!("the camera `{stream}` was removed");
+                self.watched = None;
+                self.complain(&reason).await
+            }
+        }
+    }
+
+    async fn complain(&mut self, reason: &str) -> Result<(), End> {
+        self.say(&HubToBrowser::Error { reason: reason.to_owned() }).await
+    }
+
+    async fn say(&mut self, message: &HubToBrowser) -> Result<(), End> {
+        match serde_json::to_string(message) {
+            Ok(text) => self.send(Message::Text(text.into())).await,
+            Err(error) => {
+                tracing::error!(%error, "a message to a browser can't be written");
+                Ok(())
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        match timeout(SEND_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Left),
+            Err(_) => {
+                counter!("omma_live_pages_too_slow_total").increment(1);
+                Err(End::Refused(close_code::POLICY, "the page is too slow to follow"))
+            }
+        }
+    }
+}
+
+/// The next item of the watched stream; never where none is watched.
+async fn watched(watched: &mut Option<(StreamId, Subscription)>) -> Option<Item> {
+    match watched {
+        Some((_, subscription)) => subscription.next().await,
+        None => std::future::pending().await,
+    }
+}
