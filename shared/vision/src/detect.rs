@@ -1,7 +1,7 @@
 //! A picture goes in, boxes come out.
 //!
 //! 1. [`letterbox`](crate::letterbox) fits the picture into the network's input;
-//! 2. the [engine](crate::engine) runs the network;
+//! 2. the [`engine`] runs the network;
 //! 3. the [head](crate::head) turns its outputs into boxes, [suppression](crate::suppress) leaves one for each thing;
 //! 4. boxes are mapped back into the picture and named.
 //!

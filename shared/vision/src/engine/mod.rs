@@ -8,6 +8,9 @@
 //! [tract]: https://github.com/sonos/tract
 //! [ONNX Runtime]: https://onnxruntime.ai
 
+#[cfg(not(any(feature = "ort", feature = "tract")))]
+compile_error!("omma-vision runs no network without an engine: enable the feature `tract` or `ort`");
+
 #[cfg(feature = "ort")]
 mod ort;
 
@@ -42,7 +45,7 @@ pub enum Device {
     Auto,
     /// The CPU.
     Cpu,
-    /// CUDA; without it the CPU, and [`Opened::note`] says why.
+    /// CUDA; without it the CPU, and the detector's note says why.
     Cuda,
 }
 
