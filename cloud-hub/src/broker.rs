@@ -30,7 +30,7 @@ use omma_runtime::listen::ListenError;
 use rmqtt::context::ServerContext;
 use rmqtt::net::{Builder, Listener};
 use rmqtt::server::MqttServer;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::access::{Access, attempts::Attempts, edges::Edges, new_secret};
 use crate::config::Embedded;
@@ -75,7 +75,7 @@ pub enum BrokerError {
 /// The running broker. Ends when dropped, abruptly; [`Broker::stop`] waits.
 #[derive(Debug)]
 pub struct Broker {
-    runtime: Option<Runtime>,
+    threads: Threads,
     /// Where the hub's own client finds it.
     pub address: SocketAddr,
     /// The hub's own client's password, of this run.
@@ -103,25 +103,22 @@ impl Broker {
     /// # Errors
     /// Where a port is taken, or the certificate can't be used.
     pub fn start(config: &Embedded, identity: &Identity, doors: Doors) -> Result<Self, BrokerError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("broker")
-            .enable_all()
-            .build()?;
+        let threads = Threads::start()?;
         let password = new_secret()?;
         let gatekeeper = Gatekeeper::new(doors, password.clone(), config.anonymous_read);
         let listeners = {
             // rmqtt registers its sockets with the runtime that it is called in.
-            let _in_its_runtime = runtime.enter();
+            let _in_its_runtime = threads.handle().enter();
             listeners(config, identity)?
         };
-        runtime.spawn(serve(gatekeeper, listeners));
-        Ok(Self { runtime: Some(runtime), address: reachable(config.tls), password })
+        threads.handle().spawn(serve(gatekeeper, listeners));
+        Ok(Self { threads, address: reachable(config.tls), password })
     }
 
     /// Ends it; what it still does after [`END`] is cut off.
-    pub async fn stop(mut self) {
-        let Some(runtime) = self.runtime.take() else { return };
+    pub async fn stop(self) {
+        let Self { mut threads, .. } = self;
+        let Some(runtime) = threads.runtime.take() else { return };
         let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END)).await;
         if let Err(e) = ended {
             tracing::debug!(error = %e, "end the broker");
@@ -129,7 +126,29 @@ impl Broker {
     }
 }
 
-impl Drop for Broker {
+/// The broker's own runtime.
+#[derive(Debug)]
+struct Threads {
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
+
+impl Threads {
+    fn start() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("broker")
+            .enable_all()
+            .build()?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Threads {
     fn drop(&mut self) {
         // A runtime that is simply dropped waits for its tasks, which panics inside of another runtime.
         if let Some(runtime) = self.runtime.take() {
@@ -155,9 +174,8 @@ async fn serve(gatekeeper: Gatekeeper, listeners: Vec<(u16, Listener)>) {
 fn listeners(config: &Embedded, identity: &Identity) -> Result<Vec<(u16, Listener)>, BrokerError> {
     let tls = |e| BrokerError::Tls(format!("{e:#}"));
     let file = |path: &std::path::Path| path.to_string_lossy().into_owned();
-    let secure = listener("tls", config.tls)
-        .tls_cert(Some(file(&identity.chain_file)))
-        .tls_key(Some(file(&identity.key_file)));
+    let secure =
+        listener("tls", config.tls).tls_cert(Some(file(&identity.chain_file))).tls_key(Some(file(&identity.key_file)));
     let secure = bind(secure, "broker.tls_listen")?.tls().map_err(tls)?;
     let mut listeners = vec![(TLS, secure)];
     if let Some(address) = config.plain {

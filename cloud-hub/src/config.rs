@@ -118,7 +118,8 @@ impl Config {
             Some(url) => match url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
                 Some(path) => path.into(),
                 None => {
-                    faults.push("store.url", "expected \"sqlite://\" and a path, such as \"sqlite:///var/lib/omma.db\"");
+                    faults
+                        .push("store.url", "expected \"sqlite://\" and a path, such as \"sqlite:///var/lib/omma.db\"");
                     PathBuf::new()
                 }
             },
@@ -203,11 +204,7 @@ fn check_broker(written: written::Broker, faults: &mut Faults) -> BrokerConfig {
 }
 
 /// Errors hold nothing of the URL: it may contain a password.
-fn external(
-    url: &str,
-    ca: Option<PathBuf>,
-    public: Option<String>,
-) -> Result<External, (&'static str, &'static str)> {
+fn external(url: &str, ca: Option<PathBuf>, public: Option<String>) -> Result<External, (&'static str, &'static str)> {
     const FORM: &str = "expected \"mqtt://user:password@host:1883\" or \"mqtts://…:8883\"";
     let url = Url::parse(url).map_err(|_| ("broker.url", FORM))?;
     let (port, tls) = match url.scheme() {

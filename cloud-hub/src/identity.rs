@@ -117,7 +117,10 @@ impl Identity {
     }
 }
 
-fn authority(data: &Path, now: SystemTime) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), IdentityError> {
+fn authority(
+    data: &Path,
+    now: SystemTime,
+) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), IdentityError> {
     let (cert_file, key_file) = (data.join("ca.pem"), data.join("ca.key"));
     if !cert_file.exists() && !key_file.exists() {
         let ca = CertifiedIssuer::self_signed(ca_params(now)?, KeyPair::generate()?)?;

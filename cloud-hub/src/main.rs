@@ -50,7 +50,8 @@ struct File {
 
 impl File {
     fn load(&self) -> anyhow::Result<Config> {
-        Config::load(self.config.as_deref()).map_err(|faults| anyhow::anyhow!("the configuration can't be used:\n{faults}"))
+        Config::load(self.config.as_deref())
+            .map_err(|faults| anyhow::anyhow!("the configuration can't be used:\n{faults}"))
     }
 }
 

@@ -129,7 +129,22 @@ impl Hub {
 
     fn publish(&self, folder: &Path, secret: &str, arguments: &[&str]) {
         let port = self.tls.to_string();
-        let fixed = ["-V", "mqttv5", "-q", "1", "-h", "127.0.0.1", "-p", &port, "-i", "site", "-u", "site", "-P", secret];
+        let fixed = [
+            "-V",
+            "mqttv5",
+            "-q",
+            "1",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-i",
+            "omma-edge-site",
+            "-u",
+            "site",
+            "-P",
+            secret,
+        ];
         let status = Command::new("mosquitto_pub")
             .args(fixed)
             .arg("--cafile")
@@ -239,7 +254,8 @@ async fn an_event_is_stored_once_acknowledged_and_shown_after_a_restart() {
     for message in [event(2, 2, "closed"), event(1, 1, "opened"), event(2, 2, "closed"), "{".to_owned()] {
         publish(&["-t", events, "-m", &message]);
     }
-    let unsound = event(3, 3, "closed").replace("0.5,\"sequence", "5.5,\"sequence").replace("\"score\":0.5", "\"score\":5");
+    let unsound =
+        event(3, 3, "closed").replace("0.5,\"sequence", "5.5,\"sequence").replace("\"score\":0.5", "\"score\":5");
     publish(&["-t", events, "-m", &unsound]);
     let picture = folder.path().join("picture.jpg");
     std::fs::write(&picture, [0xff, 0xd8, 0xff, 0xe0, 0xff, 0xd9]).unwrap();
@@ -252,7 +268,8 @@ async fn an_event_is_stored_once_acknowledged_and_shown_after_a_restart() {
 
     let one = format!("/api/v1/events/{EVENT}");
     hub.until(&format!("{one}/picture"), |a| a.status == 200).await;
-    let shown = hub.until("/api/v1/events?label=person", |a| a.json()["events"][0]["picture_revision"] == 2).await.json();
+    let shown =
+        hub.until("/api/v1/events?label=person", |a| a.json()["events"][0]["picture_revision"] == 2).await.json();
     assert_eq!(shown["events"].as_array().unwrap().len(), 1);
     assert_eq!((&shown["events"][0]["phase"], &shown["events"][0]["revision"]), (&json!("closed"), &json!(2)));
     hub.until("/api/v1/edges", |a| a.json()["edges"][0]["online"] == true).await;

@@ -6,9 +6,18 @@
 //! edge     its status, events, pictures           what lies under omma/v1/edges/{edge}/
 //! reader   nothing                                everything but $ topics
 //! ```
+//!
+//! A client that takes another's identifier ends its connection (MQTT 5.0 §3.1.4), so that identifiers are fenced in
+//! too: the hub's and each edge's are theirs alone.
 
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::Topic;
+
+/// The hub's own client's identifier. No edge's and no reader's.
+pub const HUB_CLIENT: &str = "omma.hub";
+
+/// The identifiers of edges begin with this, followed by the edge's name.
+const EDGE_CLIENT: &str = "omma-edge-";
 
 /// A client that has been let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +39,15 @@ impl Client {
                 *me == edge
             }
             _ => false,
+        }
+    }
+
+    /// Whether the client may have this client identifier.
+    pub fn may_be_called(&self, identifier: &str) -> bool {
+        match self {
+            Client::Hub => identifier == HUB_CLIENT,
+            Client::Edge(me) => identifier.strip_prefix(EDGE_CLIENT) == Some(me.as_str()),
+            Client::Reader => identifier != HUB_CLIENT && !identifier.starts_with(EDGE_CLIENT),
         }
     }
 
@@ -91,6 +109,19 @@ mod tests {
         ] {
             assert_eq!(client.may_subscribe(filter), may, "{client:?} subscribes {filter}");
         }
+    }
+
+    #[test]
+    fn nobody_can_be_called_what_another_is() {
+        let clients = [Client::Hub, edge("a"), edge("b"), edge("omma-edge-a"), Client::Reader];
+        for identifier in
+            [HUB_CLIENT, "omma-edge-a", "omma-edge-b", "omma-edge-omma-edge-a", "omma-edge-", "a", "mosq-1"]
+        {
+            let may = clients.iter().filter(|c| c.may_be_called(identifier)).count();
+            assert!(may <= 1, "{identifier}");
+        }
+        assert!(edge("a").may_be_called("omma-edge-a") && Client::Reader.may_be_called("mosq-1"));
+        assert!(!edge("a").may_be_called("a"));
     }
 
     proptest! {

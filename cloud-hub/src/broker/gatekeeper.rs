@@ -65,7 +65,7 @@ impl Rules {
         let verdict = self.who(id.lid, connect.username().map(|u| &**u), password).and_then(|client| {
             let will = connect.last_will();
             let topic = will.as_ref().map(will_topic);
-            let may = topic.is_none_or(|topic| client.may_publish(topic)) && self.may_be_called(&client, &id.client_id);
+            let may = topic.is_none_or(|topic| client.may_publish(topic)) && client.may_be_called(&id.client_id);
             if may { Ok(client) } else { Err(Refusal::Right) }
         });
         match verdict {
@@ -109,19 +109,6 @@ impl Rules {
             edge => {
                 let edge: EdgeId = edge.parse().map_err(|_| Refusal::Password)?;
                 check(self.doors.edges.check(&edge, password), Client::Edge(edge))
-            }
-        }
-    }
-
-    /// A client that takes another's identifier ends its connection (MQTT 5.0 §3.1.4): nobody may take the hub's or
-    /// an edge's but they themselves.
-    fn may_be_called(&self, client: &Client, identifier: &str) -> bool {
-        match client {
-            Client::Hub => identifier == HUB_USER,
-            Client::Edge(edge) => identifier == edge.as_str(),
-            Client::Reader => {
-                let edge = identifier.parse().is_ok_and(|edge| self.doors.edges.knows(&edge));
-                identifier != HUB_USER && !edge
             }
         }
     }

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::time::SystemTime;
 
+use hub_core::fence::HUB_CLIENT;
 use tempfile::TempDir;
 
 use super::*;
@@ -34,9 +35,14 @@ async fn running() -> Running {
     edges.issue(&"other".parse().unwrap()).unwrap();
     let access = Access::open(folder.path()).unwrap();
     let doors = Doors { access, edges, attempts: Attempts::default() };
-    let config = Embedded { tls: free_port(), plain: Some(free_port()), anonymous_read: true };
-    let broker = Broker::start(&config, &identity, doors.clone()).unwrap();
-    Running { broker, config, identity, doors, secret, folder }
+    // Another test may take the port between its being found free and being used.
+    for _ in 0..20 {
+        let config = Embedded { tls: free_port(), plain: Some(free_port()), anonymous_read: true };
+        if let Ok(broker) = Broker::start(&config, &identity, doors.clone()) {
+            return Running { broker, config, identity, doors, secret, folder };
+        }
+    }
+    panic!("no port is free")
 }
 
 impl Running {
@@ -47,13 +53,14 @@ impl Running {
             command.arg("--cafile").arg(self.folder.path().join("ca.pem"));
         }
         command.args(arguments);
-        let run = move || command.output().unwrap_or_else(|e| panic!("{program}: {e}: is mosquitto-clients installed?"));
+        let run =
+            move || command.output().unwrap_or_else(|e| panic!("{program}: {e}: is mosquitto-clients installed?"));
         tokio::task::spawn_blocking(run).await.unwrap()
     }
 
     /// As the edge `site`, over TLS.
     async fn edge(&self, arguments: &[&str]) -> Output {
-        let own = ["-i", "site", "-u", "site", "-P", self.secret.expose()];
+        let own = ["-i", "omma-edge-site", "-u", "site", "-P", self.secret.expose()];
         self.client("mosquitto_pub", self.config.tls, &[&own[..], arguments].concat()).await
     }
 
@@ -89,7 +96,7 @@ async fn nobody_publishes_on_the_plain_listener() {
     let hub = running().await;
     refused(&hub.anonymous("mosquitto_pub", &["-t", STATUS, "-m", "x"]).await, "not authorized");
     // A secret in the clear is not taken, right as it is.
-    let own = ["-i", "site", "-u", "site", "-P", hub.secret.expose(), "-t", STATUS, "-m", "x"];
+    let own = ["-i", "omma-edge-site", "-u", "site", "-P", hub.secret.expose(), "-t", STATUS, "-m", "x"];
     refused(&hub.anonymous("mosquitto_pub", &own).await, "not authorized");
     // Nor does a client of version 3.1.1, which can't be told, get its message through.
     hub.anonymous("mosquitto_pub", &["-V", "mqttv311", "-r", "-t", STATUS, "-m", "x"]).await;
@@ -102,11 +109,11 @@ async fn a_wrong_secret_and_no_secret_are_refused_on_tls() {
     let hub = running().await;
     let tls = hub.config.tls;
     for arguments in [
-        &["-i", "site", "-u", "site", "-P", "wrong"][..],
-        &["-i", "site", "-u", "nobody", "-P", hub.secret.expose()],
+        &["-i", "omma-edge-site", "-u", "site", "-P", "wrong"][..],
+        &["-i", "omma-edge-site", "-u", "nobody", "-P", hub.secret.expose()],
         &["-i", "x", "-u", HUB_USER, "-P", "wrong"],
         &["-i", "x", "-u", READER_USER, "-P", "wrong"],
-        &["-i", "site", "-u", "site"],
+        &["-i", "omma-edge-site", "-u", "site"],
     ] {
         let output = hub.client("mosquitto_pub", tls, &[arguments, &["-t", STATUS, "-m", "x"]].concat()).await;
         refused(&output, "bad user");
@@ -120,7 +127,7 @@ async fn an_edge_is_held_in_its_fence() {
     for topic in [OTHER_STATUS, "omma/v1/edges/site/acks", "omma/v1/hub/cameras/site.c/events", "elsewhere"] {
         refused(&hub.edge(&["-t", topic, "-m", "x"]).await, "not authorized");
     }
-    let own = ["-i", "site", "-u", "site", "-P", hub.secret.expose(), "-C", "1", "-W", "1"];
+    let own = ["-i", "omma-edge-site", "-u", "site", "-P", hub.secret.expose(), "-C", "1", "-W", "1"];
     let subscribe = |filter| [&own[..], &["-t", filter]].concat();
     for filter in ["omma/v1/edges/other/#", "omma/v1/edges/+/acks", "#", "$share/g/omma/v1/edges/site/acks"] {
         let output = hub.client("mosquitto_sub", hub.config.tls, &subscribe(filter)).await;
@@ -140,11 +147,11 @@ async fn a_last_will_outside_of_the_fence_is_refused_at_connect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_takes_the_name_of_another_client() {
     let hub = running().await;
-    for taken in ["site", "other", HUB_USER] {
+    for taken in ["omma-edge-site", "omma-edge-other", HUB_CLIENT] {
         let output = hub.anonymous("mosquitto_sub", &["-i", taken, "-t", "#", "-C", "1", "-W", "1"]).await;
         refused(&output, "not authorized");
     }
-    let own = ["-i", "other", "-u", "site", "-P", hub.secret.expose(), "-t", STATUS, "-m", "x"];
+    let own = ["-i", "omma-edge-other", "-u", "site", "-P", hub.secret.expose(), "-t", STATUS, "-m", "x"];
     refused(&hub.client("mosquitto_pub", hub.config.tls, &own).await, "not authorized");
 }
 

@@ -118,9 +118,7 @@ mod tests {
                 .map(|i| {
                     let path = path.clone();
                     // Threads share a process id, which names the file beside: as processes would, they take turns.
-                    s.spawn(move || {
-                        if i == 0 { read_or_make(&path, || Ok(vec![i])) } else { wait_and_read(&path, i) }
-                    })
+                    s.spawn(move || if i == 0 { read_or_make(&path, || Ok(vec![i])) } else { wait_and_read(&path, i) })
                 })
                 .collect();
             each.into_iter().map(|t| t.join().unwrap().unwrap()).collect()

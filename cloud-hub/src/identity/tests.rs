@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::RootCertStore;
 
 use super::*;
 

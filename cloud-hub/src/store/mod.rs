@@ -92,19 +92,40 @@ impl Store {
     pub async fn keep(&self, batch: &[Arrival]) -> Result<Vec<Outcome>, StoreError> {
         let Inner { database, objects, .. } = &*self.0;
         let turn = self.0.turn.lock().await;
+        let mut written = vec![];
         for arrival in batch {
             if let Content::Picture(picture) = &arrival.content
                 && database.picture(picture.event).await?.is_none_or(|kept| kept.revision < picture.revision)
             {
                 objects.put(&picture.place(), picture.jpeg.clone()).await?;
+                written.push(picture);
             }
         }
         let outcomes = database.keep(batch).await?;
+        self.clear_up(&written, &outcomes).await?;
         drop(turn);
         for (arrival, outcome) in batch.iter().zip(&outcomes) {
-            self.tell(&arrival.content, outcome).await;
+            self.tell(&arrival.content, outcome);
         }
         Ok(outcomes)
+    }
+
+    /// Removes the files that nothing points to any more: those of pictures that a better one has replaced, and those
+    /// that were written and then not kept.
+    async fn clear_up(&self, written: &[&Picture], outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let Inner { database, objects, .. } = &*self.0;
+        for outcome in outcomes {
+            if let Outcome::Kept { replaced: Some(place), .. } = outcome {
+                objects.remove(place).await;
+            }
+        }
+        for picture in written {
+            let place = picture.place();
+            if database.picture(picture.event).await?.is_none_or(|kept| kept.place != place) {
+                objects.remove(&place).await;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps an event or picture of the hub's own analysis, and tells browsers and integrations.
@@ -181,14 +202,11 @@ impl Store {
         self.0.database.close().await;
     }
 
-    async fn tell(&self, content: &Content, outcome: &Outcome) {
-        let Outcome::Kept { keep: Keep::Latest, replaced } = outcome else { return };
+    fn tell(&self, content: &Content, outcome: &Outcome) {
+        let Outcome::Kept { keep: Keep::Latest, .. } = outcome else { return };
         match content {
             Content::Event(event) => self.0.feed.publish(HubToBrowser::Event((**event).clone())),
             Content::Picture(picture) => {
-                if let Some(place) = replaced {
-                    self.0.objects.remove(place).await;
-                }
                 let event = picture.event.to_string();
                 self.0.feed.publish(HubToBrowser::Picture { event, revision: picture.revision });
             }

@@ -129,6 +129,9 @@ async fn a_better_picture_replaces_the_file_and_a_worse_one_leaves_none() {
     let (revision, jpeg) = opened.store.picture(id).await.unwrap().unwrap();
     assert_eq!((revision, jpeg[3]), (3, 3));
     assert_eq!(opened.store.event(id).await.unwrap().unwrap().picture_revision, Some(3));
+    // The better one first in a batch: the worse one's file is written before it is known to be worse.
+    opened.store.keep(&[picture_arrival(6, 7, 6), picture_arrival(5, 7, 5)]).await.unwrap();
+    assert_eq!(opened.store.picture(id).await.unwrap().unwrap().0, 6);
     assert_eq!(files(&opened.folder), 1);
 }
 

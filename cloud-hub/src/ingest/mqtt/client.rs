@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use hub_core::fence::HUB_CLIENT;
 use omma_protocol::secret::Secret;
 use rumqttc::v5::MqttOptions;
 use rumqttc::{TlsConfiguration, Transport};
@@ -15,8 +17,6 @@ use super::IN_FLIGHT;
 use crate::broker::{HUB_USER, MAX_PACKET};
 use crate::config::External;
 use crate::identity::Identity;
-
-use std::time::Duration;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CONNECT: u64 = 10;
@@ -58,7 +58,7 @@ pub enum Reach<'a> {
 pub fn options(reach: &Reach<'_>, identity: &Identity) -> Result<MqttOptions, ClientError> {
     let mut options = match reach {
         Reach::Embedded { address, password } => {
-            let mut options = MqttOptions::new(HUB_USER, address.ip().to_string(), address.port());
+            let mut options = MqttOptions::new(HUB_CLIENT, address.ip().to_string(), address.port());
             options.set_credentials(HUB_USER, password.expose().as_str());
             options.set_transport(tls(identity.ca().cloned())?);
             options
@@ -66,7 +66,7 @@ pub fn options(reach: &Reach<'_>, identity: &Identity) -> Result<MqttOptions, Cl
         Reach::External(broker) => {
             // Stable over restarts, so that the session is found again; another hub's differs.
             let tail: String = identity.fingerprint[..4].iter().map(|b| format!("{b:02x}")).collect();
-            let mut options = MqttOptions::new(format!("{HUB_USER}-{tail}"), broker.host.clone(), broker.port);
+            let mut options = MqttOptions::new(format!("{HUB_CLIENT}-{tail}"), broker.host.clone(), broker.port);
             if let Some((user, password)) = &broker.credentials {
                 options.set_credentials(user.clone(), password.expose().clone());
             }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hub_core::acks::Acks;
-use omma_protocol::wire::mqtt::{EventMessage, StatusMessage, Topic};
 use omma_protocol::id::EdgeId;
+use omma_protocol::wire::mqtt::{EventMessage, StatusMessage, Topic};
 use omma_runtime::backoff::{Backoff, random_seed};
 use omma_runtime::health::Part;
 use omma_runtime::step::Step;

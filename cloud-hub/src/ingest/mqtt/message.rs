@@ -43,9 +43,7 @@ pub(super) fn read(topic: &[u8], payload: Bytes, properties: &[(String, String)]
     match topic {
         Topic::Status(edge) => Ok(Message::Status(edge, json(&payload)?)),
         Topic::Events(edge, camera) => event(edge, &camera, &payload).map(Message::Lasting),
-        Topic::Picture(edge, camera, event) => {
-            picture(edge, camera, event, payload, properties).map(Message::Lasting)
-        }
+        Topic::Picture(edge, camera, event) => picture(edge, camera, event, payload, properties).map(Message::Lasting),
         Topic::Acks(_) | Topic::HubEvents(_) => Err(Unreadable::Topic),
     }
 }

@@ -71,12 +71,8 @@ impl Mqtt {
         let (client, events) = rumqttc::v5::AsyncClient::new(options, REQUESTS);
         let (received, waiting) = mpsc::channel(WAITING);
         let connection = Arc::new(AtomicU64::new(0));
-        let poll = poll::Poll {
-            client: client.clone(),
-            received,
-            connection: connection.clone(),
-            health: self.broker_health,
-        };
+        let poll =
+            poll::Poll { client: client.clone(), received, connection: connection.clone(), health: self.broker_health };
         let keep = keep::Keeper::new(client, connection, self.store, self.registry, self.store_health);
         tokio::select! {
             () = poll.run(events) => {}

@@ -118,8 +118,7 @@ impl Quic {
         let tls = QuicServerConfig::try_from(identity.server_tls(ALPN)?)?;
         let mut config = ServerConfig::with_crypto(Arc::new(tls));
         config.transport_config(Arc::new(transport())).max_incoming(MAX_HANDSHAKES);
-        let endpoint =
-            Endpoint::server(config, address).map_err(|e| ListenError::new(address, "ingest.quic", &e))?;
+        let endpoint = Endpoint::server(config, address).map_err(|e| ListenError::new(address, "ingest.quic", &e))?;
         Ok(Self { endpoint, connections: Connections::new(edges, attempts, destination) })
     }
 

@@ -308,7 +308,7 @@ async fn units_of_a_camera_that_was_not_reported_are_dropped() {
     let hub = hub().await;
     let secret = hub.edges.issue(&"site".parse().unwrap()).unwrap();
     let edge = hub.edge(&secret).await;
-    let mut stream = edge.group(0, &[unit(5, true)]).await;
+    let stream = edge.group(0, &[unit(5, true)]).await;
     assert!(tokio::time::timeout(PATIENCE, stream.stopped()).await.unwrap().unwrap().is_some());
     assert!(!hub.bus.knows(&door()));
     assert!(edge.connection.close_reason().is_none());

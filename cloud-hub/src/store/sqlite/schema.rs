@@ -57,7 +57,8 @@ pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(&failed)?;
     let version = usize::try_from(row.get::<i64, _>(0)).unwrap_or(usize::MAX);
     if version > MIGRATIONS.len() {
-        let message = format!("it was written by a later version of the hub ({version}, this one knows {})", MIGRATIONS.len());
+        let message =
+            format!("it was written by a later version of the hub ({version}, this one knows {})", MIGRATIONS.len());
         return Err(StoreError::at("open the database")(std::io::Error::other(message)));
     }
     for migration in &MIGRATIONS[version..] {

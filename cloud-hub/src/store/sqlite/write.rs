@@ -79,7 +79,8 @@ async fn mark_refused(db: &mut SqliteConnection, origin: &Origin, reason: &str) 
 
 async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<Outcome> {
     let id = event.id.0.as_bytes().as_slice();
-    let kept = sqlx::query("SELECT stream, revision FROM events WHERE id = ?").bind(id).fetch_optional(&mut *db).await?;
+    let kept =
+        sqlx::query("SELECT stream, revision FROM events WHERE id = ?").bind(id).fetch_optional(&mut *db).await?;
     let stream = event.stream.to_string();
     let revision = match kept {
         Some(row) if row.get::<&str, _>(0) != stream => return Ok(of_other_stream()),
