@@ -7,7 +7,7 @@
 import { parseStoredEvent, type StoredEvent } from "./event.ts";
 import { isRecord } from "./json.ts";
 import { failed, success, type Failure, type Result } from "./result.ts";
-import type { Camera, Session } from "./types.ts";
+import type { Camera, Session, Unread } from "./types.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -42,15 +42,17 @@ export class HubClient {
   }
 
   session(signal?: AbortSignal): Promise<Result<Session>> {
-    return this.json("/api/v1/session", signal, (body) =>
-      isRecord(body) && typeof body["version"] === "string" ? { version: body["version"] } : null,
-    );
+    return this.json("/api/v1/session", signal, (body) => {
+      const { version }: Unread<"Session"> = isRecord(body) ? body : {};
+      return typeof version === "string" ? { version } : null;
+    });
   }
 
   cameras(signal?: AbortSignal): Promise<Result<readonly Camera[]>> {
-    return this.json("/api/v1/cameras", signal, (body) =>
-      isRecord(body) && Array.isArray(body["cameras"]) ? (body["cameras"] as Camera[]) : null,
-    );
+    return this.json("/api/v1/cameras", signal, (body) => {
+      const { cameras }: Unread<"Cameras"> = isRecord(body) ? body : {};
+      return Array.isArray(cameras) ? (cameras as Camera[]) : null;
+    });
   }
 
   /** Events that cannot be read are left out, so that one bad row does not hide the others. */
@@ -59,10 +61,10 @@ export class HubClient {
     if (query.stream !== undefined) search.set("stream", query.stream);
     if (query.before !== undefined) search.set("before", query.before);
     return this.json(`/api/v1/events?${search.toString()}`, signal, (body) => {
-      if (!isRecord(body) || !Array.isArray(body["events"])) return null;
-      const next = body["next"];
+      const { events, next }: Unread<"Events"> = isRecord(body) ? body : {};
+      if (!Array.isArray(events)) return null;
       return {
-        events: body["events"].map(parseStoredEvent).filter((event) => event !== null),
+        events: events.map(parseStoredEvent).filter((event) => event !== null),
         next: typeof next === "string" ? next : null,
       };
     });
@@ -141,8 +143,8 @@ export function readFailure(status: number, body: string): Failure {
 function readErrorBody(body: string): { code: string; message: string } | null {
   try {
     const parsed: unknown = JSON.parse(body);
-    if (!isRecord(parsed) || !isRecord(parsed["error"])) return null;
-    const { kind, message } = parsed["error"];
+    const { error }: Unread<"Error"> = isRecord(parsed) ? parsed : {};
+    const { kind, message }: Unread<"Reason"> = isRecord(error) ? error : {};
     return typeof kind === "string" && typeof message === "string" ? { code: kind, message } : null;
   } catch {
     return null;

@@ -4,6 +4,7 @@
  *     opened ──▶ updated* ──▶ closed
  */
 import { isFinite, isInteger, isRecord, isRect, type Rect } from "./json.ts";
+import type { Unread } from "./types.ts";
 
 export type Phase = "opened" | "updated" | "closed";
 export type Place = "edge" | "hub";
@@ -47,7 +48,8 @@ function isPhase(value: unknown): value is Phase {
 /** Null for what is not an event. Unknown keys are ignored, so that later hubs may add some. */
 export function parseEvent(value: unknown): EventState | null {
   if (!isRecord(value)) return null;
-  const { id, stream, phase, revision, label, track, score, box, opened_us, best_us, closed_us, place, engine, model } = value;
+  const unread: Unread<"Event"> = value;
+  const { id, stream, phase, revision, label, track, score, box, opened_us, best_us, closed_us, place, engine, model } = unread;
   if (typeof id !== "string" || id === "" || typeof stream !== "string" || !isPhase(phase) || !isInteger(revision)) return null;
   if (typeof label !== "string" || !isInteger(track) || !isFinite(score) || !isRect(box)) return null;
   if (!isInteger(opened_us) || !isInteger(best_us) || !isPlace(place)) return null;
@@ -74,6 +76,6 @@ export function parseEvent(value: unknown): EventState | null {
 export function parseStoredEvent(value: unknown): StoredEvent | null {
   const event = parseEvent(value);
   if (event === null || !isRecord(value)) return null;
-  const revision = value["picture_revision"];
+  const { picture_revision: revision }: Unread<"Event"> = value;
   return { ...event, pictureRevision: isInteger(revision) ? revision : null };
 }

@@ -1,19 +1,10 @@
 /** Names for the parts of the hub's OpenAPI document that the page uses. */
+import type { components } from "./schema.ts";
 
-export interface Session {
-  readonly version: string;
-}
+type Schemas = components["schemas"];
 
-export interface Camera {
-  readonly stream: string;
-  readonly name: string;
-  readonly edge: string;
-  readonly edge_online: boolean;
-  readonly placement: "edge" | "hub" | "none";
-  readonly state: "live" | "connecting" | "failed" | "offline";
-  readonly reason?: string | null;
-  readonly codec?: string | null;
-  readonly width?: number | null;
-  readonly height?: number | null;
-  readonly reorders?: boolean | null;
-}
+export type Camera = Readonly<Schemas["Camera"]>;
+export type Session = Readonly<Schemas["Session"]>;
+
+/** An object of the wire before anything is known of its values; a key that the document lacks does not compile. */
+export type Unread<Name extends keyof Schemas> = Readonly<Partial<Record<keyof Schemas[Name], unknown>>>;
