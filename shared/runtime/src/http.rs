@@ -10,12 +10,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -120,8 +122,8 @@ async fn accept(listener: TcpListener, router: Router, token: CancellationToken)
     let cut = CancellationToken::new();
     let _cut_on_drop = cut.clone().drop_guard();
     while let Some(Ok(permit)) = token.run_until_cancelled(permits.clone().acquire_owned()).await {
-        let socket = match token.run_until_cancelled(listener.accept()).await {
-            Some(Ok((socket, _))) => socket,
+        let (socket, peer) = match token.run_until_cancelled(listener.accept()).await {
+            Some(Ok(accepted)) => accepted,
             Some(Err(e)) => {
                 tracing::debug!(error = %e, "accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -131,7 +133,7 @@ async fn accept(listener: TcpListener, router: Router, token: CancellationToken)
         };
         let (router, token, cut) = (router.clone(), token.clone(), cut.clone());
         connections.spawn(async move {
-            cut.run_until_cancelled(connection(socket, router, token)).await;
+            cut.run_until_cancelled(connection(socket, peer, router, token)).await;
             drop(permit);
         });
     }
@@ -142,17 +144,23 @@ async fn accept(listener: TcpListener, router: Router, token: CancellationToken)
     }
 }
 
-/// One connection, until its peer closes it, or `token` is cancelled and the request under way is answered.
-async fn connection(socket: TcpStream, router: Router, token: CancellationToken) {
+/// One connection, until its peer closes it, or `token` is cancelled and the request under way is answered. Handlers
+/// find the peer's address by axum's [`ConnectInfo`].
+async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, token: CancellationToken) {
     // Small answers and WebSocket messages must not wait for the peer's acknowledgement (Nagle).
     if let Err(e) = socket.set_nodelay(true) {
         tracing::trace!(error = %e, "connection ended before it began");
         return;
     }
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {

@@ -3,15 +3,22 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use omma_testkit::process::port;
+use omma_protocol::wire::quic;
+use omma_testkit::process::{Launch, port};
 use omma_testkit::stack::{Camera, EDGE, Stack, StackOptions, store};
 use omma_testkit::wait;
+use quinn::crypto::rustls::QuicClientConfig;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::version::TLS13;
 
 const SEED: u64 = 0x6f6d_6d61;
 
@@ -39,10 +46,13 @@ fn garbage_on_every_port() {
     cameras_that_are_none_get_a_reason(&mut stack);
     on_udp(stack.quic_port(), 2000);
     on_udp(stack.live_port(), 2000);
+    inside_quic(&stack);
     on_tcp(stack.mqtt_port());
     on_tcp(stack.mqtts_port());
     as_mqtt_packets(stack.mqtt_port());
+    where_one_may_not_publish(stack.mqtt_port());
     on_http(&stack);
+    it_was_counted(&stack);
 
     // Everything goes on as before.
     assert_eq!([stack.edge.id(), stack.hub.id()], ours);
@@ -97,6 +107,67 @@ fn on_udp(port: u16, datagrams: usize) {
         }
         // A closed port would be told by the next call; the state of the hub is looked at in the end.
         socket.send_to(&datagram, ("127.0.0.1", port)).unwrap();
+    }
+}
+
+/// A client that pins the hub's authority as edges do, and talks nonsense once it is connected.
+fn inside_quic(stack: &Stack) {
+    let authority = CertificateDer::from_pem_file(stack.hub_data().join("ca.pem")).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(authority).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]).unwrap();
+    let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
+    tls.alpn_protocols = vec![quic::ALPN.to_vec()];
+    let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let address = SocketAddr::from(([127, 0, 0, 1], stack.quic_port()));
+    let mut random = StdRng::seed_from_u64(SEED);
+    let talk = async {
+        let endpoint = quinn::Endpoint::client(([127, 0, 0, 1], 0).into()).unwrap();
+        for n in 0..20 {
+            let connection = endpoint.connect_with(config.clone(), address, quic::SERVER_NAME).unwrap().await.unwrap();
+            let (mut control, _) = connection.open_bi().await.unwrap();
+            let mut message = garbage(&mut random, 4096);
+            if n % 2 == 0 {
+                // A sound length, as control messages have.
+                message = [&(message.len() as u32).to_be_bytes(), message.as_slice()].concat();
+            }
+            // The hub may close at any of these: that is its right.
+            control.write_all(&message).await.ok();
+            control.finish().ok();
+            if let Ok(mut group) = connection.open_uni().await {
+                group.write_all(&garbage(&mut random, 4096)).await.ok();
+            }
+            connection.send_datagram(garbage(&mut random, 1000).into()).ok();
+            let closed = tokio::time::timeout(wait::LONG, connection.closed()).await;
+            closed.expect("the hub keeps a connection that talks nonsense");
+        }
+        endpoint.wait_idle().await;
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(talk);
+}
+
+/// Without a name nobody may publish, least of all within an edge's fence.
+fn where_one_may_not_publish(port: u16) {
+    let port = port.to_string();
+    for topic in ["omma/v1/edges/site/status", "omma/v1/edges/site/acks", "x"] {
+        let arguments = ["-V", "5", "-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", topic, "-m", "nonsense"];
+        // Its status says only whether it was connected: what counts is counted by the hub.
+        Launch::of_system("mosquitto_pub").args(arguments.map(str::to_owned)).run();
+    }
+}
+
+fn it_was_counted(stack: &Stack) {
+    let babbled = stack.edge_api.metric("omma_source_connects_total{camera=\"babbler\"}").unwrap();
+    assert!(babbled >= 1.0, "the edge has not counted its connections to the babbling camera");
+    for (metric, least) in [
+        ("omma_ingest_refused_total{reason=\"protocol\"}", 20.0),
+        ("omma_broker_refused_total{at=\"publish\"}", 3.0),
+        ("omma_live_datagrams_ignored_total", 100.0),
+        ("omma_http_duration_seconds_count", 100.0),
+    ] {
+        let counted = stack.api.metric(metric).unwrap();
+        assert!(counted >= least, "{metric} is {counted}, expected {least} or more");
     }
 }
 

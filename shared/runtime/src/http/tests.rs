@@ -20,6 +20,7 @@ async fn start() -> Running {
     let part = health.part("store");
     let extra = Router::new()
         .route("/slow", get(async || tokio::time::sleep(Duration::from_millis(300)).await))
+        .route("/peer", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.ip().to_string()))
         .route("/hang", get(std::future::pending::<()>))
         .route(
             "/socket",
@@ -59,6 +60,7 @@ async fn readiness_follows_its_parts_and_metrics_are_text() {
     let answer = get("/metrics").await;
     assert!(answer.contains("content-type: text/plain; version=0.0.4"), "{answer}");
     assert!(answer.contains("\nprocess_resident_memory_bytes "), "{answer}");
+    assert!(get("/peer").await.ends_with("\r\n\r\n127.0.0.1"));
     assert!(get("/nothing").await.starts_with("HTTP/1.1 404"));
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::io::Write;
 use std::time::SystemTime;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -58,27 +59,33 @@ where
             }
         }
         event.record(&mut Collect(&mut fields));
-        let mut line = line(event, fields).to_string();
-        line.push('\n');
+        let line = Line {
+            timestamp: now(),
+            level: event.metadata().level().as_str(),
+            step: fields.remove("step"),
+            message: fields.remove("message"),
+            target: event.metadata().target(),
+            fields,
+        };
+        let Ok(mut line) = serde_json::to_vec(&line) else { return };
+        line.push(b'\n');
         // Where standard error is closed there is nobody to tell.
-        self.writer.make_writer_for(event.metadata()).write_all(line.as_bytes()).unwrap_or_default();
+        self.writer.make_writer_for(event.metadata()).write_all(&line).unwrap_or_default();
     }
 }
 
-fn line(event: &Event<'_>, mut fields: Map<String, Value>) -> Value {
-    let mut line = Map::new();
-    line.insert("timestamp".to_owned(), now().into());
-    line.insert("level".to_owned(), event.metadata().level().as_str().into());
-    for lifted in ["step", "message"] {
-        if let Some(value) = fields.remove(lifted) {
-            line.insert(lifted.to_owned(), value);
-        }
-    }
-    line.insert("target".to_owned(), event.metadata().target().into());
-    if !fields.is_empty() {
-        line.insert("fields".to_owned(), fields.into());
-    }
-    line.into()
+/// In the order in which a person reads it.
+#[derive(Serialize)]
+struct Line<'a> {
+    timestamp: String,
+    level: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Value>,
+    target: &'a str,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    fields: Map<String, Value>,
 }
 
 /// RFC 3339, UTC, with microseconds.
