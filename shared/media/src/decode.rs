@@ -12,8 +12,12 @@
 //!
 //! **Order.** A stream without B slices gives each picture with its own unit, at once. With B slices openh264 must
 //! hold pictures back and gives them one unit later. Which of the two a stream is, its parameter sets say; where they
-//! do not ([`h264::Reordering::Unsaid`], most cameras of Main and High profile) the decoder takes it as in order until the
-//! first B slice comes, and from then on as reordered: only those streams lose a few pictures, once.
+//! do not ([`h264::Reordering::Unsaid`], most cameras of Main and High profile) it counts as in order until the first B
+//! slice comes, and from the next key picture on as reordered: only those streams lose the rest of one group of
+//! pictures, once. (openh264 can't be turned round inside a group: it has no memory for the pictures to hold back.)
+//!
+//! Without B slices pictures are those of the standard bit for bit; in B pictures openh264 is off by a few units in a
+//! few samples of ten thousand.
 //!
 //! This module owns one openh264 decoder, which is used by one thread. Its own threads are never turned on: by its
 //! documentation they crash.
@@ -67,7 +71,7 @@ pub struct DecodeCounts {
     pub broken: u64,
     /// Units passed over while waiting for a key picture.
     pub skipped: u64,
-    /// Pictures not given because a later one had been: the first ones of a reordered stream that did not say so.
+    /// Pictures not given because a later one had been: units whose times go back.
     pub late: u64,
 }
 
@@ -122,7 +126,10 @@ impl Decoder {
         }
         if unit.key {
             self.begin_group(unit)?;
-        } else if self.state != State::Decoding {
+        } else if self.order.is_revealed_by(unit) {
+            self.state = State::Waiting { used: true };
+        }
+        if self.state != State::Decoding {
             self.counts.skipped += 1;
             return Ok(None);
         }
@@ -257,3 +264,6 @@ impl Decoded<'_> {
         pool.copy(self.planes(), self.time)
     }
 }
+
+#[cfg(test)]
+mod tests;

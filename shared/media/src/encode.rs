@@ -118,3 +118,53 @@ impl YUVSource for Source<'_> {
         self.0.v
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bitstream::h264::{Reordering, Sps, has_b_slice};
+    use crate::decode::Decoder;
+    use crate::footage;
+    use crate::frame::Colour;
+
+    #[test]
+    fn what_is_encoded_can_be_decoded_and_looks_alike() {
+        let stream = std::fs::read(footage::path("vtest.h264")).unwrap();
+        let units = footage::units(&stream, 10);
+        let mut encoder = Encoder::new(EncoderConfig { bitrate: 2_000_000, fps: 10.0, key_interval: 8 }).unwrap();
+        let (mut source, mut check) = (Decoder::new(Codec::H264).unwrap(), Decoder::new(Codec::H264).unwrap());
+        let mut keys = vec![];
+        for (i, unit) in units[..20].iter().enumerate() {
+            let picture = source.decode(unit).unwrap().expect("a picture for each unit");
+            if i == 11 {
+                encoder.force_key();
+            }
+            let coded = encoder.encode(picture.planes(), unit.time).unwrap();
+            assert!(!has_b_slice(&coded.data) && coded.time == unit.time);
+            if coded.key {
+                keys.push(i);
+                let sps = Sps::find(&coded.data).expect("parameter sets in front of a key picture");
+                assert_eq!((sps.width, sps.height, sps.reordering), (768, 576, Reordering::Never));
+            }
+            let before = footage::packed(&picture.planes());
+            let after = footage::packed(&check.decode(&coded).unwrap().expect("a picture for each unit").planes());
+            let error: f64 = before.iter().zip(&after).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum();
+            let psnr = 10.0 * (255.0 * 255.0 * before.len() as f64 / error).log10();
+            assert!(psnr > 30.0, "picture {i}: {psnr:.1} dB");
+        }
+        assert!(keys.starts_with(&[0, 8, 11]), "{keys:?}");
+    }
+
+    #[test]
+    fn planes_that_are_too_short_or_odd_are_refused() {
+        let mut encoder = Encoder::new(EncoderConfig { bitrate: 100_000, fps: 10.0, key_interval: 8 }).unwrap();
+        let data = [0; 64 * 64];
+        for (width, height, stride) in [(63, 32, 64), (64, 31, 64), (64, 66, 64), (64, 32, 32), (0, 0, 64)] {
+            let colour = Colour::default();
+            let planes =
+                Planes { width, height, y: &data, u: &data, v: &data, y_stride: stride, uv_stride: stride, colour };
+            let refused = Err(EncodeError::Picture { width, height });
+            assert_eq!(encoder.encode(planes, CaptureTime(0)), refused, "{width}x{height}");
+        }
+    }
+}

@@ -6,6 +6,8 @@
 
 use bytes::Bytes;
 use fast_image_resize as resize;
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
 use jpeg_encoder::{ImageBuffer, JpegColorType, SamplingFactor};
 use omma_protocol::geometry::Rect;
 
@@ -69,9 +71,9 @@ struct Part {
 
 impl Part {
     fn of(rect: Rect, planes: &Planes<'_>) -> Result<Self, JpegError> {
-        let rect = rect.clamped();
-        // A rectangle of NaNs is not empty and not anything else either.
-        if !(rect.area() > 0.0) {
+        let finite = rect.x.is_finite() && rect.y.is_finite() && rect.w.is_finite() && rect.h.is_finite();
+        let rect = if finite { rect.clamped() } else { Rect::default() };
+        if rect.area() <= 0.0 {
             return Err(JpegError::EmptyCrop);
         }
         let span = |from: f32, to: f32, size: u32| {
@@ -140,14 +142,15 @@ fn shrink(
         return Ok(whole);
     }
     let failed = |reason: String| JpegError::Failed { doing: "shrink a picture", reason };
-    let kind = resize::PixelType::U8;
-    let from =
-        resize::images::ImageRef::new(part.width, part.height, &whole, kind).map_err(|e| failed(e.to_string()))?;
-    let mut to = resize::images::Image::new(u32::from(width), u32::from(height), kind);
+    let mut samples = vec![0; usize::from(width) * usize::from(height)];
+    // Typed, because the untyped call brings the code of every pixel format there is.
+    let from = TypedImageRef::<U8>::from_buffer(part.width, part.height, &whole).map_err(|e| failed(e.to_string()))?;
+    let mut to = TypedImage::<U8>::from_buffer(u32::from(width), u32::from(height), &mut samples)
+        .map_err(|e| failed(e.to_string()))?;
     // Convolution takes every sample into account; interpolation would let thin things flicker.
     let options = resize::ResizeOptions::new().resize_alg(resize::ResizeAlg::Convolution(resize::FilterType::Bilinear));
-    resizer.resize(&from, &mut to, &options).map_err(|e| failed(e.to_string()))?;
-    Ok(to.into_vec())
+    resizer.resize_typed(&from, &mut to, &options).map_err(|e| failed(e.to_string()))?;
+    Ok(samples)
 }
 
 impl ImageBuffer for Picture {
@@ -218,3 +221,6 @@ impl ToJfif {
 fn rounded(fixed: i32) -> u8 {
     ((fixed + (1 << 15)) >> 16).clamp(0, 255) as u8
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,3 +15,6 @@ pub mod decode;
 pub mod encode;
 
 pub mod jpeg;
+
+#[cfg(test)]
+mod footage;

@@ -19,3 +19,6 @@ pub mod h264;
 pub mod h265;
 
 mod bits;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -41,11 +41,16 @@ impl Order {
         self.pending.clear();
     }
 
+    /// Whether a unit shows for the first time that the stream is reordered, which nothing had said. From the next key
+    /// picture on it is taken as that.
+    pub(super) fn is_revealed_by(&mut self, unit: &AccessUnit) -> bool {
+        let revealed = self.unsaid && !self.reordered && has_b_slice(&unit.data);
+        self.reordered |= revealed;
+        revealed
+    }
+
     /// A unit goes in.
     pub(super) fn sent(&mut self, unit: &AccessUnit) {
-        if self.unsaid && !self.reordered {
-            self.reordered = !unit.key && has_b_slice(&unit.data);
-        }
         if self.reordered && nals(&unit.data).any(|nal| nal.is_slice(unit.codec)) {
             self.pending.insert(unit.time);
             if self.pending.len() > MAX_PENDING {

@@ -1,0 +1,219 @@
+//! Against ffmpeg's decoder on real footage, and with units lost, cut and broken.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::bitstream::tests::without_usability_information;
+use crate::footage::{self, packed, reference, run};
+
+fn decoder() -> Decoder {
+    Decoder::new(Codec::H264).unwrap()
+}
+
+fn footage(name: &str) -> Vec<u8> {
+    std::fs::read(footage::path(name)).unwrap()
+}
+
+#[test]
+fn without_b_frames_each_unit_gives_its_picture_at_once_bit_for_bit() {
+    for (name, fps, frames) in [("vtest.h264", 10, 100), ("hd-high.h264", 30, 40)] {
+        let stream = footage(name);
+        let wanted = reference(&stream, frames);
+        let mut decoder = decoder();
+        let mut wanted = wanted.chunks(wanted.len() / frames);
+        for unit in &footage::units(&stream, fps)[..frames] {
+            let picture =
+                decoder.decode(unit).unwrap().unwrap_or_else(|| panic!("{name}: no picture for {}", unit.time));
+            assert_eq!(picture.time(), unit.time);
+            assert!(Some(&packed(&picture.planes())[..]) == wanted.next(), "{name}: another picture at {}", unit.time);
+        }
+        assert_eq!(decoder.counts(), DecodeCounts { pictures: frames as u64, ..DecodeCounts::default() });
+    }
+}
+
+/// Three B-frames between any two others, none of which is referred to.
+const PLAIN: &str = "bframes=3:b-adapt=0:b-pyramid=none:keyint=30:scenecut=0";
+
+/// A clip with B-frames made from real footage: its units in the order they are sent, at their presentation times, and
+/// its pictures by time as ffmpeg decodes them.
+fn b_frames(frames: usize, x264: &str) -> (Vec<AccessUnit>, BTreeMap<CaptureTime, Vec<u8>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("clip.mp4");
+    let (source, clip, count) = (footage::path("vtest.h264"), clip.to_str().unwrap(), frames.to_string());
+    let coder = ["-c:v", "libx264", "-profile:v", "main", "-x264-params", x264];
+    run("ffmpeg", &[&["-i", source.to_str().unwrap(), "-frames:v", &count], &coder[..], &[clip]].concat(), &[]);
+    let stream = run("ffmpeg", &["-i", clip, "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264", "-"], &[]);
+    let times =
+        run("ffprobe", &["-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0", clip], &[]);
+    let times = String::from_utf8(times).unwrap();
+    let times = times.lines().map(|line| line.trim_end_matches(',').parse::<f64>().unwrap());
+    let mut units = footage::units(&stream, 10);
+    assert_eq!(units.len(), frames);
+    for (unit, seconds) in units.iter_mut().zip(times) {
+        unit.time = CaptureTime(1_700_000_000_000_000 + (seconds * 1e6).round() as i64);
+    }
+    let pictures = reference(&stream, frames);
+    let mut times: Vec<_> = units.iter().map(|unit| unit.time).collect();
+    assert!(!times.is_sorted(), "the clip is reordered");
+    times.sort_unstable();
+    let pictures = pictures.chunks(pictures.len() / frames).map(<[u8]>::to_vec);
+    (units, times.into_iter().zip(pictures).collect())
+}
+
+/// The same picture but for what openh264 gets wrong in B pictures.
+fn assert_alike(got: &[u8], wanted: &[u8], time: CaptureTime) {
+    let off = got.iter().zip(wanted).map(|(a, b)| a.abs_diff(*b)).filter(|&off| off > 0);
+    let (samples, worst) = off.fold((0, 0), |(n, worst), off| (n + 1, off.max(worst)));
+    assert!(
+        got.len() == wanted.len() && samples < got.len() / 2000 && worst < 16,
+        "{samples} samples by {worst} at {time}"
+    );
+}
+
+/// All pictures that come out of `units`, in order.
+fn decode_all(decoder: &mut Decoder, units: &[AccessUnit]) -> Vec<(CaptureTime, Vec<u8>)> {
+    let mut out = vec![];
+    for unit in units {
+        if let Some(picture) = decoder.decode(unit).unwrap() {
+            out.push((picture.time(), packed(&picture.planes())));
+        }
+    }
+    let rest = decoder.finish(&FramePool::new(4));
+    out.extend(rest.iter().map(|frame| (frame.time, packed(&frame.planes()))));
+    out
+}
+
+#[test]
+fn with_b_frames_each_picture_comes_in_order_under_its_own_time() {
+    for x264 in [PLAIN, "bframes=1:keyint=25", "bframes=5:b-adapt=2:b-pyramid=normal:ref=4:keyint=50"] {
+        let (units, wanted) = b_frames(100, x264);
+        let mut decoder = decoder();
+        let got = decode_all(&mut decoder, &units);
+        let times: Vec<_> = got.iter().map(|picture| picture.0).collect();
+        assert_eq!(times, wanted.keys().copied().collect::<Vec<_>>(), "{x264}");
+        got.iter().for_each(|(time, picture)| assert_alike(picture, &wanted[time], *time));
+        assert_eq!(decoder.counts(), DecodeCounts { pictures: 100, ..DecodeCounts::default() }, "{x264}");
+    }
+}
+
+#[test]
+fn b_frames_that_nobody_announced_cost_the_rest_of_one_group() {
+    let (mut units, wanted) = b_frames(100, PLAIN);
+    for unit in units.iter_mut().filter(|unit| unit.key) {
+        let nals: Vec<_> = nals(&unit.data)
+            .map(|nal| match nal.h264_type() {
+                h264::SPS => without_usability_information(nal.bytes),
+                _ => nal.bytes.to_vec(),
+            })
+            .collect();
+        unit.data = nals.iter().flat_map(|nal| [&[0, 0, 0, 1][..], nal].concat()).collect::<Vec<_>>().into();
+        assert_eq!(Sps::find(&unit.data).unwrap().reordering, h264::Reordering::Unsaid);
+    }
+    let mut decoder = decoder();
+    let got = decode_all(&mut decoder, &units);
+    // I and P of the first group, which is 30 units long, then everything.
+    let times: Vec<_> = got.iter().map(|picture| picture.0).collect();
+    let all: Vec<_> = wanted.keys().copied().collect();
+    assert_eq!(times, [&[all[0], all[4]], &all[30..]].concat());
+    got.iter().for_each(|(time, picture)| assert_alike(picture, &wanted[time], *time));
+    assert_eq!(decoder.counts(), DecodeCounts { pictures: 72, skipped: 28, ..DecodeCounts::default() });
+}
+
+#[test]
+fn a_broken_unit_is_named_and_decoding_goes_on_at_the_next_key_picture() {
+    let units = footage::units(&footage("vtest.h264"), 10);
+    let mut decoder = decoder();
+    for unit in &units[5..20] {
+        assert!(decoder.decode(unit).unwrap().is_none(), "in the middle of a group");
+    }
+    for unit in &units[20..25] {
+        assert!(decoder.decode(unit).unwrap().is_some());
+    }
+    let mut cut = units[25].clone();
+    cut.data = cut.data.slice(..cut.data.len() / 2);
+    let Err(error) = decoder.decode(&cut) else { panic!("half a unit was decoded") };
+    let DecodeError::Broken { time, key, bytes, .. } = error else { panic!("{error}") };
+    assert_eq!((time, key, bytes), (cut.time, false, cut.data.len()));
+    for unit in &units[26..40] {
+        assert!(decoder.decode(unit).unwrap().is_none());
+    }
+    let stream: Vec<u8> = units[40..60].iter().flat_map(|unit| unit.data.to_vec()).collect();
+    let wanted = reference(&stream, 20);
+    for (unit, wanted) in units[40..60].iter().zip(wanted.chunks(wanted.len() / 20)) {
+        let picture = decoder.decode(unit).unwrap().expect("a picture for each unit");
+        assert!(picture.time() == unit.time && packed(&picture.planes()) == wanted);
+    }
+    assert_eq!(decoder.counts(), DecodeCounts { pictures: 25, broken: 1, skipped: 29, late: 0 });
+}
+
+#[test]
+fn a_unit_that_is_missing_is_found_out() {
+    let units = footage::units(&footage("vtest.h264"), 10);
+    let mut decoder = decoder();
+    let mut outcomes = vec![];
+    for unit in units[..25].iter().enumerate().filter(|(i, _)| *i != 8).map(|(_, unit)| unit) {
+        outcomes.push(decoder.decode(unit).map(|picture| picture.is_some()));
+    }
+    assert!(outcomes[..8].iter().all(|o| *o == Ok(true)));
+    assert!(matches!(outcomes[8], Err(DecodeError::Broken { .. })), "{:?}", outcomes[8]);
+    assert!(outcomes[9..19].iter().all(|o| *o == Ok(false)) && outcomes[19..].iter().all(|o| *o == Ok(true)));
+}
+
+#[test]
+fn the_camera_changes_its_size() {
+    let (small, large) = (footage::units(&footage("vtest.h264"), 10), footage::units(&footage("hd-high.h264"), 10));
+    let mut decoder = decoder();
+    let sizes: Vec<_> = [&small[..3], &large[..3], &small[20..23]]
+        .concat()
+        .iter()
+        .zip(0..)
+        .map(|(unit, i)| {
+            let unit = AccessUnit { time: CaptureTime(i), ..unit.clone() };
+            decoder.decode(&unit).unwrap().map(|picture| picture.planes().width)
+        })
+        .collect();
+    assert_eq!(sizes, [768, 768, 768, 1920, 1920, 1920, 768, 768, 768].map(Some));
+}
+
+#[test]
+fn what_is_not_decoded_here_says_how_to_mend_it() {
+    assert!(matches!(Decoder::new(Codec::H265), Err(DecodeError::Unsupported { .. })));
+    for (option, value, what) in [("-flags", "+ildct+ilme", "interlaced"), ("-pix_fmt", "yuv422p", "8 bit 4:2:2")] {
+        let source = ["-f", "lavfi", "-i", "testsrc=size=128x128:rate=10:duration=1"];
+        let coder = ["-pix_fmt", "yuv420p", option, value, "-c:v", "libx264", "-f", "h264", "-"];
+        let stream = run("ffmpeg", &[&source[..], &coder[..]].concat(), &[]);
+        let mut decoder = decoder();
+        let error = decoder.decode(&footage::units(&stream, 10)[0]).err().expect("an error").to_string();
+        assert!(error.contains(what) && error.contains("set the camera to"), "{error}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn broken_bytes_are_errors_or_pictures_and_nothing_worse(
+        damage in prop::collection::vec((0usize..40, any::<prop::sample::Index>(), any::<u8>()), 1..20), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut units = footage::units(&footage("vtest.h264"), 10)[..40].to_vec();
+        for (unit, at, byte) in damage {
+            let mut data = units[unit].data.to_vec();
+            let at = at.index(data.len());
+            data[at] = byte;
+            units[unit].data = Bytes::from(data);
+        }
+        let short = cut.index(units[7].data.len());
+        units[7].data = units[7].data.slice(..short);
+        let mut decoder = decoder();
+        let mut last = None;
+        for unit in &units {
+            if let Ok(Some(picture)) = decoder.decode(unit) {
+                prop_assert!(last < Some(picture.time()) && picture.planes().is_sound());
+                last = Some(picture.time());
+            }
+        }
+    }
+}
