@@ -12,8 +12,8 @@ SECONDS = 30
 
 
 def main():
-    footage = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "vtest.h264"
-    with stack(DEMO_PLAY=f"clock:1280x720@30:{footage}", DEMO_RATE="10") as omma:
+    footage = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "backdrop.h264"
+    with stack(DEMO_PLAY=f"clock:1280x720:over={footage}@30", DEMO_RATE="10") as omma:
         out = subprocess.run(["node", ROOT / "bench" / "latency.mjs", str(SECONDS)], stdout=subprocess.PIPE, text=True, check=True,
                              env=os.environ | {"OMMA_URL": omma.url, "OMMA_TOKEN": omma.token})
     raw = json.loads(out.stdout.splitlines()[-1])

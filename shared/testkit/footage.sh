@@ -8,6 +8,7 @@
 # DIR/walkers.h264   the first 150 pictures of it, for tests.
 # DIR/hd-high.h264   1920x1080, 30 pictures/s, 10 s, High profile with CABAC, about 4 Mbit/s: vtest enlarged, with grain
 #                    so that every picture carries residual as a real sensor's does.
+# DIR/backdrop.h264  1280x720, 10 pictures/s, 6 s: what stands behind the clock in the latency benchmark.
 #
 # None has B-frames; key pictures come at fixed distances and bring their SPS and PPS with them. Run twice, it does
 # nothing the second time: DIR/.stamp holds the hash of this script and of what it made. Network: apt only.
@@ -69,6 +70,11 @@ transcode -i "$avi" -an -t 10 \
     -c:v libx264 -profile:v high -coder 1 -pix_fmt yuv420p -preset veryfast -b:v 4M -maxrate 5M -bufsize 4M \
     -bf 0 -g 60 -keyint_min 60 -sc_threshold 0 -f h264 "$work/hd-high.h264"
 
+say "code backdrop.h264"
+transcode -i "$avi" -an -frames:v 60 -vf 'scale=1280:960:flags=bicubic,crop=1280:720' \
+    -c:v libx264 -profile:v main -pix_fmt yuv420p -preset veryfast -crf 20 \
+    -bf 0 -g 20 -keyint_min 20 -sc_threshold 0 -f h264 "$work/backdrop.h264"
+
 pictures() { ffprobe -v error -count_packets -show_entries stream=nb_read_packets -of csv=p=0 "$1" | head -n 1; }
 expect() {
     local have
@@ -78,8 +84,9 @@ expect() {
 expect vtest.h264 795
 expect walkers.h264 150
 expect hd-high.h264 300
+expect backdrop.h264 60
 
-files="hd-high.h264 vtest.h264 vtest.mp4 walkers.h264"
+files="backdrop.h264 hd-high.h264 vtest.h264 vtest.mp4 walkers.h264"
 for file in $files; do mv "$work/$file" "$file"; done
 { echo "$script_hash"; sha256sum $files; } >"$work/stamp"
 mv "$work/stamp" .stamp

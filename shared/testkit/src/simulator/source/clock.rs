@@ -15,6 +15,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 
 use super::super::pattern;
+use super::backdrop::Backdrop;
 use super::{Due, ParameterSets, Picture, Rate, SourceError, wall_clock};
 
 /// How much stream is kept for a slow player.
@@ -26,6 +27,7 @@ const BITS_PER_PIXEL: f32 = 0.145;
 #[derive(Debug)]
 pub(in crate::simulator) struct Clock {
     canvas: Canvas,
+    backdrop: Option<Backdrop>,
     parameter_sets: ParameterSets,
     pictures: broadcast::Sender<Due>,
     key_wanted: AtomicBool,
@@ -34,17 +36,23 @@ pub(in crate::simulator) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn new(width: usize, height: usize, rate: Rate) -> Result<Self, SourceError> {
+    pub(super) fn new(
+        width: usize,
+        height: usize,
+        rate: Rate,
+        backdrop: Option<Backdrop>,
+    ) -> Result<Self, SourceError> {
         let fits = (pattern::MIN_WIDTH..=3840).contains(&width) && (pattern::CELL..=2160).contains(&height);
         if !fits || width % 2 != 0 || height % 2 != 0 {
             return Err(SourceError::Size { width, height });
         }
         let canvas = Canvas { width, height, rate };
         let mut studio = Studio::new(canvas)?;
-        let first = studio.take(0, CaptureTime(0), true)?;
+        let first = studio.take(0, CaptureTime(0), true, backdrop.as_ref())?;
         let parameter_sets = ParameterSets::find(&first.nals).ok_or(SourceError::NoParameterSets)?;
         let (pictures, _) = broadcast::channel(1 + rate.index_at(KEPT) as usize);
-        Ok(Self { canvas, parameter_sets, pictures, key_wanted: AtomicBool::new(false), running: Mutex::new(false) })
+        let (key_wanted, running) = (AtomicBool::new(false), Mutex::new(false));
+        Ok(Self { canvas, backdrop, parameter_sets, pictures, key_wanted, running })
     }
 
     pub(super) fn parameter_sets(&self) -> &ParameterSets {
@@ -80,7 +88,8 @@ impl Clock {
             let time = wall_clock().max(last + Duration::from_micros(12));
             last = time;
             let at = Instant::now();
-            let picture = studio.take(number, time, self.key_wanted.swap(false, Ordering::Relaxed))?;
+            let key = self.key_wanted.swap(false, Ordering::Relaxed);
+            let picture = studio.take(number, time, key, self.backdrop.as_ref())?;
             // Refused only when the last player has just left, which the loop's head finds out.
             self.pictures.send(Due { picture: Arc::new(picture), time, at }).ok();
             number += 1;
@@ -118,6 +127,7 @@ struct Studio {
     canvas: Canvas,
     encoder: Encoder,
     luma: Vec<u8>,
+    /// Both chroma planes, one after the other.
     chroma: Vec<u8>,
 }
 
@@ -131,13 +141,22 @@ impl Studio {
             // One a second.
             key_interval: rate.hz().ceil() as u32,
         })?;
-        Ok(Self { canvas, encoder, luma: vec![0; width * height], chroma: vec![128; width * height / 4] })
+        Ok(Self { canvas, encoder, luma: vec![0; width * height], chroma: vec![128; width * height / 2] })
     }
 
     /// Draws and codes one picture.
-    fn take(&mut self, number: u64, time: CaptureTime, key: bool) -> Result<Picture, EncodeError> {
-        let Canvas { width, height, .. } = self.canvas;
-        pattern::draw(&mut self.luma, width, number);
+    fn take(
+        &mut self,
+        number: u64,
+        time: CaptureTime,
+        key: bool,
+        backdrop: Option<&Backdrop>,
+    ) -> Result<Picture, EncodeError> {
+        let Canvas { width, height, rate } = self.canvas;
+        match backdrop {
+            Some(backdrop) => self.hang(&backdrop.behind(number, rate)),
+            None => pattern::draw(&mut self.luma, width, number),
+        }
         pattern::burn(&mut self.luma, width, (time.as_micros() / 1000) as u32);
         if key {
             self.encoder.force_key();
@@ -146,14 +165,29 @@ impl Studio {
             width: width as u32,
             height: height as u32,
             y: &self.luma,
-            u: &self.chroma,
-            v: &self.chroma,
+            u: &self.chroma[..width * height / 4],
+            v: &self.chroma[width * height / 4..],
             y_stride: width,
             uv_stride: width / 2,
             colour: Colour::default(),
         };
         let unit = self.encoder.encode(planes, time)?;
         Ok(Picture::cut(&unit.data, &unit.data))
+    }
+
+    /// Copies a picture of the canvas's size onto it.
+    fn hang(&mut self, picture: &Planes<'_>) {
+        let Canvas { width, .. } = self.canvas;
+        copy_rows(&mut self.luma, width, picture.y, picture.y_stride);
+        let (u, v) = self.chroma.split_at_mut(self.luma.len() / 4);
+        copy_rows(u, width / 2, picture.u, picture.uv_stride);
+        copy_rows(v, width / 2, picture.v, picture.uv_stride);
+    }
+}
+
+fn copy_rows(to: &mut [u8], width: usize, from: &[u8], stride: usize) {
+    for (to, from) in to.chunks_exact_mut(width).zip(from.chunks(stride)) {
+        to.copy_from_slice(&from[..width]);
     }
 }
 
@@ -184,7 +218,7 @@ mod tests {
     use super::*;
 
     fn clock() -> Arc<Clock> {
-        Arc::new(Clock::new(pattern::MIN_WIDTH, 64, "30".parse().unwrap()).unwrap())
+        Arc::new(Clock::new(pattern::MIN_WIDTH, 64, "30".parse().unwrap(), None).unwrap())
     }
 
     #[tokio::test]
@@ -218,7 +252,7 @@ mod tests {
     #[test]
     fn sizes_that_cannot_be_are_refused() {
         for (width, height) in [(640, 480), (1281, 720), (1280, 721), (1280, 0), (100_000, 720)] {
-            let error = Clock::new(width, height, "30".parse().unwrap()).unwrap_err();
+            let error = Clock::new(width, height, "30".parse().unwrap(), None).unwrap_err();
             assert!(error.to_string().contains("832x32"), "{error}");
         }
     }

@@ -19,6 +19,9 @@ use tokio::time::Instant;
 mod film;
 use film::{Film, Showing};
 
+mod backdrop;
+use backdrop::Backdrop;
+
 mod clock;
 use clock::{Clock, Watching};
 
@@ -44,6 +47,8 @@ pub enum Scene {
         width: usize,
         /// Pixels; even, and enough for one cell.
         height: usize,
+        /// An H.264 byte stream of that size, shown behind the clock instead of the pattern.
+        over: Option<PathBuf>,
     },
 }
 
@@ -51,7 +56,9 @@ pub enum Scene {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CameraError {
     /// The parts are not there.
-    #[error("`{0}` is not a camera: expected NAME=file:PATH@RATE or NAME=clock:WIDTHxHEIGHT@RATE")]
+    #[error(
+        "`{0}` is not a camera: expected NAME=file:PATH@RATE, NAME=clock:WIDTHxHEIGHT@RATE or NAME=clock:WIDTHxHEIGHT:over=PATH@RATE"
+    )]
     Shape(String),
     /// The name can't be a path of a URL.
     #[error("camera name: {0}")]
@@ -78,10 +85,15 @@ impl FromStr for Camera {
         let scene = match scene.split_once(':') {
             Some(("file", path)) if !path.is_empty() => Scene::File(path.into()),
             Some(("clock", size)) => {
+                let (size, over) = match size.split_once(":over=") {
+                    Some((size, path)) if !path.is_empty() => (size, Some(path.into())),
+                    _ => (size, None),
+                };
                 let (width, height) = size.split_once('x').ok_or_else(shape)?;
                 Scene::Clock {
                     width: width.parse().map_err(|_| shape())?,
                     height: height.parse().map_err(|_| shape())?,
+                    over,
                 }
             }
             _ => return Err(shape()),
@@ -213,7 +225,10 @@ impl Source {
     pub(super) fn open(scene: &Scene, rate: Rate) -> Result<Self, SourceError> {
         Ok(match scene {
             Scene::File(path) => Self::Film(Arc::new(Film::read(path, rate)?)),
-            Scene::Clock { width, height } => Self::Clock(Arc::new(Clock::new(*width, *height, rate)?)),
+            Scene::Clock { width, height, over } => {
+                let backdrop = over.as_deref().map(|path| Backdrop::read(path, *width, *height)).transpose()?;
+                Self::Clock(Arc::new(Clock::new(*width, *height, rate, backdrop)?))
+            }
         })
     }
 
@@ -277,7 +292,9 @@ mod tests {
         assert_eq!((door.name.as_str(), door.scene), ("door", Scene::File("/a@b/x.h264".into())));
         assert_eq!(door.rate.to_string(), "29.97");
         let clock: Camera = "c=clock:1280x720@30".parse().unwrap();
-        assert_eq!(clock.scene, Scene::Clock { width: 1280, height: 720 });
+        assert_eq!(clock.scene, Scene::Clock { width: 1280, height: 720, over: None });
+        let over: Camera = "c=clock:1280x720:over=a@b.h264@30".parse().unwrap();
+        assert_eq!(over.scene, Scene::Clock { width: 1280, height: 720, over: Some("a@b.h264".into()) });
         for wrong in ["door", "door=file:x", "door=file:@10", "door=tape:x@10", "c=clock:1280@30", "c=clock:axb@30"] {
             assert_eq!(wrong.parse::<Camera>(), Err(CameraError::Shape(wrong.into())));
         }
