@@ -56,12 +56,12 @@ fn parameter_sets_of_encoders_and_cameras() {
             "a camera of retina's tests",
             "674d002a9da81e0089f966e02020280000030008000003007c20",
             (1920, 1080),
-            Unsaid,
-            Limited,
+            Never,
+            Full,
             Bt709,
         ),
-        ("another", "674d401e9a640501eff35010101400000fa00001388010", (640, 480), Unsaid, Limited, Bt601),
-        ("Reolink, cut-off usability information", "67640033ac1514a0a02ff950", (2560, 1440), Unsaid, Limited, Bt709),
+        ("another", "674d401e9a640501eff35010101400000fa00001388010", (640, 480), Unsaid, Limited, Bt709),
+        ("Reolink", "67640033ac1514a0a02ff950", (640, 360), Unsaid, Limited, Bt601),
     ];
     for (name, hex, size, reordering, range, matrix) in rows {
         let sps = Sps::parse(&bytes(hex)).unwrap_or_else(|| panic!("{name} can't be read"));
