@@ -175,7 +175,9 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
 
 fn skip_order_count(bits: &mut Bits<'_>, order_count_type: u32) -> Option<()> {
     match order_count_type {
-        0 => drop(bits.ue()?), // log2_max_pic_order_cnt_lsb_minus4
+        0 => {
+            bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
+        }
         1 => {
             bits.flag()?; // delta_pic_order_always_zero_flag
             bits.se()?; // offset_for_non_ref_pic

@@ -69,13 +69,13 @@ proptest! {
         let mut watch = Watch::default();
         for codec in [Codec::H264, Codec::H265] {
             let mut unit = unit(codec, data.clone());
-            drop(video_info(&unit));
+            let _read = video_info(&unit);
             drop(watch.see(&unit).cloned());
             unit.key = true;
             drop(watch.see(&unit).cloned());
         }
-        drop(super::h264::Sps::parse(&data));
-        drop(super::h265::Sps::parse(&data));
+        let _read = super::h264::Sps::parse(&data);
+        let _read = super::h265::Sps::parse(&data);
         let _either = super::h264::has_b_slice(&data);
     }
 }
