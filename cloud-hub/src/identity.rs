@@ -76,6 +76,7 @@ impl Identity {
     /// # Errors
     /// Where a file can't be read or written, or holds something else.
     pub fn open(data: &Path, public_host: &str, now: SystemTime) -> Result<Self, IdentityError> {
+        let _held_until_read = files::lock(data)?;
         let (ca, issuer) = authority(data, now)?;
         let (chain_file, key_file) = (data.join("server.pem"), data.join("server.key"));
         let names = names(public_host);

@@ -43,6 +43,21 @@ pub fn make_folder(path: &Path) -> Result<(), FileError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("make the folder", path))
 }
 
+/// Holds the folder's files for this program until dropped; waits for another program that has them. `cloud-hub join`
+/// and a hub that starts at the same time would else each make certificates, and mix them.
+///
+/// # Errors
+/// Where the system says no.
+pub fn lock(folder: &Path) -> Result<File, FileError> {
+    let path = folder.join(".lock");
+    let open = || {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    open().map_err(at("lock", &path))
+}
+
 /// The whole file.
 ///
 /// # Errors

@@ -47,6 +47,20 @@ fn a_restart_changes_nothing_and_secrets_are_the_owners() {
 }
 
 #[test]
+fn programs_that_start_together_end_up_with_one_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Identity::open(folder.path(), "hub", now()).unwrap();
+    let opened: Vec<_> = std::thread::scope(|s| {
+        let threads: Vec<_> = (0..6).map(|_| s.spawn(open)).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    for identity in &opened {
+        assert_eq!(identity.chain, opened[0].chain);
+        identity.server_tls(b"x").unwrap();
+    }
+}
+
+#[test]
 fn the_leaf_is_made_again_when_its_end_nears_or_its_names_change() {
     let folder = tempfile::tempdir().unwrap();
     let first = Identity::open(folder.path(), "hub", now()).unwrap();

@@ -35,6 +35,8 @@ pub use sqlite::{Filter, StoredEvent};
 /// Events of the hub's own analysis that wait to be published for integrations; beyond it they are not published,
 /// which is counted: the store has them.
 const ANNOUNCEMENTS: usize = 256;
+/// Events and pictures of the hub's own in one transaction.
+const BATCH: usize = 64;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
@@ -69,7 +71,8 @@ struct Inner {
 
 impl Store {
     /// Opens the database file and the folder of pictures, and makes them where they are missing. The receiver gives
-    /// the events of the hub's own analysis, for integrations.
+    /// the events of the hub's own analysis, for integrations. Those that were open when the hub was killed are closed:
+    /// their tracks ended with it, and nobody else ever would.
     ///
     /// # Errors
     /// Where one can't be opened, or was written by a later version.
@@ -133,29 +136,36 @@ impl Store {
     /// # Errors
     /// As [`Store::keep`].
     pub async fn hub_event(&self, stream: &StreamId, lasting: Lasting) -> Result<(), StoreError> {
-        let arrival = Arrival::of_hub(stream, lasting);
-        let outcomes = self.keep(std::slice::from_ref(&arrival)).await?;
-        if let (Content::Event(event), [Outcome::Kept { keep: Keep::Latest, .. }]) = (arrival.content, &outcomes[..])
-            && self.0.announce.try_send(*event).is_err()
-        {
-            metrics::counter!("omma_store_announcements_dropped_total").increment(1);
-        }
-        Ok(())
+        self.keep_and_announce(&[Arrival::of_hub(stream, lasting)]).await
     }
 
     /// Keeps what the hub's own analysis makes, until nobody makes any more. Tries on while the store fails: the
     /// channel holds the engine back meanwhile.
     pub async fn keep_own(self, mut waiting: mpsc::Receiver<(StreamId, Lasting)>) {
-        while let Some((stream, lasting)) = waiting.recv().await {
+        let mut made = Vec::with_capacity(BATCH);
+        while waiting.recv_many(&mut made, BATCH).await > 0 {
+            let batch: Vec<_> = made.drain(..).map(|(stream, lasting)| Arrival::of_hub(&stream, lasting)).collect();
             let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT, random_seed());
             let mut failing = false;
-            while let Err(e) = self.hub_event(&stream, lasting.clone()).await {
+            while let Err(e) = self.keep_and_announce(&batch).await {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::error!(step = "store", error = %e, "the hub's own events can't be stored: trying on");
                 }
                 tokio::time::sleep(backoff.delay()).await;
             }
         }
+    }
+
+    async fn keep_and_announce(&self, batch: &[Arrival]) -> Result<(), StoreError> {
+        let outcomes = self.keep(batch).await?;
+        for (arrival, outcome) in batch.iter().zip(outcomes) {
+            if let (Content::Event(event), Outcome::Kept { keep: Keep::Latest, .. }) = (&arrival.content, outcome)
+                && self.0.announce.try_send((**event).clone()).is_err()
+            {
+                metrics::counter!("omma_store_announcements_dropped_total").increment(1);
+            }
+        }
+        Ok(())
     }
 
     /// Newest first.

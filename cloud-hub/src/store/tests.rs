@@ -171,6 +171,38 @@ async fn the_hubs_own_events_are_announced_once() {
 }
 
 #[tokio::test]
+async fn what_a_killed_hub_left_open_is_closed_when_it_starts_again() {
+    let opened = open().await;
+    let stream: StreamId = "site.door".parse().unwrap();
+    let mut own = event(7, 1);
+    own.place = PlaceName::Hub;
+    opened.store.hub_event(&stream, Lasting::Event(own.to_event())).await.unwrap();
+    opened.store.keep(&[event_arrival(1, 8, 1)]).await.unwrap();
+    let again = open_in(opened.folder).await;
+    let closed = again.store.event(own.id).await.unwrap().unwrap().event;
+    assert_eq!((closed.phase, closed.closed_us, closed.revision), (PhaseName::Closed, Some(own.best_us), 2));
+    let of_edge = again.store.event(event(8, 1).id).await.unwrap().unwrap().event;
+    assert_eq!(of_edge.phase, PhaseName::Opened, "an edge closes its own");
+}
+
+#[tokio::test]
+async fn the_hubs_own_are_kept_in_batches_until_nobody_makes_any() {
+    let mut opened = open().await;
+    let stream: StreamId = "site.door".parse().unwrap();
+    let (own, waiting) = mpsc::channel(200);
+    for id in 1..=150 {
+        own.try_send((stream.clone(), Lasting::Event(event(id, 1).to_event()))).unwrap();
+    }
+    drop(own);
+    opened.store.clone().keep_own(waiting).await;
+    let filter = Filter { limit: 500, ..Filter::default() };
+    assert_eq!(opened.store.events(&filter).await.unwrap().len(), 150);
+    for id in 1..=150 {
+        assert_eq!(opened.announcements.recv().await.unwrap().id, event(id, 1).id);
+    }
+}
+
+#[tokio::test]
 async fn filters_and_pages() {
     let opened = open().await;
     let mut batch = vec![];

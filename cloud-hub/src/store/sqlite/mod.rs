@@ -42,6 +42,7 @@ impl Database {
         let opening = StoreError::at::<sqlx::Error>("open the database");
         let writer = pool(1).connect_with(options.clone()).await.map_err(&opening)?;
         schema::migrate(&writer).await?;
+        write::close_orphans(&writer).await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(&opening)?;
         Ok(Self { writer, readers })
     }

@@ -2,7 +2,7 @@
 
 use hub_core::record::{Keep, keep};
 use omma_protocol::wire::mqtt::{EventMessage, PhaseName, PlaceName};
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Result, Row};
 
 use super::Database;
@@ -20,6 +20,25 @@ impl Database {
         transaction.commit().await.map_err(&failed)?;
         Ok(outcomes)
     }
+}
+
+/// Closes what the hub's own analysis left open, at the last moment that is known of it.
+pub(super) async fn close_orphans(writer: &SqlitePool) -> Result<(), StoreError> {
+    let closed = sqlx::query(
+        "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1
+         WHERE place = 'hub' AND outbox IS NULL AND phase <> 'closed'",
+    )
+    .execute(writer)
+    .await
+    .map_err(StoreError::at("close the hub's own events"))?;
+    if closed.rows_affected() > 0 {
+        tracing::info!(
+            step = "store",
+            events = closed.rows_affected(),
+            "events that were open at the last end are closed"
+        );
+    }
+    Ok(())
 }
 
 async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {

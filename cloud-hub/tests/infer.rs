@@ -1,0 +1,160 @@
+//! The hub's own eye, with a real model on real footage.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cloud_hub::bus::{Bus, Item, Subscription, Want, hub_clock};
+use cloud_hub::infer::{Infer, InferConfig, InferState};
+use cloud_hub::registry::Registry;
+use omma_media::bitstream::access_unit::split_access_units;
+use omma_media::bitstream::is_key;
+use omma_protocol::camera::{CameraReport, CameraState, Placement};
+use omma_protocol::detection::Place;
+use omma_protocol::event::{Lasting, Phase};
+use omma_protocol::id::StreamId;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::{AccessUnit, Codec};
+use omma_vision::engine::EngineChoice;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+const LONG: Duration = Duration::from_secs(90);
+
+fn folder(variable: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set: run `make setup`")))
+}
+
+fn config(model: Option<PathBuf>) -> InferConfig {
+    InferConfig {
+        model,
+        engine: EngineChoice::Auto,
+        onnxruntime: Some(folder("OMMA_ONNXRUNTIME")),
+        threads: 1,
+        min_score: 0.4,
+        labels: Some(vec!["person".into()]),
+        rate: InferConfig::RATE,
+    }
+}
+
+fn place(registry: &Registry, stream: &StreamId, placement: Placement) {
+    let report = CameraReport {
+        camera: stream.camera.clone(),
+        name: "Door".into(),
+        placement,
+        state: CameraState::Live,
+        video: None,
+    };
+    registry.update(&stream.edge, |edge| edge.cameras = vec![report]);
+}
+
+fn footage() -> Vec<AccessUnit> {
+    let stream = std::fs::read(folder("OMMA_FOOTAGE").join("vtest.h264")).expect("vtest.h264: run `make setup`");
+    let begin = hub_clock().0;
+    let units = split_access_units(&stream).into_iter().take(60).enumerate();
+    units
+        .map(|(n, data)| AccessUnit {
+            time: CaptureTime(begin + n as i64 * 100_000),
+            key: is_key(Codec::H264, data),
+            codec: Codec::H264,
+            data: data.to_vec().into(),
+        })
+        .collect()
+}
+
+async fn result_of(viewer: &mut Subscription) -> omma_protocol::track::FrameResult {
+    loop {
+        match timeout(LONG, viewer.next()).await.expect("a result in time") {
+            Some(Item::Result(result)) => return (*result).clone(),
+            Some(Item::Unit(_)) => {}
+            None => panic!("the stream ended"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hub_looks_at_cameras_placed_there_and_closes_its_events_when_they_go() {
+    let (bus, registry, stop) = (Bus::new(), Registry::default(), CancellationToken::new());
+    let stream: StreamId = "site.door".parse().unwrap();
+    let mut want = bus.want(&stream);
+    let (sink, mut lasting) = mpsc::channel(16);
+    let model = folder("OMMA_MODELS").join("nanodet-g-416x640");
+    let infer = Infer::start(config(Some(model)), bus.clone(), registry.clone(), sink, stop.clone());
+    let mut state = infer.state();
+    let ready = timeout(LONG, state.wait_for(|state| *state != InferState::Loading)).await.unwrap().unwrap().clone();
+    let InferState::Ready { engine, model } = ready else { panic!("{ready:?}") };
+
+    place(&registry, &stream, Placement::Edge);
+    tokio::task::yield_now().await;
+    assert_eq!(*want.borrow_and_update(), Want::default(), "the edge looks at it");
+    place(&registry, &stream, Placement::Hub);
+    timeout(LONG, want.wait_for(|want| *want == Want::UNITS)).await.unwrap().unwrap();
+
+    let mut viewer = bus.subscribe(&stream, Want::RESULTS);
+    let kept = tokio::spawn(async move {
+        let mut kept = vec![];
+        while let Some((stream, each)) = lasting.recv().await {
+            kept.push((stream, each));
+        }
+        kept
+    });
+    let units = footage();
+    let times: BTreeSet<_> = units.iter().map(|unit| unit.time).collect();
+    let mut persons = 0;
+    for unit in units {
+        let time = unit.time;
+        bus.unit(&stream, unit);
+        let result = result_of(&mut viewer).await;
+        assert!(times.contains(&result.time) && result.time <= time);
+        assert_eq!((result.analyst.place, &*result.analyst.engine), (Place::Hub, engine.as_str()));
+        assert_eq!(&*result.analyst.model, model.as_str());
+        assert!(result.tracks.iter().all(|track| &*track.label == "person"));
+        persons += result.tracks.len();
+    }
+    assert!(persons > 60, "only {persons} boxes of persons in 60 frames of a busy square");
+
+    registry.update(&stream.edge, |edge| edge.cameras.clear());
+    timeout(LONG, want.wait_for(|want| !want.units)).await.unwrap().unwrap();
+    stop.cancel();
+    let kept = timeout(LONG, kept).await.expect("the engine ends").unwrap();
+    let (mut opened, mut closed, mut pictures) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for (of, each) in kept {
+        assert_eq!(of, stream);
+        match each {
+            Lasting::Event(event) => match event.phase {
+                Phase::Opened => assert!(opened.insert(event.id)),
+                Phase::Updated => assert!(opened.contains(&event.id)),
+                Phase::Closed => assert!(closed.insert(event.id)),
+            },
+            Lasting::Picture(picture) => {
+                assert!(picture.jpeg.starts_with(&[0xff, 0xd8]));
+                pictures.insert(picture.event);
+            }
+        }
+    }
+    assert!(!opened.is_empty());
+    assert_eq!(opened, closed);
+    assert_eq!(opened, pictures);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_model_that_loads_it_says_why_and_asks_for_nothing() {
+    for (model, part) in [(None, "infer.model"), (Some(PathBuf::from("no-such-folder")), "no-such-folder")] {
+        let (bus, registry) = (Bus::new(), Registry::default());
+        let stream: StreamId = "site.door".parse().unwrap();
+        place(&registry, &stream, Placement::Hub);
+        let (sink, mut lasting) = mpsc::channel(16);
+        let infer = Infer::start(config(model), bus.clone(), registry, sink, CancellationToken::new());
+        let mut state = infer.state();
+        let state =
+            timeout(LONG, state.wait_for(|state| *state != InferState::Loading)).await.unwrap().unwrap().clone();
+        match state {
+            InferState::Unavailable { reason } => assert!(reason.contains(part), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+        // The way to the store is given up, so that shutting down need not wait for it.
+        assert!(timeout(LONG, lasting.recv()).await.expect("in time").is_none());
+        assert_eq!(*bus.want(&stream).borrow(), Want::default());
+    }
+}
