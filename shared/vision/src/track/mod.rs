@@ -34,6 +34,12 @@ use omma_protocol::track::{Track, TrackId};
 use assign::assign;
 use kalman::Motion;
 
+/// How much larger a box is taken on each side for each second since it was seen, in sizes of the box: enough for what
+/// moves by its own width between two frames at five a second.
+const BUFFER: f32 = 1.5;
+/// The most: half a box on each side still keeps neighbours apart.
+const MAX_BUFFER: f32 = 0.5;
+
 /// How things are followed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrackerConfig {
@@ -205,8 +211,7 @@ impl Followed {
         if self.label != detection.label {
             return 0.0;
         }
-        // Half a box on each side is the most that keeps neighbours apart.
-        let buffer = time.since(self.last_seen).as_secs_f32().min(0.5);
+        let buffer = (BUFFER * time.since(self.last_seen).as_secs_f32()).min(MAX_BUFFER);
         enlarged(self.motion.rect(), buffer).iou(enlarged(detection.rect, buffer))
     }
 }

@@ -63,6 +63,12 @@ fn a_walker_keeps_its_id_when_frames_are_skipped() {
 }
 
 #[test]
+fn a_runner_who_moves_by_his_own_width_between_frames_is_followed() {
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    assert_eq!(walk(&mut tracker, 0, 3000, 200, |t| 0.05 + 0.25 * t), [1]);
+}
+
+#[test]
 fn two_that_cross_keep_their_ids() {
     for step in [50, 100, 200] {
         let mut tracker = Tracker::new(TrackerConfig::default());
