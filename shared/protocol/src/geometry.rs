@@ -39,10 +39,11 @@ impl Rect {
         (self.x + self.w / 2.0, self.y + self.h / 2.0)
     }
 
-    /// Cut to the picture. What lies outside altogether becomes empty.
+    /// Cut to the picture. What lies outside altogether becomes empty, and so does what is not a number.
     pub fn clamped(self) -> Self {
-        let (left, top) = (self.x.clamp(0.0, 1.0), self.y.clamp(0.0, 1.0));
-        Self::from_corners(left, top, self.right().clamp(left, 1.0), self.bottom().clamp(top, 1.0))
+        // `max` and `min` give the other operand for a NaN, where `clamp` would keep it or panic.
+        let (left, top) = (self.x.max(0.0).min(1.0), self.y.max(0.0).min(1.0));
+        Self::from_corners(left, top, self.right().max(left).min(1.0), self.bottom().max(top).min(1.0))
     }
 
     /// Intersection over union, `0.0..=1.0`.
@@ -75,5 +76,9 @@ mod tests {
         let r = Rect { x: -0.5, y: 0.9, w: 0.7, h: 0.4 }.clamped();
         assert!(r.x == 0.0 && (r.w - 0.2).abs() < 1e-6 && (r.bottom() - 1.0).abs() < 1e-6);
         assert_eq!(Rect { x: 2.0, y: 2.0, w: 1.0, h: 1.0 }.clamped().area(), 0.0);
+        for nan in [Rect { x: f32::NAN, ..r }, Rect { w: f32::NAN, ..r }, Rect { y: f32::NAN, h: f32::INFINITY, ..r }] {
+            let cut = nan.clamped();
+            assert!(cut.x >= 0.0 && cut.right() <= 1.0 && cut.y >= 0.0 && cut.bottom() <= 1.0, "{cut:?}");
+        }
     }
 }
