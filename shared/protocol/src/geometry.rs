@@ -40,8 +40,8 @@ impl Rect {
     }
 
     /// Cut to the picture. What lies outside altogether becomes empty, and so does what is not a number.
+    #[expect(clippy::manual_clamp, reason = "`clamp` keeps a NaN, and panics where a bound is one")]
     pub fn clamped(self) -> Self {
-        // `max` and `min` give the other operand for a NaN, where `clamp` would keep it or panic.
         let (left, top) = (self.x.max(0.0).min(1.0), self.y.max(0.0).min(1.0));
         Self::from_corners(left, top, self.right().max(left).min(1.0), self.bottom().max(top).min(1.0))
     }
