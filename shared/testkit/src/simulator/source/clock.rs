@@ -81,8 +81,9 @@ impl Clock {
 
     fn film(&self) -> Result<(), EncodeError> {
         let mut studio = Studio::new(self.canvas)?;
-        let mut begun = Instant::now();
-        let (mut number, mut index, mut last) = (0, 0, CaptureTime(0));
+        let rate = self.canvas.rate;
+        let begun = Instant::now();
+        let (mut number, mut last) = (0, CaptureTime(0));
         while self.somebody_watches() {
             // A clock that is set back must not make two pictures one: stamps grow by a tick of 90 kHz at least.
             let time = wall_clock().max(last + Duration::from_micros(12));
@@ -92,14 +93,11 @@ impl Clock {
             let picture = studio.take(number, time, key, self.backdrop.as_ref())?;
             // Refused only when the last player has just left, which the loop's head finds out.
             self.pictures.send(Due { picture: Arc::new(picture), time, at }).ok();
-            number += 1;
-            index += 1;
-            let next = begun + self.canvas.rate.time_of(index);
-            match next.checked_duration_since(Instant::now()) {
-                Some(rest) => std::thread::sleep(rest),
-                // Slower than real time: pictures are left out, none is taken late and called punctual.
-                None => (begun, index) = (Instant::now(), 0),
-            }
+            // On a machine too busy for real time pictures are left out. None is taken late and called punctual, nor
+            // right after a late one, which no sensor could.
+            let earliest = (at + rate.time_of(1) / 2).max(Instant::now());
+            number = rate.index_at(earliest - begun) + 1;
+            std::thread::sleep((begun + rate.time_of(number)).saturating_duration_since(Instant::now()));
         }
         Ok(())
     }
