@@ -21,10 +21,10 @@ export function LiveFacts({ view, camera }: LiveFactsProps) {
       <Fact name="Capture to screen" note={latency === null ? "median" : `p95 ${milliseconds(latency.p95)}`}>
         {latency === null ? "–" : milliseconds(latency.p50)}
       </Fact>
-      <Fact name="Pictures" note={picture === null ? "a second" : `a second, ${picture.width} × ${picture.height}`}>
+      <Fact name="Pictures a second" note={picture === null ? "of the camera" : `${picture.width} × ${picture.height}`}>
         {perSecond(stats?.framesPerSecond ?? null)}
       </Fact>
-      <Fact name="Analysed" note={camera.placement === "none" ? "video only" : "a second"}>
+      <Fact name="Analysed a second" note={camera.placement === "none" ? "video only" : "by the detector"}>
         {perSecond(stats?.looksPerSecond ?? null)}
       </Fact>
       <Fact name="Exact boxes" note={mode?.mode === "exact" ? `waits ${mode.delayMs} ms` : "on their own frame"}>

@@ -21,7 +21,7 @@ export type Drawn =
   | { readonly kind: "held"; readonly boxes: Boxes; readonly ageMs: number };
 
 /** Longest that boxes are held over frames that were not analysed. */
-export const HOLD_MS = 1500;
+export const HOLD_MS = 1000;
 
 /** Frames whose boxes are kept: 4 s at 30 analysed frames a second, far more than any picture waits. */
 const KEPT = 128;

@@ -12,9 +12,16 @@ import type { Box } from "./wire.ts";
 /** Age from which it is written beside the label. Below, a person sees no difference. */
 const NOTICEABLE_MS = 150;
 
-const FONT = '600 12px "Inter Variable", system-ui, sans-serif';
-const LABEL_HEIGHT = 20;
-const LABEL_PADDING = 6;
+/** On small pictures the labels are smaller too, or they would hide what they name. */
+const SMALL_PICTURE = 560;
+
+interface Type {
+  readonly font: string;
+  readonly height: number;
+  readonly padding: number;
+}
+const USUAL: Type = { font: '600 12px "Inter Variable", system-ui, sans-serif', height: 20, padding: 6 };
+const SMALL: Type = { font: '600 10px "Inter Variable", system-ui, sans-serif', height: 15, padding: 4 };
 
 /** Distinct on dark and on bright pictures; a label keeps its colour on every camera. */
 const COLOURS = ["#5fe0c8", "#ffc861", "#8fb8ff", "#ff9d8a", "#d4a5ff", "#b6e36b", "#ff9ad1", "#7fdcff"] as const;
@@ -76,11 +83,23 @@ export class Overlay {
     if (context === null || area === null || drawn.kind === "none") return;
     const own = drawn.kind === "own";
     const ageMs = drawn.kind === "held" ? drawn.ageMs : 0;
-    const placed = drawn.boxes.boxes.map((box) => ({ box, at: onScreen(box.rect, area, this.ratio) }));
+    const type = area.width < SMALL_PICTURE ? SMALL : USUAL;
+    // In the order of their tracks, so that labels find the same places again in the next frame.
+    const placed = drawn.boxes.boxes.toSorted((a, b) => a.track - b.track).map((box) => ({ box, at: onScreen(box.rect, area, this.ratio) }));
     context.save();
     context.scale(this.ratio, this.ratio);
     for (const { box, at } of placed) outline(context, at, colourOf(box.label), own);
-    for (const { box, at } of placed) label(context, at, area, caption(box, ageMs), colourOf(box.label), own);
+    context.font = type.font;
+    context.textBaseline = "middle";
+    context.globalAlpha = own ? 1 : 0.85;
+    const labels: Area[] = [];
+    for (const { box, at } of placed) {
+      const text = caption(box, ageMs);
+      const width = Math.ceil(context.measureText(text).width) + 2 * type.padding;
+      const place = placeLabel(at, area, { width, height: type.height }, labels);
+      labels.push(place);
+      write(context, place, text, colourOf(box.label), type.padding);
+    }
     context.restore();
   }
 }
@@ -120,21 +139,31 @@ function outline(context: CanvasRenderingContext2D, at: Area, colour: string, ow
   context.restore();
 }
 
-/** Above the box; below its top edge where there is no room. Never outside the picture. */
-function label(context: CanvasRenderingContext2D, at: Area, area: Area, text: string, colour: string, own: boolean): void {
-  context.save();
-  context.font = FONT;
-  const width = Math.ceil(context.measureText(text).width) + 2 * LABEL_PADDING;
-  const left = Math.max(area.left, Math.min(at.left - 1, area.left + area.width - width));
-  const above = at.top - LABEL_HEIGHT - 2;
-  const top = above >= area.top ? above : at.top + 2;
-  context.globalAlpha = own ? 1 : 0.85;
+function write(context: CanvasRenderingContext2D, { left, top, width, height }: Area, text: string, colour: string, padding: number): void {
   context.fillStyle = "rgb(8 12 14 / 82%)";
   context.beginPath();
-  context.roundRect(left, top, width, LABEL_HEIGHT, 4);
+  context.roundRect(left, top, width, height, 4);
   context.fill();
   context.fillStyle = colour;
-  context.textBaseline = "middle";
-  context.fillText(text, left + LABEL_PADDING, top + LABEL_HEIGHT / 2 + 0.5);
-  context.restore();
+  context.fillText(text, left + padding, top + height / 2 + 0.5);
+}
+
+/**
+ * Where the label of a box goes: above it, else below it, else inside at its top; within the picture, and not over the
+ * labels that are there already, where that can be had.
+ */
+export function placeLabel(box: Area, picture: Area, { width, height }: Size, others: readonly Area[]): Area {
+  const right = picture.left + picture.width;
+  const bottom = picture.top + picture.height;
+  const left = Math.max(picture.left, Math.min(box.left - 1, right - width));
+  const tops = [box.top - height - 2, box.top + box.height + 2, box.top + 2];
+  const places = tops
+    .filter((top) => top >= picture.top && top + height <= bottom)
+    .map((top): Area => ({ left, top, width, height }));
+  const free = places.find((place) => !others.some((other) => overlap(place, other)));
+  return free ?? places[0] ?? { left, top: Math.max(picture.top, box.top), width, height };
+}
+
+function overlap(a: Area, b: Area): boolean {
+  return a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
 }

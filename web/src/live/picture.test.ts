@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { backoffMs } from "../api/backoff.ts";
 import { pictureArea } from "./letterbox.ts";
-import { caption, colourOf, onScreen } from "./overlay.ts";
+import { caption, colourOf, onScreen, placeLabel } from "./overlay.ts";
 import { quantile, SlidingWindow } from "./window.ts";
 
 test("a picture lies in the middle of what is wider or higher", () => {
@@ -25,6 +25,20 @@ test("a caption says what, how sure, which, and how old where that can be notice
   assert.equal(caption(box, 0), "person 87 %  #4");
   assert.equal(caption(box, 149), "person 87 %  #4");
   assert.equal(caption(box, 420), "person 87 %  #4  −0.4 s");
+});
+
+test("labels are above their boxes where there is room, within the picture, and not over each other", () => {
+  const picture = { left: 0, top: 10, width: 200, height: 100 };
+  const size = { width: 60, height: 12 };
+  const box = { left: 50, top: 50, width: 20, height: 30 };
+  const above = placeLabel(box, picture, size, []);
+  assert.deepEqual(above, { left: 49, top: 36, ...size });
+  const below = placeLabel(box, picture, size, [above]);
+  assert.equal(below.top, 82);
+  assert.equal(placeLabel(box, picture, size, [above, below]).top, 52, "inside");
+  assert.deepEqual(placeLabel({ ...box, top: 12 }, picture, size, []).top, 44, "no room above");
+  assert.equal(placeLabel({ ...box, left: 190 }, picture, size, []).left, 140, "no room to the right");
+  assert.equal(placeLabel({ left: 0, top: 10, width: 200, height: 100 }, picture, size, []).top, 12, "a box as large as the picture");
 });
 
 test("a label keeps its colour", () => {
