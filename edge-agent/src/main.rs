@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
 use edge_agent::config::checked::Config;
 use edge_agent::{AGENT, pipeline};
@@ -48,8 +48,12 @@ fn main() -> ExitCode {
     }
 }
 
+fn load(file: &File) -> anyhow::Result<Config> {
+    Config::load(file.config.as_deref()).map_err(|faults| anyhow!("the configuration has faults\n{faults}"))
+}
+
 fn run(file: &File) -> anyhow::Result<()> {
-    let config = Config::load(file.config.as_deref())?;
+    let config = load(file)?;
     telemetry::init(Format::Auto)?;
     tls::install_provider();
     let metrics = metrics::install()?;
@@ -75,7 +79,7 @@ fn run(file: &File) -> anyhow::Result<()> {
 }
 
 fn check(file: &File) -> anyhow::Result<()> {
-    let config = Config::load(file.config.as_deref())?;
+    let config = load(file)?;
     match &config.detect {
         Some(detect) => {
             let detector = Detector::load(detect).context("load the detector ([detect])")?;

@@ -36,7 +36,8 @@ use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config};
 use crate::outbox::{self, Outbox};
 use crate::source::Source;
-use crate::state::{LinkState, Reports, State};
+use crate::state::link::LinkState;
+use crate::state::{Reports, State};
 use crate::unit::Feed;
 use crate::uplink::mqtt::MqttUplink;
 use crate::uplink::mqtt::broker::Broker;
@@ -145,7 +146,7 @@ fn look(
     std::thread::Builder::new().name(name).spawn(move || {
         looker.run(units, &runtime, &token);
         // Nobody waits any more where the program's deadline has passed.
-        drop(ended.send(()));
+        ended.send(()).unwrap_or_default();
     })?;
     Ok(tokio::spawn(async move { end.await.unwrap_or_default() }))
 }

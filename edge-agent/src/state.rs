@@ -3,6 +3,8 @@
 //! Ready means that the program does its work: configuration read, outbox open, detector loaded, pipelines running. A
 //! camera or a hub that is away is shown here and does not make the program unready: a restart would not mend it.
 
+pub mod link;
+
 use axum::routing::get;
 use axum::{Json, Router};
 use omma_protocol::camera::{CameraReport, CameraState};
@@ -12,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::AGENT;
 use crate::config::checked::Camera;
+use link::{Link, LinkState};
 
 /// What is known of all cameras, in the order of the configuration. Clones share it; the QUIC uplink watches it.
 #[derive(Debug, Clone)]
@@ -43,66 +46,6 @@ impl Reports {
     /// For a task that tells others.
     pub fn watch(&self) -> watch::Receiver<Vec<CameraReport>> {
         self.0.subscribe()
-    }
-}
-
-/// How a way to the hub fares.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
-pub enum Link {
-    /// Being connected to, for the first time.
-    Connecting,
-    /// Up.
-    Up,
-    /// Down, being tried again.
-    Down {
-        /// Why. Never holds a secret.
-        reason: String,
-    },
-}
-
-/// One uplink's state. Clones share it.
-#[derive(Debug, Clone)]
-pub struct LinkState {
-    name: &'static str,
-    link: watch::Sender<Link>,
-}
-
-impl LinkState {
-    /// Connecting. `name` is a metric label: `quic`, `mqtt`.
-    pub fn new(name: &'static str) -> Self {
-        let state = Self { name, link: watch::Sender::new(Link::Connecting) };
-        state.gauge(false);
-        state
-    }
-
-    /// It is up.
-    pub fn up(&self) {
-        self.link.send_replace(Link::Up);
-        self.gauge(true);
-        tracing::info!(uplink = self.name, "connected");
-    }
-
-    /// It is down. Says so once for each time and each new reason.
-    pub fn down(&self, reason: String) {
-        self.gauge(false);
-        metrics::counter!("omma_uplink_failures_total", "uplink" => self.name).increment(1);
-        let down = Link::Down { reason };
-        if *self.link.borrow() != down {
-            if let Link::Down { reason } = &down {
-                tracing::warn!(uplink = self.name, reason, "the hub can't be reached: trying again");
-            }
-            self.link.send_replace(down);
-        }
-    }
-
-    /// As it is now.
-    pub fn now(&self) -> Link {
-        self.link.borrow().clone()
-    }
-
-    fn gauge(&self, up: bool) {
-        metrics::gauge!("omma_uplink_up", "uplink" => self.name).set(f64::from(u8::from(up)));
     }
 }
 

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use edge_core::backoff::Backoff;
 
+/// A connection that lasted this long was a success, after which retries are quick again.
+const STEADY: Duration = Duration::from_secs(5);
+
 /// Retries of a hub that is away: at most half a second before the first, five before any.
 fn retry(seed: u64) -> Backoff {
     Backoff::new(Duration::from_millis(500), Duration::from_secs(5), seed)

@@ -188,6 +188,6 @@ impl Keeper {
     fn end(mut self, answer: oneshot::Sender<()>) {
         self.insist(Store::flush);
         self.store = None;
-        drop(answer.send(()));
+        answer.send(()).unwrap_or_default();
     }
 }

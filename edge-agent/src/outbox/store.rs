@@ -26,8 +26,8 @@ use super::record::{self, RecordError};
 use super::{Stored, Which};
 use crate::state::OutboxState;
 
-/// sled's default of 1 GB would be most of a small board's memory.
-const CACHE_BYTES: u64 = 16 << 20;
+/// sled's default of 1 GB would be most of a small board's memory, and records are read once, in order.
+const CACHE_BYTES: u64 = 4 << 20;
 /// What a record costs beside its bytes.
 const OVERHEAD: u64 = 64;
 const ID: &[u8] = b"outbox";

@@ -46,6 +46,9 @@ pub enum SourceError {
     /// 404.
     #[error("the camera has no stream under this path: check `url` ({0})")]
     NotFound(String),
+    /// No connection.
+    #[error("the camera can't be reached: is it on, and are host and port in `url` right? ({0})")]
+    Unreachable(String),
     /// No video, or none that can be used.
     #[error("{0}")]
     Unusable(String),
@@ -63,6 +66,9 @@ pub enum SourceError {
     Failed(String),
 }
 
+/// How retina's errors begin when there is no connection.
+const CONNECT: &str = "Unable to connect to RTSP server: ";
+
 impl SourceError {
     /// Whether the camera does not accept the password.
     pub fn is_refusal(&self) -> bool {
@@ -77,6 +83,7 @@ impl SourceError {
         match error.status_code() {
             Some(401 | 403) => Self::Refused(what),
             Some(404) => Self::NotFound(what),
+            _ if what.starts_with(CONNECT) => Self::Unreachable(what[CONNECT.len()..].to_owned()),
             _ => Self::Failed(what),
         }
     }

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::EdgeClock;
 use crate::outbox::{Ended, Outbox, Stored, Which};
-use crate::state::LinkState;
+use crate::state::link::LinkState;
 use broker::Broker;
 use link::{Link, LinkEvent};
 
@@ -98,7 +98,7 @@ impl MqttUplink {
             LinkEvent::Down(answer) => {
                 self.flight.disconnected();
                 // The link may have ended in the meantime.
-                drop(answer.send(()));
+                answer.send(()).unwrap_or_default();
             }
             LinkEvent::Ack(ack) => self.acknowledged(&ack).await?,
         }

@@ -6,7 +6,7 @@
 //! When the connection ends, what rumqttc still held is thrown away: the outbox has it all, and sends it again in the
 //! right order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edge_core::backoff::Backoff;
 use omma_protocol::id::EdgeId;
@@ -21,8 +21,8 @@ use tokio::task::JoinHandle;
 
 use super::broker::Broker;
 use super::message::{self, Publish};
-use crate::state::LinkState;
-use crate::uplink::retry;
+use crate::state::link::LinkState;
+use crate::uplink::{STEADY, retry};
 
 /// Requests that rumqttc takes before it has sent them: the whole window, and the greeting.
 pub(super) const REQUESTS: usize = 48;
@@ -70,7 +70,7 @@ impl Link {
         let (client, event_loop) = AsyncClient::new(options(edge, broker), REQUESTS);
         let (tell, events) = mpsc::channel(EVENTS);
         let acks = Topic::Acks(edge.clone()).to_string();
-        let keeper = Keeper { event_loop, tell, acks: acks.clone(), state, retry: retry(random_seed()), up: false };
+        let keeper = Keeper { event_loop, tell, acks: acks.clone(), state, retry: retry(random_seed()), up: None };
         Self { client, acks, events, task: tokio::spawn(keeper.run()) }
     }
 
@@ -138,7 +138,8 @@ struct Keeper {
     acks: String,
     state: LinkState,
     retry: Backoff,
-    up: bool,
+    /// Since when the connection is up.
+    up: Option<Instant>,
 }
 
 impl Keeper {
@@ -147,8 +148,7 @@ impl Keeper {
         loop {
             let event = match self.event_loop.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(welcome))) => {
-                    self.retry.succeeded();
-                    self.up = true;
+                    self.up = Some(Instant::now());
                     Some(LinkEvent::Up { max_packet: welcome.properties.and_then(|p| p.max_packet_size) })
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) if publish.topic == self.acks.as_bytes() => {
@@ -165,7 +165,10 @@ impl Keeper {
                 Ok(_) => None,
                 Err(e) => {
                     self.ended(&e);
-                    if std::mem::take(&mut self.up) {
+                    if let Some(since) = self.up.take() {
+                        if since.elapsed() >= STEADY {
+                            self.retry.succeeded();
+                        }
                         self.owner_stops_publishing().await;
                     }
                     self.event_loop.clean();

@@ -194,7 +194,7 @@ async fn garbage_instead_of_a_broker_is_survived_and_said() {
     let token = CancellationToken::new();
     let running = tokio::spawn(uplink.run(token.clone()));
     tokio::time::timeout(LONG, serving).await.expect("it stopped trying").unwrap();
-    assert!(matches!(state.now(), crate::state::Link::Down { .. }));
+    assert!(matches!(state.now(), crate::state::link::Link::Down { .. }));
     assert!(!running.is_finished());
     token.cancel();
     running.await.unwrap().unwrap();

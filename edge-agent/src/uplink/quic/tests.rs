@@ -1,6 +1,7 @@
 //! Against a hub of a few lines, on loopback.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use edge_core::Moment;
@@ -11,10 +12,11 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{FrameResult, Track, TrackId};
 use omma_protocol::unit::{AccessUnit, Codec};
 use omma_protocol::wire::quic::{
-    ALPN, GroupReader, SERVER_NAME, STREAM_GROUP, decode_control, decode_result, encode_control,
+    ALPN, CameraResult, GroupReader, SERVER_NAME, STREAM_GROUP, STREAM_RESULT, decode_control, decode_result,
+    encode_control,
 };
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, RecvStream, SendStream, ServerConfig, TransportConfig};
+use quinn::{Connection, Endpoint, RecvStream, SendStream, ServerConfig, TransportConfig};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use sha2::{Digest, Sha256};
@@ -136,7 +138,7 @@ impl Edge {
     async fn is_down(&self, part: &str) {
         tokio::time::timeout(LONG, async {
             loop {
-                if let crate::state::Link::Down { reason } = self.state.now()
+                if let crate::state::link::Link::Down { reason } = self.state.now()
                     && reason.contains(part)
                 {
                     assert!(!reason.contains("horse"), "{reason}");
@@ -281,7 +283,7 @@ async fn another_hub_and_a_refusal_are_said_and_the_edge_tries_again() {
     drop(peer);
     peer = hub.accept(HubToEdge::Welcome).await;
     assert!(matches!(peer.hear().await, EdgeToHub::Cameras(_)));
-    assert_eq!(edge.state.now(), crate::state::Link::Up);
+    assert_eq!(edge.state.now(), crate::state::link::Link::Up);
     // Garbage on the control stream ends the connection and nothing else.
     peer.send.write_all(&[0xff; 64]).await.unwrap();
     edge.is_down("does not understand").await;

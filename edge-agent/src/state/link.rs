@@ -1,0 +1,80 @@
+//! Whether a way to the hub is open.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+/// How often the same failure of an uplink is told.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// How a way to the hub fares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum Link {
+    /// Being connected to, for the first time.
+    Connecting,
+    /// Up.
+    Up,
+    /// Down, being tried again.
+    Down {
+        /// Why. Never holds a secret.
+        reason: String,
+    },
+}
+
+/// One uplink's state. Clones share it.
+#[derive(Debug, Clone)]
+pub struct LinkState {
+    name: &'static str,
+    link: watch::Sender<Link>,
+    /// The reason told last, and when.
+    told: Arc<Mutex<Option<(String, Instant)>>>,
+}
+
+impl LinkState {
+    /// Connecting. `name` is a metric label: `quic`, `mqtt`.
+    pub fn new(name: &'static str) -> Self {
+        let state = Self { name, link: watch::Sender::new(Link::Connecting), told: Arc::default() };
+        state.gauge(false);
+        state
+    }
+
+    /// It is up.
+    pub fn up(&self) {
+        self.link.send_replace(Link::Up);
+        self.gauge(true);
+        tracing::info!(uplink = self.name, "connected");
+    }
+
+    /// It is down.
+    pub fn down(&self, reason: String) {
+        self.gauge(false);
+        metrics::counter!("omma_uplink_failures_total", "uplink" => self.name).increment(1);
+        if self.is_news(&reason) {
+            tracing::warn!(uplink = self.name, reason, "the hub can't be reached: trying again");
+        }
+        self.link.send_replace(Link::Down { reason });
+    }
+
+    /// A hub that is away fails each attempt, and one that flaps fails often, for the same reason: it is told once in
+    /// a while.
+    fn is_news(&self, reason: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = told.as_ref().is_some_and(|(known, at)| known == reason && at.elapsed() < TELL_AGAIN);
+        if !old {
+            *told = Some((reason.to_owned(), Instant::now()));
+        }
+        !old
+    }
+
+    /// As it is now.
+    pub fn now(&self) -> Link {
+        self.link.borrow().clone()
+    }
+
+    fn gauge(&self, up: bool) {
+        metrics::gauge!("omma_uplink_up", "uplink" => self.name).set(f64::from(u8::from(up)));
+    }
+}

@@ -1,0 +1,148 @@
+//! A connection that the hub has welcomed: what it wants is sent, until it ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use omma_protocol::id::CameraId;
+use omma_protocol::wire::quic::{CameraResult, EdgeToHub, HubToEdge, STREAM_RESULT, WireError, encode_result};
+use quinn::{Connection, SendDatagramError};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::connect::Connected;
+use super::control::Control;
+use super::groups::{self, Counter};
+use super::{QuicError, QuicUplink};
+
+/// How long a result that is too large for a datagram is worth sending.
+const RESULT: Duration = Duration::from_secs(1);
+
+/// One connection that the hub has welcomed.
+pub(super) struct Serving<'a> {
+    uplink: &'a QuicUplink,
+    connection: Connection,
+    /// By camera: the task that sends its units.
+    units: BTreeMap<CameraId, Sending>,
+    /// By camera: how many groups of it this connection has carried.
+    groups: BTreeMap<CameraId, Counter>,
+    /// Cameras whose results are wanted.
+    results: BTreeSet<CameraId>,
+}
+
+/// Owes the task its end.
+struct Sending(AbortHandle);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<'a> Serving<'a> {
+    pub(super) fn new(uplink: &'a QuicUplink, connected: &Connected) -> Self {
+        let connection = connected.connection.clone();
+        Self { uplink, connection, units: BTreeMap::new(), groups: BTreeMap::new(), results: BTreeSet::new() }
+    }
+
+    pub(super) async fn run(mut self, control: &mut Control, token: &CancellationToken) -> Result<(), QuicError> {
+        let mut reports = self.uplink.reports.watch();
+        let mut results = self.uplink.results.subscribe();
+        reports.mark_changed();
+        loop {
+            tokio::select! {
+                biased;
+                () = token.cancelled() => return Ok(()),
+                message = control.hear() => self.heard(message?, control).await?,
+                changed = reports.changed() => match changed {
+                    Ok(()) => {
+                        let cameras = reports.borrow_and_update().clone();
+                        control.say(&EdgeToHub::Cameras(cameras)).await?;
+                    }
+                    // The pipelines have ended, and so will this.
+                    Err(_) => return Ok(()),
+                },
+                result = results.recv() => match result {
+                    Ok(result) => self.send_result(&result)?,
+                    Err(RecvError::Lagged(lost)) => self.uplink.step.dropped_many("results behind", lost),
+                    Err(RecvError::Closed) => return Ok(()),
+                },
+            }
+        }
+    }
+
+    async fn heard(&mut self, message: HubToEdge, control: &mut Control) -> Result<(), QuicError> {
+        match message {
+            HubToEdge::Ping { ping } => control.say(&EdgeToHub::Pong { ping, at: self.uplink.clock.date_now() }).await,
+            HubToEdge::Want { camera, units, results } => {
+                self.wants(camera, units, results);
+                Ok(())
+            }
+            HubToEdge::Refused { reason } => Err(QuicError::Refused(reason)),
+            HubToEdge::Welcome => Err(WireError::Malformed("second welcome").into()),
+        }
+    }
+
+    fn wants(&mut self, camera: CameraId, units: bool, results: bool) {
+        let Some(feed) = self.uplink.feeds.get(&camera) else {
+            // The hub may remember a camera that has been taken out of the configuration.
+            tracing::debug!(%camera, "the hub wants a camera that is not here");
+            return;
+        };
+        tracing::debug!(%camera, units, results, "wanted");
+        if results {
+            self.results.insert(camera.clone());
+        } else {
+            self.results.remove(&camera);
+        }
+        if !units {
+            self.units.remove(&camera);
+        } else if !self.units.contains_key(&camera) {
+            let reader = feed.read("uplink behind", self.uplink.clock.now());
+            let counter = Arc::clone(self.groups.entry(camera.clone()).or_default());
+            let step = self.uplink.step.clone();
+            let sending = groups::send(self.connection.clone(), camera.clone(), reader, counter, step);
+            self.units.insert(camera, Sending(tokio::spawn(sending).abort_handle()));
+        }
+    }
+
+    fn send_result(&self, result: &CameraResult) -> Result<(), QuicError> {
+        if !self.results.contains(&result.camera) {
+            return Ok(());
+        }
+        let bytes = match encode_result(&result.camera, &result.result) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                tracing::debug!(camera = %result.camera, error = %e, "result");
+                self.uplink.step.dropped("result too large");
+                return Ok(());
+            }
+        };
+        match self.connection.send_datagram(bytes.clone()) {
+            Ok(()) => self.uplink.step.done(),
+            Err(SendDatagramError::ConnectionLost(e)) => return Err(e.into()),
+            Err(_) => self.send_large_result(bytes),
+        }
+        Ok(())
+    }
+
+    /// A result that no datagram holds: a stream of its own, given up when it is no longer worth it.
+    fn send_large_result(&self, bytes: Bytes) {
+        let (connection, step) = (self.connection.clone(), self.uplink.step.clone());
+        tokio::spawn(async move {
+            let send = async {
+                let mut stream = connection.open_uni().await.ok()?;
+                stream.set_priority(groups::PRIORITY_RESULT).ok()?;
+                stream.write_all(&[STREAM_RESULT]).await.ok()?;
+                stream.write_chunk(bytes).await.ok()?;
+                stream.finish().ok()
+            };
+            match tokio::time::timeout(RESULT, send).await {
+                Ok(Some(())) => step.done(),
+                _ => step.dropped("result late"),
+            }
+        });
+    }
+}
