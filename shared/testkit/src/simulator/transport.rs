@@ -35,11 +35,7 @@ impl Transport {
         for parameter in parameters {
             match parameter.split_once('=') {
                 Some((name, value)) if name.eq_ignore_ascii_case(wanted) => pair = Some(range(value)?),
-                Some((name, value)) if name.eq_ignore_ascii_case("mode") => {
-                    if !value.trim_matches('"').eq_ignore_ascii_case("PLAY") {
-                        return None;
-                    }
-                }
+                Some((name, value)) if name.eq_ignore_ascii_case("mode") && !means_play(value) => return None,
                 None if parameter.eq_ignore_ascii_case("multicast") => multicast = true,
                 _ => {}
             }
@@ -73,6 +69,10 @@ impl fmt::Display for Transport {
             Self::Udp { rtp, rtcp } => write!(f, "RTP/AVP;unicast;client_port={rtp}-{rtcp}"),
         }
     }
+}
+
+fn means_play(mode: &str) -> bool {
+    mode.trim_matches('"').eq_ignore_ascii_case("PLAY")
 }
 
 /// `5000-5001`, or `5000` alone, whose neighbour is then meant. The two are never equal.

@@ -43,7 +43,7 @@ impl Clock {
         backdrop: Option<Backdrop>,
     ) -> Result<Self, SourceError> {
         let fits = (pattern::MIN_WIDTH..=3840).contains(&width) && (pattern::CELL..=2160).contains(&height);
-        if !fits || width % 2 != 0 || height % 2 != 0 {
+        if !fits || !width.is_multiple_of(2) || !height.is_multiple_of(2) {
             return Err(SourceError::Size { width, height });
         }
         let canvas = Canvas { width, height, rate };
