@@ -1,17 +1,13 @@
 // The browser's half of the latency benchmark: opens the hub's own page, reads the burned capture clock from every frame
 // shown, and joins it with what the page says of its boxes. Prints one JSON object.
-import { createRequire } from "node:module";
+import { Browser } from "../web/tests/browser.mjs";
 
-const { chromium } = createRequire(new URL("../web/package.json", import.meta.url))("playwright-core");
 const seconds = Number(process.argv[2] ?? 30);
-const { OMMA_URL: url, OMMA_TOKEN: token, CHROMIUM: executablePath = "/usr/bin/chromium" } = process.env;
+const { OMMA_URL: url, OMMA_TOKEN: token } = process.env;
 
-const browser = await chromium.launch({
-  executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await Browser.start();
 try {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const page = await browser.tab();
   await page.goto(`${url}/#token=${token}`);
   await page.waitForFunction(() => (window.__omma?.live()?.counters.framesPresented ?? 0) > 60, null, { timeout: 60_000 });
   const live = await page.evaluate(watch, seconds);
@@ -21,7 +17,7 @@ try {
   const exact = await page.evaluate(watch, seconds);
   console.log(JSON.stringify({ live: summary(live), exact: summary(exact) }));
 } finally {
-  await browser.close();
+  await browser.stop();
 }
 
 /** In the page: records each frame shown for a while. Wall times are the system clock's, ms since the epoch. */

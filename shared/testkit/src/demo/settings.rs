@@ -140,7 +140,8 @@ impl Settings {
             "# Written by `make demo`; a real installation begins at docs/operate/install.md.\n\
              [edge]\ndata = {data:?}\n\n\
              [http]\nlisten = \"127.0.0.1:{http}\"\n\n\
-             [detect]\nmodel = {model:?}\nengine = {engine:?}\nonnxruntime = {ort:?}\nthreads = 1\n\n\
+             [detect]\nmodel = {model:?}\nengine = {engine:?}\nonnxruntime = {ort:?}\nthreads = 1\n\
+             labels = [\"person\", \"bicycle\", \"car\", \"motorcycle\", \"bus\", \"truck\", \"dog\"]\n\n\
              [[camera]]\nid = \"walkers\"\nname = \"Walkers\"\ntransport = \"tcp\"\nplacement = {placement:?}\nrate = {rate:?}\n",
             data = self.folder.join("edge"),
             http = self.edge_port,
