@@ -21,7 +21,7 @@ demo: ## Set up, build, and run a camera, an edge and a hub: one address to open
 
 test: ## Set up, build, and run every test
 	@.ci/setup test
-	cargo build --workspace --bins
+	cargo build --workspace --all-targets # the programs too, which the end-to-end tests start
 	@$(MAKE) --no-print-directory test-rust test-web
 
 test-rust:
