@@ -23,7 +23,10 @@ export type Outcome = "pending" | "with-frame" | "while-shown" | "late" | "not-s
 
 export interface FrameRecord {
   readonly rtp: number | null;
-  /** When the browser handed the frame over for showing, and when it expected it on the glass. */
+  /**
+   * When the frame was handed over for showing, and when the browser expected it on the glass. In exact mode both are
+   * when the page painted the frame, which is later than the video element beneath had it.
+   */
   readonly callbackMs: number;
   readonly expectedMs: number;
   /** Capture → the later of the two; null while the stream's clock is not known. */

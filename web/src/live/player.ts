@@ -98,7 +98,7 @@ export class LivePlayer {
   play(elements: Elements): () => void {
     const { video } = elements;
     const screen = new Screen(elements, this.clock, this.measure, (picture) => this.pictureShown(picture));
-    screen.mode = this.wanted;
+    screen.setMode(this.wanted);
     this.screen = screen;
     this.video = video;
     const ticker = setInterval(() => this.tick(), TICK_MS);
@@ -178,7 +178,7 @@ export class LivePlayer {
   }
 
   private applyMode(): void {
-    if (this.screen !== null) this.screen.mode = this.wanted;
+    this.screen?.setMode(this.wanted);
     this.session?.send({ type: "mode", mode: this.wanted });
   }
 
@@ -194,6 +194,7 @@ export class LivePlayer {
         break;
       case "mode":
         this.session?.delayPictures(message.mode === "exact" ? message.delayMs : null);
+        this.screen?.setDelay(message.delayMs);
         this.store.update((view) => ({ ...view, mode: { mode: message.mode, delayMs: message.delayMs } }));
         break;
       case "error":

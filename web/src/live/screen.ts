@@ -1,14 +1,18 @@
 /**
  * The video element and the two canvases above it, frame by frame: what is shown is matched with its boxes by RTP
  * timestamp, drawn, and measured.
+ *
+ *     the browser shows a frame ──live──▶ boxes are drawn above it
+ *                               └─exact─▶ a copy waits until capture time + delay ──▶ painted together with its boxes
  */
 import { BoxShelf, type Drawn } from "./boxes.ts";
 import type { StreamClock } from "./clock.ts";
+import { Hold } from "./hold.ts";
 import type { Size } from "./letterbox.ts";
 import type { Measure } from "./measure.ts";
 import { Overlay } from "./overlay.ts";
-import { rtpDifference } from "./rtp.ts";
-import { Still } from "./still.ts";
+import { captureUs, rtpDifference } from "./rtp.ts";
+import { Copies, Still } from "./still.ts";
 import type { Boxes, Mode } from "./wire.ts";
 
 /** Above each other, each as large as the stage. */
@@ -18,16 +22,35 @@ export interface Elements {
   readonly boxes: HTMLCanvasElement;
 }
 
+interface Frame {
+  /** Null where the browser does not say. */
+  readonly rtp: number | null;
+  readonly picture: Size;
+}
+
+interface Copy extends Frame {
+  readonly pixels: HTMLCanvasElement;
+}
+
 const NOTHING: Drawn = { kind: "none" };
+
+/** Frames that may wait: 0.8 s at 30 a second. */
+const WAITING = 24;
+/** Half a refresh of the screen: waiting for the next one would be further off. */
+const NEAR_MS = 8;
 
 export class Screen {
   private readonly shelf = new BoxShelf();
   private readonly overlay: Overlay;
   private readonly still: Still;
+  private readonly copies = new Copies();
+  private readonly hold = new Hold<Copy>(WAITING);
   private readonly observer: ResizeObserver;
   private callback: number | null = null;
-  private current: { readonly rtp: number | null; readonly picture: Size } | null = null;
-  mode: Mode = "live";
+  private refresh: number | null = null;
+  private current: Frame | null = null;
+  private mode: Mode = "live";
+  private delayMs = 0;
 
   constructor(
     private readonly elements: Elements,
@@ -43,12 +66,25 @@ export class Screen {
       this.redraw();
     });
     this.observer.observe(elements.boxes);
-    this.next();
+    this.nextFrame();
   }
 
   /** Whether this browser says which frame it shows (all do that tell the RTP timestamp; it is learnt at the first). */
   get matches(): boolean {
     return this.current === null || this.current.rtp !== null;
+  }
+
+  setMode(mode: Mode): void {
+    this.mode = mode;
+    if (mode === "exact") return;
+    this.release();
+    this.copies.clear();
+    this.still.clear();
+  }
+
+  /** How long after its capture a frame is shown in exact mode. */
+  setDelay(ms: number): void {
+    this.delayMs = ms;
   }
 
   put(boxes: Boxes): void {
@@ -61,6 +97,7 @@ export class Screen {
 
   /** Another session: its frames and boxes have nothing to do with those before. */
   clear(): void {
+    this.release();
     this.shelf.clear();
     this.current = null;
     this.overlay.clear();
@@ -73,20 +110,52 @@ export class Screen {
     this.clear();
   }
 
-  private next(): void {
-    this.callback = this.elements.video.requestVideoFrameCallback((_, metadata) => {
-      this.next();
-      const rtp = metadata.rtpTimestamp ?? null;
-      const picture = { width: metadata.width, height: metadata.height };
-      this.current = { rtp, picture };
-      const drawn = this.drawn(rtp);
-      this.overlay.draw(drawn, picture);
-      if (this.mode === "exact") this.still.paint(this.elements.video, picture);
-      else this.still.clear();
+  private nextFrame(): void {
+    const { video } = this.elements;
+    this.callback = video.requestVideoFrameCallback((_, metadata) => {
+      this.nextFrame();
+      const frame = { rtp: metadata.rtpTimestamp ?? null, picture: { width: metadata.width, height: metadata.height } };
       const now = performance.now();
-      this.measure.frame(rtp, now, metadata.expectedDisplayTime, this.clock.streamUs(now), drawn);
-      this.onPicture(picture);
+      if (this.mode === "live") {
+        this.show(frame, now, metadata.expectedDisplayTime);
+      } else {
+        const pixels = this.copies.take(video, frame.picture);
+        this.hold.put({ ...frame, pixels }, this.dueMs(frame, now), now);
+        this.showDue();
+      }
     });
+  }
+
+  /** Now, where the browser does not say which frame it is, or the stream's clock is not known yet. */
+  private dueMs({ rtp }: Frame, now: number): number {
+    const streamUs = this.clock.streamUs(now);
+    if (rtp === null || streamUs === null) return now;
+    return now - (streamUs - captureUs(rtp, streamUs)) / 1000 + this.delayMs;
+  }
+
+  /** Shows the copy whose time has come, and looks again at the next refresh while others wait. */
+  private showDue(): void {
+    const now = performance.now();
+    const { show, skip } = this.hold.take(now + NEAR_MS);
+    for (const copy of skip) this.copies.giveBack(copy.pixels);
+    if (show !== null) {
+      this.still.paint(show.pixels, show.picture);
+      this.copies.giveBack(show.pixels);
+      this.show(show, now, now);
+    }
+    if (this.hold.size === 0 || this.refresh !== null) return;
+    this.refresh = requestAnimationFrame(() => {
+      this.refresh = null;
+      this.showDue();
+    });
+  }
+
+  private show({ rtp, picture }: Frame, now: number, expectedMs: number): void {
+    this.current = { rtp, picture };
+    const drawn = this.drawn(rtp);
+    this.overlay.draw(drawn, picture);
+    this.measure.frame(rtp, now, expectedMs, this.clock.streamUs(now), drawn);
+    this.onPicture(picture);
   }
 
   private drawn(rtp: number | null): Drawn {
@@ -95,8 +164,14 @@ export class Screen {
     return newest === null ? NOTHING : { kind: "held", boxes: newest, ageMs: 0 };
   }
 
-  /** Boxes came for what is on screen, or the size changed. The still stays: the element may already hold a later frame. */
+  /** Boxes came for what is on screen, or the size changed. */
   private redraw(): void {
     if (this.current !== null) this.overlay.draw(this.drawn(this.current.rtp), this.current.picture);
+  }
+
+  private release(): void {
+    if (this.refresh !== null) cancelAnimationFrame(this.refresh);
+    this.refresh = null;
+    for (const copy of this.hold.clear()) this.copies.giveBack(copy.pixels);
   }
 }

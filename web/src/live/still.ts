@@ -1,5 +1,5 @@
 /**
- * The frame on screen, painted onto a canvas of its own, in exact mode.
+ * Frames as the page paints them itself, in exact mode.
  *
  * A browser composes a `<video>` and a canvas above it independently, and may show them one refresh apart. Two canvases
  * that are painted in one task reach the screen together; so the frame is painted beneath its boxes.
@@ -14,17 +14,42 @@ export class Still {
     this.clear();
   }
 
-  /** Paints the frame that the element shows at this moment, pixel for pixel; the style sheet scales it. */
-  paint(video: HTMLVideoElement, { width, height }: Size): void {
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
-    }
+  /** Paints a frame pixel for pixel; the style sheet scales it. */
+  paint(frame: CanvasImageSource, { width, height }: Size): void {
+    fit(this.canvas, width, height);
     this.canvas.hidden = false;
-    this.context?.drawImage(video, 0, 0, width, height);
+    this.context?.drawImage(frame, 0, 0, width, height);
   }
 
   clear(): void {
     this.canvas.hidden = true;
   }
+}
+
+/** Copies of frames that wait, on canvases that are used again. */
+export class Copies {
+  private readonly spare: HTMLCanvasElement[] = [];
+
+  /** The frame that the element shows at this moment. Whoever takes a copy owes a `giveBack`. */
+  take(video: HTMLVideoElement, { width, height }: Size): HTMLCanvasElement {
+    const canvas = this.spare.pop() ?? document.createElement("canvas");
+    fit(canvas, width, height);
+    canvas.getContext("2d", { alpha: false })?.drawImage(video, 0, 0, width, height);
+    return canvas;
+  }
+
+  giveBack(canvas: HTMLCanvasElement): void {
+    this.spare.push(canvas);
+  }
+
+  /** Frees the memory. */
+  clear(): void {
+    this.spare.length = 0;
+  }
+}
+
+/** Setting a canvas's size, even to what it is, throws its content away. */
+function fit(canvas: HTMLCanvasElement, width: number, height: number): void {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
 }

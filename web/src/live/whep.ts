@@ -66,7 +66,7 @@ export class WhepSession {
     return true;
   }
 
-  /** How long the browser holds pictures back, ms; null leaves it to what the hub writes beside each picture. */
+  /** How long the browser holds pictures back, ms, where it does not heed what the hub writes beside each; null for not. */
   delayPictures(ms: number | null): void {
     if ("jitterBufferTarget" in this.receiver) this.receiver.jitterBufferTarget = ms;
   }
