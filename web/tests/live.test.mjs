@@ -115,12 +115,14 @@ test("events appear as they happen, with their pictures", async () => {
 test("the page is accessible and looks as it should, wide and narrow", async () => {
   for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     await page.setViewportSize(size);
-    await until("boxes on the picture", async () => {
-      const { analysed } = await live();
-      return (analysed.at(-1)?.count ?? 0) > 0;
+    await until("pictures of events", () => page.locator(".event").first().locator("img").isVisible(), 60_000);
+    await until("boxes on their own frame", async () => {
+      const { frames, analysed } = await live();
+      const last = frames.at(-1);
+      return analysed.some(({ rtp, count, outcome }) => rtp === last?.rtp && count > 0 && outcome !== "late");
     });
-    await assertAccessible(page);
     await screenshot(page, `live-${name}`);
+    await assertAccessible(page);
   }
   await page.setViewportSize(DESKTOP);
 });
