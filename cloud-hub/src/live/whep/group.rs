@@ -89,11 +89,6 @@ impl Group {
         self.pictures.front().is_some_and(|picture| picture.key)
     }
 
-    /// The picture a viewer would begin with.
-    pub(super) fn front(&self) -> Option<&Arc<Packets>> {
-        self.pictures.front()
-    }
-
     /// Whether there is something for this cursor.
     pub(super) fn has(&self, cursor: Cursor) -> bool {
         match cursor {

@@ -20,7 +20,7 @@ use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::config::CryptoProvider;
 use str0m::format::{Codec, PayloadParams};
-use str0m::media::{MediaKind, MediaTime, Mid, Pt};
+use str0m::media::{MediaTime, Mid, Pt};
 use str0m::net::Protocol;
 use str0m::rtp::{Extension, ExtensionValues, RtpWrite};
 use str0m::{Candidate, Event, IceConnectionState, Input as RtcInput, Output, Rtc, RtcConfig, RtcError};
@@ -89,7 +89,7 @@ pub(super) enum Next {
 
 /// Why an offer was not taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum OfferError {
+pub(crate) enum OfferError {
     /// It can't be used.
     #[error("the offer can't be answered: {0}")]
     Refused(String),
@@ -127,7 +127,7 @@ impl Session {
             answered.unwrap_or_else(|_| Err("the protocol code panicked".to_owned())).map_err(OfferError::Refused)?;
         let mut session = Self {
             rtc,
-            mid: None,
+            mid: video_mid(&answer),
             payload_type: None,
             channel: None,
             connected: false,
@@ -247,9 +247,6 @@ impl Session {
             }
             // ICE could come back, but a page whose network changed joins again faster than that.
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => self.rtc.disconnect(),
-            Event::MediaAdded(media) if media.kind == MediaKind::Video && self.mid.is_none() => {
-                self.mid = Some(media.mid);
-            }
             Event::KeyframeRequest(_) => happened.push(Happened::KeyPictureWanted),
             Event::ChannelOpen(id, label) if label == CHANNEL => {
                 self.channel = Some(id);
@@ -265,14 +262,26 @@ impl Session {
 
     /// Of the payload types that the viewer takes, the one whose profile is the stream's, else any: decoders take a
     /// higher profile than they name (Chromium decodes High sent as Constrained Baseline).
-    fn choose_payload_type(&mut self, profile: Option<u8>) -> Option<Pt> {
-        let writer = self.rtc.writer(self.mid?)?;
+    ///
+    /// Not by [`Rtc::writer`], which is for whole pictures and panics in RTP mode.
+    fn choose_payload_type(&self, profile: Option<u8>) -> Option<Pt> {
+        let known = self.rtc.codec_config();
         let usable =
             |p: &&PayloadParams| p.spec().codec == Codec::H264 && p.spec().format.packetization_mode == Some(1);
         let differs = |p: &&PayloadParams| p.spec().format.profile_level_id.map(|id| (id >> 16) as u8) != profile;
         // The first of several equals: the viewer lists what it likes best first.
-        writer.payload_params().filter(usable).min_by_key(differs).map(|p| p.pt())
+        let taken = self.rtc.media(self.mid?)?.remote_pts();
+        let params = taken.iter().filter_map(|pt| known.params().iter().find(|p| p.pt() == *pt));
+        params.filter(usable).min_by_key(differs).map(|p| p.pt())
     }
+}
+
+/// The video of an answer, where it was not refused (RFC 8829 §5.3.1: port 0). str0m tells of it only once the
+/// connection is up, which is too late to refuse the offer.
+fn video_mid(answer: &str) -> Option<Mid> {
+    let sections = answer.split("\nm=").skip(1);
+    let video = sections.filter(|section| section.starts_with("video ") && !section.starts_with("video 0 "));
+    video.flat_map(str::lines).find_map(|line| line.strip_prefix("a=mid:")).map(|mid| Mid::from(mid.trim()))
 }
 
 fn answer(offer: SdpOffer, addresses: &[SocketAddr], now: Instant) -> Result<(Rtc, String), String> {
