@@ -10,12 +10,13 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
-use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt};
 
-/// The variable that says what is logged, such as `debug` or `info,edge_agent::source=trace`.
+/// The variable that says what is logged, such as `debug` or `info,edge_agent::source=trace`. It applies to libraries
+/// too.
 pub const VARIABLE: &str = "OMMA_LOG";
 
 /// How log lines look.
@@ -46,7 +47,8 @@ pub enum TelemetryError {
 #[error("{0}")]
 pub struct InvalidFilter(String);
 
-/// Sends everything logged in this process to standard error, from level `info` on or as [`VARIABLE`] says. Panics are
+/// Sends everything logged in this process to standard error, our own from level `info` on, or as
+/// [`VARIABLE`] says. Panics are
 /// logged too, as `ERROR`, so that they reach whoever reads the JSON.
 ///
 /// # Errors
@@ -75,11 +77,13 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     );
 }
 
+/// Our own crates from `info` on. Of the libraries only errors: what they find worth a warning, such as a slow
+/// statement, is rarely anything that an operator can act on.
+const DEFAULT: &str = "error,omma=info,edge_agent=info,edge_core=info,cloud_hub=info,hub_core=info";
+
 fn filter(written: Option<&str>) -> Result<EnvFilter, InvalidFilter> {
-    EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(written.unwrap_or_default())
-        .map_err(|e| InvalidFilter(e.to_string()))
+    let written = written.filter(|w| !w.trim().is_empty()).unwrap_or(DEFAULT);
+    EnvFilter::builder().parse(written).map_err(|e| InvalidFilter(e.to_string()))
 }
 
 fn layer(format: Format) -> Box<dyn Layer<Registry> + Send + Sync> {
@@ -98,13 +102,34 @@ fn layer(format: Format) -> Box<dyn Layer<Registry> + Send + Sync> {
 
 #[cfg(test)]
 mod tests {
+    use super::json::tests::Captured;
     use super::*;
 
     #[test]
-    fn the_filter_defaults_to_info_and_names_what_it_cannot_read() {
-        assert_eq!(filter(None).unwrap().to_string(), "info");
-        assert_eq!(filter(Some("debug")).unwrap().to_string(), "debug");
-        assert_eq!(filter(Some("a=trace")).unwrap().to_string(), "a=trace");
+    fn ours_is_logged_from_info_on_and_of_libraries_errors() {
+        // What is logged under a filter; `target` needs a literal, so each is written out.
+        let logged = |written: Option<&str>| {
+            let lines = Captured::default();
+            let writer = lines.clone();
+            let layer = json::JsonLines::new(move || writer.clone()).with_filter(filter(written).unwrap());
+            tracing::subscriber::with_default(Registry::default().with(layer), || {
+                tracing::info!(target: "edge_agent::source", "ours");
+                tracing::info!(target: "omma_runtime::http", "shared");
+                tracing::debug!(target: "cloud_hub", "detail");
+                tracing::warn!(target: "sqlx::query", "library");
+                tracing::error!(target: "quinn", "grave");
+            });
+            let lines = lines.lines();
+            lines.iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(logged(None), ["ours", "shared", "grave"]);
+        assert_eq!(logged(Some(" ")), ["ours", "shared", "grave"]);
+        assert_eq!(logged(Some("debug")), ["ours", "shared", "detail", "library", "grave"]);
+        assert_eq!(logged(Some("cloud_hub=debug")), ["detail"]);
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_named() {
         let error = TelemetryError::from(filter(Some("edge=loud")).unwrap_err()).to_string();
         assert!(error.starts_with("OMMA_LOG: ") && error.contains("expected a level"), "{error}");
     }
