@@ -14,6 +14,9 @@ export PATH := $(ROOT)/.omma/bin:$(ROOT)/.omma/node/node_modules/.bin:$(PATH)
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
+setup: ## Install and fetch what the tests need, and say what
+	@.ci/setup test
+
 demo: ## Set up, build, and run a camera, an edge and a hub: one address to open
 	@.ci/setup demo
 	cargo build --workspace --bins
