@@ -4,6 +4,7 @@
 //! certificate with this fingerprint becomes the only root, and then the leaf is verified against it in full, for the
 //! hub's name, by rustls' own verifier. There is no path on which verification is skipped.
 
+use std::fmt;
 use std::sync::Arc;
 
 use omma_protocol::wire::quic::{ALPN, SERVER_NAME};
@@ -20,12 +21,19 @@ use sha2::{Digest, Sha256};
 pub type Fingerprint = [u8; 32];
 
 /// The peer does not show the pinned authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "it does not show the certificate authority of the join token: another hub, or a hub set up anew; get a new join \
      token with `cloud-hub join`"
 )]
 pub struct AnotherAuthority;
+
+impl fmt::Debug for AnotherAuthority {
+    /// As for people: rustls shows the errors of a verifier by their `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 /// For the QUIC uplink: TLS 1.3, ALPN of the protocol.
 ///

@@ -43,9 +43,10 @@ pub(super) async fn send(connection: Connection, camera: CameraId, mut units: Re
     let mut sender = Sender { connection, camera, groups, step, writing: None, finished: VecDeque::new() };
     loop {
         let done = tokio::select! {
+            // Writing first: only what the hub does not take now is behind when the next group begins.
             biased;
-            arrived = units.next() => sender.take(&arrived.unit).await,
             written = write_some(&mut sender.writing), if sender.has_pending() => sender.wrote(written),
+            arrived = units.next() => sender.take(&arrived.unit).await,
         };
         if let Err(e) = done {
             // The connection's own task sees the same and says it once.
