@@ -25,7 +25,6 @@ export async function send(sender, page, hub, { lateMs = 40 } = {}) {
 }
 
 /** Runs in the tab, where nothing outside of it exists. */
-// oxlint-disable unicorn/consistent-function-scoping
 function prepare(lateMs) {
   const canvas = document.createElement("canvas");
   canvas.width = 640;

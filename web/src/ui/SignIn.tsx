@@ -37,7 +37,6 @@ export function SignIn({ notice, onToken }: SignInProps) {
           autoComplete="off"
           spellCheck={false}
           // The only thing to do on this page.
-          // oxlint-disable-next-line jsx-a11y/no-autofocus
           autoFocus
           aria-invalid={problem !== null}
           aria-describedby={problem === null ? "token-help" : "token-problem token-help"}
