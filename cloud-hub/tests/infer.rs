@@ -1,5 +1,7 @@
 //! The hub's own eye, with a real model on real footage.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failure is a panic")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;

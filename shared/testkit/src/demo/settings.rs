@@ -76,7 +76,10 @@ impl Settings {
         ];
         let tcp = &tcp[..if self.camera.is_some() { 4 } else { 5 }];
         let taken = |kind, name: &str, port: u16, error: std::io::Error| {
-            anyhow!("{kind} port {port} on 127.0.0.1 can't be used ({error}): choose another, as in `make demo {name}={}`", port.wrapping_add(1000))
+            anyhow!(
+                "{kind} port {port} on 127.0.0.1 can't be used ({error}): choose another, as in `make demo {name}={}`",
+                port.wrapping_add(1000)
+            )
         };
         for &(name, port) in tcp {
             TcpListener::bind(("127.0.0.1", port)).map_err(|e| taken("TCP", name, port, e))?;
