@@ -7,6 +7,7 @@ pub mod checked;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
 use omma_protocol::id::CameraId;
 use omma_protocol::secret::Secret;
@@ -25,6 +26,9 @@ pub struct Written {
     /// Health and metrics.
     #[serde(default)]
     pub http: HttpSection,
+    /// How pictures are decoded.
+    #[serde(default)]
+    pub decode: DecodeSection,
     /// Needed where a camera's placement is `edge`.
     pub detect: Option<DetectSection>,
     /// What must last.
@@ -61,6 +65,14 @@ impl Default for HttpSection {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8181)) }
     }
+}
+
+/// `[decode]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecodeSection {
+    /// `auto`, `openh264` or `libav`.
+    pub decoder: DecoderChoice,
 }
 
 /// `[detect]`

@@ -5,7 +5,7 @@
 //! steps; only capture times are dates.
 //!
 //! In the order of the path: when is a camera tried again ([`session`], [`backoff`]), when was a picture taken
-//! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]), which frames are looked at ([`pace`]),
+//! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]),
 //! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]).
 
 pub mod backoff;
@@ -14,8 +14,6 @@ pub mod session;
 pub mod capture_clock;
 
 pub mod unit_queue;
-
-pub mod pace;
 
 pub mod outbox;
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
 use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::join::JoinToken;
@@ -26,6 +27,8 @@ pub struct Config {
     pub join: JoinToken,
     /// Health and metrics.
     pub http: SocketAddr,
+    /// Which program decodes.
+    pub decoder: DecoderChoice,
     /// `Some` where a camera's placement is `edge`.
     pub detect: Option<DetectorConfig>,
     /// Share of the disk, bytes.
@@ -74,6 +77,9 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     let cameras = cameras(&written.camera, &mut faults);
     let looks = written.camera.iter().any(|camera| camera.placement == Placement::Edge);
     let detect = if looks { detect(written.detect.as_ref(), &mut faults) } else { None };
+    if let Some(fault) = written.decode.decoder.fault() {
+        faults.push("decode.decoder", fault);
+    }
     if written.outbox.budget_mb < MIN_BUDGET_MB {
         faults.push("outbox.budget_mb", format!("expected at least {MIN_BUDGET_MB}"));
     }
@@ -89,6 +95,7 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
             data: written.edge.data,
             join,
             http: written.http.listen,
+            decoder: written.decode.decoder,
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
             broker,

@@ -1,4 +1,4 @@
-//! Access unit → picture, by openh264.
+//! Access unit → picture.
 //!
 //! ```text
 //!            ┌──────── unit ────────┐
@@ -10,31 +10,49 @@
 //! Units that come while the decoder waits for a key picture are passed over and counted: decoding on after a broken
 //! one would show smeared pictures, and boxes found in them.
 //!
-//! **Order.** A stream without B slices gives each picture with its own unit, at once. With B slices openh264 must
-//! hold pictures back and gives them one unit later. Which of the two a stream is, its parameter sets say; where they
-//! do not ([`h264::Reordering::Unsaid`], most cameras of Main and High profile) it counts as in order until the first B
-//! slice comes, and from the next key picture on as reordered: only those streams lose the rest of one group of
-//! pictures, once. (openh264 can't be turned round inside a group: it has no memory for the pictures to hold back.)
+//! Two programs do the work: openh264, always there, and libavcodec in builds with the feature `libav`
+//! ([`DecoderChoice`]). Pictures come out in the order they are to be shown, each under its own time.
 //!
-//! Without B slices pictures are those of the standard bit for bit; in B pictures openh264 is off by a few units in a
-//! few samples of ten thousand.
-//!
-//! This module owns one openh264 decoder, which is used by one thread. Its own threads are never turned on: by its
-//! documentation they crash.
+//! A decoder is used by one thread.
+
+mod openh264;
+
+#[cfg(feature = "libav")]
+mod libav;
 
 mod order;
 
 use std::sync::Arc;
 
+use ::openh264::decoder::DecodedYUV;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
-use openh264::decoder::{DecodeOptions, DecodedYUV, DecoderConfig, Flush};
-use openh264::formats::YUVSource;
+use serde::Deserialize;
 
 use crate::bitstream::h264::{self, Sps};
 use crate::bitstream::nal::nals;
 use crate::frame::{Colour, Frame, FramePool, Planes};
-use order::Order;
+
+/// Which program decodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DecoderChoice {
+    /// libavcodec where this build has it, openh264 otherwise.
+    #[default]
+    Auto,
+    /// openh264.
+    OpenH264,
+    /// libavcodec; an error in a build without it.
+    Libav,
+}
+
+impl DecoderChoice {
+    /// Why this build can't do it, and how to mend that; `None` where it can.
+    pub fn fault(self) -> Option<&'static str> {
+        let missing = self == Self::Libav && cfg!(not(feature = "libav"));
+        missing.then_some("libavcodec is not in this build: build with `--features libav`, or choose \"openh264\"")
+    }
+}
 
 /// Why there is no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +63,7 @@ pub enum DecodeError {
         /// What the stream has.
         what: String,
     },
-    /// openh264 could not be made.
+    /// The decoder could not be made.
     #[error("make an H.264 decoder: {0}")]
     Create(String),
     /// This unit can't be decoded; the decoder waits for the next key picture.
@@ -57,7 +75,7 @@ pub enum DecodeError {
         key: bool,
         /// Its size.
         bytes: usize,
-        /// What openh264 says.
+        /// What the decoder says.
         reason: String,
     },
 }
@@ -77,18 +95,24 @@ pub struct DecodeCounts {
 
 /// Decodes one stream.
 pub struct Decoder {
-    openh264: openh264::decoder::Decoder,
+    backend: Backend,
     /// The parameter set in force, as sent.
     sps: Vec<u8>,
     colour: Colour,
-    order: Order,
     state: State,
+    last_shown: Option<CaptureTime>,
     counts: DecodeCounts,
+}
+
+enum Backend {
+    OpenH264(openh264::OpenH264),
+    #[cfg(feature = "libav")]
+    Libav(libav::Libav),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// For a key picture. `used` tells that openh264 holds something of before.
+    /// For a key picture. `used` tells that the backend holds something of before.
     Waiting {
         used: bool,
     },
@@ -99,19 +123,29 @@ impl Decoder {
     /// A decoder that waits for its first key picture.
     ///
     /// # Errors
-    /// [`DecodeError::Unsupported`] for anything but H.264, [`DecodeError::Create`] when openh264 refuses.
-    pub fn new(codec: Codec) -> Result<Self, DecodeError> {
+    /// [`DecodeError::Unsupported`] for anything but H.264, [`DecodeError::Create`] when the chosen program is not in
+    /// this build or refuses.
+    pub fn new(codec: Codec, choice: DecoderChoice) -> Result<Self, DecodeError> {
         if codec != Codec::H264 {
             return Err(DecodeError::Unsupported { what: codec.name().to_owned() });
         }
         Ok(Self {
-            openh264: make_openh264()?,
+            backend: Backend::new(choice)?,
             sps: vec![],
             colour: Colour::default(),
-            order: Order::default(),
             state: State::Waiting { used: false },
+            last_shown: None,
             counts: DecodeCounts::default(),
         })
+    }
+
+    /// The program that decodes, for logs and state: `openh264` or `libavcodec`.
+    pub fn name(&self) -> &'static str {
+        match self.backend {
+            Backend::OpenH264(_) => "openh264",
+            #[cfg(feature = "libav")]
+            Backend::Libav(_) => "libavcodec",
+        }
     }
 
     /// Decodes the next unit of the stream. `None` where there is nothing to show yet: the decoder waits for a key
@@ -126,39 +160,24 @@ impl Decoder {
         }
         if unit.key {
             self.begin_group(unit)?;
-        } else if self.order.is_revealed_by(unit) {
+        } else if self.backend.needs_key(unit) {
             self.state = State::Waiting { used: true };
         }
         if self.state != State::Decoding {
             self.counts.skipped += 1;
             return Ok(None);
         }
-        self.order.sent(unit);
-
-        let Self { openh264, order, state, counts, .. } = self;
-        let flush = if order.is_reordered() { Flush::NoFlush } else { Flush::Flush };
-        let options = DecodeOptions::new().flush_after_decode(flush);
-        match openh264.decode_with_options(&unit.data, options) {
+        let Self { backend, state, counts, colour, last_shown, .. } = self;
+        match backend.decode(unit) {
             Ok(None) => Ok(None),
-            Ok(Some(picture)) => match order.shown(unit.time) {
-                Some(time) => {
-                    counts.pictures += 1;
-                    Ok(Some(Decoded { time, colour: self.colour, picture }))
-                }
-                None => {
-                    counts.late += 1;
-                    Ok(None)
-                }
-            },
-            Err(error) => {
+            Ok(Some((time, picture))) => {
+                let shown = counts.show(last_shown, time);
+                Ok(shown.then_some(Decoded { time, colour: *colour, picture }))
+            }
+            Err(reason) => {
                 counts.broken += 1;
                 *state = State::Waiting { used: true };
-                Err(DecodeError::Broken {
-                    time: unit.time,
-                    key: unit.key,
-                    bytes: unit.data.len(),
-                    reason: error.to_string(),
-                })
+                Err(DecodeError::Broken { time: unit.time, key: unit.key, bytes: unit.data.len(), reason })
             }
         }
     }
@@ -167,16 +186,14 @@ impl Decoder {
     /// a key picture.
     pub fn finish(&mut self, pool: &FramePool) -> Vec<Arc<Frame>> {
         let mut frames = vec![];
-        if self.state == State::Decoding && self.order.is_reordered() {
-            // An error here loses at most the pictures held back, and there is no unit to name.
-            for picture in self.openh264.flush_remaining().unwrap_or_default() {
-                match self.order.shown(CaptureTime(i64::MIN)) {
-                    Some(time) => frames.push(Decoded { time, colour: self.colour, picture }.to_frame(pool)),
-                    None => self.counts.late += 1,
+        if self.state == State::Decoding {
+            let Self { backend, counts, colour, last_shown, .. } = self;
+            backend.drain(*colour, |time, planes| {
+                if counts.show(last_shown, time) {
+                    frames.push(pool.copy(planes, time));
                 }
-            }
+            });
         }
-        self.counts.pictures += frames.len() as u64;
         self.state = State::Waiting { used: true };
         frames
     }
@@ -186,20 +203,19 @@ impl Decoder {
         self.counts
     }
 
-    /// Gets ready for a key picture: a fresh openh264 where the old one holds pictures of a broken group or of another
+    /// Gets ready for a key picture: a fresh start where the backend holds pictures of a broken group or of another
     /// size, so that nothing of them can come out under a wrong time.
     fn begin_group(&mut self, unit: &AccessUnit) -> Result<(), DecodeError> {
         let sent = nals(&unit.data).find(|nal| nal.h264_type() == h264::SPS).map_or(&[][..], |nal| nal.bytes);
         let changed = !sent.is_empty() && sent != self.sps;
         if (changed && !self.sps.is_empty()) || self.state == (State::Waiting { used: true }) {
-            self.openh264 = make_openh264()?;
-            self.order.forget_pending();
+            self.backend.restart()?;
         }
         if changed {
             self.sps = sent.to_vec();
             if let Some(sps) = Sps::parse(sent) {
                 self.colour = sps.colour;
-                self.order.announced(sps.reordering);
+                self.backend.announced(sps.reordering);
                 if let Some(what) = unsupported(&sps) {
                     self.sps.clear();
                     self.state = State::Waiting { used: true };
@@ -212,13 +228,78 @@ impl Decoder {
     }
 }
 
-fn make_openh264() -> Result<openh264::decoder::Decoder, DecodeError> {
-    let api = openh264::OpenH264API::from_source();
-    openh264::decoder::Decoder::with_api_config(api, DecoderConfig::new())
-        .map_err(|error| DecodeError::Create(error.to_string()))
+impl DecodeCounts {
+    /// Counts a picture, and says whether it is to be shown: times never go back.
+    fn show(&mut self, last: &mut Option<CaptureTime>, time: CaptureTime) -> bool {
+        let shown = last.is_none_or(|last| last < time);
+        if shown {
+            self.pictures += 1;
+            *last = Some(time);
+        } else {
+            self.late += 1;
+        }
+        shown
+    }
 }
 
-/// What openh264 refuses, in words that tell the operator which setting of the camera to look for.
+impl Backend {
+    fn new(choice: DecoderChoice) -> Result<Self, DecodeError> {
+        match choice {
+            DecoderChoice::OpenH264 => openh264::OpenH264::new().map(Self::OpenH264),
+            #[cfg(feature = "libav")]
+            DecoderChoice::Auto | DecoderChoice::Libav => libav::Libav::new().map(Self::Libav),
+            #[cfg(not(feature = "libav"))]
+            DecoderChoice::Auto => openh264::OpenH264::new().map(Self::OpenH264),
+            #[cfg(not(feature = "libav"))]
+            DecoderChoice::Libav => Err(DecodeError::Create(choice.fault().unwrap_or_default().to_owned())),
+        }
+    }
+
+    fn restart(&mut self) -> Result<(), DecodeError> {
+        match self {
+            Self::OpenH264(backend) => backend.restart(),
+            #[cfg(feature = "libav")]
+            Self::Libav(backend) => {
+                backend.restart();
+                Ok(())
+            }
+        }
+    }
+
+    fn announced(&mut self, reordering: h264::Reordering) {
+        match self {
+            Self::OpenH264(backend) => backend.announced(reordering),
+            #[cfg(feature = "libav")]
+            Self::Libav(_) => {} // It reads them itself.
+        }
+    }
+
+    fn needs_key(&mut self, unit: &AccessUnit) -> bool {
+        match self {
+            Self::OpenH264(backend) => backend.needs_key(unit),
+            #[cfg(feature = "libav")]
+            Self::Libav(_) => false,
+        }
+    }
+
+    fn decode(&mut self, unit: &AccessUnit) -> Result<Option<(CaptureTime, Picture<'_>)>, String> {
+        Ok(match self {
+            Self::OpenH264(backend) => backend.decode(unit)?.map(|(time, picture)| (time, Picture::OpenH264(picture))),
+            #[cfg(feature = "libav")]
+            Self::Libav(backend) => backend.decode(unit)?.map(|(time, picture)| (time, Picture::Libav(picture))),
+        })
+    }
+
+    fn drain(&mut self, colour: Colour, mut each: impl FnMut(CaptureTime, Planes<'_>)) {
+        match self {
+            Self::OpenH264(backend) => backend.drain(|time, picture| each(time, openh264::planes(picture, colour))),
+            #[cfg(feature = "libav")]
+            Self::Libav(backend) => backend.drain(|time, picture| each(time, libav::planes(picture, colour))),
+        }
+    }
+}
+
+/// What is refused, in words that tell the operator which setting of the camera to look for.
 fn unsupported(sps: &Sps) -> Option<String> {
     if sps.interlaced {
         Some("interlaced H.264".to_owned())
@@ -234,7 +315,13 @@ fn unsupported(sps: &Sps) -> Option<String> {
 pub struct Decoded<'a> {
     time: CaptureTime,
     colour: Colour,
-    picture: DecodedYUV<'a>,
+    picture: Picture<'a>,
+}
+
+enum Picture<'a> {
+    OpenH264(DecodedYUV<'a>),
+    #[cfg(feature = "libav")]
+    Libav(&'a ffmpeg_next::frame::Video),
 }
 
 impl Decoded<'_> {
@@ -245,17 +332,10 @@ impl Decoded<'_> {
 
     /// The picture, not copied.
     pub fn planes(&self) -> Planes<'_> {
-        let (width, height) = self.picture.dimensions();
-        let (y_stride, uv_stride, _) = self.picture.strides();
-        Planes {
-            width: width as u32,
-            height: height as u32,
-            y: self.picture.y(),
-            u: self.picture.u(),
-            v: self.picture.v(),
-            y_stride,
-            uv_stride,
-            colour: self.colour,
+        match &self.picture {
+            Picture::OpenH264(picture) => openh264::planes(picture, self.colour),
+            #[cfg(feature = "libav")]
+            Picture::Libav(picture) => libav::planes(picture, self.colour),
         }
     }
 

@@ -123,7 +123,7 @@ impl YUVSource for Source<'_> {
 mod tests {
     use super::*;
     use crate::bitstream::h264::{Reordering, Sps, has_b_slice};
-    use crate::decode::Decoder;
+    use crate::decode::{Decoder, DecoderChoice};
     use crate::footage;
     use crate::frame::Colour;
 
@@ -132,7 +132,10 @@ mod tests {
         let stream = std::fs::read(footage::path("vtest.h264")).unwrap();
         let units = footage::units(&stream, 10);
         let mut encoder = Encoder::new(EncoderConfig { bitrate: 2_000_000, fps: 10.0, key_interval: 8 }).unwrap();
-        let (mut source, mut check) = (Decoder::new(Codec::H264).unwrap(), Decoder::new(Codec::H264).unwrap());
+        let (mut source, mut check) = (
+            Decoder::new(Codec::H264, DecoderChoice::Auto).unwrap(),
+            Decoder::new(Codec::H264, DecoderChoice::Auto).unwrap(),
+        );
         let mut keys = vec![];
         for (i, unit) in units[..20].iter().enumerate() {
             let picture = source.decode(unit).unwrap().expect("a picture for each unit");

@@ -1,8 +1,10 @@
 //! From a frame to boxes, tracks and events: pure but for the engines.
 //!
-//! In the order of the path: a [`manifest`] says what a model needs; [`detect`] fits a picture into the network's
+//! In the order of the path: [`pace`] chooses the frames that are looked at; a [`manifest`] says what a model needs; [`detect`] fits a picture into the network's
 //! input ([`letterbox`]), runs it ([`engine`]), reads its outputs ([`head`]) and leaves one box for each thing
 //! ([`suppress`]).
+
+pub mod pace;
 
 pub mod detect;
 

@@ -7,7 +7,7 @@ mod setup;
 use bytes::Bytes;
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::is_key;
-use omma_media::decode::Decoder;
+use omma_media::decode::{Decoder, DecoderChoice};
 use omma_protocol::detection::Detection;
 use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
@@ -128,7 +128,7 @@ fn detector(model: &str, engine: EngineChoice, min_score: f32) -> Detector {
 /// Decodes vtest and hands over each frame's number, and a function that lets a detector look at the frame.
 fn each_frame(mut look: impl FnMut(usize, &dyn Fn(&mut Detector) -> Vec<Detection>)) {
     let stream = std::fs::read(path("OMMA_FOOTAGE").join("vtest.h264")).unwrap();
-    let mut decoder = Decoder::new(Codec::H264).unwrap();
+    let mut decoder = Decoder::new(Codec::H264, DecoderChoice::Auto).unwrap();
     let mut frames = 0;
     for (index, data) in split_access_units(&stream).into_iter().enumerate() {
         let unit = AccessUnit {

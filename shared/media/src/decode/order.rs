@@ -22,7 +22,6 @@ pub(super) struct Order {
     unsaid: bool,
     /// Times of units that went in and did not come out. Empty while the stream is in order.
     pending: BTreeSet<CaptureTime>,
-    last_shown: Option<CaptureTime>,
 }
 
 impl Order {
@@ -60,13 +59,8 @@ impl Order {
         }
     }
 
-    /// A picture came out. Its time, or `None` where a later one has been shown before it.
+    /// The time of a picture that came out when the unit of `sent` went in.
     pub(super) fn shown(&mut self, sent: CaptureTime) -> Option<CaptureTime> {
-        let time = if self.reordered { self.pending.pop_first()? } else { sent };
-        if self.last_shown.is_some_and(|last| time <= last) {
-            return None;
-        }
-        self.last_shown = Some(time);
-        Some(time)
+        if self.reordered { self.pending.pop_first() } else { Some(sent) }
     }
 }

@@ -9,8 +9,14 @@ use super::*;
 use crate::bitstream::tests::without_usability_information;
 use crate::footage::{self, packed, reference, run};
 
-fn decoder() -> Decoder {
-    Decoder::new(Codec::H264).unwrap()
+/// Every decoder of this build: what is asserted holds for each, unless it is said for one.
+fn decoders() -> impl Iterator<Item = Decoder> {
+    let choices = [DecoderChoice::OpenH264, DecoderChoice::Libav].into_iter().filter(|choice| choice.fault().is_none());
+    choices.map(|choice| Decoder::new(Codec::H264, choice).unwrap())
+}
+
+fn openh264() -> Decoder {
+    Decoder::new(Codec::H264, DecoderChoice::OpenH264).unwrap()
 }
 
 fn footage(name: &str) -> Vec<u8> {
@@ -22,15 +28,17 @@ fn without_b_frames_each_unit_gives_its_picture_at_once_bit_for_bit() {
     for (name, fps, frames) in [("vtest.h264", 10, 100), ("hd-high.h264", 30, 40)] {
         let stream = footage(name);
         let wanted = reference(&stream, frames);
-        let mut decoder = decoder();
-        let mut wanted = wanted.chunks(wanted.len() / frames);
-        for unit in &footage::units(&stream, fps)[..frames] {
-            let picture =
-                decoder.decode(unit).unwrap().unwrap_or_else(|| panic!("{name}: no picture for {}", unit.time));
-            assert_eq!(picture.time(), unit.time);
-            assert!(Some(&packed(&picture.planes())[..]) == wanted.next(), "{name}: another picture at {}", unit.time);
+        for mut decoder in decoders() {
+            let name = format!("{name} by {}", decoder.name());
+            let mut wanted = wanted.chunks(wanted.len() / frames);
+            for unit in &footage::units(&stream, fps)[..frames] {
+                let picture =
+                    decoder.decode(unit).unwrap().unwrap_or_else(|| panic!("{name}: no picture for {}", unit.time));
+                assert_eq!(picture.time(), unit.time);
+                assert!(Some(&packed(&picture.planes())[..]) == wanted.next(), "{name}: another at {}", unit.time);
+            }
+            assert_eq!(decoder.counts(), DecodeCounts { pictures: frames as u64, ..DecodeCounts::default() }, "{name}");
         }
-        assert_eq!(decoder.counts(), DecodeCounts { pictures: frames as u64, ..DecodeCounts::default() });
     }
 }
 
@@ -90,12 +98,14 @@ fn decode_all(decoder: &mut Decoder, units: &[AccessUnit]) -> Vec<(CaptureTime, 
 fn with_b_frames_each_picture_comes_in_order_under_its_own_time() {
     for x264 in [PLAIN, "bframes=1:keyint=25", "bframes=5:b-adapt=2:b-pyramid=normal:ref=4:keyint=50"] {
         let (units, wanted) = b_frames(100, x264);
-        let mut decoder = decoder();
-        let got = decode_all(&mut decoder, &units);
-        let times: Vec<_> = got.iter().map(|picture| picture.0).collect();
-        assert_eq!(times, wanted.keys().copied().collect::<Vec<_>>(), "{x264}");
-        got.iter().for_each(|(time, picture)| assert_alike(picture, &wanted[time], *time));
-        assert_eq!(decoder.counts(), DecodeCounts { pictures: 100, ..DecodeCounts::default() }, "{x264}");
+        for mut decoder in decoders() {
+            let got = decode_all(&mut decoder, &units);
+            let name = format!("{x264} by {}", decoder.name());
+            let times: Vec<_> = got.iter().map(|picture| picture.0).collect();
+            assert_eq!(times, wanted.keys().copied().collect::<Vec<_>>(), "{name}");
+            got.iter().for_each(|(time, picture)| assert_alike(picture, &wanted[time], *time));
+            assert_eq!(decoder.counts(), DecodeCounts { pictures: 100, ..DecodeCounts::default() }, "{name}");
+        }
     }
 }
 
@@ -112,7 +122,7 @@ fn b_frames_that_nobody_announced_cost_the_rest_of_one_group() {
         unit.data = nals.iter().flat_map(|nal| [&[0, 0, 0, 1][..], nal].concat()).collect::<Vec<_>>().into();
         assert_eq!(Sps::find(&unit.data).unwrap().reordering, h264::Reordering::Unsaid);
     }
-    let mut decoder = decoder();
+    let mut decoder = openh264();
     let got = decode_all(&mut decoder, &units);
     // I and P of the first group, which is 30 units long, then everything.
     let times: Vec<_> = got.iter().map(|picture| picture.0).collect();
@@ -125,67 +135,73 @@ fn b_frames_that_nobody_announced_cost_the_rest_of_one_group() {
 #[test]
 fn a_broken_unit_is_named_and_decoding_goes_on_at_the_next_key_picture() {
     let units = footage::units(&footage("vtest.h264"), 10);
-    let mut decoder = decoder();
-    for unit in &units[5..20] {
-        assert!(decoder.decode(unit).unwrap().is_none(), "in the middle of a group");
-    }
-    for unit in &units[20..25] {
-        assert!(decoder.decode(unit).unwrap().is_some());
-    }
-    let mut cut = units[25].clone();
-    cut.data = cut.data.slice(..cut.data.len() / 2);
-    let Err(error) = decoder.decode(&cut) else { panic!("half a unit was decoded") };
-    let DecodeError::Broken { time, key, bytes, .. } = error else { panic!("{error}") };
-    assert_eq!((time, key, bytes), (cut.time, false, cut.data.len()));
-    for unit in &units[26..40] {
-        assert!(decoder.decode(unit).unwrap().is_none());
-    }
     let stream: Vec<u8> = units[40..60].iter().flat_map(|unit| unit.data.to_vec()).collect();
     let wanted = reference(&stream, 20);
-    for (unit, wanted) in units[40..60].iter().zip(wanted.chunks(wanted.len() / 20)) {
-        let picture = decoder.decode(unit).unwrap().expect("a picture for each unit");
-        assert!(picture.time() == unit.time && packed(&picture.planes()) == wanted);
+    for mut decoder in decoders() {
+        for unit in &units[5..20] {
+            assert!(decoder.decode(unit).unwrap().is_none(), "in the middle of a group");
+        }
+        for unit in &units[20..25] {
+            assert!(decoder.decode(unit).unwrap().is_some());
+        }
+        let mut cut = units[25].clone();
+        cut.data = cut.data.slice(..cut.data.len() / 2);
+        let Err(error) = decoder.decode(&cut) else { panic!("half a unit was decoded by {}", decoder.name()) };
+        let DecodeError::Broken { time, key, bytes, .. } = error else { panic!("{error}") };
+        assert_eq!((time, key, bytes), (cut.time, false, cut.data.len()));
+        for unit in &units[26..40] {
+            assert!(decoder.decode(unit).unwrap().is_none());
+        }
+        for (unit, wanted) in units[40..60].iter().zip(wanted.chunks(wanted.len() / 20)) {
+            let picture = decoder.decode(unit).unwrap().expect("a picture for each unit");
+            assert!(picture.time() == unit.time && packed(&picture.planes()) == wanted);
+        }
+        assert_eq!(decoder.counts(), DecodeCounts { pictures: 25, broken: 1, skipped: 29, late: 0 });
     }
-    assert_eq!(decoder.counts(), DecodeCounts { pictures: 25, broken: 1, skipped: 29, late: 0 });
 }
 
 #[test]
 fn a_unit_that_is_missing_is_found_out() {
     let units = footage::units(&footage("vtest.h264"), 10);
-    let mut decoder = decoder();
-    let mut outcomes = vec![];
-    for unit in units[..25].iter().enumerate().filter(|(i, _)| *i != 8).map(|(_, unit)| unit) {
-        outcomes.push(decoder.decode(unit).map(|picture| picture.is_some()));
+    for mut decoder in decoders() {
+        let mut outcomes = vec![];
+        for unit in units[..25].iter().enumerate().filter(|(i, _)| *i != 8).map(|(_, unit)| unit) {
+            outcomes.push(decoder.decode(unit).map(|picture| picture.is_some()));
+        }
+        let name = decoder.name();
+        assert!(outcomes[..8].iter().all(|o| *o == Ok(true)), "{name}: {outcomes:?}");
+        assert!(matches!(outcomes[8], Err(DecodeError::Broken { .. })), "{name}: {outcomes:?}");
+        assert!(outcomes[9..19].iter().all(|o| *o == Ok(false)), "{name}: {outcomes:?}");
+        assert!(outcomes[19..].iter().all(|o| *o == Ok(true)), "{name}: {outcomes:?}");
     }
-    assert!(outcomes[..8].iter().all(|o| *o == Ok(true)));
-    assert!(matches!(outcomes[8], Err(DecodeError::Broken { .. })), "{:?}", outcomes[8]);
-    assert!(outcomes[9..19].iter().all(|o| *o == Ok(false)) && outcomes[19..].iter().all(|o| *o == Ok(true)));
 }
 
 #[test]
 fn the_camera_changes_its_size() {
     let (small, large) = (footage::units(&footage("vtest.h264"), 10), footage::units(&footage("hd-high.h264"), 10));
-    let mut decoder = decoder();
-    let sizes: Vec<_> = [&small[..3], &large[..3], &small[20..23]]
-        .concat()
-        .iter()
-        .zip(0..)
-        .map(|(unit, i)| {
-            let unit = AccessUnit { time: CaptureTime(i), ..unit.clone() };
-            decoder.decode(&unit).unwrap().map(|picture| picture.planes().width)
-        })
-        .collect();
-    assert_eq!(sizes, [768, 768, 768, 1920, 1920, 1920, 768, 768, 768].map(Some));
+    for mut decoder in decoders() {
+        let sizes: Vec<_> = [&small[..3], &large[..3], &small[20..23]]
+            .concat()
+            .iter()
+            .zip(0..)
+            .map(|(unit, i)| {
+                let unit = AccessUnit { time: CaptureTime(i), ..unit.clone() };
+                decoder.decode(&unit).unwrap().map(|picture| picture.planes().width)
+            })
+            .collect();
+        assert_eq!(sizes, [768, 768, 768, 1920, 1920, 1920, 768, 768, 768].map(Some), "{}", decoder.name());
+    }
 }
 
 #[test]
 fn what_is_not_decoded_here_says_how_to_mend_it() {
-    assert!(matches!(Decoder::new(Codec::H265), Err(DecodeError::Unsupported { .. })));
+    assert!(matches!(Decoder::new(Codec::H265, DecoderChoice::Auto), Err(DecodeError::Unsupported { .. })));
+    assert_eq!(DecoderChoice::Libav.fault().is_some(), Decoder::new(Codec::H264, DecoderChoice::Libav).is_err());
     for (option, value, what) in [("-flags", "+ildct+ilme", "interlaced"), ("-pix_fmt", "yuv422p", "8 bit 4:2:2")] {
         let source = ["-f", "lavfi", "-i", "testsrc=size=128x128:rate=10:duration=1"];
         let coder = ["-pix_fmt", "yuv420p", option, value, "-c:v", "libx264", "-f", "h264", "-"];
         let stream = run("ffmpeg", &[&source[..], &coder[..]].concat(), &[]);
-        let mut decoder = decoder();
+        let mut decoder = openh264();
         let error = decoder.decode(&footage::units(&stream, 10)[0]).err().expect("an error").to_string();
         assert!(error.contains(what) && error.contains("set the camera to"), "{error}");
     }
@@ -207,12 +223,13 @@ proptest! {
         }
         let short = cut.index(units[7].data.len());
         units[7].data = units[7].data.slice(..short);
-        let mut decoder = decoder();
-        let mut last = None;
-        for unit in &units {
-            if let Ok(Some(picture)) = decoder.decode(unit) {
-                prop_assert!(last < Some(picture.time()) && picture.planes().is_sound());
-                last = Some(picture.time());
+        for mut decoder in decoders() {
+            let mut last = None;
+            for unit in &units {
+                if let Ok(Some(picture)) = decoder.decode(unit) {
+                    prop_assert!(last < Some(picture.time()) && picture.planes().is_sound());
+                    last = Some(picture.time());
+                }
             }
         }
     }

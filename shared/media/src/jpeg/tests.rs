@@ -1,7 +1,7 @@
 //! JPEG files, read back by ffmpeg.
 
 use super::*;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, DecoderChoice};
 use crate::footage;
 use crate::frame::Colour;
 use omma_protocol::unit::Codec;
@@ -57,7 +57,7 @@ fn colours_come_out_as_they_went_in_whatever_range_and_matrix() {
 #[test]
 fn a_real_picture_is_shrunk_and_cut_and_looks_like_ffmpegs() {
     let stream = std::fs::read(footage::path("hd-high.h264")).unwrap();
-    let mut decoder = Decoder::new(Codec::H264).unwrap();
+    let mut decoder = Decoder::new(Codec::H264, DecoderChoice::Auto).unwrap();
     let units = footage::units(&stream, 30);
     let picture = decoder.decode(&units[0]).unwrap().expect("a picture for the first unit");
     let file = encode(picture.planes(), None, 960, 80).unwrap();

@@ -18,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use nix::sys::socket::{setsockopt, sockopt};
 use omma_protocol::wire::browser::{BrowserToHub, HubToBrowser, Mode};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::config::CryptoProvider;
@@ -29,6 +30,10 @@ use tokio::net::UdpSocket;
 use tokio::time::{sleep_until, timeout};
 
 pub use whep::{Hub, Refused, Session};
+
+/// The kernel keeps what comes while the viewer is busy, as it does for a browser. A group of pictures comes in one
+/// burst to who joins; the kernel counts each packet as twice its size, and gives what it is allowed to.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// What a viewer was sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +80,7 @@ impl Viewer {
     /// Where the hub refuses (downcasts to [`Refused`]) or can't be reached.
     pub async fn join(hub: &Hub, stream: &str, mode: Mode) -> anyhow::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER).context("set the receive buffer")?;
         let address = socket.local_addr()?;
         let mut rtc = config().build(Instant::now());
         rtc.add_local_candidate(Candidate::host(address, Protocol::Udp)?);

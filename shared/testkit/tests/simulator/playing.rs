@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use omma_media::bitstream::access_unit::split_access_units;
-use omma_media::decode::Decoder;
+use omma_media::decode::{Decoder, DecoderChoice};
 use omma_protocol::secret::Secret;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
@@ -150,7 +150,7 @@ async fn sender_reports_tie_stamps_to_the_clock_in_the_picture() {
     session.setup(0, wish).await.unwrap();
     let mut items = session.play(PlayOptions::default()).await.unwrap().demuxed().unwrap();
 
-    let mut decoder = Decoder::new(Codec::H264).unwrap();
+    let mut decoder = Decoder::new(Codec::H264, DecoderChoice::Auto).unwrap();
     // Milliseconds since 1970 and the stamp of the same moment, from each report.
     let mut reports: Vec<(f64, u32)> = vec![];
     let mut compared = 0;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::is_key;
-use omma_media::decode::Decoder;
+use omma_media::decode::{Decoder, DecoderChoice};
 use omma_media::frame::{Frame, FramePool, Planes};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
@@ -28,7 +28,8 @@ impl Backdrop {
         let bytes = std::fs::read(path).map_err(|error| SourceError::Read { path: path.to_owned(), error })?;
         let fault = |fault| SourceError::Footage { path: path.to_owned(), fault };
         let pool = FramePool::new(KEPT);
-        let mut decoder = Decoder::new(Codec::H264).map_err(|_| fault("the decoder can't be started"))?;
+        let mut decoder =
+            Decoder::new(Codec::H264, DecoderChoice::Auto).map_err(|_| fault("the decoder can't be started"))?;
         let mut frames = vec![];
         for (number, data) in split_access_units(&bytes).into_iter().take(KEPT).enumerate() {
             let key = is_key(Codec::H264, data);
