@@ -3,8 +3,13 @@
 //! One function a parser. `cargo fuzz` drives them (`shared/testkit/fuzz`), and the ordinary test `tests/corpus.rs`
 //! replays every input that was ever kept. None may panic; where something was parsed, its invariants are asserted.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use omma_media::bitstream::access_unit::split_access_units;
+use omma_media::bitstream::nal::nals;
+use omma_media::bitstream::{Watch, detect_codec, is_key};
 use omma_protocol::join::JoinToken;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::{AccessUnit, Codec};
 use omma_protocol::wire::browser::BrowserToHub;
 use omma_protocol::wire::mqtt::{AckMessage, EventMessage, StatusMessage, Topic};
 use omma_protocol::wire::quic::{self, EdgeToHub, GroupReader, HubToEdge};
@@ -21,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mqtt_topic", mqtt_topic),
     ("browser_message", browser_message),
     ("join_token", join_token),
+    ("bitstream", bitstream),
 ];
 
 /// The control stream of an edge or a hub: what was parsed is written as it was read.
@@ -96,4 +102,21 @@ pub fn join_token(data: &[u8]) {
     if let Some(token) = std::str::from_utf8(data).ok().and_then(|text| text.parse::<JoinToken>().ok()) {
         assert_eq!(token.reveal().parse(), Ok(token));
     }
+}
+
+/// Coded pictures as a camera or an edge sends them: cutting loses and invents nothing, and a stream's size is never
+/// nought.
+pub fn bitstream(data: &[u8]) {
+    let (units, last) = (split_access_units(data), data.as_ptr_range().end);
+    assert!(units.iter().map(|unit| unit.len()).sum::<usize>() <= data.len());
+    assert!(units.iter().flat_map(|unit| nals(unit)).all(|nal| nal.bytes.as_ptr_range().end <= last));
+    for codec in [Codec::H264, Codec::H265] {
+        let mut watch = Watch::default();
+        for (unit, n) in units.iter().zip(0..) {
+            let key = is_key(codec, unit);
+            watch.see(&AccessUnit { time: CaptureTime(n), codec, key, data: Bytes::copy_from_slice(unit) });
+        }
+        assert!(watch.info().is_none_or(|info| info.codec == codec && info.width > 0 && info.height > 0));
+    }
+    assert!(detect_codec(data).is_none() || !units.is_empty());
 }
