@@ -11,8 +11,10 @@
 //! 2. The caller sends it and says so with [`Flight::sent`].
 //! 3. [`Flight::acknowledged`] turns the hub's ranges into the records that may be deleted.
 //!
-//! Records go out in the order of their numbers, again after a reconnect, so over a connection that keeps order each
-//! first arrival is in order. Only records that were sent in this life of the program can be acknowledged: whatever a
+//! Records go out in the order of their numbers, again after a reconnect. That alone does not keep their arrival in
+//! order: a broker that has just come back confirms what it passes to nobody, while the hub still finds its way. So
+//! each connection begins with the oldest record alone, repeated until the hub's store answers; then the window opens,
+//! and over a connection that keeps order each first arrival is in order. Only records that were sent in this life of the program can be acknowledged: whatever a
 //! broken hub says, nothing is forgotten unsent.
 
 use std::collections::BTreeMap;
@@ -20,6 +22,8 @@ use std::time::Duration;
 
 use crate::Moment;
 
+/// First wait for the answer that opens the window; doubles like any other.
+pub const PROBE: Duration = Duration::from_secs(1);
 /// Most records in flight.
 pub const WINDOW: usize = 32;
 /// First wait for an acknowledgement; doubles with each repetition, because a broker that lives while the hub does not
@@ -51,6 +55,8 @@ struct Sent {
 pub struct Flight {
     window: usize,
     connected: bool,
+    /// Whether the hub's store has answered over the present connection.
+    heard: bool,
     next: u64,
     in_flight: BTreeMap<u64, Sent>,
 }
@@ -58,15 +64,22 @@ pub struct Flight {
 impl Flight {
     /// Nothing in flight, not connected; the first record to be sent is the oldest on disk.
     pub fn new(window: usize) -> Self {
-        Self { window: window.max(1), connected: false, next: 0, in_flight: BTreeMap::new() }
+        Self { window: window.max(1), connected: false, heard: false, next: 0, in_flight: BTreeMap::new() }
     }
 
     /// A connection is up. What was in flight is sent again: nobody knows what the old connection lost.
     pub fn connected(&mut self) {
         self.connected = true;
+        self.heard = false;
         for sent in self.in_flight.values_mut() {
-            *sent = Sent { at: None, wait: RESEND };
+            *sent = Sent { at: None, wait: PROBE };
         }
+    }
+
+    /// The disk's records were lost and numbers begin anew: nothing is in flight.
+    pub fn begin_anew(&mut self) {
+        (self.heard, self.next) = (false, 0);
+        self.in_flight.clear();
     }
 
     /// The connection is gone.
@@ -79,20 +92,22 @@ impl Flight {
         if !self.connected {
             return Next::Wait(None);
         }
+        let open = if self.heard { self.window } else { 1 };
         let due = |sent: &Sent| sent.at.is_none_or(|at| now >= at + sent.wait);
-        if let Some((&sequence, _)) = self.in_flight.iter().find(|(_, sent)| due(sent)) {
+        if let Some((&sequence, _)) = self.in_flight.iter().take(open).find(|(_, sent)| due(sent)) {
             return Next::Again(sequence);
         }
-        if self.in_flight.len() < self.window && self.next <= newest {
+        if self.in_flight.len() < open && self.next <= newest {
             return Next::From(self.next);
         }
-        Next::Wait(self.in_flight.values().filter_map(|sent| Some(sent.at? + sent.wait)).min())
+        Next::Wait(self.in_flight.values().take(open).filter_map(|sent| Some(sent.at? + sent.wait)).min())
     }
 
     /// The record was handed to the connection.
     pub fn sent(&mut self, sequence: u64, now: Moment) {
         let again = self.in_flight.get(&sequence).is_some_and(|sent| sent.at.is_some());
-        let sent = self.in_flight.entry(sequence).or_insert(Sent { at: None, wait: RESEND });
+        let wait = if self.heard { RESEND } else { PROBE };
+        let sent = self.in_flight.entry(sequence).or_insert(Sent { at: None, wait });
         if again {
             sent.wait = (sent.wait * 2).min(RESEND_MAX);
         }
@@ -121,6 +136,7 @@ impl Flight {
             }
         }
         if !stored.is_empty() {
+            self.heard = true;
             // The hub's store is alive: what it has not said yet it will say soon, or has lost.
             for sent in self.in_flight.values_mut() {
                 sent.wait = RESEND;

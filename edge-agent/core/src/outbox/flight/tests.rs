@@ -1,5 +1,6 @@
 //! The flight beside a model of everything around it: a disk, a connection that keeps order but may be cut with all
-//! that is on its way, a hub that stores each number once and whose acknowledgements may be lost.
+//! that is on its way, a broker that may forget who listens, a hub that stores each number once and whose
+//! acknowledgements may be lost.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -11,6 +12,9 @@ enum Step {
     Put(u8),
     Connect,
     Cut,
+    /// The broker is killed: what was on its way is lost, and until the hub is back it passes everything to nobody.
+    KillBroker,
+    HubIsBack,
     Send(u8),
     Deliver(u8),
     /// The hub answers, by ranges or one by one.
@@ -29,6 +33,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1u8..20).prop_map(Step::Put),
         2 => Just(Step::Connect),
         2 => Just(Step::Cut),
+        1 => Just(Step::KillBroker),
+        2 => Just(Step::HubIsBack),
         6 => (1u8..40).prop_map(Step::Send),
         6 => (1u8..40).prop_map(Step::Deliver),
         4 => any::<bool>().prop_map(|ranges| Step::Answer { ranges }),
@@ -47,6 +53,7 @@ struct World {
     newest: u64,
     evicted: BTreeSet<u64>,
     wire: VecDeque<u64>,
+    hub_listens: bool,
     /// The hub's store, in the order of first arrival.
     store: Vec<u64>,
     unanswered: Vec<u64>,
@@ -63,6 +70,7 @@ impl World {
             newest: 0,
             evicted: BTreeSet::new(),
             wire: VecDeque::new(),
+            hub_listens: true,
             store: vec![],
             unanswered: vec![],
             answers: VecDeque::new(),
@@ -83,10 +91,20 @@ impl World {
                 self.flight.disconnected();
                 self.wire.clear();
             }
+            Step::KillBroker => {
+                self.flight.disconnected();
+                self.wire.clear();
+                self.answers.clear();
+                self.hub_listens = false;
+            }
+            Step::HubIsBack => self.hub_listens = true,
             Step::Send(n) => (0..*n).for_each(|_| self.send()),
             Step::Deliver(n) => {
                 for _ in 0..*n {
                     let Some(sequence) = self.wire.pop_front() else { break };
+                    if !self.hub_listens {
+                        continue;
+                    }
                     if self.store.contains(&sequence) {
                         self.copies += 1;
                     } else {
@@ -95,6 +113,7 @@ impl World {
                     self.unanswered.push(sequence);
                 }
             }
+            Step::Answer { .. } if !self.hub_listens => {}
             Step::Answer { ranges: true } => {
                 self.answers.push_back(omma_protocol::wire::mqtt::ranges(std::mem::take(&mut self.unanswered)));
             }
@@ -154,6 +173,7 @@ proptest! {
             }
         }
         // From here on nothing fails: everything arrives.
+        world.apply(&Step::HubIsBack);
         world.apply(&Step::Connect);
         for _ in 0..10_000 {
             if world.disk.is_empty() {
@@ -201,6 +221,16 @@ fn repetitions_to_a_hub_that_is_away_thin_out() {
         copies += 1;
     }
     assert!(copies <= 30, "{copies} copies in an hour");
+}
+
+#[test]
+fn an_outbox_that_was_set_aside_begins_anew() {
+    let mut flight = Flight::new(4);
+    flight.connected();
+    flight.sent(5000, Moment::ZERO);
+    flight.acknowledged(&[[5000, 5000]]);
+    flight.begin_anew();
+    assert_eq!(flight.next(Moment::ZERO, 1), Next::From(0));
 }
 
 #[test]
