@@ -27,9 +27,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// Long enough for anything on a machine that also compiles.
-pub const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-pub struct TestHub {
+pub(crate) struct TestHub {
     pub bus: Bus,
     pub registry: Registry,
     pub feed: Feed,
@@ -40,7 +40,7 @@ pub struct TestHub {
 }
 
 impl TestHub {
-    pub async fn start(max_sessions: usize) -> Self {
+    pub(crate) async fn start(max_sessions: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (bus, registry, feed) = (Bus::new(), Registry::default(), Feed::default());
         let access = Access::open(folder.path()).unwrap();
@@ -57,12 +57,12 @@ impl TestHub {
         Self { bus, registry, feed, token, address, stop, _folder: folder }
     }
 
-    pub fn at(&self) -> Hub {
+    pub(crate) fn at(&self) -> Hub {
         Hub::new(Url::parse(&format!("http://{}", self.address)).unwrap(), &self.token)
     }
 
     /// Makes a camera known.
-    pub fn camera(&self, stream: &str, codec: Codec, reorders: bool) -> Camera {
+    pub(crate) fn camera(&self, stream: &str, codec: Codec, reorders: bool) -> Camera {
         let stream: StreamId = stream.parse().unwrap();
         let report = CameraReport {
             camera: stream.camera.clone(),
@@ -103,7 +103,7 @@ fn footage() -> Vec<AccessUnit> {
         .collect()
 }
 
-pub struct Camera {
+pub(crate) struct Camera {
     bus: Bus,
     pub stream: StreamId,
     units: Vec<AccessUnit>,
@@ -112,7 +112,7 @@ pub struct Camera {
 
 impl Camera {
     /// Sends the next `count` units. Returns them as a viewer must see them.
-    pub fn send(&mut self, count: usize) -> Vec<(u32, Vec<u8>)> {
+    pub(crate) fn send(&mut self, count: usize) -> Vec<(u32, Vec<u8>)> {
         let units = &self.units[self.sent..self.sent + count];
         self.sent += count;
         units.iter().for_each(|unit| self.bus.unit(&self.stream, unit.clone()));
@@ -120,20 +120,20 @@ impl Camera {
     }
 
     /// Sends units up to the one before the next key picture.
-    pub fn send_rest_of_group(&mut self) -> Vec<(u32, Vec<u8>)> {
+    pub(crate) fn send_rest_of_group(&mut self) -> Vec<(u32, Vec<u8>)> {
         let rest = self.units[self.sent..].iter().position(|unit| unit.key).expect("another key picture");
         self.send(rest)
     }
 
     /// Sends a key picture of another codec.
-    pub fn send_codec(&self, codec: Codec) {
+    pub(crate) fn send_codec(&self, codec: Codec) {
         let unit = &self.units[0];
         let time = CaptureTime(unit.time.0 + 3_600_000_000);
         self.bus.unit(&self.stream, AccessUnit { codec, time, ..unit.clone() });
     }
 
     /// The result of the unit sent last.
-    pub fn result(&self) -> Arc<FrameResult> {
+    pub(crate) fn result(&self) -> Arc<FrameResult> {
         let analyst = Arc::new(Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() });
         let rect = Rect { x: 0.25, y: 0.5, w: 0.125, h: 0.25 };
         let track = Track { id: TrackId(7), label: "person".into(), score: 0.5, rect };
@@ -141,7 +141,7 @@ impl Camera {
         Arc::new(FrameResult { time, tracks: vec![track], analyst, took: Duration::ZERO })
     }
 
-    pub fn send_result(&self) {
+    pub(crate) fn send_result(&self) {
         self.bus.result(&self.stream, self.result());
     }
 }
@@ -157,7 +157,7 @@ fn as_seen(unit: &AccessUnit) -> (u32, Vec<u8>) {
 }
 
 /// Waits until pictures and messages can flow.
-pub async fn connected(viewer: &mut Viewer) {
+pub(crate) async fn connected(viewer: &mut Viewer) {
     let (mut media, mut channel) = (false, false);
     while !(media && channel) {
         match viewer.next(LONG).await.unwrap() {
@@ -170,7 +170,7 @@ pub async fn connected(viewer: &mut Viewer) {
 }
 
 /// The next `count` pictures.
-pub async fn pictures(viewer: &mut Viewer, count: usize) -> Vec<(u32, Vec<u8>)> {
+pub(crate) async fn pictures(viewer: &mut Viewer, count: usize) -> Vec<(u32, Vec<u8>)> {
     let mut got = vec![];
     while got.len() < count {
         match viewer.next(LONG).await.unwrap() {
@@ -183,7 +183,7 @@ pub async fn pictures(viewer: &mut Viewer, count: usize) -> Vec<(u32, Vec<u8>)> 
 }
 
 /// The next message that `wanted` takes.
-pub async fn said<T>(viewer: &mut Viewer, mut wanted: impl FnMut(HubToBrowser) -> Option<T>) -> T {
+pub(crate) async fn said<T>(viewer: &mut Viewer, mut wanted: impl FnMut(HubToBrowser) -> Option<T>) -> T {
     loop {
         if let Seen::Said(message) = viewer.next(LONG).await.unwrap()
             && let Some(found) = wanted(message)
@@ -194,7 +194,7 @@ pub async fn said<T>(viewer: &mut Viewer, mut wanted: impl FnMut(HubToBrowser) -
 }
 
 /// Asks for the clock and waits for the answer: whatever the viewer sent before has then been dealt with.
-pub async fn ask_clock(viewer: &mut Viewer, id: u32) -> i64 {
+pub(crate) async fn ask_clock(viewer: &mut Viewer, id: u32) -> i64 {
     viewer.say(&BrowserToHub::Clock { id }).await.unwrap();
     said(viewer, |message| match message {
         HubToBrowser::Clock { id: answered, stream_us } if answered == id => Some(stream_us),

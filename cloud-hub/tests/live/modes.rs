@@ -77,7 +77,8 @@ async fn what_is_not_understood_is_answered_and_harms_nothing() {
     let mut camera = hub.camera("site.door", Codec::H264, false);
     let mut viewer = Viewer::join(&hub.at(), "site.door", Mode::Live).await.unwrap();
     connected(&mut viewer).await;
-    for text in ["", "{", r#"{"type":"reboot"}"#, r#"{"type":"watch","stream":null}"#, "\u{0}"] {
+    // Not the empty text: str0m, the viewer here, sends no chunk for it.
+    for text in ["{", r#"{"type":"reboot"}"#, r#"{"type":"watch","stream":null}"#, "\u{0}"] {
         viewer.say_text(text).await.unwrap();
         let reason = said(&mut viewer, |message| match message {
             HubToBrowser::Error { reason } => Some(reason),
