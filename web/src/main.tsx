@@ -1,6 +1,6 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { takeTokenFromAddress } from "./api/token.ts";
+import { storeToken, takeTokenFromAddress } from "./api/token.ts";
 import { App } from "./ui/App.tsx";
 import { Gate } from "./ui/gate.ts";
 import { applyTheme, storedTheme } from "./ui/theme.ts";
@@ -9,14 +9,23 @@ import "./ui/styles/frame.css";
 import "./ui/styles/live.css";
 import "./ui/styles/events.css";
 
-takeTokenFromAddress();
+const token = takeTokenFromAddress();
+if (token !== null) storeToken(token);
 applyTheme(storedTheme());
+
+const gate = new Gate();
+// A link with a token may be pasted into a page that is open already: only what is behind `#` changes, so nothing is
+// loaded. This listener is the first, so that no other sees the token.
+addEventListener("hashchange", () => {
+  const pasted = takeTokenFromAddress();
+  if (pasted !== null) gate.offer(pasted);
+});
 
 const root = document.getElementById("root");
 if (root !== null) {
   createRoot(root).render(
     <StrictMode>
-      <App gate={new Gate()} />
+      <App gate={gate} />
     </StrictMode>,
   );
 }

@@ -24,6 +24,7 @@ const FLAGS = [
 
 export const DESKTOP = { width: 1440, height: 900 };
 export const PHONE = { width: 390, height: 844 };
+export const PHONE_ON_ITS_SIDE = { width: 844, height: 390 };
 
 export class Browser {
   #context;

@@ -134,6 +134,10 @@ export class FakeHub {
       }
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
+      socket.on("message", (data) => {
+        const { type, id } = JSON.parse(data.toString());
+        if (type === "clock") socket.send(JSON.stringify({ type, id, stream_us: Date.now() * 1000 }));
+      });
     });
   }
 

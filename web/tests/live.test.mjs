@@ -70,24 +70,27 @@ test("boxes are drawn on people", async () => {
   assert.ok(drawn.probe.analysed.some(({ count }) => count > 0), "something was found");
 });
 
-test("in exact mode every analysed frame that is shown has its own boxes on it", async () => {
+test("in exact mode analysed frames have their own boxes on them when they are shown", async () => {
   await choose("Exact");
   // Frames that were under way when the mode changed were never meant to be exact.
   const { counters } = await live();
   await until("the pictures have settled", async () => (await live()).counters.framesPresented > counters.framesPresented + 30);
   await page.evaluate(() => window.__omma.reset());
   const probe = await until(
-    "50 analysed frames",
+    "60 analysed frames",
     async () => {
       const now = await live();
       const { boxesWithFrame, boxesWhileShown, boxesLate } = now.counters;
-      return boxesWithFrame + boxesWhileShown + boxesLate >= 50 ? now : null;
+      return boxesWithFrame + boxesWhileShown + boxesLate >= 60 ? now : null;
     },
     180_000,
   );
   const { boxesWithFrame, boxesWhileShown, boxesLate } = probe.counters;
-  assert.equal(probe.boxesOnTheirFrame, 1, JSON.stringify({ boxesWithFrame, boxesWhileShown, boxesLate, delayMs: probe.delayMs }));
-  assert.ok(probe.delayMs > 0, "pictures wait");
+  // Not all: pictures wait as long as 99 of 100 analyses took, so that one slow one does not delay every picture.
+  const share = boxesWithFrame / (boxesWithFrame + boxesWhileShown + boxesLate);
+  const { delayMs, holdMs } = probe;
+  assert.ok(share >= 0.95, JSON.stringify({ boxesWithFrame, boxesWhileShown, boxesLate, delayMs, holdMs }));
+  assert.ok(delayMs > 0 && holdMs > 0, "pictures wait");
   for (const frame of probe.frames.filter(({ drawn }) => drawn === "own")) assert.equal(frame.rtp, frame.boxesRtp);
   assert.ok(probe.frames.some(({ drawn }) => drawn === "own"));
   await screenshot(page, "live-exact");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { Browser, signIn, until } from "./browser.mjs";
 import { FakeHub, TOKEN } from "./fake-hub.mjs";
-import { send } from "./sender.mjs";
+import { EXACT, send } from "./sender.mjs";
 
 let browser;
 let hub;
@@ -27,24 +27,35 @@ afterEach(async () => {
 
 const live = () => page.evaluate(() => window.__omma?.live() ?? null);
 const playing = () => until("the picture plays", async () => (await live())?.state === "playing");
+/** Frames that were analysed and shown. */
+const all = ({ boxesWithFrame, boxesWhileShown, boxesLate }) => boxesWithFrame + boxesWhileShown + boxesLate;
 const analysed = (count) =>
-  until(`${count} analysed frames`, async () => {
-    const probe = await live();
-    const { boxesWithFrame, boxesWhileShown, boxesLate } = probe.counters;
-    return boxesWithFrame + boxesWhileShown + boxesLate >= count ? probe : null;
-  });
+  until(
+    `${count} analysed frames`,
+    async () => {
+      const probe = await live();
+      return all(probe.counters) >= count ? probe : null;
+    },
+    60_000,
+  );
 
 test("in exact mode boxes are drawn with their frame; the frames between hold them", async () => {
-  await send(tab, page, hub, { lateMs: 100 });
+  // Later than the browser alone would wait, sooner than the page does by a margin for a busy machine.
+  await send(tab, page, hub, { lateMs: 350 });
   await signIn(page, `${hub.url}/#mode=exact`, TOKEN);
   await playing();
   await until("the mode is confirmed", async () => (await live()).mode === "exact");
-  await page.waitForTimeout(1000); // The frames that were under way.
+  await until("the stream's clock is known", async () => (await live()).clock !== null);
+  const { framesPresented } = (await live()).counters;
+  await until("those under way are shown", async () => (await live()).counters.framesPresented > framesPresented + 30);
   await page.evaluate(() => window.__omma.reset());
-  const { counters, frames, delayMs } = await analysed(20);
-  assert.equal(delayMs, 250);
-  assert.deepEqual([counters.boxesWhileShown, counters.boxesLate], [0, 0]);
+  const { counters, frames, delayMs, holdMs } = await analysed(40);
+  assert.deepEqual([delayMs, holdMs], [EXACT.delay_ms, EXACT.hold_ms]);
+  // Not all: what a busy machine does to one frame is not the page's fault.
+  assert.ok(counters.boxesWithFrame / all(counters) >= 0.95, JSON.stringify(counters));
   assert.ok(counters.framesWithHeldBoxes > 0);
+  const early = frames.filter(({ latencyMs }) => latencyMs < EXACT.hold_ms - 50);
+  assert.ok(early.length / frames.length <= 0.05, `${early.length} of ${frames.length} were shown before their time`);
   for (const { drawn, rtp, boxesRtp } of frames) {
     if (drawn === "own") assert.equal(rtp, boxesRtp);
     if (drawn === "held") assert.ok(((rtp - boxesRtp) | 0) > 0, "held boxes are of an earlier frame");
@@ -53,12 +64,13 @@ test("in exact mode boxes are drawn with their frame; the frames between hold th
 });
 
 test("in live mode no picture waits, and boxes that come later are held over the next ones", async () => {
-  await send(tab, page, hub, { lateMs: 150 });
+  // So late that a page which does not wait for them is past the frame, on a busy machine too; within what is held.
+  await send(tab, page, hub, { lateMs: 700 });
   await signIn(page, hub.url, TOKEN);
   await playing();
-  const { counters } = await analysed(10);
-  assert.equal(counters.boxesWithFrame, 0);
-  assert.ok(counters.boxesLate > 0 && counters.framesWithHeldBoxes > 0, JSON.stringify(counters));
+  const { counters } = await analysed(20);
+  assert.ok(counters.boxesLate / all(counters) >= 0.9, JSON.stringify(counters));
+  assert.ok(counters.framesWithHeldBoxes > 0, JSON.stringify(counters));
   assert.equal(await page.locator(".still").isVisible(), false);
 });
 
@@ -99,5 +111,13 @@ test("who leaves ends the session", async () => {
   await signIn(page, hub.url, TOKEN);
   await playing();
   await page.getByRole("button", { name: "Sign out" }).click();
+  await until("the session is ended", () => hub.asked.includes("DELETE /api/v1/streams/north.door/whep/a-session"));
+});
+
+test("who closes the page ends the session", async () => {
+  await send(tab, page, hub);
+  await signIn(page, hub.url, TOKEN);
+  await playing();
+  await page.goto("about:blank");
   await until("the session is ended", () => hub.asked.includes("DELETE /api/v1/streams/north.door/whep/a-session"));
 });

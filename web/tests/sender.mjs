@@ -1,14 +1,18 @@
 /**
  * The other end of a WHEP session, in a tab of its own: sends a moving picture and, some time after each third frame,
  * its boxes, under the RTP timestamp that the encoder gave it. What it sends is a real WebRTC stream; only the hub and
- * the analysis are missing. Its timestamps are not the capture time's, so that latency can't be tested here.
+ * the analysis are missing. The encoder begins to count where it likes, so the stream's clock is read off its timestamps:
+ * the earliest that a frame was heard of is taken for its capture.
  */
+
+/** What it answers in exact mode. The page has to hold pictures for longer than the browser is told to. */
+export const EXACT = { delay_ms: 100, hold_ms: 700 };
 
 /** Makes a tab the sender, and has it answer the WHEP requests of `page`. */
 export async function send(sender, page, hub, { lateMs = 40 } = {}) {
   // Any answer of the hub's that brings no content security policy: the transform below is a worker made of text.
   await sender.goto(`${hub.url}/api/v1/session`);
-  await sender.evaluate(prepare, lateMs);
+  await sender.evaluate(prepare, { lateMs, exact: EXACT });
   await page.route("**/whep?*", async (route) => {
     const sdp = await sender.evaluate((offer) => window.answer(offer), route.request().postData());
     const headers = { location: `${new URL(route.request().url()).pathname}/a-session` };
@@ -25,7 +29,7 @@ export async function send(sender, page, hub, { lateMs = 40 } = {}) {
 }
 
 /** Runs in the tab, where nothing outside of it exists. */
-function prepare(lateMs) {
+function prepare({ lateMs, exact }) {
   const canvas = document.createElement("canvas");
   canvas.width = 640;
   canvas.height = 480;
@@ -53,6 +57,25 @@ function prepare(lateMs) {
     readable.pipeThrough(tell).pipeTo(writable);
   };`;
 
+  // 90 kHz ticks since the epoch at which this day's count begins, near enough; see `rtp.ts`.
+  const DAY = 37_500 * 2 ** 32;
+  const streamUs = (ticks) => Math.round(((DAY + ticks) / 9) * 100);
+  const nowUs = () => performance.now() * 1000;
+  /** The stream's clock of one session: told of each timestamp as early as can be, it knows how far it is ahead of this tab's. */
+  const newClock = () => {
+    let first = null;
+    let aheadUs = Number.NEGATIVE_INFINITY;
+    return {
+      capturedUs: (rtp) => {
+        first ??= rtp;
+        const us = streamUs(first + ((rtp - first) | 0));
+        aheadUs = Math.max(aheadUs, us - nowUs());
+        return us;
+      },
+      now: () => (first === null ? null : Math.round(nowUs() + aheadUs)),
+    };
+  };
+
   const say = (message) => {
     if (window.channel?.readyState === "open") window.channel.send(JSON.stringify(message));
   };
@@ -60,25 +83,29 @@ function prepare(lateMs) {
   window.answer = async (offer) => {
     window.connection?.close();
     window.sessions += 1;
+    const clock = newClock();
     const connection = new RTCPeerConnection();
     window.connection = connection;
     connection.addEventListener("datachannel", ({ channel }) => {
       window.channel = channel;
       channel.addEventListener("message", ({ data }) => {
         const message = JSON.parse(data);
-        const stream_us = Math.round((performance.timeOrigin + performance.now()) * 1000);
-        if (message.type === "clock") say({ type: "clock", id: message.id, stream_us });
-        if (message.type === "mode") say({ type: "mode", mode: message.mode, delay_ms: message.mode === "exact" ? 250 : 0 });
+        const stream_us = clock.now();
+        if (message.type === "clock" && stream_us !== null) say({ type: "clock", id: message.id, stream_us });
+        if (message.type === "mode") {
+          say({ type: "mode", mode: message.mode, ...(message.mode === "exact" ? exact : { delay_ms: 0, hold_ms: 0 }) });
+        }
       });
     });
     await connection.setRemoteDescription({ type: "offer", sdp: offer });
     const stream = canvas.captureStream(15);
     const transform = new Worker(URL.createObjectURL(new Blob([worker])));
     transform.addEventListener("message", ({ data: rtp }) => {
+      const time_us = clock.capturedUs(rtp);
       const box = place(drawn);
       const boxes = [{ track: 1, label: "person", score: 0.9, box }];
       const common = { stream: "north.door", place: "edge", engine: "none", model: "the-sender" };
-      setTimeout(() => say({ type: "boxes", ...common, rtp, time_us: Date.now() * 1000, delay_ms: lateMs, boxes }), lateMs);
+      setTimeout(() => say({ type: "boxes", ...common, rtp, time_us, delay_ms: lateMs, boxes }), lateMs);
     });
     connection.addTrack(stream.getVideoTracks()[0], stream).transform = new RTCRtpScriptTransform(transform);
     await connection.setLocalDescription(await connection.createAnswer());

@@ -1,7 +1,17 @@
 /** Every state of the page that needs no real picture, against a hub whose answers the test decides. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
-import { assertAccessible, assertTokenIsHidden, Browser, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
+import {
+  assertAccessible,
+  assertTokenIsHidden,
+  Browser,
+  DESKTOP,
+  PHONE,
+  PHONE_ON_ITS_SIDE,
+  screenshot,
+  signIn,
+  until,
+} from "./browser.mjs";
 import { camera, event, FakeHub, TOKEN } from "./fake-hub.mjs";
 
 let browser;
@@ -58,6 +68,22 @@ test("a token in the address is taken once and is gone from it", async () => {
   await page.getByLabel("Sign-in token").waitFor();
 });
 
+test("a token pasted into the address of an open page is taken, and is gone from it", async () => {
+  await page.goto(hub.url);
+  await page.getByLabel("Sign-in token").waitFor();
+  await page.evaluate((token) => {
+    location.hash = `token=${token}&camera=north.door`;
+  }, TOKEN);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await assertTokenIsHidden(page, TOKEN);
+  assert.equal(new URL(page.url()).hash, "#camera=north.door");
+  await page.evaluate(() => {
+    location.hash = "token=of-someone-else";
+  });
+  await until("it is out of the address", () => !page.url().includes("someone"));
+  assert.ok(await page.getByText("Connected", { exact: true }).isVisible(), "who is in stays in");
+});
+
 test("a token that the hub forgets leads back to sign-in", async () => {
   await signIn(page, hub.url, TOKEN);
   hub.token = "another";
@@ -96,6 +122,30 @@ test("each camera says how it fares, and the tile says why there is no picture",
   await page.getByRole("button", { name: /Loading dock/ }).click();
   await page.getByText("The edge is connecting to the camera").waitFor();
   assertNoFaults(REFUSED);
+});
+
+test("with nothing clicked the picture stays on its camera while cameras come and go", async () => {
+  const door = { name: "Front door" };
+  const yard = { name: "Yard" };
+  hub.cameras = [camera("north.door", { ...door, state: "offline" }), camera("north.yard", yard)];
+  await signIn(page, hub.url, TOKEN);
+  const shown = page.getByRole("main").getByRole("heading");
+  await until("the first that is live", async () => (await shown.innerText()) === "Yard");
+  hub.cameras = [camera("north.door", door), camera("north.yard", { ...yard, state: "failed", reason: "no route to it" })];
+  await page.getByRole("button", { name: /Yard.*Failed/ }).waitFor();
+  assert.equal(await shown.innerText(), "Yard");
+  hub.cameras = [camera("north.door", door)];
+  await until("it is no longer in the list", async () => (await shown.innerText()) === "Front door");
+});
+
+test("no whole screen is offered where the browser has none", async () => {
+  const whole = page.getByRole("button", { name: "Show the picture on the whole screen" });
+  await signIn(page, hub.url, TOKEN);
+  await whole.waitFor({ state: "attached" });
+  await page.addInitScript(() => Object.defineProperty(Document.prototype, "fullscreenEnabled", { get: () => undefined }));
+  await page.reload();
+  await page.locator(".stage").waitFor();
+  assert.equal(await whole.count(), 0);
 });
 
 test("events appear as they happen, newest first, and get their pictures", async () => {
@@ -181,6 +231,16 @@ test("the hub goes away and comes back: the page says so, and misses no event", 
   assertNoFaults(new RegExp(`${REFUSED.source}|${AWAY.source}`));
 });
 
+test("events that the channel skipped are fetched when the hub says so", async () => {
+  hub.events = [event(1)];
+  await signIn(page, hub.url, TOKEN);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await page.locator(".event").waitFor();
+  hub.events.push(event(2), event(3));
+  hub.say({ type: "resync" });
+  await until("the events of meanwhile", async () => (await page.locator(".event").count()) === 3);
+});
+
 test("a hub that is away at sign-in is waited for", async () => {
   await page.goto(hub.url);
   await page.getByLabel("Sign-in token").fill(TOKEN);
@@ -198,7 +258,8 @@ test("light and dark, wide and narrow", async () => {
   await signIn(page, hub.url, TOKEN);
   await page.locator(".event img").first().waitFor();
   for (const theme of ["dark", "light"]) {
-    for (const [name, size] of [["desktop", DESKTOP], ["tablet", { width: 1024, height: 768 }], ["phone", PHONE]]) {
+    const sizes = { desktop: DESKTOP, tablet: { width: 1024, height: 768 }, phone: PHONE, "phone-on-its-side": PHONE_ON_ITS_SIDE };
+    for (const [name, size] of Object.entries(sizes)) {
       await page.setViewportSize(size);
       await assertAccessible(page);
       await screenshot(page, `${theme}-${name}`);
@@ -207,4 +268,16 @@ test("light and dark, wide and narrow", async () => {
     }
     await page.getByRole("button", { name: /theme/ }).click();
   }
+});
+
+test("a phone on its side: one column that the page scrolls, and in it the whole of the picture at once", async () => {
+  hub.events = Array.from({ length: 12 }, (_, n) => event(n));
+  await page.setViewportSize(PHONE_ON_ITS_SIDE);
+  await signIn(page, hub.url, TOKEN);
+  await page.locator(".event").first().waitFor();
+  const { width, height } = await page.locator(".stage").boundingBox();
+  assert.ok(width > 800 && height > 300 && height <= PHONE_ON_ITS_SIDE.height, `${width} × ${height}`);
+  const hidden = (element) => element.scrollHeight - element.clientHeight;
+  for (const part of [".live-column", ".events-body"]) assert.ok((await page.locator(part).evaluate(hidden)) <= 1, `${part} scrolls by itself`);
+  assert.ok((await page.locator("html").evaluate(hidden)) > 1, "the page does");
 });

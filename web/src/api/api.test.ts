@@ -78,3 +78,22 @@ test("the place in the page reads back", () => {
   }
   assert.equal(readPlace("#mode=fast").mode, "live");
 });
+
+test("the end of a session is sent though the page is being left, and to the hub only", () => {
+  const place = { document: { baseURI: "http://hub/" }, window: { location: { origin: "http://hub" } } };
+  const ended: [string, RequestInit][] = [];
+  const { client } = hub((url, init) => {
+    ended.push([url, init]);
+    return new Response();
+  });
+  Object.assign(globalThis, place);
+  try {
+    client.endWhep("/api/v1/streams/a.b/whep/1");
+    client.endWhep("http://elsewhere/api/v1/streams/a.b/whep/1");
+  } finally {
+    for (const name of Object.keys(place)) Reflect.deleteProperty(globalThis, name);
+  }
+  assert.deepEqual(ended.map(([url, { method, keepalive }]) => [url, method, keepalive]), [
+    ["http://hub/api/v1/streams/a.b/whep/1", "DELETE", true],
+  ]);
+});

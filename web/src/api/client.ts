@@ -85,7 +85,10 @@ export class HubClient {
     }));
   }
 
-  /** Ends a WHEP session. Sent even while the page is being left; the hub's own time-out covers the case that it is not. */
+  /**
+   * Ends a WHEP session. `keepalive` has it sent even while the page is being left (see `live/leaving.ts`); the hub's own
+   * time-out covers a browser that was killed.
+   */
   endWhep(location: string): void {
     const url = new URL(location, document.baseURI);
     if (url.origin !== window.location.origin) return; // The token goes to the hub and to nobody else.

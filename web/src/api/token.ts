@@ -15,11 +15,11 @@ export function splitFragment(hash: string): { token: string | null; rest: strin
   return { token: token.trim() === "" ? null : token.trim(), rest: rest === "" ? "" : `#${rest}` };
 }
 
-/** Takes a token out of the address bar and its history entry, if there is one, into session storage. */
-export function takeTokenFromAddress(): void {
+/** Takes a token out of the address bar and its history entry; null where there is none. */
+export function takeTokenFromAddress(): string | null {
   const { token, rest } = splitFragment(location.hash);
   if (rest !== location.hash) history.replaceState(history.state, "", location.pathname + location.search + rest);
-  if (token !== null) sessionStorage.setItem(KEY, token);
+  return token;
 }
 
 export function storedToken(): string | null {

@@ -41,7 +41,7 @@ export function EventPanel({ hub, socket, pictures, names, selected }: EventPane
           <div className="empty">
             <p className="empty-title">The events could not be loaded</p>
             <p>{state.message}</p>
-            <button type="button" className="button" onClick={() => void list.refresh()}>
+            <button type="button" className="button" onClick={() => list.refresh()}>
               Try again
             </button>
           </div>

@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StoredEvent } from "../api/event.ts";
-import { CAPACITY, EMPTY_FEED, hasOlder, MAX_CAPACITY, withEvent, withNewest, withOlder, withPicture, type Feed } from "./feed.ts";
+import {
+  CAPACITY,
+  EMPTY_FEED,
+  hasOlder,
+  MAX_CAPACITY,
+  newestLimit,
+  withEvent,
+  withNewest,
+  withOlder,
+  withPicture,
+  withRoom,
+  type Feed,
+} from "./feed.ts";
 
 function event(n: number, rest: Partial<StoredEvent> = {}): StoredEvent {
   return {
@@ -65,12 +77,41 @@ test("a picture that comes before its event waits for it", () => {
   assert.ok(feed.orphans.size <= 64);
 });
 
-test("after a gap that the newest page does not bridge, the list starts again", () => {
+test("after a gap the list starts again from the newest page, and leaves no hole", () => {
   const feed = withNewest(EMPTY_FEED, page(9, 5, 5));
-  assert.deepEqual(tracks(withNewest(feed, page(12, 8, 8))), [12, 11, 10, 9, 8, 7, 6, 5]);
-  const anew = withNewest(feed, page(90, 88, 88));
-  assert.deepEqual(tracks(anew), [90, 89, 88]);
+  const anew = withNewest(feed, page(12, 8, 8));
+  assert.deepEqual(tracks(anew), [12, 11, 10, 9, 8]);
+  assert.equal(anew.next, event(8).id, "what fell off the end can be had again");
+  assert.deepEqual(tracks(withNewest(feed, page(90, 88, 88))), [90, 89, 88]);
+});
+
+test("what is heard while the newest page is under way stays, and hides no hole behind it", () => {
+  const before = withNewest(EMPTY_FEED, page(9, 5, 5));
+  const heard = withEvent(before, event(91));
+  const anew = withNewest(heard, page(90, 88, 88));
+  assert.deepEqual(tracks(anew), [91, 90, 89, 88]);
   assert.equal(anew.next, event(88).id);
+  const first = withNewest(withEvent(EMPTY_FEED, event(91)), page(90, 88, 88));
+  assert.ok(hasOlder(first), "an event that was heard before the first page");
+});
+
+test("the end of an event that was missed is in the page, however far down the list the event is", () => {
+  let feed = withNewest(EMPTY_FEED, page(60, 11, 11));
+  for (let n = 61; n <= 130; n += 1) feed = withEvent(feed, event(n));
+  assert.equal(newestLimit(feed), 120);
+  const closed = event(20, { revision: 2, phase: "closed", closedUs: 9 });
+  const newest = page(130, 11, 11);
+  feed = withNewest(feed, { ...newest, events: newest.events.map((e) => (e.id === closed.id ? closed : e)) });
+  assert.deepEqual(feed.events.filter(({ phase }) => phase === "closed").map(({ track }) => track), [20]);
+  assert.equal(newestLimit(EMPTY_FEED), 50);
+});
+
+test("with room made, what happens meanwhile does not push out the event that older ones follow", () => {
+  let feed = withNewest(EMPTY_FEED, page(250, 51, 51));
+  const { next } = feed;
+  feed = withRoom(feed);
+  for (let n = 251; n <= 300; n += 1) feed = withEvent(feed, event(n));
+  assert.equal(feed.next, next);
 });
 
 test("the list is bounded; what falls off the end can be had again", () => {

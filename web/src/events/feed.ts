@@ -7,6 +7,8 @@ import type { EventState, StoredEvent } from "../api/event.ts";
 
 /** How many are kept at first, and by how much each page of older ones raises that. */
 export const PAGE = 50;
+/** The most that the hub gives at once (`MAX_LIMIT` in `cloud-hub/src/api/events.rs`). */
+export const LARGEST_PAGE = 500;
 export const CAPACITY = 200;
 /** However often older ones are asked for. */
 export const MAX_CAPACITY = 1000;
@@ -24,22 +26,29 @@ export interface Feed {
 
 export const EMPTY_FEED: Feed = { events: [], next: null, capacity: CAPACITY, orphans: new Map() };
 
+/** How many of the newest to fetch, so that the page takes the place of all that is shown. */
+export function newestLimit(feed: Feed): number {
+  return Math.min(LARGEST_PAGE, Math.max(PAGE, feed.events.length));
+}
+
 /**
- * The newest page, at first or after the connection was gone. Where it does not reach back to what is known, there may
- * be a hole between: then the list starts again from the page.
+ * The newest page, at first or after something may have been missed. What was missed can be anywhere: an event, the end
+ * of an older one, one from an edge that was away for long. So the list starts again from the page, and of what is known
+ * only that stays which lies within the page's reach and may have happened since it was written.
  */
 export function withNewest(feed: Feed, page: EventPage): Feed {
-  const oldest = page.events.at(-1);
-  const known = feed.events[0];
-  const reaches = page.next === null || oldest === undefined || known === undefined || oldest.id <= known.id;
-  if (known === undefined || !reaches) return bounded({ ...feed, events: merge([], page.events), next: page.next });
-  return bounded({ ...feed, events: merge(feed.events, page.events) });
+  const oldest = page.next === null ? undefined : page.events.at(-1);
+  const known = oldest === undefined ? feed.events : feed.events.filter(({ id }) => id >= oldest.id);
+  return bounded({ ...feed, events: merge(known, page.events), next: page.next });
 }
 
 export function withOlder(feed: Feed, page: EventPage): Feed {
-  const events = merge(feed.events, page.events);
-  const capacity = Math.min(MAX_CAPACITY, Math.max(feed.capacity, events.length + CAPACITY - PAGE));
-  return bounded({ ...feed, events, next: page.next, capacity });
+  return bounded(withRoom({ ...feed, events: merge(feed.events, page.events), next: page.next }));
+}
+
+/** Raises the capacity, so that what happens meanwhile does not push out the event that the next older ones follow. */
+export function withRoom(feed: Feed): Feed {
+  return { ...feed, capacity: Math.min(MAX_CAPACITY, Math.max(feed.capacity, feed.events.length + CAPACITY - PAGE)) };
 }
 
 export function withEvent(feed: Feed, event: EventState): Feed {

@@ -1,13 +1,17 @@
 /**
- * Keeps the event list: the newest page over REST at first and after every reconnect, and what the socket tells in
- * between. One list has one filter; another filter is another list. It asks and listens while someone subscribes to
- * its state.
+ * Keeps the event list: the newest page over REST at first, and what the socket tells from then on. One list has one
+ * filter; another filter is another list. It asks and listens while someone subscribes to its state.
+ *
+ * Whenever something may have been missed the page is fetched again, until it is had: when the hub has confirmed a new
+ * sign-in on the socket (not earlier: what happens between the answer and the confirmation would be in neither), and
+ * when it says that this page was too slow (`resync`). Meanwhile the list shows what it knows.
  */
 import type { HubClient } from "../api/client.ts";
 import { explain } from "../api/result.ts";
 import type { HubMessage } from "../live/wire.ts";
 import { Store, type Readable } from "../ui/store.ts";
-import { EMPTY_FEED, hasOlder, PAGE, withEvent, withNewest, withOlder, withPicture, type Feed } from "./feed.ts";
+import { EMPTY_FEED, hasOlder, newestLimit, PAGE, withEvent, withNewest, withOlder, withPicture, withRoom, type Feed } from "./feed.ts";
+import { Refetch } from "./refetch.ts";
 import type { LiveSocket } from "./socket.ts";
 
 export type OlderState =
@@ -24,12 +28,13 @@ export type ListState =
 export class EventList {
   private readonly store = new Store<ListState>({ kind: "loading" }, () => this.begin());
   private life = new AbortController();
+  private newest: Refetch | null = null;
   private feed: Feed = EMPTY_FEED;
 
   /** `stream`: only of this camera; null for all. */
   constructor(
     private readonly hub: HubClient,
-    private readonly socket: LiveSocket,
+    private readonly socket: Pick<LiveSocket, "state" | "listen">,
     private readonly stream: string | null,
   ) {}
 
@@ -37,25 +42,21 @@ export class EventList {
     return this.store;
   }
 
-
-  async refresh(): Promise<void> {
-    const page = await this.hub.events({ ...this.filter(), limit: PAGE }, this.life.signal);
-    if (page.kind === "success") {
-      this.feed = withNewest(this.feed, page.value);
-      this.store.set({ kind: "ready", feed: this.feed, older: this.older() });
-    } else if (page.kind === "error" && this.store.get().kind !== "ready") {
-      this.store.set({ kind: "failed", message: explain(page.failure) });
-    }
+  /** Fetches the newest page, now where that is only waited for. */
+  refresh(): void {
+    this.newest?.want();
   }
 
   async loadOlder(): Promise<void> {
     const state = this.store.get();
     const before = this.feed.next;
     if (state.kind !== "ready" || state.older.kind === "loading" || before === null) return;
-    this.store.set({ ...state, older: { kind: "loading" } });
+    this.feed = withRoom(this.feed);
+    this.store.set({ kind: "ready", feed: this.feed, older: { kind: "loading" } });
     const page = await this.hub.events({ ...this.filter(), before, limit: PAGE }, this.life.signal);
     if (page.kind === "aborted") return;
-    if (page.kind === "success") this.feed = withOlder(this.feed, page.value);
+    // Where the list has started again meanwhile, these would follow on a hole.
+    if (page.kind === "success" && this.feed.next === before) this.feed = withOlder(this.feed, page.value);
     const older: OlderState = page.kind === "success" ? this.older() : { kind: "failed", message: explain(page.failure) };
     this.store.set({ kind: "ready", feed: this.feed, older });
   }
@@ -63,13 +64,16 @@ export class EventList {
   private begin(): () => void {
     const { socket } = this;
     const life = new AbortController();
+    const newest = new Refetch(() => this.fetchNewest(life.signal));
     this.life = life;
+    this.newest = newest;
     const unlisten = socket.listen((message) => this.heard(message));
     const unsubscribe = socket.state.subscribe(() => {
-      if (socket.state.get().kind === "open") void this.refresh();
+      if (socket.state.get().kind === "open") newest.want();
     });
-    void this.refresh();
+    newest.want();
     return () => {
+      newest.stop();
       life.abort();
       unlisten();
       unsubscribe();
@@ -81,7 +85,20 @@ export class EventList {
       this.change(withEvent(this.feed, message.event));
     } else if (message.type === "picture") {
       this.change(withPicture(this.feed, message.event, message.revision));
+    } else if (message.type === "resync") {
+      this.newest?.want();
     }
+  }
+
+  private async fetchNewest(signal: AbortSignal): Promise<boolean> {
+    const page = await this.hub.events({ ...this.filter(), limit: newestLimit(this.feed) }, signal);
+    if (page.kind === "success") {
+      this.feed = withNewest(this.feed, page.value);
+      this.store.set({ kind: "ready", feed: this.feed, older: this.older() });
+    } else if (page.kind === "error" && this.store.get().kind !== "ready") {
+      this.store.set({ kind: "failed", message: explain(page.failure) });
+    }
+    return page.kind === "success";
   }
 
   private filter(): { stream?: string } {

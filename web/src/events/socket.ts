@@ -1,15 +1,17 @@
 /**
  * The WebSocket `/api/v1/live`: what happens on all streams, as it happens. Connects again by itself.
  *
- * The token is the first message, not a part of the address. A refused token shows as a 401 of the REST request that
- * follows every connect, so no guess is made here from how the socket closed.
+ * The token is the first message, not a part of the address. A refused token shows as a 401 of the next question for
+ * the cameras, so no guess is made here from how the socket closed.
  */
 import { backoffMs } from "../api/backoff.ts";
-import { encode, parseHubMessage, type HubMessage } from "../live/wire.ts";
+import type { HubMessage } from "../live/wire.ts";
 import { Store, type Readable } from "../ui/store.ts";
+import { SocketLink } from "./link.ts";
 
 export type SocketState =
   | { readonly kind: "connecting" }
+  /** The hub has confirmed the sign-in: from here on it tells all that happens, or that something was missed. */
   | { readonly kind: "open" }
   /** Tried again by itself. */
   | { readonly kind: "retrying"; readonly attempt: number };
@@ -22,14 +24,14 @@ const GOOD_MS = 5000;
 export class LiveSocket {
   private readonly store = new Store<SocketState>({ kind: "connecting" });
   private readonly listeners = new Set<Listener>();
-  private socket: WebSocket | null = null;
+  private link: SocketLink | null = null;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private attempt = 0;
-  private stopped = false;
 
   constructor(
     private readonly url: string,
     private readonly token: string,
+    private readonly open: (url: string) => WebSocket = (url) => new WebSocket(url),
   ) {
     this.connect();
   }
@@ -45,30 +47,25 @@ export class LiveSocket {
   }
 
   stop(): void {
-    this.stopped = true;
     clearTimeout(this.retry);
-    this.socket?.close();
+    this.link?.close();
   }
 
   private connect(): void {
-    const socket = new WebSocket(this.url);
-    this.socket = socket;
-    let openedMs: number | null = null;
-    socket.addEventListener("open", () => {
-      openedMs = performance.now();
-      socket.send(encode({ type: "auth", token: this.token }));
-      this.store.set({ kind: "open" });
-    });
-    socket.addEventListener("message", ({ data }) => {
-      const message = parseHubMessage(data);
-      if (message !== null) for (const listener of this.listeners) listener(message);
-    });
-    // An error is always followed by a close.
-    socket.addEventListener("close", () => {
-      if (this.stopped) return;
-      this.attempt = openedMs !== null && performance.now() - openedMs > GOOD_MS ? 0 : this.attempt + 1;
-      this.store.set({ kind: "retrying", attempt: this.attempt });
-      this.retry = setTimeout(() => this.connect(), backoffMs(this.attempt, Math.random()));
+    let signedInMs: number | null = null;
+    this.link = new SocketLink(this.open(this.url), this.token, {
+      onSignedIn: () => {
+        signedInMs = performance.now();
+        this.store.set({ kind: "open" });
+      },
+      onMessage: (message) => {
+        for (const listener of this.listeners) listener(message);
+      },
+      onGone: () => {
+        this.attempt = signedInMs !== null && performance.now() - signedInMs > GOOD_MS ? 0 : this.attempt + 1;
+        this.store.set({ kind: "retrying", attempt: this.attempt });
+        this.retry = setTimeout(() => this.connect(), backoffMs(this.attempt, Math.random()));
+      },
     });
   }
 }

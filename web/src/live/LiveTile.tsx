@@ -45,15 +45,17 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
         <canvas ref={boxes} className="boxes" aria-hidden="true" />
         <LatencyBadge view={view} />
         <CoverPanel cover={cover} />
-        <button
-          type="button"
-          className="icon-button stage-button"
-          aria-label="Show the picture on the whole screen"
-          title="Whole screen"
-          onClick={() => void toggleWhole(stage.current)}
-        >
-          <ExpandIcon />
-        </button>
+        {document.fullscreenEnabled && (
+          <button
+            type="button"
+            className="icon-button stage-button"
+            aria-label="Show the picture on the whole screen"
+            title="Whole screen"
+            onClick={() => void toggleWhole(stage.current)}
+          >
+            <ExpandIcon />
+          </button>
+        )}
       </div>
       <LiveFacts view={view} camera={camera} />
     </section>
@@ -93,6 +95,7 @@ function LatencyBadge({ view }: { readonly view: LiveView }) {
   );
 }
 
+/** Not offered where the browser can't: on iPhones, and in a frame that does not allow it. */
 async function toggleWhole(stage: HTMLElement | null): Promise<void> {
   try {
     await (document.fullscreenElement === null ? stage?.requestFullscreen() : document.exitFullscreen());

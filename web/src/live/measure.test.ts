@@ -60,6 +60,17 @@ test("nothing is measured of frames or clocks that are not known", () => {
   assert.equal(measure.counters.framesPresented, 2);
 });
 
+test("what was measured by a clock that was wrong is forgotten, and only that", () => {
+  const viewer = new Viewer();
+  for (let n = 0; n < 10; n += 1) viewer.show(n, 3_600_000);
+  viewer.measure.clockSet();
+  assert.equal(viewer.measure.latencySpread(3_600_900), null);
+  viewer.show(36_010, 20);
+  const spread = viewer.measure.latencySpread(3_601_020);
+  assert.ok(spread !== null && Math.abs(spread.p95 - 20) < 0.02);
+  assert.equal(viewer.measure.counters.framesPresented, 11);
+});
+
 test("a reset begins anew, and logs are bounded", () => {
   const viewer = new Viewer();
   for (let n = 0; n < 6000; n += 1) {

@@ -156,6 +156,11 @@ export class Measure {
     return all === 0 ? null : (boxesWithFrame + boxesWhileShown) / all;
   }
 
+  /** The stream's clock is another than it seemed: what was measured by it is forgotten. */
+  clockSet(): void {
+    this.latency.clear();
+  }
+
   /** Begins to count anew; what is under way stays known. */
   reset(): void {
     this.counters = { ...ZERO };

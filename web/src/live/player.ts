@@ -8,6 +8,7 @@ import { explain, sentence } from "../api/result.ts";
 import { Store, type Readable } from "../ui/store.ts";
 import { backoffMs } from "../api/backoff.ts";
 import { nextQuestionMs, StreamClock } from "./clock.ts";
+import { whileHere } from "./leaving.ts";
 import type { Size } from "./letterbox.ts";
 import { Measure } from "./measure.ts";
 import { Screen, type Elements } from "./screen.ts";
@@ -39,7 +40,7 @@ export interface LiveStats {
 export interface LiveView {
   readonly state: LiveState;
   /** What the hub has confirmed; null before it has. */
-  readonly mode: { readonly mode: Mode; readonly delayMs: number } | null;
+  readonly mode: { readonly mode: Mode; readonly delayMs: number; readonly holdMs: number } | null;
   readonly stats: LiveStats;
 }
 
@@ -102,8 +103,13 @@ export class LivePlayer {
     this.screen = screen;
     this.video = video;
     const ticker = setInterval(() => this.tick(), TICK_MS);
+    const stay = whileHere(
+      () => this.drop(),
+      () => void this.connect(),
+    );
     void this.connect();
     return () => {
+      stay();
       clearInterval(ticker);
       this.drop();
       screen.close();
@@ -116,6 +122,8 @@ export class LivePlayer {
 
   private async connect(): Promise<void> {
     this.drop();
+    // The hub may be another, and the edge behind it may have started anew: neither owes the old time.
+    this.clock.clear();
     this.happened({ kind: "connect" });
     const attempt = new AbortController();
     this.attempt = attempt;
@@ -190,20 +198,30 @@ export class LivePlayer {
         break;
       case "clock":
         this.lastAnswerMs = performance.now();
-        this.clock.answer(message.id, message.streamUs, this.lastAnswerMs);
+        if (this.clock.answer(message.id, message.streamUs, this.lastAnswerMs) === "set") this.clockSet();
         break;
       case "mode":
         this.session?.delayPictures(message.mode === "exact" ? message.delayMs : null);
-        this.screen?.setDelay(message.delayMs);
-        this.store.update((view) => ({ ...view, mode: { mode: message.mode, delayMs: message.delayMs } }));
+        this.screen?.setHold(message.holdMs);
+        this.store.update((view) => ({ ...view, mode: { mode: message.mode, delayMs: message.delayMs, holdMs: message.holdMs } }));
         break;
       case "error":
         this.again({ kind: "refused", message: sentence(message.reason) });
         break;
       case "event":
       case "picture":
+      case "resync":
         break; // These come by the WebSocket.
     }
+  }
+
+  /** This computer slept, or the edge's clock was set: one answer says so, a burst of them says how late it is. */
+  private clockSet(): void {
+    this.measure.clockSet();
+    this.screen?.clockSet();
+    clearTimeout(this.question);
+    this.asked = 0;
+    this.ask();
   }
 
   private pictureShown(picture: Size): void {
@@ -215,10 +233,10 @@ export class LivePlayer {
   private tick(): void {
     const now = performance.now();
     const { state, mode } = this.store.get();
-    if (state.kind === "playing" && now - this.lastPictureMs > SILENT_MS) {
-      this.happened({ kind: "silent", lastMs: this.lastPictureMs });
-    }
-    const alive = Math.max(this.lastPictureMs, this.lastAnswerMs);
+    // Frames that are held back are pictures too: the first of exact mode is shown up to two seconds after it came.
+    const lastMs = Math.max(this.lastPictureMs, this.screen?.lastFrameMs ?? 0);
+    if (state.kind === "playing" && now - lastMs > SILENT_MS) this.happened({ kind: "silent", lastMs });
+    const alive = Math.max(lastMs, this.lastAnswerMs);
     if (this.session !== null && now - alive > DEAD_MS) this.again({ kind: "lost", message: "The hub has gone silent." });
     // The channel may lose a wish or its confirmation.
     if (this.session !== null && mode?.mode !== this.wanted) this.applyMode();

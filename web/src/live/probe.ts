@@ -14,7 +14,9 @@ export interface LiveProbe {
   readonly state: LiveState["kind"];
   /** Confirmed by the hub; null before. */
   readonly mode: Mode | null;
+  /** How long the browser is to hold pictures back, and how long after its capture the page shows one. */
   readonly delayMs: number | null;
+  readonly holdMs: number | null;
   readonly counters: Counters;
   /** Of the analysed frames that were shown, the share whose boxes were drawn on that very frame. */
   readonly boxesOnTheirFrame: number | null;
@@ -65,6 +67,7 @@ function read(player: LivePlayer): LiveProbe {
     state: state.kind,
     mode: mode?.mode ?? null,
     delayMs: mode?.delayMs ?? null,
+    holdMs: mode?.holdMs ?? null,
     counters: { ...measure.counters },
     boxesOnTheirFrame: measure.boxesOnTheirFrame(),
     latency: measure.latencySpread(performance.now()),

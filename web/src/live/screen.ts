@@ -3,7 +3,7 @@
  * timestamp, drawn, and measured.
  *
  *     the browser shows a frame ──live──▶ boxes are drawn above it
- *                               └─exact─▶ a copy waits until capture time + delay ──▶ painted together with its boxes
+ *                               └─exact─▶ a copy waits until capture time + hold ──▶ painted together with its boxes
  */
 import { BoxShelf, type Drawn } from "./boxes.ts";
 import type { StreamClock } from "./clock.ts";
@@ -12,7 +12,7 @@ import type { Size } from "./letterbox.ts";
 import type { Measure } from "./measure.ts";
 import { Overlay } from "./overlay.ts";
 import { captureUs, rtpDifference } from "./rtp.ts";
-import { Copies, Still } from "./still.ts";
+import { Copies, MOST_PIXELS, Still } from "./still.ts";
 import type { Boxes, Mode } from "./wire.ts";
 
 /** Above each other, each as large as the stage. */
@@ -34,8 +34,6 @@ interface Copy extends Frame {
 
 const NOTHING: Drawn = { kind: "none" };
 
-/** Frames that may wait: 0.8 s at 30 a second. */
-const WAITING = 24;
 /** Half a refresh of the screen: waiting for the next one would be further off. */
 const NEAR_MS = 8;
 
@@ -44,13 +42,14 @@ export class Screen {
   private readonly overlay: Overlay;
   private readonly still: Still;
   private readonly copies = new Copies();
-  private readonly hold = new Hold<Copy>(WAITING);
+  private readonly hold = new Hold<Copy>(MOST_PIXELS, ({ picture }) => picture.width * picture.height);
   private readonly observer: ResizeObserver;
   private callback: number | null = null;
   private refresh: number | null = null;
   private current: Frame | null = null;
   private mode: Mode = "live";
-  private delayMs = 0;
+  private holdMs = 0;
+  private arrivedMs = 0;
 
   constructor(
     private readonly elements: Elements,
@@ -74,6 +73,11 @@ export class Screen {
     return this.current === null || this.current.rtp !== null;
   }
 
+  /** When the browser last had a frame, whether it is shown by now or waits. */
+  get lastFrameMs(): number {
+    return this.arrivedMs;
+  }
+
   setMode(mode: Mode): void {
     this.mode = mode;
     if (mode === "exact") return;
@@ -82,9 +86,14 @@ export class Screen {
     this.still.clear();
   }
 
-  /** How long after its capture a frame is shown in exact mode. */
-  setDelay(ms: number): void {
-    this.delayMs = ms;
+  /** How long after its capture, by the stream's clock, a frame is shown in exact mode. */
+  setHold(ms: number): void {
+    this.holdMs = ms;
+  }
+
+  /** The stream's clock is another than it seemed: the frames that wait, do so for a time that means nothing. */
+  clockSet(): void {
+    this.release();
   }
 
   put(boxes: Boxes): void {
@@ -108,6 +117,7 @@ export class Screen {
     if (this.callback !== null) this.elements.video.cancelVideoFrameCallback(this.callback);
     this.observer.disconnect();
     this.clear();
+    this.copies.clear();
   }
 
   private nextFrame(): void {
@@ -116,6 +126,7 @@ export class Screen {
       this.nextFrame();
       const frame = { rtp: metadata.rtpTimestamp ?? null, picture: { width: metadata.width, height: metadata.height } };
       const now = performance.now();
+      this.arrivedMs = now;
       if (this.mode === "live") {
         this.show(frame, now, metadata.expectedDisplayTime);
       } else {
@@ -130,7 +141,7 @@ export class Screen {
   private dueMs({ rtp }: Frame, now: number): number {
     const streamUs = this.clock.streamUs(now);
     if (rtp === null || streamUs === null) return now;
-    return now - (streamUs - captureUs(rtp, streamUs)) / 1000 + this.delayMs;
+    return now - (streamUs - captureUs(rtp, streamUs)) / 1000 + this.holdMs;
   }
 
   /** Shows the copy whose time has come, and looks again at the next refresh while others wait. */
@@ -143,7 +154,7 @@ export class Screen {
       this.copies.giveBack(show.pixels);
       this.show(show, now, now);
     }
-    if (this.hold.size === 0 || this.refresh !== null) return;
+    if (this.hold.length === 0 || this.refresh !== null) return;
     this.refresh = requestAnimationFrame(() => {
       this.refresh = null;
       this.showDue();

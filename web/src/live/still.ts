@@ -26,6 +26,9 @@ export class Still {
   }
 }
 
+/** What copies may take up: 256 MB at 4 bytes each. Safari on a phone has 384 MB for all canvases, then draws nothing. */
+export const MOST_PIXELS = 64 * 1024 * 1024;
+
 /** Copies of frames that wait, on canvases that are used again. */
 export class Copies {
   private readonly spare: HTMLCanvasElement[] = [];
@@ -42,9 +45,9 @@ export class Copies {
     this.spare.push(canvas);
   }
 
-  /** Frees the memory. */
+  /** Frees the memory, at once: Safari keeps a canvas for a while after the last who knew it is gone. */
   clear(): void {
-    this.spare.length = 0;
+    for (const canvas of this.spare.splice(0)) fit(canvas, 0, 0);
   }
 }
 

@@ -43,8 +43,15 @@ test("each message of the hub is read", () => {
   assert.ok(event?.type === "event" && event.event.closedUs === null && event.event.openedUs === 1);
   assert.deepEqual(parse({ type: "picture", event: "e", revision: 2 }), { type: "picture", event: "e", revision: 2 });
   assert.deepEqual(parse({ type: "clock", id: 1, stream_us: 5 }), { type: "clock", id: 1, streamUs: 5 });
-  assert.deepEqual(parse({ type: "mode", mode: "exact", delay_ms: 120 }), { type: "mode", mode: "exact", delayMs: 120 });
+  const mode = { type: "mode", mode: "exact", delay_ms: 120, hold_ms: 340 };
+  assert.deepEqual(parse(mode), { type: "mode", mode: "exact", delayMs: 120, holdMs: 340 });
+  assert.deepEqual(parse({ type: "resync" }), { type: "resync" });
   assert.deepEqual(parse({ type: "error", reason: "why" }), { type: "error", reason: "why" });
+});
+
+test("a hub that does not say how long to hold means the delay", () => {
+  assert.deepEqual(parse({ type: "mode", mode: "exact", delay_ms: 120 }), { type: "mode", mode: "exact", delayMs: 120, holdMs: 120 });
+  for (const hold_ms of [-1, 0.5, "340", {}]) assert.equal(parse({ type: "mode", mode: "exact", delay_ms: 120, hold_ms }), null);
 });
 
 test("keys that a later hub adds are ignored", () => {

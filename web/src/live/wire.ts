@@ -37,9 +37,15 @@ export type HubMessage =
   | { readonly type: "boxes"; readonly boxes: Boxes }
   | { readonly type: "event"; readonly event: EventState }
   | { readonly type: "picture"; readonly event: string; readonly revision: number }
+  /** The page was too slow and missed some events or pictures: the list is to be fetched again. */
+  | { readonly type: "resync" }
   /** `streamUs`: the stream's clock when the hub answered, µs since the epoch. */
   | { readonly type: "clock"; readonly id: number; readonly streamUs: number }
-  | { readonly type: "mode"; readonly mode: Mode; readonly delayMs: number }
+  /**
+   * `delayMs`: how long the browser is to hold each picture back once it has it. `holdMs`: how long after a picture's
+   * capture, by the stream's clock, its boxes are there. Both 0 when live.
+   */
+  | { readonly type: "mode"; readonly mode: Mode; readonly delayMs: number; readonly holdMs: number }
   | { readonly type: "error"; readonly reason: string };
 
 export type BrowserMessage =
@@ -75,13 +81,16 @@ export function parseHubMessage(text: unknown): HubMessage | null {
       const { event, revision } = value;
       return typeof event === "string" && isU32(revision) ? { type: "picture", event, revision } : null;
     }
+    case "resync":
+      return { type: "resync" };
     case "clock": {
       const { id, stream_us } = value;
       return isU32(id) && isInteger(stream_us) ? { type: "clock", id, streamUs: stream_us } : null;
     }
     case "mode": {
       const { mode, delay_ms } = value;
-      return isMode(mode) && isU32(delay_ms) ? { type: "mode", mode, delayMs: delay_ms } : null;
+      const hold_ms = value["hold_ms"] ?? delay_ms; // An older hub has only the one number.
+      return isMode(mode) && isU32(delay_ms) && isU32(hold_ms) ? { type: "mode", mode, delayMs: delay_ms, holdMs: hold_ms } : null;
     }
     case "error": {
       const { reason } = value;

@@ -1,11 +1,11 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
-import type { Camera } from "../api/types.ts";
 import { CameraList } from "../cameras/CameraList.tsx";
 import type { CamerasState } from "../cameras/poll.ts";
 import { EventPanel } from "../events/EventPanel.tsx";
 import { EmptyTile, LiveTile } from "../live/LiveTile.tsx";
 import type { Mode } from "../live/wire.ts";
 import { readPlace, writePlace, type Place } from "./address.ts";
+import { chosen } from "./choice.ts";
 import { Header } from "./Header.tsx";
 import type { Session } from "./session.ts";
 import { useStore } from "./useStore.ts";
@@ -20,7 +20,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const cameras = useStore(session.cameras.state);
   const socket = useStore(session.socket.state);
   const [place, setPlace] = usePlace();
-  const selected = chosen(cameras, place.camera);
+  const selected = useChosen(cameras, place.camera);
   const names = useMemo(() => namesOf(cameras), [cameras]);
   const setMode = useCallback((mode: Mode) => setPlace((before) => ({ ...before, mode })), [setPlace]);
   const setCamera = useCallback((camera: string) => setPlace((before) => ({ ...before, camera })), [setPlace]);
@@ -40,15 +40,18 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   );
 }
 
-/** The camera of the address; else the first that is live; else the first. */
-function chosen(state: CamerasState, wanted: string | null): Camera | null {
-  if (state.kind !== "ready") return null;
-  const { cameras } = state;
-  return cameras.find((c) => c.stream === wanted) ?? cameras.find((c) => c.state === "live") ?? cameras[0] ?? null;
-}
-
 function namesOf(state: CamerasState): ReadonlyMap<string, string> {
   return new Map(state.kind === "ready" ? state.cameras.map((camera) => [camera.stream, camera.name]) : []);
+}
+
+function useChosen(cameras: CamerasState, wanted: string | null) {
+  const [before, setBefore] = useState<string | null>(null);
+  const selected = chosen(cameras, wanted, before);
+  const stream = selected?.stream ?? null;
+  useEffect(() => {
+    if (stream !== null) setBefore(stream);
+  }, [stream]);
+  return selected;
 }
 
 function usePlace() {

@@ -39,6 +39,11 @@ export class Gate {
     void this.check(token.trim(), 0);
   }
 
+  /** A token came by the address. Who is in stays in: a link must not put someone else in the place. */
+  offer(token: string): void {
+    if (this.store.get().kind !== "signed-in") this.signIn(token);
+  }
+
   signOut(): void {
     this.leave(null);
   }
@@ -48,7 +53,9 @@ export class Gate {
     this.round += 1;
     const round = this.round;
     if (attempt === 0) this.store.set({ kind: "checking" });
-    const hub = new HubClient(token, () => this.refused());
+    const hub = new HubClient(token, () => {
+      if (round === this.round) this.refused(); // Else it is a late answer to a token that was given up.
+    });
     const answer = await hub.session();
     if (round !== this.round) return;
     if (answer.kind === "success") {

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { HubClient } from "../api/client.ts";
+import type { HubMessage } from "../live/wire.ts";
+import { Store } from "../ui/store.ts";
+import { EventList } from "./list.ts";
+import type { SocketState } from "./socket.ts";
+
+function row(n: number, rest: object = {}) {
+  return {
+    id: String(n).padStart(6, "0"),
+    stream: "a.b",
+    phase: "closed",
+    revision: 2,
+    label: "person",
+    track: n,
+    score: 0.5,
+    box: [0, 0, 1, 1],
+    opened_us: n,
+    best_us: n,
+    closed_us: n,
+    place: "edge",
+    engine: "e",
+    model: "m",
+    picture_revision: null,
+    ...rest,
+  };
+}
+
+/** A hub with events, whose answers come when told to, and its socket. */
+class Hub {
+  rows: ReturnType<typeof row>[] = [row(1)];
+  readonly state = new Store<SocketState>({ kind: "connecting" });
+  readonly asked: string[] = [];
+  private readonly waiting: (() => void)[] = [];
+  private readonly listeners = new Set<(message: HubMessage) => void>();
+  private failing = false;
+  readonly client = new HubClient("t", () => {}, (input, init) => {
+    this.asked.push(String(input));
+    const query = new URL(String(input), "http://hub").searchParams;
+    return new Promise((resolve, reject) => {
+      init?.signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+      this.waiting.push(() => {
+        if (this.failing) return reject(new TypeError("Failed to fetch"));
+        const before = query.get("before");
+        const all = this.rows.filter(({ id }) => before === null || id < before).toSorted((a, b) => (a.id < b.id ? 1 : -1));
+        const events = all.slice(0, Number(query.get("limit")));
+        resolve(new Response(JSON.stringify({ events, next: all.length > events.length ? events.at(-1)?.id : null })));
+      });
+    });
+  });
+  readonly socket = {
+    state: this.state,
+    listen: (listener: (message: HubMessage) => void) => {
+      this.listeners.add(listener);
+      return () => this.listeners.delete(listener);
+    },
+  };
+
+  say(message: HubMessage): void {
+    for (const listener of this.listeners) listener(message);
+  }
+
+  /** The request that has waited longest, or another. */
+  async answer(at = 0): Promise<void> {
+    this.failing = false;
+    this.waiting.splice(at, 1)[0]?.();
+    await setImmediate();
+  }
+
+  async fail(): Promise<void> {
+    this.failing = true;
+    this.waiting.shift()?.();
+    await setImmediate();
+  }
+
+  /** The socket is lost and comes back; the hub has confirmed the sign-in. */
+  reconnect(): void {
+    this.state.set({ kind: "retrying", attempt: 1 });
+    this.state.set({ kind: "open" });
+  }
+}
+
+let hub: Hub;
+let list: EventList;
+let end: () => void;
+const tracks = (): number[] | string => {
+  const state = list.state.get();
+  return state.kind === "ready" ? state.feed.events.map(({ track }) => track) : state.kind;
+};
+
+beforeEach(() => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  hub = new Hub();
+  list = new EventList(hub.client, hub.socket, null);
+  end = list.state.subscribe(() => {});
+});
+afterEach(() => {
+  end();
+  mock.timers.reset();
+});
+
+test("what the socket has missed is fetched when the hub says so", async () => {
+  await hub.answer();
+  hub.rows.push(row(2));
+  hub.say({ type: "resync" });
+  assert.equal(hub.asked.length, 2);
+  await hub.answer();
+  assert.deepEqual(tracks(), [2, 1]);
+});
+
+test("the list is fetched again once the sign-in is confirmed, not while the socket tries", async () => {
+  await hub.answer();
+  hub.state.set({ kind: "retrying", attempt: 1 });
+  hub.state.set({ kind: "retrying", attempt: 2 });
+  assert.equal(hub.asked.length, 1);
+  hub.state.set({ kind: "open" });
+  assert.equal(hub.asked.length, 2);
+});
+
+test("a refetch that fails is tried again, at growing distances, while the list stays", async () => {
+  await hub.answer();
+  hub.rows.push(row(2));
+  hub.reconnect();
+  for (const [failures, longestMs] of [[1, 500], [2, 1000], [3, 2000], [4, 4000]] as const) {
+    await hub.fail();
+    assert.deepEqual(tracks(), [1]);
+    mock.timers.tick(longestMs / 2 - 1);
+    assert.equal(hub.asked.length, 1 + failures, "not at once");
+    mock.timers.tick(longestMs / 2 + 1);
+    assert.equal(hub.asked.length, 2 + failures);
+  }
+  await hub.answer();
+  assert.deepEqual(tracks(), [2, 1]);
+  mock.timers.tick(60_000);
+  assert.equal(hub.asked.length, 6, "and that was the last");
+});
+
+test("a list that never came is tried again too, and at once where someone asks", async () => {
+  await hub.fail();
+  assert.equal(tracks(), "failed");
+  list.refresh();
+  assert.equal(hub.asked.length, 2);
+  await hub.fail();
+  mock.timers.tick(1000);
+  await hub.answer();
+  assert.deepEqual(tracks(), [1]);
+});
+
+test("a gap while the page is under way is followed by another page, once and not at once", async () => {
+  await hub.answer();
+  hub.say({ type: "resync" });
+  for (let n = 0; n < 20; n += 1) hub.say({ type: "resync" });
+  assert.equal(hub.asked.length, 2);
+  await hub.answer();
+  hub.rows.push(row(2));
+  hub.say({ type: "resync" });
+  assert.equal(hub.asked.length, 2);
+  mock.timers.tick(500);
+  assert.equal(hub.asked.length, 3);
+  await hub.answer();
+  assert.deepEqual(tracks(), [2, 1]);
+  mock.timers.tick(60_000);
+  assert.equal(hub.asked.length, 3);
+});
+
+test("all that is shown is fetched again, so that a missed end shows wherever it is", async () => {
+  hub.rows = Array.from({ length: 120 }, (_, n) => row(n, n === 3 ? { phase: "opened", revision: 1, closed_us: undefined } : {}));
+  await hub.answer();
+  for (let n = 0; n < 2; n += 1) {
+    void list.loadOlder();
+    await hub.answer();
+  }
+  assert.equal(tracks().length, 120);
+  hub.rows[3] = row(3);
+  hub.rows.push(row(120));
+  hub.reconnect();
+  await hub.answer();
+  assert.match(hub.asked.at(-1) ?? "", /limit=120$/);
+  const state = list.state.get();
+  assert.ok(state.kind === "ready" && state.feed.events.every(({ track, phase }) => track !== 3 || phase === "closed"));
+});
+
+test("older events that come after the list has started again are not put behind a hole", async () => {
+  hub.rows = Array.from({ length: 120 }, (_, n) => row(n));
+  await hub.answer();
+  void list.loadOlder();
+  hub.rows.push(...Array.from({ length: 200 }, (_, n) => row(120 + n)));
+  hub.reconnect();
+  await hub.answer(1); // The newest, before the older ones.
+  await hub.answer();
+  assert.deepEqual(tracks(), Array.from({ length: 50 }, (_, n) => 319 - n));
+  const state = list.state.get();
+  assert.ok(state.kind === "ready" && state.older.kind === "there");
+  void list.loadOlder();
+  await hub.answer();
+  assert.deepEqual(tracks(), Array.from({ length: 100 }, (_, n) => 319 - n), "one after the other");
+});
+
+test("who looks away is asked for nothing", async () => {
+  await hub.answer();
+  hub.reconnect();
+  end();
+  await hub.fail();
+  mock.timers.tick(60_000);
+  hub.reconnect();
+  assert.equal(hub.asked.length, 2);
+});
