@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import operator
 import os
 import pathlib
 import platform
@@ -11,12 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "target" / os.environ.get("OMMA_PROFILE", "release")
 PORTS = {"HTTP_PORT": 28080, "RTSP_PORT": 28554, "QUIC_PORT": 24433, "MQTT_PORT": 21883, "MQTTS_PORT": 28883,
          "WEBRTC_PORT": 28189, "EDGE_PORT": 28181}
+EDGE = f"http://127.0.0.1:{PORTS['EDGE_PORT']}"
 TICK = os.sysconf("SC_CLK_TCK")
+HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of the machine's has no business here
+SIGNS = {"<=": operator.le, ">=": operator.ge}
 
 
 def say(text):
@@ -38,13 +43,32 @@ class Stack:
                 return int(child)
         raise RuntimeError(f"{program} is not running")
 
+    def until_live(self, seconds=60):
+        """Waits for the edge's one camera."""
+        end = time.monotonic() + seconds
+        while (camera := json.loads(ask(f"{EDGE}/state"))["cameras"][0])["state"] != "live":
+            if time.monotonic() > end:
+                raise RuntimeError(f"the camera is not live after {seconds} s: {camera}")
+            time.sleep(0.1)
+
+    def edge_done(self, *steps):
+        """How many units of work these steps of the edge have done so far."""
+        metrics = dict(line.rsplit(" ", 1) for line in ask(f"{EDGE}/metrics").splitlines() if line and line[0] != "#")
+        return [int(metrics.get(f'omma_step_done_total{{step="{step}"}}', 0)) for step in steps]
+
+
+def ask(url):
+    """The body of a page of this machine."""
+    with HTTP.open(url, timeout=5) as answer:
+        return answer.read().decode()
+
 
 @contextlib.contextmanager
-def stack(**settings):
-    """Starts `omma-demo` with the given environment and ends it afterwards."""
+def stack(programs=PROGRAMS, **settings):
+    """Starts `omma-demo` with the given environment, waits until its camera is live, and ends it afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         env = os.environ | {k: str(v) for k, v in PORTS.items()} | {"DEMO_DIR": folder} | settings
-        process = subprocess.Popen([PROGRAMS / "omma-demo"], env=env, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([programs / "omma-demo"], env=env, stdout=subprocess.PIPE, text=True)
         try:
             seen = {}
             for line in process.stdout:
@@ -55,7 +79,9 @@ def stack(**settings):
                     break
             if len(seen) < 2:
                 raise RuntimeError(f"the stack did not start (exit {process.wait()})")
-            yield Stack(process, seen["url"], seen["token"], pathlib.Path(folder))
+            omma = Stack(process, seen["url"], seen["token"], pathlib.Path(folder))
+            omma.until_live()
+            yield omma
         finally:
             process.send_signal(signal.SIGINT)
             process.stdout.close()
@@ -97,23 +123,48 @@ def spread(values):
 
 
 def quantiles(values):
-    """p50, p95 and maximum, by nearest rank."""
-    ordered = sorted(values)
+    """Least, p50, p95 and maximum, by nearest rank; None of nothing."""
+    ordered = sorted(value for value in values if value is not None)
+    if not ordered:
+        return None
     at = lambda q: ordered[min(len(ordered) - 1, int(len(ordered) * q))]
-    return {"p50": round(at(0.5), 2), "p95": round(at(0.95), 2), "max": round(ordered[-1], 2), "n": len(ordered)}
+    return {"min": round(ordered[0], 2), "p50": round(at(0.5), 2), "p95": round(at(0.95), 2), "max": round(ordered[-1], 2),
+            "n": len(ordered)}
 
 
-def report(name, figures):
-    """Prints the report as the last line and keeps it."""
+def figure(figures, path):
+    """`a.b` of nested figures; None where it was not measured."""
+    for key in path.split("."):
+        figures = (figures or {}).get(key)
+    return figures
+
+
+def report(name, figures, targets, faults=()):
+    """Prints the report as the last line and keeps it.
+
+    `targets`: a figure's path → its sign and bound, such as `"rss_mb": ("<=", 120)`. `faults`: why the figures can't be
+    believed; with one of them nothing is passed, and the benchmark fails."""
     git = lambda *a: subprocess.run(["git", *a], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     model = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
+    passed = {}
+    for path, (sign, bound) in targets.items():
+        value = figure(figures, path)
+        met = value is not None and SIGNS[sign](value, bound)
+        passed[path] = met and not faults
+        if not met:
+            say(f"missed: {path} is {value}, the target is {sign} {bound}")
     whole = {
         "bench": name,
         "commit": git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain") else ""),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "load1": os.getloadavg()[0]},
+        "passed": passed,
+        "targets": {path: f"{sign} {bound}" for path, (sign, bound) in targets.items()},
+        "faults": list(faults),
     } | figures
     folder = ROOT / "bench" / "results"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n")
-    print(json.dumps(whole))
+    print(json.dumps(whole), flush=True)
+    if faults:
+        sys.exit("\n".join(f"bench: {name} is void: {fault}" for fault in faults))

@@ -1,98 +1,141 @@
-// The browser's half of the latency benchmark: opens the hub's own page, reads the burned capture clock from every frame
-// shown, and joins it with what the page says of its boxes. Prints one JSON object.
+// The browser's half of the latency benchmark: opens the hub's own page, lets `latency_page.mjs` read the burned capture
+// clock from every frame shown, and joins it with what the page says of its boxes. Prints one JSON object.
 import { Browser } from "../web/tests/browser.mjs";
+import { install } from "./latency_page.mjs";
 
+const FRAME_MS = 1000 / 30;
 const seconds = Number(process.argv[2] ?? 30);
-const { OMMA_URL: url, OMMA_TOKEN: token } = process.env;
+const { OMMA_URL: url, OMMA_TOKEN: token, OMMA_EDGE: edge } = process.env;
 
 const browser = await Browser.start();
 try {
   const page = await browser.tab();
   await page.goto(`${url}/#token=${token}`);
   await page.waitForFunction(() => (window.__omma?.live()?.counters.framesPresented ?? 0) > 60, null, { timeout: 60_000 });
-  const live = await page.evaluate(watch, seconds);
+  await page.evaluate(install);
+  const live = await page.evaluate((seconds) => window.bench.live(seconds), seconds);
   await page.locator('input[name="mode"][value="exact"]').check({ force: true });
   await page.waitForFunction(() => window.__omma.live()?.mode === "exact" && window.__omma.live().delayMs > 0);
   await page.waitForTimeout(5000);
-  const exact = await page.evaluate(watch, seconds);
-  console.log(JSON.stringify({ live: summary(live), exact: summary(exact) }));
+  const before = await looks();
+  const exact = await page.evaluate((seconds) => window.bench.exact(seconds), seconds);
+  const after = await looks();
+  for (const [mode, { frames }] of Object.entries({ live, exact })) {
+    if (frames.length === 0) throw new Error(`no frame was shown in ${mode} mode`);
+    if (frames.some(({ rtp }) => rtp == null)) throw new Error(`the browser does not say which frames it shows in ${mode} mode`);
+  }
+  const pictures = await page.evaluate(([token, since]) => window.bench.pictures(token, since), [token, live.frames[0].display]);
+  const named = { live: name(live.frames), exact: name(exact.frames) };
+  console.log(
+    JSON.stringify({
+      live: screen(live, named.live),
+      exact: { ...screen(exact, named.exact), ...boxes(exact, named.exact), delay_ms: exact.delayMs },
+      pictures: kept(pictures, named.exact.stampAfterBurn),
+      edge_looks_per_second: (after.looks - before.looks) / (after.at - before.at),
+    }),
+  );
 } finally {
   await browser.stop();
 }
 
-/** In the page: records each frame shown for a while. Wall times are the system clock's, ms since the epoch. */
-async function watch(seconds) {
-  const CELLS = 26;
-  const SIDE = 32;
-  const canvas = new OffscreenCanvas(CELLS * SIDE, SIDE);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  // performance.now() may run apart from the system clock: their offset is taken at ticks of Date.now().
-  const offset = () => {
-    let best = Infinity;
-    for (let i = 0; i < 20; i++) {
-      const before = Date.now();
-      while (Date.now() === before);
-      best = Math.min(best, Date.now() - performance.now());
-    }
-    return best;
-  };
-  /** The low 24 bits of the capture time in ms: one white cell, one black, then the bits, highest first. */
-  const burned = (video) => {
-    context.drawImage(video, 0, 0, CELLS * SIDE, SIDE, 0, 0, CELLS * SIDE, SIDE);
-    const { data } = context.getImageData(0, SIDE / 2, CELLS * SIDE, 1);
-    const bright = (cell) => data[(cell * SIDE + SIDE / 2) * 4 + 1];
-    if (bright(0) < 150 || bright(1) > 100) return null;
-    let bits = 0;
-    for (let cell = 2; cell < CELLS; cell++) bits = bits * 2 + (bright(cell) > 127 ? 1 : 0);
-    return bits;
-  };
-  const video = document.querySelector("video");
-  const frames = [];
-  const wall = offset();
-  window.__omma.reset();
-  await new Promise((done) => {
-    const end = performance.now() + seconds * 1000;
-    const each = (callback, metadata) => {
-      frames.push({
-        rtp: metadata.rtpTimestamp,
-        burned: burned(video),
-        presentation: wall + metadata.presentationTime,
-        display: wall + Math.max(callback, metadata.expectedDisplayTime),
-      });
-      if (performance.now() < end) video.requestVideoFrameCallback(each);
-      else done();
-    };
-    video.requestVideoFrameCallback(each);
-  });
-  const { frames: drawn, analysed, delayMs, mode } = window.__omma.live();
-  return { frames, drawn, analysed, delayMs, mode, clock_drift_ms: offset() - wall };
+/** How many frames the edge has looked at, and when it said so, s. */
+async function looks() {
+  const text = await (await fetch(`${edge}/metrics`)).text();
+  return { looks: Number(/^omma_step_done_total\{step="detect"\} (\d+)$/m.exec(text)?.[1]), at: performance.now() / 1000 };
 }
 
-function summary({ frames, drawn, analysed, delayMs, mode, clock_drift_ms }) {
-  const since = (wallMs, bits) => (((wallMs - bits) % 2 ** 24) + 2 ** 24) % 2 ** 24;
-  const readable = frames.filter((frame) => frame.burned !== null);
-  const shown = new Map(readable.map((frame) => [frame.rtp, frame]));
-  const own = new Set(drawn.filter((frame) => frame.drawn === "own" && frame.boxesRtp === frame.rtp).map((frame) => frame.rtp));
-  // Capture time as the edge stamps it comes a steady while after the burned clock (encoding, packets). A box whose
-  // result names another frame than the one under it would stand a frame's time apart from all others.
-  const pairs = analysed.filter((record) => shown.has(record.rtp));
-  const apart = pairs.map((record) => since(record.timeUs / 1000, shown.get(record.rtp).burned));
-  const usual = [...apart].sort((a, b) => a - b)[Math.floor(apart.length / 2)];
-  const onTheirFrame = pairs.filter((record, i) => record.outcome !== "late" && record.outcome !== "pending" && Math.abs(apart[i] - usual) < 1000 / 30 / 2);
-  const drawnWith = onTheirFrame.filter((record) => own.has(record.rtp) || record.outcome === "while-shown");
+/** The moment nearest to `nearMs` whose count of 90 kHz ticks is `rtp` modulo 2^32. */
+function stampMs(rtp, nearMs) {
+  const ticks = Math.round(nearMs * 90);
+  return (ticks + ((rtp - (ticks % 2 ** 32)) | 0)) / 90;
+}
+
+/** The moment nearest to `nearMs` whose lowest 24 bits of milliseconds are `bits`. */
+function burnedMs(bits, nearMs) {
+  const ms = Math.round(nearMs);
+  return ms + (((bits - (ms % 2 ** 24)) << 8) >> 8);
+}
+
+function median(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+/**
+ * Each frame's capture time by both its names: the RTP timestamp it came under and the clock in its pixels.
+ *
+ * The camera burns its clock before it codes the picture, and the edge stamps it when it comes, less the jitter: the stamp
+ * comes later by a constant, `stampAfterBurn`. The report is void unless that lies between 0 and one frame's time, so that
+ * names which are all one frame apart can't pass for it. With it taken off, both names are of `same` frame where they are
+ * less than half a frame's time apart.
+ */
+function name(frames) {
+  const both = frames.map((frame) => {
+    const stamp = stampMs(frame.rtp, frame.display);
+    const burn = frame.burned === null ? NaN : burnedMs(frame.burned, frame.display);
+    return { ...frame, stamp, burn, apart: stamp - burn };
+  });
+  const stampAfterBurn = median(both.map(({ apart }) => apart).filter(Number.isFinite));
   return {
-    mode,
-    delay_ms: delayMs,
-    clock_drift_ms,
-    frames: frames.length,
-    unreadable: frames.length - readable.length,
-    glass_to_presentation: readable.map((frame) => since(frame.presentation, frame.burned)),
-    glass_to_display: readable.map((frame) => since(frame.display, frame.burned)),
-    analysed_frames: pairs.length,
-    analysed_but_not_shown: analysed.length - pairs.length,
-    frames_with_boxes: pairs.filter((record) => record.count > 0).length,
-    drawn_on_their_frame: drawnWith.length,
-    stamp_after_burn_ms: usual,
-    glass_to_boxes: drawnWith.map((record) => since(shown.get(record.rtp).display, shown.get(record.rtp).burned)),
+    stampAfterBurn,
+    frames: both.map((frame) => {
+      const same = Math.abs(frame.apart - stampAfterBurn) < FRAME_MS / 2;
+      return { ...frame, same, captured: same ? frame.burn : frame.stamp - stampAfterBurn };
+    }),
   };
+}
+
+/** From capture to the screen. */
+function screen({ clockDriftMs }, { frames }) {
+  return {
+    glass_to_screen: frames.map(({ display, captured }) => display - captured),
+    glass_to_presentation: frames.map(({ presentation, captured }) => presentation - captured), // Of the video element.
+    stamp_after_burn: frames.map(({ apart }) => apart),
+    shown_per_second: frames.length / seconds,
+    unreadable_frames: frames.filter(({ burn }) => Number.isNaN(burn)).length,
+    misnamed_frames: frames.filter(({ same, burn }) => !same && !Number.isNaN(burn)).length,
+    clock_drift_ms: clockDriftMs,
+  };
+}
+
+/** What became of the boxes of each frame that was analysed in the window, whether it was shown or not. */
+function boxes({ analysed }, { frames, stampAfterBurn }) {
+  const shown = new Map(frames.map((frame) => [frame.rtp, frame]));
+  const [first, last] = [frames[0].rtp, frames.at(-1).rtp];
+  const records = analysed.filter(({ rtp }) => ((rtp - first) | 0) >= 0 && ((last - rtp) | 0) >= 0);
+  const fates = records.map((record) => {
+    const frame = shown.get(record.rtp);
+    const fate = fateOf(record, frame, stampAfterBurn);
+    return { fate, record, frame };
+  });
+  const having = (fate) => fates.filter((one) => one.fate === fate);
+  return {
+    analysed_frames: records.length,
+    analysed_per_second: analysed.length / (seconds + 1),
+    frames_with_boxes: records.filter(({ count }) => count > 0).length,
+    boxes_with_their_frame: having("with").length,
+    boxes_over_their_frame_later: having("over").length,
+    boxes_late: having("late").length,
+    boxes_on_another_frame: having("another frame").length,
+    analysed_but_not_shown: having("not shown").length,
+    glass_to_boxes: [
+      ...having("with").map(({ frame }) => frame.display - frame.captured),
+      ...having("over").map(({ frame, record }) => record.received - frame.captured), // Drawn over it as they came.
+    ],
+    glass_to_boxes_refresh: having("with").map(({ frame }) => frame.refresh - frame.captured),
+  };
+}
+
+function fateOf({ timeUs, outcome }, frame, stampAfterBurn) {
+  if (frame === undefined) return "not shown";
+  // The result's own time against the clock in the pixels under its boxes; also where that can't be read.
+  if (!(Math.abs(timeUs / 1000 - frame.burn - stampAfterBurn) < FRAME_MS / 2)) return "another frame";
+  if (outcome === "with-frame" && frame.own) return "with";
+  return outcome === "while-shown" ? "over" : "late";
+}
+
+/** Whether the pixels that the edge looked at are of the frame that it says: by the pictures it kept. */
+function kept(pictures, stampAfterBurn) {
+  const readable = pictures.filter(({ burned }) => burned !== null);
+  const apart = readable.map(({ stamp, burned }) => stamp - burnedMs(burned, stamp));
+  return { stamp_after_burn: apart, misnamed: apart.filter((ms) => Math.abs(ms - stampAfterBurn) >= FRAME_MS / 2).length };
 }
