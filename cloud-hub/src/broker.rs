@@ -31,6 +31,7 @@ use rmqtt::context::ServerContext;
 use rmqtt::net::{Builder, Listener};
 use rmqtt::server::MqttServer;
 use tokio::runtime::{Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::access::{Access, attempts::Attempts, edges::Edges, new_secret};
 use crate::config::Embedded;
@@ -76,6 +77,7 @@ pub enum BrokerError {
 #[derive(Debug)]
 pub struct Broker {
     threads: Threads,
+    serving: Option<JoinHandle<()>>,
     /// Where the hub's own client finds it.
     pub address: SocketAddr,
     /// The hub's own client's password, of this run.
@@ -105,14 +107,29 @@ impl Broker {
     pub fn start(config: &Embedded, identity: &Identity, doors: Doors) -> Result<Self, BrokerError> {
         let threads = Threads::start()?;
         let password = new_secret()?;
-        let gatekeeper = Gatekeeper::new(doors, password.clone(), config.anonymous_read);
+        let gatekeeper = Gatekeeper::new(doors, password.clone(), config);
         let listeners = {
             // rmqtt registers its sockets with the runtime that it is called in.
             let _in_its_runtime = threads.handle().enter();
             listeners(config, identity)?
         };
-        threads.handle().spawn(serve(gatekeeper, listeners));
-        Ok(Self { threads, address: reachable(config.tls), password })
+        let serving = Some(threads.handle().spawn(serve(gatekeeper, listeners)));
+        Ok(Self { threads, serving, address: reachable(config.tls), password })
+    }
+
+    /// Is done when the broker has ended, which it does only where something is wrong. Can be asked for once.
+    pub fn ended(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        let serving = self.serving.take();
+        async move {
+            match serving {
+                Some(serving) => {
+                    if let Err(e) = serving.await {
+                        tracing::debug!(step = "ingest", error = %e, "the broker's task");
+                    }
+                }
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Ends it; what it still does after [`END`] is cut off.
@@ -167,7 +184,7 @@ async fn serve(gatekeeper: Gatekeeper, listeners: Vec<(u16, Listener)>) {
         server = server.listener_by_id(listener, number);
     }
     if let Err(e) = server.build().run().await {
-        tracing::error!(error = %e, "the broker has ended: restart the hub");
+        tracing::error!(step = "ingest", error = %e, "the broker has ended");
     }
 }
 

@@ -21,7 +21,7 @@ mod subscription;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use omma_protocol::id::StreamId;
 use omma_protocol::time::CaptureTime;
@@ -54,7 +54,12 @@ impl Want {
 #[derive(Debug, Clone)]
 pub enum Item {
     /// One coded picture. After a gap it is a key picture.
-    Unit(AccessUnit),
+    Unit {
+        /// The picture.
+        unit: AccessUnit,
+        /// When it reached the bus; of the cached group, when its reader came.
+        arrived: Instant,
+    },
     /// The boxes of one frame.
     Result(Arc<FrameResult>),
 }

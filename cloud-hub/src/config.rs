@@ -60,6 +60,13 @@ pub struct Embedded {
     pub anonymous_read: bool,
 }
 
+impl Embedded {
+    /// Whether nobody but this machine reaches the plain listener.
+    pub fn plain_is_local(&self) -> bool {
+        self.plain.is_none_or(|address| address.ip().to_canonical().is_loopback())
+    }
+}
+
 /// How to reach another broker.
 #[derive(Debug, Clone)]
 pub struct External {
@@ -107,6 +114,16 @@ impl Config {
         }
     }
 
+    /// How the hub's listeners are reached: what its certificate names. Where the broker listens on one address only,
+    /// that is among them, because the hub's own client dials it.
+    pub fn hosts(&self) -> Vec<String> {
+        let broker = match &self.broker {
+            BrokerConfig::Embedded(broker) => Some(broker.tls.ip()).filter(|ip| !ip.is_unspecified()),
+            BrokerConfig::External(_) => None,
+        };
+        [self.public_host.clone()].into_iter().chain(broker.map(|ip| ip.to_string())).collect()
+    }
+
     fn check(written: Written, mut faults: Faults) -> Result<Self, Faults> {
         let public_host = written.hub.public_host;
         if !is_host(&public_host) {
@@ -125,11 +142,7 @@ impl Config {
             },
         };
         let infer = check_infer(written.infer, &mut faults);
-        let live = LiveConfig {
-            udp: written.live.udp,
-            announce: written.live.announce,
-            max_sessions: written.live.max_sessions,
-        };
+        let live = check_live(written.live, &mut faults);
         let config = Self {
             data: written.hub.data,
             public_host,
@@ -182,6 +195,11 @@ fn check_broker(written: written::Broker, faults: &mut Faults) -> BrokerConfig {
         }
         if embedded.anonymous_read && embedded.plain.is_none() {
             faults.push("broker.anonymous_read", "has no effect without broker.listen: set that too");
+        }
+        if embedded.anonymous_read && !embedded.plain_is_local() {
+            let message = "anyone who reaches broker.listen could read all events: set that to 127.0.0.1, or remove \
+                           this and let others read with the sign-in token on broker.tls_listen";
+            faults.push("broker.anonymous_read", message);
         }
         return BrokerConfig::Embedded(embedded);
     };
@@ -271,6 +289,17 @@ fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
         labels: written.labels,
         rate: written.rate,
     }
+}
+
+fn check_live(written: written::Live, faults: &mut Faults) -> LiveConfig {
+    if written.udp.ip().is_unspecified() && written.announce.is_empty() {
+        let message = "listens on all addresses: name in live.announce those that viewers reach, or listen on one";
+        faults.push("live.udp", message);
+    }
+    if written.max_sessions == 0 {
+        faults.push("live.max_sessions", "expected 1 or more");
+    }
+    LiveConfig { udp: written.udp, announce: written.announce, max_sessions: written.max_sessions }
 }
 
 fn is_host(text: &str) -> bool {

@@ -1,7 +1,8 @@
 //! What is new in the store, told to every browser: one sender, many readers.
 //!
-//! Bounded at [`DEPTH`] messages. A reader that falls behind skips what it missed, which is counted: a browser asks
-//! the REST interface again whenever it reconnects, so that nothing is lost but time.
+//! Bounded at [`DEPTH`] messages. A reader that falls behind skips what it missed, which is counted, and is told so
+//! ([`HubToBrowser::Resync`]): its browser asks the REST interface again, as it does whenever it reconnects, so that
+//! nothing is lost but time.
 
 use std::sync::Arc;
 
@@ -40,16 +41,16 @@ impl Feed {
 pub struct FeedReader(broadcast::Receiver<Arc<HubToBrowser>>);
 
 impl FeedReader {
-    /// The next message; `None` once the feed has ended. Safe to drop and call again (in a `select!`).
+    /// The next message, [`HubToBrowser::Resync`] in place of those that were missed; `None` once the feed has ended.
+    /// Safe to drop and call again (in a `select!`).
     pub async fn next(&mut self) -> Option<Arc<HubToBrowser>> {
-        loop {
-            match self.0.recv().await {
-                Ok(message) => return Some(message),
-                Err(RecvError::Lagged(missed)) => {
-                    metrics::counter!("omma_live_feed_skipped_total").increment(missed);
-                }
-                Err(RecvError::Closed) => return None,
+        match self.0.recv().await {
+            Ok(message) => Some(message),
+            Err(RecvError::Lagged(missed)) => {
+                metrics::counter!("omma_live_feed_skipped_total").increment(missed);
+                Some(Arc::new(HubToBrowser::Resync))
             }
+            Err(RecvError::Closed) => None,
         }
     }
 }
@@ -63,13 +64,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_reader_skips_and_goes_on() {
+    async fn a_slow_reader_is_told_that_it_missed_some_and_goes_on() {
         let feed = Feed::default();
         let mut reader = feed.subscribe();
         let extra = 10;
         for id in 0..(DEPTH as u32 + extra) {
             feed.publish(clock(id));
         }
+        assert_eq!(*reader.next().await.unwrap(), HubToBrowser::Resync);
         assert_eq!(*reader.next().await.unwrap(), clock(extra));
         drop(feed);
         let mut last = clock(extra);

@@ -71,15 +71,15 @@ pub struct Identity {
 
 impl Identity {
     /// Reads the certificates of `data`, makes what is missing, and renews the leaf where `now` asks for it.
-    /// `public_host` is how edges reach the hub, and is named in the leaf beside [`SERVER_NAME`] and this machine.
+    /// `hosts` are how the hub is reached, and are named in the leaf beside [`SERVER_NAME`] and this machine.
     ///
     /// # Errors
     /// Where a file can't be read or written, or holds something else.
-    pub fn open(data: &Path, public_host: &str, now: SystemTime) -> Result<Self, IdentityError> {
+    pub fn open(data: &Path, hosts: &[impl AsRef<str>], now: SystemTime) -> Result<Self, IdentityError> {
         let _held_until_read = files::lock(data)?;
         let (ca, issuer) = authority(data, now)?;
         let (chain_file, key_file) = (data.join("server.pem"), data.join("server.key"));
-        let names = names(public_host);
+        let names = names(hosts);
         let fits = match read_leaf(&chain_file) {
             Some(leaf) => leaf.issued_by(&ca) && leaf.names == names && leaf.expires >= now + RENEW_BEFORE,
             None => false,
@@ -162,9 +162,9 @@ fn leaf_params(names: &[String], now: SystemTime) -> Result<CertificateParams, r
 }
 
 /// Names of the leaf, sorted. This machine's are there because the hub's own clients and tools reach it by them.
-fn names(public_host: &str) -> Vec<String> {
-    let mut names: Vec<String> =
-        [SERVER_NAME, public_host, "localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).collect();
+fn names(hosts: &[impl AsRef<str>]) -> Vec<String> {
+    let own = [SERVER_NAME, "localhost", "127.0.0.1", "::1"].into_iter();
+    let mut names: Vec<String> = own.chain(hosts.iter().map(|host| host.as_ref())).map(str::to_owned).collect();
     names.sort();
     names.dedup();
     names

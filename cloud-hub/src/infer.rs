@@ -12,7 +12,8 @@
 //!    boxes to the bus and what must last to the store. A full way to the store holds the engine back.
 //! 4. A stream that ends or falls silent has its open events closed.
 //!
-//! Without a model, or with one that can't be loaded, nothing is decoded and [`Infer::state`] says why.
+//! Without a model, or with one that can't be loaded, nothing is decoded and [`Infer::state`] says why. When the
+//! engine's thread ends, by a panic too, that channel closes.
 
 mod decode;
 
@@ -112,7 +113,7 @@ impl Infer {
         let engine = Engine { turns: turns.clone(), bus: bus.clone(), sink };
         let spawned = std::thread::Builder::new().name("infer".to_owned()).spawn(move || engine.run(&detector, &tell));
         if let Err(error) = spawned {
-            tracing::error!(step = "infer", %error, "the engine's thread can't be started: the hub does not look");
+            tracing::error!(step = "infer", %error, "the engine's thread can't be started");
             return Self { state };
         }
         let streams = Streams { bus, turns, rate: config.rate, looked_at: BTreeMap::new() };
@@ -151,8 +152,6 @@ impl Streams {
                 }
             }
         }
-        // The engine closes what is open, and ends.
-        self.turns.close();
     }
 
     fn set(&mut self, wanted: &BTreeSet<StreamId>, token: &CancellationToken) {
@@ -176,6 +175,13 @@ impl Streams {
                 Err(error) => tracing::error!(step = "infer", %stream, %error, "a thread can't be started"),
             }
         }
+    }
+}
+
+impl Drop for Streams {
+    /// The engine closes what is open, and ends: also where following the registry panicked, so that it is noticed.
+    fn drop(&mut self) {
+        self.turns.close();
     }
 }
 

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access::Access;
+use crate::access::{Access, attempts::Attempts};
 use crate::bus::Bus;
 use crate::feed::Feed;
 use crate::registry::Registry;
@@ -73,6 +73,7 @@ pub struct LiveState {
     bus: Bus,
     registry: Registry,
     access: Access,
+    attempts: Attempts,
     feed: Feed,
     pages: Arc<Semaphore>,
     token: CancellationToken,
@@ -89,12 +90,18 @@ impl LiveState {
         bus: Bus,
         registry: Registry,
         access: Access,
+        attempts: Attempts,
         feed: Feed,
         token: CancellationToken,
     ) -> Result<Self, LiveError> {
         let whep = whep::Whep::start(config, bus.clone(), token.clone())?;
         let pages = Arc::new(Semaphore::new(MAX_PAGES));
-        Ok(Self { whep, bus, registry, access, feed, pages, token })
+        Ok(Self { whep, bus, registry, access, attempts, feed, pages, token })
+    }
+
+    /// Is done when the task that owns all sessions has ended, by a panic too.
+    pub async fn ended(&self) {
+        self.whep.ended().await;
     }
 }
 

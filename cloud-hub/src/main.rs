@@ -114,7 +114,7 @@ fn run(config: Config) -> anyhow::Result<()> {
 
 fn join(config: &Config, edge: EdgeId) -> anyhow::Result<JoinToken> {
     files::make_folder(&config.data)?;
-    let identity = Identity::open(&config.data, &config.public_host, SystemTime::now())?;
+    let identity = Identity::open(&config.data, &config.hosts(), SystemTime::now())?;
     let secret = Edges::open(&config.data)?.issue(&edge)?;
     Ok(JoinToken {
         edge,

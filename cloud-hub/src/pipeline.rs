@@ -18,16 +18,22 @@
 //! | infer → store | event, picture | [`OWN`] | holds the engine back |
 //! | store → feed → browser | event | 256 | a slow browser skips, counted |
 //! | store → broker | event of the hub's own | 256 | not published, counted |
+//!
+//! A step that ends unasked ends the hub ([`steps`]). At the end each outlives those that give to it: infer, then the
+//! store's own events, then the MQTT ingest, which publishes them.
+
+mod steps;
 
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use omma_protocol::event::Lasting;
+use omma_protocol::id::StreamId;
 use omma_runtime::health::{Health, Part};
 use omma_runtime::metrics::Metrics;
 use omma_runtime::{http, shutdown};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, attempts::Attempts, edges::Edges};
 use crate::api::{self, Api};
@@ -42,23 +48,28 @@ use crate::ingest::quic::{Destination, Quic};
 use crate::live::LiveState;
 use crate::registry::Registry;
 use crate::store::Store;
+use steps::Steps;
 
 /// Events and pictures of the hub's own analysis that wait for the store.
 const OWN: usize = 64;
 /// How long the steps that still write may take at the end; with the rest under [`shutdown::GRACE`].
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long the end of all may take, for a hub that ends because a step has failed.
+const END: Duration = Duration::from_secs(4);
 
 /// Runs the hub until `token` is cancelled.
 ///
 /// # Errors
-/// Where a port is taken, or what must last can't be opened.
+/// Where a port is taken, what must last can't be opened, or a step has ended unasked.
 pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> anyhow::Result<()> {
+    // The caller's is not ours to cancel.
+    let token = token.child_token();
     let health = Health::new();
     let parts = Parts { store: health.part("store"), broker: health.part("broker"), infer: health.part("infer") };
 
     // Who we are, and who may come in.
     files::make_folder(&config.data).context("open the data folder")?;
-    let identity = Identity::open(&config.data, &config.public_host, SystemTime::now())?;
+    let identity = Identity::open(&config.data, &config.hosts(), SystemTime::now())?;
     let access = Access::open(&config.data).context("read the sign-in token")?;
     let (edges, attempts) = (Edges::open(&config.data)?, Attempts::default());
 
@@ -73,7 +84,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let destination = Destination { bus: bus.clone(), registry: registry.clone() };
     let quic = Quic::bind(config.quic, &identity, edges.clone(), attempts.clone(), destination)?;
     let doors = Doors { access: access.clone(), edges, attempts: attempts.clone() };
-    let (broker, options) = match &config.broker {
+    let (mut broker, options) = match &config.broker {
         BrokerConfig::Embedded(embedded) => {
             let broker = Broker::start(embedded, &identity, doors)?;
             let reach = Reach::Embedded { address: broker.address, password: &broker.password };
@@ -82,14 +93,23 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
         }
         BrokerConfig::External(external) => (None, mqtt::options(&Reach::External(external), &identity)?),
     };
-    let live =
-        LiveState::start(&config.live, bus.clone(), registry.clone(), access.clone(), feed, token.child_token())?;
+    let live = LiveState::start(
+        &config.live,
+        bus.clone(),
+        registry.clone(),
+        access.clone(),
+        attempts.clone(),
+        feed,
+        token.child_token(),
+    )?;
 
-    // The steps. Those that write to the store end before it does.
-    let tasks = TaskTracker::new();
+    // The steps.
+    let mut steps = Steps::new(token.clone());
     let (own, own_waiting) = mpsc::channel(OWN);
     let infer = Infer::start(config.infer.clone(), bus, registry.clone(), own, token.child_token());
-    tasks.spawn(store.clone().keep_own(own_waiting));
+    steps.spawn("infer", watch_infer(infer.state(), parts.infer, token.clone()));
+    let kept = CancellationToken::new();
+    steps.spawn("store", keep_own(store.clone(), own_waiting, token.clone(), kept.clone()));
     let mqtt = Mqtt {
         store: store.clone(),
         registry: registry.clone(),
@@ -97,24 +117,36 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
         broker_health: parts.broker,
         store_health: parts.store,
     };
-    tasks.spawn(mqtt.run(options, token.child_token()));
-    tasks.spawn(quic.run(token.child_token()));
-    tasks.spawn(watch_infer(infer.clone(), parts.infer, token.child_token()));
+    steps.spawn("ingest over MQTT", mqtt.run(options, kept));
+    steps.spawn("ingest over QUIC", quic.run(token.child_token()));
+    if let Some(broker) = &mut broker {
+        steps.spawn("broker", watch_broker(broker.ended(), token.clone()));
+    }
+    let driver = live.clone();
+    steps.spawn("live", async move { driver.ended().await });
 
     let api = Api { store: store.clone(), registry, access, attempts, infer: infer.state() };
     tracing::info!(page = %format_args!("http://{}", server.address()), quic = %config.quic, "the hub is up");
-    server.serve(health, metrics, api::router(api, live), token).await;
+    let served = tokio::select! {
+        () = server.serve(health, metrics, api::router(api, live), token.clone()) => Ok(()),
+        failure = steps.failure() => Err(failure),
+    };
 
-    drop(infer);
-    tasks.close();
-    if shutdown::deadline(DRAIN, tasks.wait()).await.is_err() {
-        tracing::debug!("steps did not end in time");
+    // Those that write to the store end before it does.
+    token.cancel();
+    let end = async {
+        if shutdown::deadline(DRAIN, steps.end()).await.is_err() {
+            tracing::debug!("steps did not end in time");
+        }
+        if let Some(broker) = broker {
+            broker.stop().await;
+        }
+        store.close().await;
+    };
+    if shutdown::deadline(END, end).await.is_err() {
+        tracing::debug!("the hub did not end in time");
     }
-    if let Some(broker) = broker {
-        broker.stop().await;
-    }
-    store.close().await;
-    Ok(())
+    served
 }
 
 /// What `/readyz` shows.
@@ -124,17 +156,46 @@ struct Parts {
     infer: Part,
 }
 
-/// A hub without a model is as ready as it will be: cameras whose placement is `hub` say what is missing.
-async fn watch_infer(infer: Infer, part: Part, token: CancellationToken) {
-    let mut state = infer.state();
+/// A hub without a model is as ready as it will be: cameras whose placement is `hub` say what is missing. Ends where
+/// the engine has ended that could look.
+async fn watch_infer(mut state: watch::Receiver<InferState>, part: Part, token: CancellationToken) {
     loop {
-        match &*state.borrow_and_update() {
-            InferState::Loading => part.not_ready("the model is being loaded"),
-            InferState::Ready { .. } | InferState::Unavailable { .. } => part.ready(),
-        }
+        let can_look = match &*state.borrow_and_update() {
+            InferState::Loading => {
+                part.not_ready("the model is being loaded");
+                true
+            }
+            InferState::Ready { .. } => {
+                part.ready();
+                true
+            }
+            InferState::Unavailable { .. } => {
+                part.ready();
+                false
+            }
+        };
         match token.run_until_cancelled(state.changed()).await {
             Some(Ok(())) => {}
+            Some(Err(_)) if !can_look => return token.cancelled().await,
             _ => return,
         }
     }
+}
+
+/// Keeps what the hub's own analysis makes. When the hub ends and all of it is kept, `kept` is cancelled.
+async fn keep_own(
+    store: Store,
+    own: mpsc::Receiver<(StreamId, Lasting)>,
+    token: CancellationToken,
+    kept: CancellationToken,
+) {
+    let _cancelled_at_the_end = kept.drop_guard();
+    store.keep_own(own).await;
+    // A hub without a model makes nothing, from the first moment on.
+    token.cancelled().await;
+}
+
+/// The broker has its own way to end, [`Broker::stop`].
+async fn watch_broker(ended: impl Future<Output = ()>, token: CancellationToken) {
+    token.run_until_cancelled(ended).await.unwrap_or_default();
 }

@@ -13,8 +13,10 @@ use cloud_hub::identity::Identity;
 use cloud_hub::ingest::mqtt::{self, Mqtt, Reach};
 use cloud_hub::registry::Registry;
 use cloud_hub::store::{Filter, Store};
+use omma_protocol::event::Lasting;
+use omma_protocol::wire::mqtt::EventMessage;
 use omma_runtime::health::Health;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -72,7 +74,7 @@ async fn hub(folder: &Path, port: u16) -> Hub {
     let text = format!("[hub]\ndata = '{}'\n[broker]\nurl = 'mqtt://hub:p%40ss@127.0.0.1:{port}'\n", folder.display());
     let config = Config::parse(&text).unwrap();
     let BrokerConfig::External(external) = &config.broker else { panic!("not external") };
-    let identity = Identity::open(&config.data, "hub", SystemTime::now()).unwrap();
+    let identity = Identity::open(&config.data, &["hub"], SystemTime::now()).unwrap();
     let options = mqtt::options(&Reach::External(external), &identity).unwrap();
     let (store, announcements) =
         Store::open(&config.database, &folder.join("pictures"), Feed::default()).await.unwrap();
@@ -118,18 +120,32 @@ impl Hub {
     }
 }
 
-fn publish(port: u16, sequence: u64) {
-    let event = json!({
+fn event(sequence: u64) -> Value {
+    json!({
         "outbox": Uuid::from_u128(1), "sequence": sequence, "id": Uuid::from_u128(u128::from(sequence)),
         "stream": "site.door", "phase": "opened", "revision": 1, "label": "person", "track": 3, "score": 0.5,
         "box": [0.25, 0.25, 0.5, 0.5], "opened_us": 5, "best_us": 5, "place": "edge", "engine": "tract", "model": "m"
-    });
+    })
+}
+
+fn publish(port: u16, sequence: u64) {
     let status = Command::new("mosquitto_pub")
         .args(["-V", "mqttv5", "-q", "1", "-h", "127.0.0.1", "-p", &port.to_string(), "-u", "hub", "-P", "p@ss"])
-        .args(["-t", EVENTS, "-m", &event.to_string()])
+        .args(["-t", EVENTS, "-m", &event(sequence).to_string()])
         .status()
         .unwrap();
     assert!(status.success());
+}
+
+/// What an integration hears of the hub's own events; the broker keeps its session between two calls.
+fn listen(port: u16, more: &[&str]) -> String {
+    let output = Command::new("mosquitto_sub")
+        .args(["-V", "mqttv311", "-i", "reader", "-c", "-q", "1", "-h", "127.0.0.1", "-p", &port.to_string()])
+        .args(["-u", "hub", "-P", "p@ss", "-t", "omma/v1/hub/#"])
+        .args(more)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn free_port() -> u16 {
@@ -152,6 +168,22 @@ async fn what_came_while_the_hub_was_away_is_stored_when_it_is_back() {
     let second = hub(folder.path(), port).await;
     second.until_stored(30).await;
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_hubs_own_analysis_closes_at_the_end_is_still_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let _mosquitto = Mosquitto::start(folder.path(), port);
+    let hub = hub(folder.path(), port).await;
+    hub.until_ready().await;
+    // Subscribes and goes again.
+    listen(port, &["-E"]);
+    let own: EventMessage = serde_json::from_value(event(1)).unwrap();
+    hub.store.hub_event(&own.stream, Lasting::Event(own.to_event())).await.unwrap();
+    hub.stop().await;
+    let heard = listen(port, &["-C", "1", "-W", "60"]);
+    assert!(heard.contains(&own.id.to_string()), "{heard}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

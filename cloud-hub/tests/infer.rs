@@ -69,7 +69,7 @@ async fn result_of(viewer: &mut Subscription) -> omma_protocol::track::FrameResu
     loop {
         match timeout(LONG, viewer.next()).await.expect("a result in time") {
             Some(Item::Result(result)) => return (*result).clone(),
-            Some(Item::Unit(_)) => {}
+            Some(Item::Unit { .. }) => {}
             None => panic!("the stream ended"),
         }
     }

@@ -233,6 +233,7 @@ async fn wrong_requests_get_a_reason_and_guessing_is_slowed_down() {
     let answer = hub.with_token("GET", "/api/v1/session", "wrong").await;
     assert_eq!((answer.status, answer.json()["error"]["kind"].as_str()), (429, Some("too_many_attempts")));
     assert!(answer.head.contains("retry-after: "), "{}", answer.head);
+    assert_eq!(hub.get("/api/v1/session").await.status, 200, "whoever has the token is not locked out");
     hub.stop().await;
 }
 

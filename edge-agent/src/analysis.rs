@@ -13,17 +13,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use edge_core::Moment;
-use edge_core::pace::Pace;
 use edge_core::unit_queue::Arrived;
 use omma_media::decode::{DecodeError, Decoder};
 use omma_media::frame::{Frame, FramePool};
 use omma_protocol::detection::{Analyst, Place};
 use omma_protocol::event::Lasting;
-use omma_protocol::unit::Codec;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
-use omma_vision::analysis::{Analysis, AnalysisConfig};
+use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
 use omma_vision::detect::Detector;
+use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +59,7 @@ pub struct Looker {
     outbox: Outbox,
     steps: Steps,
     told: Option<String>,
+    left_out: AnalysisCounts,
 }
 
 /// A frame whose turn it is, and when its unit came.
@@ -83,16 +83,14 @@ enum Next {
 
 impl Looker {
     /// Waits for its first unit.
-    ///
-    /// # Errors
-    /// When there can be no decoder.
     pub fn new(
         camera: Arc<Camera>,
         clock: EdgeClock,
+        decoder: Decoder,
         detector: SharedDetector,
         results: Results,
         outbox: Outbox,
-    ) -> Result<Self, DecodeError> {
+    ) -> Self {
         let analyst = {
             let detector = detector.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
@@ -104,12 +102,13 @@ impl Looker {
             track: Step::new("track"),
             event: Step::new("event"),
         };
-        Ok(Self {
+        Self {
             pace: Pace::new(camera.rate),
-            decoder: Decoder::new(Codec::H264)?,
+            decoder,
             pool: FramePool::new(FRAMES),
             waiting: None,
             told: None,
+            left_out: AnalysisCounts::default(),
             camera,
             clock,
             detector,
@@ -117,7 +116,7 @@ impl Looker {
             results,
             outbox,
             steps,
-        })
+        }
     }
 
     /// Runs until `token` is cancelled or the outbox has ended. Blocks: give it a thread of its own.
@@ -154,6 +153,7 @@ impl Looker {
     }
 
     fn decode(&mut self, arrived: &Arrived) {
+        let _step = self.steps.decode.span().entered();
         let began = Instant::now();
         match self.decoder.decode(&arrived.unit) {
             Ok(Some(decoded)) => {
@@ -179,6 +179,7 @@ impl Looker {
     }
 
     fn look(&mut self, waiting: &Waiting) -> Vec<Lasting> {
+        let _step = self.steps.detect.span().entered();
         let began = Instant::now();
         let found = {
             let mut detector = self.detector.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,14 +198,33 @@ impl Looker {
         self.told = None;
 
         let began = Instant::now();
-        let took = self.clock.now().saturating_sub(waiting.at);
-        let looked = self.analysis.look(&waiting.frame, detections, took);
+        let tracks = self.analysis.follow(&waiting.frame, detections);
         self.steps.track.observe(began.elapsed());
         self.steps.track.done();
+
+        let began = Instant::now();
+        let took = self.clock.now().saturating_sub(waiting.at);
+        let looked = self.analysis.see(&waiting.frame, tracks, took);
+        self.steps.event.observe(began.elapsed());
+        self.count_left_out();
         let result = CameraResult { camera: self.camera.id.clone(), result: looked.result };
         // Without a connection to the hub nobody listens, and that is no fault.
         drop(self.results.send(Arc::new(result)));
         looked.lasting
+    }
+
+    fn count_left_out(&mut self) {
+        let counts = self.analysis.counts();
+        let before = std::mem::replace(&mut self.left_out, counts);
+        for (step, reason, count) in [
+            (&self.steps.track, "too many", counts.tracks_refused - before.tracks_refused),
+            (&self.steps.event, "too many", counts.events_refused - before.events_refused),
+            (&self.steps.event, "picture failed", counts.pictures_failed - before.pictures_failed),
+        ] {
+            if count > 0 {
+                step.dropped_many(reason, count);
+            }
+        }
     }
 
     /// Once for each new reason: a fault of the stream comes back with every picture.

@@ -84,6 +84,9 @@ fn check(file: &File) -> anyhow::Result<()> {
         Some(detect) => {
             let detector = Detector::load(detect).context("load the detector ([detect])")?;
             println!("detector: {} by {}", detector.model(), detector.engine());
+            if let Some(note) = detector.note() {
+                println!("detector: not the first choice: {note}");
+            }
         }
         None => println!("detector: not needed, no camera has placement = \"edge\""),
     }

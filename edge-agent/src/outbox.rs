@@ -61,6 +61,8 @@ enum Order {
     Put(Vec<Lasting>),
     Read(Which, oneshot::Sender<Option<Stored>>),
     Delete(Vec<u64>),
+    /// Everything before is on disk, and told, when this is answered.
+    Sync(oneshot::Sender<()>),
     /// Everything before is on disk when this is answered; the thread ends.
     End(oneshot::Sender<()>),
 }
@@ -135,6 +137,16 @@ impl Outbox {
     /// When the outbox has ended.
     pub async fn delete(&self, sequences: Vec<u64>) -> Result<(), Ended> {
         self.orders.send(Order::Delete(sequences)).await.map_err(|_| Ended)
+    }
+
+    /// Waits until everything put before is on disk and shown by [`Outbox::state`].
+    ///
+    /// # Errors
+    /// When the outbox has ended.
+    pub async fn sync(&self) -> Result<(), Ended> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Sync(answer)).await.map_err(|_| Ended)?;
+        answered.await.map_err(|_| Ended)
     }
 
     /// Ends the outbox once everything put before is on disk.

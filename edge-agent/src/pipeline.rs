@@ -17,15 +17,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use omma_media::decode::{Decoder, DecoderChoice};
 use omma_protocol::camera::Placement;
+use omma_protocol::unit::Codec;
 use omma_runtime::backoff::random_seed;
 use omma_runtime::health::{Health, Part};
 use omma_runtime::http::Server;
 use omma_runtime::metrics::Metrics;
 use omma_runtime::supervise;
 use omma_vision::detect::{Detector, DetectorConfig};
+use omma_vision::engine::EngineChoice;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -36,12 +40,15 @@ use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config};
 use crate::outbox::{self, Outbox};
 use crate::source::Source;
-use crate::state::link::LinkState;
+use crate::state::link::{Link, LinkState};
 use crate::state::{Reports, State};
 use crate::unit::Feed;
 use crate::uplink::mqtt::MqttUplink;
 use crate::uplink::mqtt::broker::Broker;
 use crate::uplink::quic::QuicUplink;
+
+/// How long the last events may take to the hub.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Parts of `/readyz`.
 struct Parts {
@@ -73,7 +80,7 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
         mqtt: mqtt.clone(),
         outbox: outbox.state(),
     };
-    let served = tokio::spawn(http.serve(health.clone(), metrics, state.router(), token.clone()));
+    let served = tokio::spawn(http.serve(health.clone(), metrics, state.clone().router(), token.clone()));
 
     // Uplinks outlive the cameras: the last events are still sent.
     let uplinks = CancellationToken::new();
@@ -89,7 +96,7 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     for camera in &cameras {
         let Some(feed) = feeds.get(&camera.id) else { continue };
         if let Some(detector) = detector.as_ref().filter(|_| camera.placement == Placement::Edge) {
-            first.push(look(camera, feed, detector, &results, &outbox, &clock, &token)?);
+            first.push(look(camera, feed, config.decoder, detector, &results, &outbox, &clock, &token)?);
         }
         let source = Source::new(Arc::clone(camera), feed.clone(), reports.clone(), clock.clone(), random_seed());
         first.push(tokio::spawn(source.run(token.clone())));
@@ -97,12 +104,41 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     parts.pipelines.ready();
     tracing::info!(edge = %config.edge(), cameras = cameras.len(), "running");
 
-    token.cancelled().await;
+    let outcome = tokio::select! {
+        biased;
+        () = token.cancelled() => Ok(()),
+        ended = one_ends(&mut first, &mut last) => Err(ended),
+    };
+    token.cancel();
     join_all(first).await;
+    send_the_last(&outbox, &state.mqtt).await;
     uplinks.cancel();
     join_all(last).await;
     outbox.end().await;
-    Ok(())
+    outcome
+}
+
+/// No part ends unasked. One that does has panicked, which its own line in the log tells: the program then ends as a
+/// whole, so that whoever started it starts it again, rather than going on with a camera that nobody looks at.
+async fn one_ends(first: &mut Vec<JoinHandle<()>>, last: &mut Vec<JoinHandle<()>>) -> anyhow::Error {
+    let cameras = first.len();
+    let (ended, at, _) = futures::future::select_all(first.iter_mut().chain(last.iter_mut())).await;
+    // A handle that has given its answer must not be asked again.
+    drop(if at < cameras { first.swap_remove(at) } else { last.swap_remove(at - cameras) });
+    match ended {
+        Ok(()) => anyhow!("a part of the program ended unasked: see the lines above"),
+        Err(e) => anyhow!("a part of the program ended unasked: {e}"),
+    }
+}
+
+/// What the cameras' end brought, above all that events are over, still reaches a hub that is there.
+async fn send_the_last(outbox: &Outbox, mqtt: &LinkState) {
+    if outbox.sync().await.is_ok() && mqtt.now() == Link::Up {
+        let mut stored = outbox.state();
+        if tokio::time::timeout(FAREWELL, stored.wait_for(|state| state.waiting == 0)).await.is_err() {
+            tracing::debug!("the last events wait on disk for the next start");
+        }
+    }
 }
 
 async fn open_outbox(config: &Config, part: Part) -> anyhow::Result<Outbox> {
@@ -120,10 +156,18 @@ async fn load_detector(
         part.ready();
         return Ok(None);
     };
+    let (wanted, library) = (config.engine, config.onnxruntime.clone());
     let loading = tokio::task::spawn_blocking(move || Detector::load(&config));
     let Some(loaded) = token.run_until_cancelled(loading).await else { return Ok(None) };
     let detector = loaded?.context("load the detector ([detect])")?;
-    tracing::info!(engine = detector.engine(), model = detector.model(), "detector");
+    match detector.note() {
+        Some(note) if wanted == EngineChoice::Auto && library.is_some() && detector.engine() == "tract" => {
+            tracing::warn!(step = "detect", note, "tract runs the model, two to three times slower than ONNX Runtime");
+        }
+        note => {
+            tracing::info!(step = "detect", engine = detector.engine(), model = detector.model(), note, "detector");
+        }
+    }
     part.ready();
     Ok(Some(Arc::new(Mutex::new(detector))))
 }
@@ -131,6 +175,7 @@ async fn load_detector(
 fn look(
     camera: &Arc<Camera>,
     feed: &Feed,
+    decoder: DecoderChoice,
     detector: &SharedDetector,
     results: &Results,
     outbox: &Outbox,
@@ -139,7 +184,9 @@ fn look(
 ) -> anyhow::Result<JoinHandle<()>> {
     let (camera, detector) = (Arc::clone(camera), Arc::clone(detector));
     let name = format!("look {}", camera.id);
-    let looker = Looker::new(camera, clock.clone(), detector, results.clone(), outbox.clone())?;
+    let decoder = Decoder::new(Codec::H264, decoder)?;
+    tracing::debug!(camera = %camera.id, decoder = decoder.name(), "decoder");
+    let looker = Looker::new(camera, clock.clone(), decoder, detector, results.clone(), outbox.clone());
     let units = feed.read("analysis behind", clock.now());
     let (runtime, token) = (Handle::current(), token.clone());
     let (ended, end) = tokio::sync::oneshot::channel();

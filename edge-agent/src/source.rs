@@ -11,9 +11,12 @@ pub mod rtsp;
 
 pub mod url;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
+use edge_core::Moment;
 use edge_core::capture_clock::CaptureClock;
 use edge_core::session::{Act, Failure, Session};
 use metrics::{Counter, counter};
@@ -22,12 +25,16 @@ use omma_protocol::camera::CameraState;
 use omma_protocol::unit::AccessUnit;
 use omma_runtime::step::Step;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
 use crate::state::Reports;
 use crate::unit::Feed;
 use rtsp::{Coded, SourceError, Stream};
+
+/// How often the same kind of failure is told while a camera does not come back.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// Everything that one camera's task works with.
 #[derive(Debug)]
@@ -41,7 +48,8 @@ pub struct Source {
     watch: Watch,
     step: Step,
     reconnects: Counter,
-    told: Option<String>,
+    /// When each kind of failure was last told, since the camera was last live.
+    told: BTreeMap<&'static str, Moment>,
 }
 
 impl Source {
@@ -51,12 +59,13 @@ impl Source {
         let reconnects = counter!("omma_source_connects_total", "camera" => camera.id.to_string());
         let step = Step::new("source");
         let (stamps, watch) = (CaptureClock::default(), Watch::default());
-        Self { camera, feed, reports, clock, session, stamps, watch, step, reconnects, told: None }
+        Self { camera, feed, reports, clock, session, stamps, watch, step, reconnects, told: BTreeMap::new() }
     }
 
     /// Runs until `token` is cancelled.
     pub async fn run(mut self, token: CancellationToken) {
-        while token.run_until_cancelled(self.one_session()).await.is_some() {}
+        let span = self.step.span();
+        async { while token.run_until_cancelled(self.one_session()).await.is_some() {} }.instrument(span).await;
     }
 
     async fn one_session(&mut self) {
@@ -123,20 +132,22 @@ impl Source {
         self.step.done();
         self.feed.deliver(unit, now);
         if self.session.unit(now) {
-            self.told = None;
+            self.told.clear();
             tracing::info!(camera = %self.camera.id, url = %self.camera.url, "live");
             self.reports.change(&self.camera.id, |report| report.state = CameraState::Live);
         }
     }
 
     fn ended(&mut self, error: SourceError) {
+        let (now, kind) = (self.clock.now(), error.kind());
         let failure = if error.is_refusal() { Failure::Refused } else { Failure::Failed };
-        self.session.failed(self.clock.now(), failure);
+        self.session.failed(now, failure);
+        counter!("omma_source_failures_total", "camera" => self.camera.id.to_string(), "kind" => kind).increment(1);
         let reason = self.camera.url.redact(&error.to_string());
-        // One line when it begins to fail and one for each new reason, not one for each attempt.
-        if self.told.as_ref() != Some(&reason) {
+        // One line when it begins to fail and then once in a while, not one for each attempt.
+        if self.told.get(kind).is_none_or(|told| now.saturating_sub(*told) >= TELL_AGAIN) {
             tracing::warn!(camera = %self.camera.id, url = %self.camera.url, %reason, "camera failed: trying again");
-            self.told = Some(reason.clone());
+            self.told.insert(kind, now);
         }
         self.reports.change(&self.camera.id, |report| report.state = CameraState::Failed { reason });
     }

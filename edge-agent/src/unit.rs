@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use edge_core::Moment;
 use edge_core::unit_queue::{Arrived, Bound, UnitQueue};
@@ -48,6 +49,7 @@ impl Feed {
 
     /// Hands a unit to every reader. Never waits.
     pub fn deliver(&self, unit: AccessUnit, at: Moment) {
+        let began = Instant::now();
         let mut shared = lock(&self.shared);
         shared.readers.retain(|reader| match reader.upgrade() {
             Some(joint) => {
@@ -62,6 +64,7 @@ impl Feed {
         });
         shared.group.push(unit);
         drop(shared);
+        self.step.observe(began.elapsed());
         self.step.done();
     }
 

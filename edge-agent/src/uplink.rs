@@ -8,7 +8,7 @@ pub mod quic;
 
 use std::time::Duration;
 
-use edge_core::backoff::Backoff;
+use omma_protocol::backoff::Backoff;
 
 /// A connection that lasted this long was a success, after which retries are quick again.
 const STEADY: Duration = Duration::from_secs(5);

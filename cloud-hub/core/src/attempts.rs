@@ -1,7 +1,9 @@
 //! How often an address may show a wrong token before it has to wait.
 //!
-//! A bucket for each address holds [`BURST`] failures and gets one back every [`REFILL`]. Only failures take from it,
-//! so that whoever has the token never notices.
+//! A bucket for each address holds [`BURST`] failures and gets one back every [`REFILL`]. Only a token that has turned
+//! out to be wrong takes from it or is held up by it: whoever has the right one never notices, not even where a
+//! stranger behind the same proxy or NAT guesses. It need not stop guessing, which 32 random bytes do: it keeps a
+//! guesser from filling logs, and tells one whose token is old to stop trying.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -38,7 +40,7 @@ impl Bucket {
 }
 
 impl Attempts {
-    /// How long `address` has to wait before its next attempt; `None` where it need not.
+    /// How long `address` has to wait before its next wrong token is worth an answer; `None` where it need not.
     pub fn wait(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
         let bucket = self.failures.get_mut(&address)?;
         bucket.settle(now);

@@ -53,7 +53,7 @@ impl Edges {
             Ok(kept) => kept,
             Err(FileError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return false,
             Err(e) => {
-                tracing::warn!(%edge, error = %e, "an edge can't be let in: its secret can't be read");
+                tracing::warn!(step = "ingest", %edge, error = %e, "an edge can't be let in: its secret can't be read");
                 return false;
             }
         };

@@ -31,3 +31,19 @@ pub(super) fn head() -> OpenApi {
     let token = SecurityRequirement::new(SCHEME, Vec::<String>::new());
     OpenApiBuilder::new().info(info).components(Some(components)).security(Some([token])).build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page's types are made of the committed file.
+    #[test]
+    fn the_committed_description_is_what_the_hub_prints() {
+        let committed = include_str!("../../../web/openapi.json");
+        let printed = format!("{}\n", document().to_pretty_json().unwrap());
+        assert!(
+            committed == printed,
+            "web/openapi.json is not of this hub: `cloud-hub openapi > web/openapi.json`, then `npm run api` in web"
+        );
+    }
+}

@@ -17,6 +17,7 @@ use rmqtt::types::{AuthResult, ConnectInfo, Id, LastWill, PublishAclResult, Subs
 use subtle::ConstantTimeEq;
 
 use super::{Doors, HUB_USER, PLAIN, READER_USER};
+use crate::config::Embedded;
 
 /// MQTT's number of version 5 in CONNECT (MQTT 5.0 §3.1.2.2).
 const VERSION_5: u8 = 5;
@@ -28,6 +29,7 @@ struct Rules {
     doors: Doors,
     hub_password: Secret<String>,
     anonymous_read: bool,
+    plain_is_local: bool,
 }
 
 /// Why someone is not let in.
@@ -40,8 +42,9 @@ enum Refusal {
 }
 
 impl Gatekeeper {
-    pub(super) fn new(doors: Doors, hub_password: Secret<String>, anonymous_read: bool) -> Self {
-        Self(Arc::new(Rules { doors, hub_password, anonymous_read }))
+    pub(super) fn new(doors: Doors, hub_password: Secret<String>, config: &Embedded) -> Self {
+        let (anonymous_read, plain_is_local) = (config.anonymous_read, config.plain_is_local());
+        Self(Arc::new(Rules { doors, hub_password, anonymous_read, plain_is_local }))
     }
 
     pub(super) async fn register(&self, context: &ServerContext) {
@@ -57,10 +60,6 @@ impl Rules {
     fn authenticate(&self, connect: &ConnectInfo) -> AuthResult {
         let id = connect.id();
         let address = connect.ipaddress().map(|a| a.ip());
-        if let Some(address) = address.filter(|a| self.doors.attempts.wait(*a).is_some()) {
-            tracing::debug!(%address, "too many wrong passwords: wait");
-            return AuthResult::NotAuthorized;
-        }
         let password = connect.password().map(|p| p.as_ref());
         let verdict = self.who(id.lid, connect.username().map(|u| &**u), password).and_then(|client| {
             let will = connect.last_will();
@@ -74,33 +73,38 @@ impl Rules {
                 AuthResult::Allow(false, None)
             }
             Err(refusal) => {
-                self.count(address, refusal);
                 tracing::debug!(?refusal, client_id = %id.client_id, "not let in");
-                match refusal {
-                    Refusal::Password => AuthResult::BadUsernameOrPassword,
-                    Refusal::Right => AuthResult::NotAuthorized,
-                }
+                self.refuse(address, refusal)
             }
         }
     }
 
-    fn count(&self, address: Option<IpAddr>, refusal: Refusal) {
+    /// Only who shows a wrong password is slowed down: others behind the same address may have the right one.
+    fn refuse(&self, address: Option<IpAddr>, refusal: Refusal) -> AuthResult {
         match (refusal, address) {
-            (Refusal::Password, Some(address)) => self.doors.attempts.failed(address, "mqtt"),
-            _ => metrics::counter!("omma_broker_refused_total", "at" => "connect").increment(1),
+            (Refusal::Password, Some(address)) => match self.doors.attempts.wrong(address, "mqtt") {
+                Some(_) => AuthResult::NotAuthorized,
+                None => AuthResult::BadUsernameOrPassword,
+            },
+            (Refusal::Password, None) => AuthResult::BadUsernameOrPassword,
+            (Refusal::Right, _) => {
+                metrics::counter!("omma_broker_refused_total", "at" => "connect").increment(1);
+                AuthResult::NotAuthorized
+            }
         }
     }
 
     fn who(&self, listener: u16, user: Option<&str>, password: Option<&[u8]>) -> Result<Client, Refusal> {
         let plain = listener == PLAIN;
+        let local = plain && self.plain_is_local;
         let Some(user) = user else {
-            return if plain && self.anonymous_read { Ok(Client::Reader) } else { Err(Refusal::Right) };
+            return if local && self.anonymous_read { Ok(Client::Reader) } else { Err(Refusal::Right) };
         };
         let password = password.and_then(|p| std::str::from_utf8(p).ok()).ok_or(Refusal::Password)?;
         let check = |right: bool, client| if right { Ok(client) } else { Err(Refusal::Password) };
         match user {
-            READER_USER => check(self.doors.access.check(password), Client::Reader),
-            // A secret that opens more than reading must not cross a network in the clear.
+            READER_USER if local || !plain => check(self.doors.access.check(password), Client::Reader),
+            // No secret may cross a network in the clear, and one that opens more than reading not even this machine.
             _ if plain => Err(Refusal::Right),
             HUB_USER => {
                 let right = self.hub_password.expose().as_bytes().ct_eq(password.as_bytes()).into();

@@ -27,9 +27,14 @@ fn free_port() -> SocketAddr {
 }
 
 async fn running() -> Running {
+    running_with(Ipv4Addr::LOCALHOST).await
+}
+
+/// With the plain listener on this address.
+async fn running_with(plain: Ipv4Addr) -> Running {
     omma_runtime::tls::install_provider();
     let folder = tempfile::tempdir().unwrap();
-    let identity = Identity::open(folder.path(), "127.0.0.1", SystemTime::now()).unwrap();
+    let identity = Identity::open(folder.path(), &["127.0.0.1"], SystemTime::now()).unwrap();
     let edges = Edges::open(folder.path()).unwrap();
     let secret = edges.issue(&"site".parse().unwrap()).unwrap();
     edges.issue(&"other".parse().unwrap()).unwrap();
@@ -37,7 +42,8 @@ async fn running() -> Running {
     let doors = Doors { access, edges, attempts: Attempts::default() };
     // Another test may take the port between its being found free and being used.
     for _ in 0..20 {
-        let config = Embedded { tls: free_port(), plain: Some(free_port()), anonymous_read: true };
+        let plain = Some((plain, free_port().port()).into());
+        let config = Embedded { tls: free_port(), plain, anonymous_read: true };
         if let Ok(broker) = Broker::start(&config, &identity, doors.clone()) {
             return Running { broker, config, identity, doors, secret, folder };
         }
@@ -178,14 +184,22 @@ async fn garbage_ends_its_own_connection_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guessing_is_slowed_down() {
+async fn a_plain_listener_on_the_network_takes_no_token_and_nobody_without_one() {
+    let hub = running_with(Ipv4Addr::UNSPECIFIED).await;
+    let listen = ["-t", "#", "-C", "1", "-W", "1"];
+    refused(&hub.anonymous("mosquitto_sub", &listen).await, "not authorized");
+    let reader = ["-u", READER_USER, "-P", hub.doors.access.token().expose()];
+    refused(&hub.anonymous("mosquitto_sub", &[&reader[..], &listen].concat()).await, "not authorized");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_is_slowed_down_and_locks_nobody_out() {
     let hub = running().await;
     let here = std::net::IpAddr::from(Ipv4Addr::LOCALHOST);
-    hub.edge(&["-u", "site", "-P", "wrong", "-t", STATUS, "-m", "x"]).await;
-    while hub.doors.attempts.wait(here).is_none() {
-        hub.doors.attempts.failed(here, "mqtt");
-    }
-    refused(&hub.edge(&["-t", STATUS, "-m", "x"]).await, "not authorized");
+    while hub.doors.attempts.wrong(here, "mqtt").is_none() {}
+    let wrong = ["-i", "omma-edge-site", "-u", "site", "-P", "wrong", "-t", STATUS, "-m", "x"];
+    refused(&hub.client("mosquitto_pub", hub.config.tls, &wrong).await, "not authorized");
+    allowed(&hub.edge(&["-t", STATUS, "-m", "x"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use omma_protocol::track::FrameResult;
 use omma_protocol::unit::AccessUnit;
@@ -31,7 +32,7 @@ pub const MAX_RESULTS: usize = 64;
 #[derive(Debug, Default)]
 pub struct Queue {
     /// The group that was cached when the reader came. It is shared memory and ends by itself, so the bound leaves it out.
-    replay: VecDeque<AccessUnit>,
+    replay: VecDeque<Item>,
     items: VecDeque<Item>,
     units: usize,
     bytes: usize,
@@ -40,14 +41,15 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Begins with the cached group: empty, or beginning with a key picture.
-    pub fn new(replay: Vec<AccessUnit>) -> Self {
-        Self { following: !replay.is_empty(), replay: replay.into(), ..Self::default() }
+    /// Begins with the cached group: empty, or beginning with a key picture. The reader comes at `now`.
+    pub fn new(replay: Vec<AccessUnit>, now: Instant) -> Self {
+        let replay: VecDeque<Item> = replay.into_iter().map(|unit| Item::Unit { unit, arrived: now }).collect();
+        Self { following: !replay.is_empty(), replay, ..Self::default() }
     }
 
     /// Adds a unit. Returns how many units were dropped because the reader is too slow; those that merely precede the
     /// first key picture are not counted.
-    pub fn push_unit(&mut self, unit: AccessUnit) -> usize {
+    pub fn push_unit(&mut self, unit: AccessUnit, arrived: Instant) -> usize {
         let mut dropped = 0;
         let full = self.units >= MAX_UNITS || self.bytes + unit.data.len() > MAX_BYTES;
         if self.following && full {
@@ -63,7 +65,7 @@ impl Queue {
         if self.following {
             self.units += 1;
             self.bytes += unit.data.len();
-            self.items.push_back(Item::Unit(unit));
+            self.items.push_back(Item::Unit { unit, arrived });
         }
         dropped
     }
@@ -85,12 +87,12 @@ impl Queue {
 
     /// The next thing to read.
     pub fn pop(&mut self) -> Option<Item> {
-        if let Some(unit) = self.replay.pop_front() {
-            return Some(Item::Unit(unit));
+        if let Some(item) = self.replay.pop_front() {
+            return Some(item);
         }
         let item = self.items.pop_front()?;
         match &item {
-            Item::Unit(unit) => {
+            Item::Unit { unit, .. } => {
                 self.units -= 1;
                 self.bytes -= unit.data.len();
             }
@@ -119,10 +121,14 @@ mod tests {
         AccessUnit { time: CaptureTime(n), key, codec: Codec::H264, data: vec![0; len].into() }
     }
 
+    fn push(queue: &mut Queue, unit: AccessUnit) -> usize {
+        queue.push_unit(unit, Instant::now())
+    }
+
     fn read(queue: &mut Queue) -> Vec<(i64, bool)> {
         std::iter::from_fn(|| queue.pop())
             .filter_map(|item| match item {
-                Item::Unit(unit) => Some((unit.time.0, unit.key)),
+                Item::Unit { unit, .. } => Some((unit.time.0, unit.key)),
                 Item::Result(_) => None,
             })
             .collect()
@@ -130,30 +136,30 @@ mod tests {
 
     #[test]
     fn without_a_cached_group_reading_begins_at_a_key_picture() {
-        let mut queue = Queue::new(vec![]);
-        assert_eq!(queue.push_unit(unit(1, false, 1)), 0);
-        assert_eq!(queue.push_unit(unit(2, true, 1)), 0);
-        assert_eq!(queue.push_unit(unit(3, false, 1)), 0);
+        let mut queue = Queue::new(vec![], Instant::now());
+        assert_eq!(push(&mut queue, unit(1, false, 1)), 0);
+        assert_eq!(push(&mut queue, unit(2, true, 1)), 0);
+        assert_eq!(push(&mut queue, unit(3, false, 1)), 0);
         assert_eq!(read(&mut queue), [(2, true), (3, false)]);
     }
 
     #[test]
     fn a_full_queue_skips_to_the_next_key_picture() {
-        let mut queue = Queue::new(vec![unit(0, true, 1)]);
+        let mut queue = Queue::new(vec![unit(0, true, 1)], Instant::now());
         for n in 1..=MAX_UNITS as i64 {
-            assert_eq!(queue.push_unit(unit(n, false, 1)), 0);
+            assert_eq!(push(&mut queue, unit(n, false, 1)), 0);
         }
-        assert_eq!(queue.push_unit(unit(500, false, 1)), MAX_UNITS + 2);
-        assert_eq!(queue.push_unit(unit(501, false, 1)), 0);
-        assert_eq!(queue.push_unit(unit(502, true, 1)), 0);
+        assert_eq!(push(&mut queue, unit(500, false, 1)), MAX_UNITS + 2);
+        assert_eq!(push(&mut queue, unit(501, false, 1)), 0);
+        assert_eq!(push(&mut queue, unit(502, true, 1)), 0);
         assert_eq!(read(&mut queue), [(502, true)]);
     }
 
     #[test]
     fn a_full_queue_takes_a_key_picture_at_once() {
-        let mut queue = Queue::new(vec![unit(0, true, 1)]);
-        assert_eq!(queue.push_unit(unit(1, false, MAX_BYTES)), 0);
-        assert_eq!(queue.push_unit(unit(2, true, 9)), 2);
+        let mut queue = Queue::new(vec![unit(0, true, 1)], Instant::now());
+        assert_eq!(push(&mut queue, unit(1, false, MAX_BYTES)), 0);
+        assert_eq!(push(&mut queue, unit(2, true, 9)), 2);
         assert_eq!(read(&mut queue), [(2, true)]);
     }
 
@@ -162,17 +168,17 @@ mod tests {
         /// the first key picture was either read or counted as dropped, but for those passed over while seeking.
         #[test]
         fn what_is_read_can_be_decoded(steps in prop::collection::vec((any::<bool>(), 0usize..40, 0usize..30), 1..60)) {
-            let mut queue = Queue::new(vec![]);
+            let mut queue = Queue::new(vec![], Instant::now());
             let mut next = 0;
             let mut got = vec![];
             for (key, write, reads) in steps {
                 for i in 0..write {
                     next += 1;
-                    queue.push_unit(unit(next, key && i == 0, 1 << 16));
+                    push(&mut queue, unit(next, key && i == 0, 1 << 16));
                     prop_assert!(queue.units <= MAX_UNITS && queue.bytes <= MAX_BYTES);
                 }
                 for _ in 0..reads {
-                    if let Some(Item::Unit(unit)) = queue.pop() {
+                    if let Some(Item::Unit { unit, .. }) = queue.pop() {
                         got.push((unit.time.0, unit.key));
                     }
                 }

@@ -9,6 +9,7 @@ use omma_media::group::GroupBuffer;
 use omma_protocol::id::StreamId;
 use omma_protocol::track::FrameResult;
 use omma_protocol::unit::AccessUnit;
+use omma_runtime::step::Step;
 use tokio::sync::watch;
 
 use super::Want;
@@ -39,6 +40,7 @@ struct State {
 
 #[derive(Debug)]
 struct Metrics {
+    step: Step,
     units: Counter,
     results: Counter,
     dropped_units: Counter,
@@ -59,6 +61,7 @@ impl Stream {
             want: watch::Sender::default(),
             clock_us: AtomicI64::new(0),
             metrics: Metrics {
+                step: Step::new("bus"),
                 units: counter!("omma_bus_units_total", "stream" => stream.clone()),
                 results: counter!("omma_bus_results_total", "stream" => stream.clone()),
                 dropped_units: counter!("omma_bus_dropped_units_total", "stream" => stream.clone()),
@@ -70,17 +73,22 @@ impl Stream {
     }
 
     pub(super) fn unit(&self, unit: AccessUnit) {
+        let arrived = Instant::now();
         self.metrics.units.increment(1);
         let mut state = self.lock();
         for reader in state.readers.iter().filter(|r| r.want().units) {
-            let dropped = reader.push_unit(&unit);
+            let dropped = reader.push_unit(&unit, arrived);
             if dropped > 0 {
                 self.metrics.skips.increment(1);
                 self.metrics.dropped_units.increment(dropped as u64);
+                self.metrics.step.dropped_many("slow", dropped as u64);
             }
         }
         state.group.push(unit);
-        state.fed = Some(Instant::now());
+        state.fed = Some(arrived);
+        drop(state);
+        self.metrics.step.observe(arrived.elapsed());
+        self.metrics.step.done();
     }
 
     pub(super) fn result(&self, result: &Arc<FrameResult>) {

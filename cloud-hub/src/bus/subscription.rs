@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use omma_protocol::track::FrameResult;
 use omma_protocol::unit::AccessUnit;
@@ -55,7 +56,8 @@ struct State {
 
 impl Reader {
     pub(super) fn new(want: Want, replay: Vec<AccessUnit>) -> Self {
-        Self { want, state: Mutex::new(State { queue: Queue::new(replay), waker: None, ended: false }) }
+        let queue = Queue::new(replay, Instant::now());
+        Self { want, state: Mutex::new(State { queue, waker: None, ended: false }) }
     }
 
     pub(super) fn want(&self) -> Want {
@@ -63,9 +65,9 @@ impl Reader {
     }
 
     /// Returns how many units were dropped.
-    pub(super) fn push_unit(&self, unit: &AccessUnit) -> usize {
+    pub(super) fn push_unit(&self, unit: &AccessUnit, arrived: Instant) -> usize {
         let mut state = self.lock();
-        let dropped = state.queue.push_unit(unit.clone());
+        let dropped = state.queue.push_unit(unit.clone(), arrived);
         state.wake();
         dropped
     }

@@ -25,7 +25,7 @@ fn result(n: i64) -> Arc<FrameResult> {
 async fn next(subscription: &mut Subscription) -> Option<(char, i64)> {
     let item = timeout(Duration::from_secs(10), subscription.next()).await.expect("an item");
     item.map(|item| match item {
-        Item::Unit(unit) => ('u', unit.time.0),
+        Item::Unit { unit, .. } => ('u', unit.time.0),
         Item::Result(result) => ('r', result.time.0),
     })
 }

@@ -69,6 +69,36 @@ fn faults_of_the_brokers_url_never_show_it() {
 }
 
 #[test]
+fn what_would_open_events_to_the_network_in_the_clear_is_a_fault() {
+    let with = |listen: &str| format!("[hub]\ndata = 'd'\n[broker]\nlisten = '{listen}'\nanonymous_read = true");
+    for listen in ["0.0.0.0:1883", "10.0.0.5:1883", "[::]:1883"] {
+        let text = faults(&with(listen));
+        assert!(text.contains("line 5: broker.anonymous_read: ") && text.contains("127.0.0.1"), "{text}");
+    }
+    for listen in ["127.0.0.1:1883", "[::1]:1883"] {
+        Config::parse(&with(listen)).unwrap();
+    }
+}
+
+#[test]
+fn live_video_that_nobody_could_see_is_a_fault() {
+    let text = faults("[hub]\ndata = 'd'\n[live]\nudp = '0.0.0.0:8189'\nmax_sessions = 0");
+    assert!(text.contains("line 4: live.udp: ") && text.contains("live.announce"), "{text}");
+    assert!(text.contains("line 5: live.max_sessions: "), "{text}");
+    Config::parse("[hub]\ndata = 'd'\n[live]\nudp = '0.0.0.0:8189'\nannounce = ['192.0.2.10']").unwrap();
+}
+
+#[test]
+fn the_certificate_names_the_one_address_that_the_broker_listens_on() {
+    let with = |listen: &str| {
+        let text = format!("[hub]\ndata = 'd'\npublic_host = 'hub.example'\n[broker]\ntls_listen = '{listen}'");
+        Config::parse(&text).unwrap().hosts()
+    };
+    assert_eq!(with("10.0.0.5:8883"), ["hub.example", "10.0.0.5"]);
+    assert_eq!(with("0.0.0.0:8883"), ["hub.example"]);
+}
+
+#[test]
 fn addresses_of_version_6_are_written_in_brackets() {
     let config = Config::parse("[hub]\ndata = 'd'\npublic_host = '2001:db8::1'").unwrap();
     assert_eq!(config.public_quic(), "[2001:db8::1]:4433");

@@ -17,7 +17,7 @@ fn now() -> SystemTime {
 fn a_client_that_trusts_the_authority_accepts_the_chain_by_every_name() {
     omma_runtime::tls::install_provider();
     let folder = tempfile::tempdir().unwrap();
-    let identity = Identity::open(folder.path(), "hub.example", now()).unwrap();
+    let identity = Identity::open(folder.path(), &["hub.example", "10.0.0.5"], now()).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(identity.ca().unwrap().clone()).unwrap();
     let verifier = WebPkiServerVerifier::builder(Arc::new(roots)).build().unwrap();
@@ -26,7 +26,7 @@ fn a_client_that_trusts_the_authority_accepts_the_chain_by_every_name() {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         verifier.verify_server_cert(&identity.chain[0], &identity.chain[1..], &name, &[], at)
     };
-    for name in [SERVER_NAME, "hub.example", "localhost", "127.0.0.1"] {
+    for name in [SERVER_NAME, "hub.example", "10.0.0.5", "localhost", "127.0.0.1"] {
         verify(name).unwrap();
     }
     assert!(verify("other.example").is_err());
@@ -36,8 +36,8 @@ fn a_client_that_trusts_the_authority_accepts_the_chain_by_every_name() {
 #[test]
 fn a_restart_changes_nothing_and_secrets_are_the_owners() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Identity::open(folder.path(), "hub", now()).unwrap();
-    let again = Identity::open(folder.path(), "hub", now()).unwrap();
+    let first = Identity::open(folder.path(), &["hub"], now()).unwrap();
+    let again = Identity::open(folder.path(), &["hub"], now()).unwrap();
     assert_eq!(first.chain, again.chain);
     assert_eq!(first.fingerprint, again.fingerprint);
     for file in ["ca.key", "server.key"] {
@@ -49,7 +49,7 @@ fn a_restart_changes_nothing_and_secrets_are_the_owners() {
 #[test]
 fn programs_that_start_together_end_up_with_one_identity() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || Identity::open(folder.path(), "hub", now()).unwrap();
+    let open = || Identity::open(folder.path(), &["hub"], now()).unwrap();
     let opened: Vec<_> = std::thread::scope(|s| {
         let threads: Vec<_> = (0..6).map(|_| s.spawn(open)).collect();
         threads.into_iter().map(|t| t.join().unwrap()).collect()
@@ -63,10 +63,10 @@ fn programs_that_start_together_end_up_with_one_identity() {
 #[test]
 fn the_leaf_is_made_again_when_its_end_nears_or_its_names_change() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Identity::open(folder.path(), "hub", now()).unwrap();
-    let renamed = Identity::open(folder.path(), "hub.example", now()).unwrap();
+    let first = Identity::open(folder.path(), &["hub"], now()).unwrap();
+    let renamed = Identity::open(folder.path(), &["hub.example"], now()).unwrap();
     assert_ne!(first.chain[0], renamed.chain[0]);
-    let later = Identity::open(folder.path(), "hub.example", now() + LEAF_LIFE - DAY).unwrap();
+    let later = Identity::open(folder.path(), &["hub.example"], now() + LEAF_LIFE - DAY).unwrap();
     assert_ne!(renamed.chain[0], later.chain[0]);
     assert!(later.expires > renamed.expires);
     assert_eq!(first.fingerprint, later.fingerprint);
@@ -75,12 +75,12 @@ fn the_leaf_is_made_again_when_its_end_nears_or_its_names_change() {
 #[test]
 fn a_leaf_of_another_authority_is_made_again() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    Identity::open(one.path(), "hub", now()).unwrap();
-    let second = Identity::open(two.path(), "hub", now()).unwrap();
+    Identity::open(one.path(), &["hub"], now()).unwrap();
+    let second = Identity::open(two.path(), &["hub"], now()).unwrap();
     for file in ["ca.pem", "ca.key"] {
         std::fs::copy(two.path().join(file), one.path().join(file)).unwrap();
     }
-    let mixed = Identity::open(one.path(), "hub", now()).unwrap();
+    let mixed = Identity::open(one.path(), &["hub"], now()).unwrap();
     assert_eq!(mixed.fingerprint, second.fingerprint);
     assert!(read_leaf(&mixed.chain_file).unwrap().issued_by(mixed.ca().unwrap()));
 }
@@ -88,11 +88,11 @@ fn a_leaf_of_another_authority_is_made_again() {
 #[test]
 fn a_lost_authority_key_is_said_and_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
-    Identity::open(folder.path(), "hub", now()).unwrap();
+    Identity::open(folder.path(), &["hub"], now()).unwrap();
     std::fs::remove_file(folder.path().join("ca.key")).unwrap();
-    let error = Identity::open(folder.path(), "hub", now()).unwrap_err().to_string();
+    let error = Identity::open(folder.path(), &["hub"], now()).unwrap_err().to_string();
     assert!(error.contains("ca.key"), "{error}");
     std::fs::write(folder.path().join("ca.key"), "garbage").unwrap();
-    let error = Identity::open(folder.path(), "hub", now()).unwrap_err().to_string();
+    let error = Identity::open(folder.path(), &["hub"], now()).unwrap_err().to_string();
     assert!(error.contains("not a private key"), "{error}");
 }

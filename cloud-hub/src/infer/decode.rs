@@ -97,7 +97,7 @@ impl Reader {
             biased;
             () = token.cancelled() => Heard::End,
             item = tokio::time::timeout(SILENT, self.subscription.next()) => match item {
-                Ok(Some(Item::Unit(unit))) => Heard::Unit(unit),
+                Ok(Some(Item::Unit { unit, .. })) => Heard::Unit(unit),
                 Ok(Some(Item::Result(_))) => Heard::Nothing,
                 Ok(None) => Heard::End,
                 Err(_) => Heard::Silence,

@@ -21,7 +21,10 @@ impl Complaint {
     /// `who` sent something that can't be used.
     pub(super) fn about(&self, who: &dyn Display, error: &dyn Display) {
         if let Some(unsaid) = self.due(Instant::now()) {
-            tracing::warn!(%who, %error, unsaid, "what a peer sent can't be used: is it of this version?");
+            tracing::warn!(
+                step = "ingest", %who, %error, unsaid,
+                "what a peer sent can't be used: is it of this version?"
+            );
         }
     }
 

@@ -6,9 +6,13 @@
 //! ```
 //!
 //! Nothing is queued for a page: it reads the feed and the bus at its own pace, each of which skips what a slow reader
-//! missed. One that takes nothing for [`SEND_WITHIN`] is dropped and told why; it may come back and ask the REST
-//! interface for what it missed.
+//! missed. Where it missed events it is told so, and asks the REST interface again. One that takes nothing for
+//! [`SEND_WITHIN`] is dropped and told why; it may come back.
+//!
+//! A page listens to the feed from before the socket is open, and hears it once signed in: what it then asks the REST
+//! interface for leaves no gap to what it hears.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -23,7 +27,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::LiveState;
 use super::refusal::Refusal;
+use crate::access::attempts::address_of;
 use crate::bus::{Item, Subscription, Want, hub_clock};
+use crate::feed::FeedReader;
 
 /// How long a page may take to sign in.
 const AUTH_WITHIN: Duration = Duration::from_secs(5);
@@ -55,6 +61,7 @@ enum End {
 )]
 pub(crate) async fn open(State(state): State<LiveState>, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
+    let address = address_of(&parts.extensions);
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &state)
         .await
         .map_err(|e| Refusal::bad_request(format!("this is a WebSocket: {}", e.body_text())))?;
@@ -62,9 +69,10 @@ pub(crate) async fn open(State(state): State<LiveState>, request: Request) -> Re
         let message = "too many pages are open: close another one";
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "full", message));
     };
+    let feed = state.feed.subscribe();
     Ok(upgrade.max_message_size(MAX_MESSAGE).on_upgrade(async move |socket| {
         gauge!("omma_live_pages").increment(1.0);
-        Page { socket, state, watched: None, heard: Instant::now() }.serve().await;
+        Page { socket, address, state, feed, watched: None, heard: Instant::now() }.serve().await;
         gauge!("omma_live_pages").decrement(1.0);
         drop(place);
     }))
@@ -72,7 +80,9 @@ pub(crate) async fn open(State(state): State<LiveState>, request: Request) -> Re
 
 struct Page {
     socket: WebSocket,
+    address: IpAddr,
     state: LiveState,
+    feed: FeedReader,
     watched: Option<(StreamId, Subscription)>,
     heard: Instant,
 }
@@ -109,14 +119,17 @@ impl Page {
             Some(BrowserToHub::Auth { token }) if self.state.access.check(&token) => Ok(()),
             Some(BrowserToHub::Auth { .. }) => {
                 counter!("omma_live_pages_refused_total").increment(1);
-                Err(End::Refused(close_code::POLICY, "the sign-in token is wrong"))
+                let reason = match self.state.attempts.wrong(self.address, "websocket") {
+                    Some(_) => "too many wrong tokens from this address: try again in a minute",
+                    None => "the sign-in token is wrong",
+                };
+                Err(End::Refused(close_code::POLICY, reason))
             }
             _ => Err(End::Refused(close_code::POLICY, "the first message must be {\"type\":\"auth\",\"token\":…}")),
         }
     }
 
     async fn run(&mut self) -> End {
-        let mut feed = self.state.feed.subscribe();
         let token = self.state.token.clone();
         let mut ping = interval(PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -124,7 +137,7 @@ impl Page {
             let silent = self.heard + SILENT_FOR;
             let sent = tokio::select! {
                 () = token.cancelled() => return End::Refused(close_code::AWAY, "the hub is shutting down"),
-                message = feed.next() => match message {
+                message = self.feed.next() => match message {
                     Some(message) => self.say(&message).await,
                     None => return End::Refused(close_code::AWAY, "the hub is shutting down"),
                 },
@@ -183,7 +196,7 @@ impl Page {
                 let boxes = BoxesMessage::new(stream, &result, late_us as f32 / 1e3);
                 self.say(&HubToBrowser::Boxes(boxes)).await
             }
-            Some(Item::Unit(_)) => Ok(()),
+            Some(Item::Unit { .. }) => Ok(()),
             None => {
                 let reason = format!("the camera `{stream}` was removed");
                 self.watched = None;
@@ -200,7 +213,7 @@ impl Page {
         match serde_json::to_string(message) {
             Ok(text) => self.send(Message::Text(text.into())).await,
             Err(error) => {
-                tracing::error!(%error, "a message to a browser can't be written");
+                tracing::error!(step = "live", %error, "a message to a browser can't be written");
                 Ok(())
             }
         }

@@ -128,6 +128,11 @@ impl Whep {
         answer.await.map_err(|_| JoinError::Stopping)?
     }
 
+    /// Is done when the driver has ended.
+    pub(super) async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
     /// Ends a session. Returns whether there was one.
     pub(crate) async fn leave(&self, stream: StreamId, id: SessionId) -> bool {
         let (reply, answer) = oneshot::channel();

@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hub_core::record::Keep;
+use omma_protocol::backoff::Backoff;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::{EventId, StreamId};
 use omma_protocol::wire::browser::HubToBrowser;
 use omma_protocol::wire::mqtt::EventMessage;
-use omma_runtime::backoff::{Backoff, random_seed};
+use omma_runtime::backoff::random_seed;
 use tokio::sync::{Mutex, mpsc};
 
 pub use arrival::{Arrival, Content, Origin, Outcome, Picture};
@@ -69,10 +70,18 @@ struct Inner {
     turn: Mutex<()>,
 }
 
+impl Inner {
+    fn announce(&self, event: EventMessage) {
+        if self.announce.try_send(event).is_err() {
+            metrics::counter!("omma_store_announcements_dropped_total").increment(1);
+        }
+    }
+}
+
 impl Store {
     /// Opens the database file and the folder of pictures, and makes them where they are missing. The receiver gives
-    /// the events of the hub's own analysis, for integrations. Those that were open when the hub was killed are closed:
-    /// their tracks ended with it, and nobody else ever would.
+    /// the events of the hub's own analysis, for integrations. Those that were open when the hub was killed are closed
+    /// and the first that it gives: their tracks ended with it, and nobody else ever would.
     ///
     /// # Errors
     /// Where one can't be opened, or was written by a later version.
@@ -83,8 +92,9 @@ impl Store {
     ) -> Result<(Self, mpsc::Receiver<EventMessage>), StoreError> {
         let (announce, announcements) = mpsc::channel(ANNOUNCEMENTS);
         let objects = Objects::open(pictures)?;
-        let database = Database::open(database).await?;
+        let (database, closed) = Database::open(database).await?;
         let inner = Inner { database, objects, feed, announce, turn: Mutex::new(()) };
+        closed.into_iter().for_each(|event| inner.announce(event));
         Ok((Self(Arc::new(inner)), announcements))
     }
 
@@ -105,7 +115,7 @@ impl Store {
             }
         }
         let outcomes = database.keep(batch).await?;
-        self.clear_up(&written, &outcomes).await?;
+        self.clear_up(&written, &outcomes).await;
         drop(turn);
         for (arrival, outcome) in batch.iter().zip(&outcomes) {
             self.tell(&arrival.content, outcome);
@@ -114,8 +124,9 @@ impl Store {
     }
 
     /// Removes the files that nothing points to any more: those of pictures that a better one has replaced, and those
-    /// that were written and then not kept.
-    async fn clear_up(&self, written: &[&Picture], outcomes: &[Outcome]) -> Result<(), StoreError> {
+    /// that were written and then not kept. The batch is on disk by now: where this fails a file stays too long, and
+    /// nobody may be told that the batch was not kept.
+    async fn clear_up(&self, written: &[&Picture], outcomes: &[Outcome]) {
         let Inner { database, objects, .. } = &*self.0;
         for outcome in outcomes {
             if let Outcome::Kept { replaced: Some(place), .. } = outcome {
@@ -124,11 +135,15 @@ impl Store {
         }
         for picture in written {
             let place = picture.place();
-            if database.picture(picture.event).await?.is_none_or(|kept| kept.place != place) {
-                objects.remove(&place).await;
+            match database.picture(picture.event).await {
+                Ok(Some(kept)) if kept.place == place => {}
+                Ok(_) => objects.remove(&place).await,
+                Err(e) => {
+                    metrics::counter!("omma_store_pictures_left_total").increment(1);
+                    tracing::debug!(step = "store", place, error = %e, "see whether a picture was kept");
+                }
             }
         }
-        Ok(())
     }
 
     /// Keeps an event or picture of the hub's own analysis, and tells browsers and integrations.
@@ -151,7 +166,7 @@ impl Store {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::error!(step = "store", error = %e, "the hub's own events can't be stored: trying on");
                 }
-                tokio::time::sleep(backoff.delay()).await;
+                tokio::time::sleep(backoff.next_delay()).await;
             }
         }
     }
@@ -159,10 +174,8 @@ impl Store {
     async fn keep_and_announce(&self, batch: &[Arrival]) -> Result<(), StoreError> {
         let outcomes = self.keep(batch).await?;
         for (arrival, outcome) in batch.iter().zip(outcomes) {
-            if let (Content::Event(event), Outcome::Kept { keep: Keep::Latest, .. }) = (&arrival.content, outcome)
-                && self.0.announce.try_send((**event).clone()).is_err()
-            {
-                metrics::counter!("omma_store_announcements_dropped_total").increment(1);
+            if let (Content::Event(event), Outcome::Kept { keep: Keep::Latest, .. }) = (&arrival.content, outcome) {
+                self.0.announce((**event).clone());
             }
         }
         Ok(())

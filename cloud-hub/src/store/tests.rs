@@ -178,9 +178,10 @@ async fn what_a_killed_hub_left_open_is_closed_when_it_starts_again() {
     own.place = PlaceName::Hub;
     opened.store.hub_event(&stream, Lasting::Event(own.to_event())).await.unwrap();
     opened.store.keep(&[event_arrival(1, 8, 1)]).await.unwrap();
-    let again = open_in(opened.folder).await;
+    let mut again = open_in(opened.folder).await;
     let closed = again.store.event(own.id).await.unwrap().unwrap().event;
     assert_eq!((closed.phase, closed.closed_us, closed.revision), (PhaseName::Closed, Some(own.best_us), 2));
+    assert_eq!(again.announcements.recv().await.unwrap(), closed, "integrations hear of it too");
     let of_edge = again.store.event(event(8, 1).id).await.unwrap().unwrap().event;
     assert_eq!(of_edge.phase, PhaseName::Opened, "an edge closes its own");
 }

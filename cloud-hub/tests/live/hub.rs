@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud_hub::access::Access;
+use cloud_hub::access::{Access, attempts::Attempts};
 use cloud_hub::bus::{Bus, hub_clock};
 use cloud_hub::feed::Feed;
 use cloud_hub::live::{self, LiveConfig, LiveState};
@@ -47,8 +47,10 @@ impl TestHub {
         let token = access.token().expose().clone();
         let stop = CancellationToken::new();
         let config = LiveConfig { udp: ([127, 0, 0, 1], 0).into(), announce: vec![], max_sessions };
+        let attempts = Attempts::default();
+        let (live_bus, live_registry, live_feed) = (bus.clone(), registry.clone(), feed.clone());
         let state =
-            LiveState::start(&config, bus.clone(), registry.clone(), access, feed.clone(), stop.clone()).unwrap();
+            LiveState::start(&config, live_bus, live_registry, access, attempts, live_feed, stop.clone()).unwrap();
         let routes = live::router(state.clone()).merge(live::socket(state));
         let app = axum::Router::new().nest("/api/v1", routes.into());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -10,7 +10,7 @@ use crate::hub::{Camera, LONG, TestHub, connected, said};
 
 async fn mode(viewer: &mut Viewer) -> (Mode, u32) {
     said(viewer, |message| match message {
-        HubToBrowser::Mode { mode, delay_ms } => Some((mode, delay_ms)),
+        HubToBrowser::Mode { mode, delay_ms, .. } => Some((mode, delay_ms)),
         _ => None,
     })
     .await

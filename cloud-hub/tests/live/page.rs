@@ -66,6 +66,36 @@ async fn a_page_hears_of_events_and_of_the_boxes_it_watches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_happens_while_a_page_signs_in_is_heard_and_what_it_missed_is_said() {
+    let hub = TestHub::start(8).await;
+    let picture = |revision| HubToBrowser::Picture { event: "e".into(), revision };
+    let mut socket = open(&hub).await;
+    hub.feed.publish(picture(1));
+    say(&mut socket, &BrowserToHub::Auth { token: hub.token.clone() }).await;
+    assert_eq!(hear(&mut socket).await, Some(picture(1)));
+
+    let mut late = open(&hub).await;
+    let more = cloud_hub::feed::DEPTH as u32 + 10;
+    (0..more).for_each(|revision| hub.feed.publish(picture(revision)));
+    say(&mut late, &BrowserToHub::Auth { token: hub.token.clone() }).await;
+    assert_eq!(hear(&mut late).await, Some(HubToBrowser::Resync));
+    assert_eq!(hear(&mut late).await, Some(picture(10)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_guesses_has_to_wait_and_locks_nobody_out() {
+    let hub = TestHub::start(8).await;
+    let mut told = String::new();
+    while !told.contains("too many") {
+        let mut socket = open(&hub).await;
+        say(&mut socket, &BrowserToHub::Auth { token: "wrong".into() }).await;
+        let Some(HubToBrowser::Error { reason }) = hear(&mut socket).await else { panic!("let in") };
+        told = reason;
+    }
+    signed_in(&hub).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_gets_in_without_the_token() {
     let hub = TestHub::start(8).await;
     let first = |text: &str| Message::Text(Utf8Bytes::from(text));

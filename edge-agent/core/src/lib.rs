@@ -4,11 +4,10 @@
 //! every seed is an argument, so that a test can replay any history. Moments are [`Moment`]s of a clock that never
 //! steps; only capture times are dates.
 //!
-//! In the order of the path: when is a camera tried again ([`session`], [`backoff`]), when was a picture taken
+//! In the order of the path: when is a camera tried again ([`session`]), when was a picture taken
 //! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]),
 //! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]).
 
-pub mod backoff;
 pub mod session;
 
 pub mod capture_clock;

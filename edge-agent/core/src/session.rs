@@ -18,7 +18,7 @@
 use std::time::Duration;
 
 use crate::Moment;
-use crate::backoff::Backoff;
+use omma_protocol::backoff::Backoff;
 
 /// From the start of an attempt to the first unit.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use edge_core::backoff::Backoff;
+use omma_protocol::backoff::Backoff;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::OutboxId;
 use omma_runtime::health::Part;
@@ -70,9 +70,11 @@ impl Keeper {
     }
 
     pub(super) fn run(mut self) {
+        let _step = self.step.span().entered();
         let mut orders = Vec::with_capacity(ORDERS);
         while self.inbox.blocking_recv_many(&mut orders, ORDERS) > 0 {
             let mut put = vec![];
+            let mut synced = vec![];
             let mut end = None;
             for order in orders.drain(..) {
                 match order {
@@ -87,11 +89,14 @@ impl Keeper {
                         // Who asked may have stopped waiting.
                         drop(answer.send(found));
                     }
+                    Order::Sync(answer) => synced.push(answer),
                     Order::End(answer) => end = Some(answer),
                 }
             }
             self.put(&put);
             self.tell();
+            // Who asked may have stopped waiting.
+            synced.into_iter().for_each(|answer| answer.send(()).unwrap_or_default());
             if let Some(answer) = end {
                 return self.end(answer);
             }
@@ -115,6 +120,7 @@ impl Keeper {
             while let Some(lasting) = what.get(store.newest().saturating_sub(first) as usize) {
                 given_up.extend(store.make_room(lasting)?);
                 store.put(lasting)?;
+                given_up.extend(store.trim()?);
             }
             store.flush()
         });
@@ -167,6 +173,8 @@ impl Keeper {
             Some(store) => store,
             None => {
                 let store = Store::open_or_set_aside(&self.folder, self.budget)?;
+                // The state first: whoever sees the new id must not see the old one's newest number with it.
+                self.tell_of(&store);
                 self.id.send_replace(store.id());
                 self.store.insert(store)
             }
@@ -178,11 +186,15 @@ impl Keeper {
 
     fn tell(&self) {
         if let Some(store) = &self.store {
-            let state = OutboxState { given_up: self.given_up, ..store.state() };
-            metrics::gauge!("omma_outbox_waiting").set(state.waiting as f64);
-            metrics::gauge!("omma_outbox_bytes").set(state.bytes as f64);
-            self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
+            self.tell_of(store);
         }
+    }
+
+    fn tell_of(&self, store: &Store) {
+        let state = OutboxState { given_up: self.given_up, ..store.state() };
+        metrics::gauge!("omma_outbox_waiting").set(state.waiting as f64);
+        metrics::gauge!("omma_outbox_bytes").set(state.bytes as f64);
+        self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
     }
 
     fn end(mut self, answer: oneshot::Sender<()>) {

@@ -189,7 +189,8 @@ impl Store {
         OutboxState { waiting: self.waiting, bytes: self.bytes, newest: self.flushed, given_up: 0 }
     }
 
-    /// Gives up what has to go before `lasting` fits. Returns the sequence numbers.
+    /// Gives up what has to go before `lasting` fits; for a picture only older pictures, never an event. Returns the
+    /// sequence numbers.
     ///
     /// # Errors
     /// When the database fails.
@@ -200,11 +201,33 @@ impl Store {
         };
         let mut gone = vec![];
         while self.bytes + incoming > self.budget {
-            let Some(victim) = budget::victim(self.bytes + incoming, self.budget, self.oldest()?) else { break };
+            let oldest = self.oldest()?;
+            if matches!(lasting, Lasting::Picture(_)) && oldest.picture.is_none() {
+                break;
+            }
+            let Some(victim) = budget::victim(self.bytes + incoming, self.budget, oldest) else { break };
             self.delete(&[victim])?;
             gone.push(victim);
         }
         Ok(gone)
+    }
+
+    /// Gives up what is over the budget after all: a picture that found no room. Returns the sequence numbers.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn trim(&mut self) -> Result<Vec<u64>, StoreError> {
+        let mut gone = vec![];
+        while let Some(victim) = budget::victim(self.bytes, self.budget, self.oldest_if_over()?) {
+            self.delete(&[victim])?;
+            gone.push(victim);
+        }
+        Ok(gone)
+    }
+
+    /// Spares the search where there is room.
+    fn oldest_if_over(&self) -> Result<Oldest, StoreError> {
+        if self.bytes > self.budget { self.oldest() } else { Ok(Oldest::default()) }
     }
 
     fn oldest(&self) -> Result<Oldest, StoreError> {

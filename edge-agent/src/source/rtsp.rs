@@ -66,10 +66,26 @@ pub enum SourceError {
     Failed(String),
 }
 
+/// Where the bytes begin that retina shows of what it can't read.
+const BYTES: &str = "buffered:";
+
 /// How retina's errors begin when there is no connection.
 const CONNECT: &str = "Unable to connect to RTSP server: ";
 
 impl SourceError {
+    /// Its word in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::NotFound(_) => "not found",
+            Self::Unreachable(_) => "unreachable",
+            Self::Unusable(_) => "unusable",
+            Self::Silent { .. } => "silent",
+            Self::Closed => "closed",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// Whether the camera does not accept the password.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(_))
@@ -79,6 +95,8 @@ impl SourceError {
         // Retina's first paragraph says what is wrong; the others say where in the connection, for Wireshark.
         let text = error.to_string();
         let what = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+        // Nor does an operator read what came instead of an answer, byte by byte.
+        let what = what.split(BYTES).next().unwrap_or_default().trim_end_matches([' ', ';', ':']).to_owned();
         tracing::debug!(error = %text, "retina");
         match error.status_code() {
             Some(401 | 403) => Self::Refused(what),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use omma_protocol::secret::Secret;
-use url::Url;
+use url::{Position, Url};
 
 /// User name and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Credentials {
     pub password: Secret<String>,
 }
 
-/// `rtsp://…`. Prints without user name and password.
+/// `rtsp://…`. Prints as scheme, host and port: many cameras take the password in path or query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CameraUrl {
     bare: Url,
@@ -64,20 +64,34 @@ impl CameraUrl {
         self.credentials.as_ref()
     }
 
-    /// A text of someone else with the password taken out, should it be in there.
+    /// A text of someone else with the password, and what of the address is not printed, taken out, should it be in
+    /// there.
     pub fn redact(&self, text: &str) -> String {
+        let text = match self.unprinted() {
+            "" => text.to_owned(),
+            rest => text.replace(rest, "/…"),
+        };
         match &self.credentials {
             Some(credentials) if !credentials.password.expose().is_empty() => {
                 text.replace(credentials.password.expose().as_str(), "<secret>")
             }
-            _ => text.to_owned(),
+            _ => text,
+        }
+    }
+
+    /// Path, query and fragment; empty where there is nothing to them.
+    fn unprinted(&self) -> &str {
+        match &self.bare[Position::BeforePath..] {
+            "/" => "",
+            rest => rest,
         }
     }
 }
 
 impl fmt::Display for CameraUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bare.fmt(f)
+        let rest = if self.unprinted().is_empty() { "" } else { "/…" };
+        write!(f, "{}{rest}", &self.bare[..Position::BeforePath])
     }
 }
 
@@ -162,9 +176,23 @@ mod tests {
     #[test]
     fn nothing_printed_holds_the_password() {
         let url = CameraUrl::parse("rtsp://admin:hunter2@cam/live?x=1").unwrap();
-        assert_eq!(format!("{url} {url:?}"), "rtsp://cam/live?x=1 rtsp://cam/live?x=1");
+        assert_eq!(format!("{url} {url:?}"), "rtsp://cam/… rtsp://cam/…");
         assert!(!format!("{:?}", url.credentials()).contains("hunter2"));
         assert_eq!(url.redact("401 for admin:hunter2"), "401 for admin:<secret>");
+    }
+
+    #[test]
+    fn a_password_in_path_or_query_is_not_printed_either() {
+        for text in [
+            "rtsp://10.0.0.9:8554/user=admin&password=hunter2&channel=1&stream=0.sdp",
+            "rtsp://10.0.0.9:8554/live?user=admin&pwd=hunter2",
+        ] {
+            let url = CameraUrl::parse(text).unwrap();
+            assert_eq!(url.to_string(), "rtsp://10.0.0.9:8554/…");
+            let said = url.redact(&format!("404 for {text}"));
+            assert_eq!(said, "404 for rtsp://10.0.0.9:8554/…");
+        }
+        assert_eq!(CameraUrl::parse("rtsp://cam").unwrap().to_string(), "rtsp://cam");
     }
 
     proptest! {

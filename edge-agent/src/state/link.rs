@@ -17,6 +17,11 @@ pub enum Link {
     Connecting,
     /// Up.
     Up,
+    /// Up, but what is sent is refused.
+    Refused {
+        /// By what, and how to mend it.
+        reason: String,
+    },
     /// Down, being tried again.
     Down {
         /// Why. Never holds a secret.
@@ -56,6 +61,15 @@ impl LinkState {
             tracing::warn!(uplink = self.name, reason, "the hub can't be reached: trying again");
         }
         self.link.send_replace(Link::Down { reason });
+    }
+
+    /// It is up and takes nothing, or gives nothing.
+    pub fn refused(&self, reason: String) {
+        metrics::counter!("omma_uplink_refused_total", "uplink" => self.name).increment(1);
+        if self.is_news(&reason) {
+            tracing::warn!(uplink = self.name, reason, "the uplink is refused: events wait on this disk");
+        }
+        self.link.send_replace(Link::Refused { reason });
     }
 
     /// A hub that is away fails each attempt, and one that flaps fails often, for the same reason: it is told once in

@@ -22,13 +22,14 @@ mod link;
 
 mod message;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edge_core::outbox::flight::{Flight, Next, WINDOW};
-use omma_protocol::id::EdgeId;
+use omma_protocol::id::{EdgeId, OutboxId};
 use omma_protocol::wire::mqtt::AckMessage;
 use omma_runtime::step::Step;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::clock::EdgeClock;
 use crate::outbox::{Ended, Outbox, Stored, Which};
@@ -52,6 +53,8 @@ pub struct MqttUplink {
     clock: EdgeClock,
     state: LinkState,
     flight: Flight,
+    /// The outbox that the flight's numbers are of.
+    numbered: OutboxId,
     /// Longest packet that the broker takes.
     max_packet: usize,
     step: Step,
@@ -61,14 +64,20 @@ impl MqttUplink {
     /// Not connected.
     pub fn new(edge: EdgeId, broker: Broker, outbox: Outbox, clock: EdgeClock, state: LinkState) -> Self {
         let (flight, step) = (Flight::new(WINDOW), Step::new("uplink"));
-        Self { edge, broker, outbox, clock, state, flight, max_packet: usize::MAX, step }
+        let numbered = outbox.id();
+        Self { edge, broker, outbox, clock, state, flight, numbered, max_packet: usize::MAX, step }
     }
 
     /// Sends until `token` is cancelled, then says goodbye. Connects again for as long as it takes.
     ///
     /// # Errors
     /// When the outbox has ended or the link's task has died; start again with a new one.
-    pub async fn run(mut self, token: CancellationToken) -> Result<(), UplinkError> {
+    pub async fn run(self, token: CancellationToken) -> Result<(), UplinkError> {
+        let span = self.step.span();
+        self.serve(token).instrument(span).await
+    }
+
+    async fn serve(mut self, token: CancellationToken) -> Result<(), UplinkError> {
         let mut link = Link::start(&self.edge, &self.broker, self.state.clone());
         let mut stored = self.outbox.state();
         loop {
@@ -124,6 +133,11 @@ impl MqttUplink {
     async fn send(&mut self, link: &Link) -> Result<tokio::time::Instant, UplinkError> {
         loop {
             let now = self.clock.now();
+            if self.numbered != self.outbox.id() {
+                // A damaged database was set aside: its numbers mean nothing any more.
+                self.numbered = self.outbox.id();
+                self.flight.begin_anew();
+            }
             let newest = self.outbox.state().borrow().newest;
             let which = match self.flight.next(now, newest) {
                 Next::Again(sequence) => Which::Exactly(sequence),
@@ -132,6 +146,7 @@ impl MqttUplink {
                     return Ok(self.clock.instant(until.unwrap_or(now + Duration::from_secs(60))));
                 }
             };
+            let began = Instant::now();
             let Ok(read) = tokio::time::timeout(READ, self.outbox.read(which)).await else {
                 return Ok(self.clock.instant(now + READ));
             };
@@ -148,6 +163,7 @@ impl MqttUplink {
                     if let Which::Exactly(_) = which {
                         metrics::counter!("omma_uplink_resent_total").increment(1);
                     }
+                    self.step.observe(began.elapsed());
                     self.flight.sent(stored.stamp.sequence, now);
                 }
                 (None, Which::Exactly(sequence)) => self.flight.gone(sequence),

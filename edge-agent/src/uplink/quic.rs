@@ -27,7 +27,8 @@ mod groups;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use edge_core::backoff::Backoff;
+use edge_core::Moment;
+use omma_protocol::backoff::Backoff;
 use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::join::JoinToken;
 use omma_protocol::wire::quic::{EdgeToHub, HubToEdge, VERSION, WireError};
@@ -35,6 +36,7 @@ use omma_runtime::backoff::random_seed;
 use omma_runtime::step::Step;
 use quinn::VarInt;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{STEADY, retry};
 use crate::AGENT;
@@ -106,11 +108,17 @@ impl QuicUplink {
     }
 
     /// Serves the hub until `token` is cancelled. Connects again for as long as it takes.
-    pub async fn run(mut self, token: CancellationToken) {
+    pub async fn run(self, token: CancellationToken) {
+        let span = self.step.span();
+        self.serve(token).instrument(span).await;
+    }
+
+    async fn serve(mut self, token: CancellationToken) {
         loop {
-            let began = self.clock.now();
-            let Err(e) = self.one_connection(&token).await else { return };
-            if self.clock.now().saturating_sub(began) >= STEADY {
+            let mut up = None;
+            let Err(e) = self.one_connection(&mut up, &token).await else { return };
+            // An attempt that timed out lasted long too, and was no success.
+            if up.is_some_and(|since| self.clock.now().saturating_sub(since) >= STEADY) {
                 self.retry.succeeded();
             }
             self.state.down(e.to_string());
@@ -121,10 +129,11 @@ impl QuicUplink {
     }
 
     /// Fine only when the program ends.
-    async fn one_connection(&self, token: &CancellationToken) -> Result<(), QuicError> {
+    async fn one_connection(&self, up: &mut Option<Moment>, token: &CancellationToken) -> Result<(), QuicError> {
         let Some(welcomed) = token.run_until_cancelled(self.be_welcomed()).await else { return Ok(()) };
         let (connected, mut control) = welcomed?;
         self.state.up();
+        *up = Some(self.clock.now());
         let served = Serving::new(self, &connected).run(&mut control, token).await;
         connected.close().await;
         served

@@ -5,7 +5,8 @@
 //!
 //! Read in the order of the path: a camera is named ([`id`]), a coded picture arrives ([`unit`]) with its capture
 //! time ([`time`]), boxes are found in it ([`geometry`], [`detection`]), followed ([`track`]), and become events
-//! ([`event`]). [`join`] and [`secret`] are how an edge is let in.
+//! ([`event`]). [`join`] and [`secret`] are how an edge is let in, and [`backoff`] how long either side waits before it tries
+//! again.
 
 pub mod id;
 pub mod time;
@@ -25,5 +26,7 @@ pub mod camera;
 pub mod secret;
 
 pub mod join;
+
+pub mod backoff;
 
 pub mod wire;

@@ -21,12 +21,14 @@ pub struct Step {
     name: &'static str,
     duration: Histogram,
     done: Counter,
+    span: tracing::Span,
 }
 
 impl Step {
     /// `name` is the step's word on the path: `decode`, `uplink`, …
     pub fn new(name: &'static str) -> Self {
-        Self { name, duration: histogram!(DURATION, "step" => name), done: counter!(DONE, "step" => name) }
+        let span = tracing::info_span!("step", step = name);
+        Self { name, duration: histogram!(DURATION, "step" => name), done: counter!(DONE, "step" => name), span }
     }
 
     /// The step's word.
@@ -36,7 +38,7 @@ impl Step {
 
     /// The span that the step's work runs in: its log lines then carry `step`.
     pub fn span(&self) -> tracing::Span {
-        tracing::info_span!("step", step = self.name)
+        self.span.clone()
     }
 
     /// One unit of work took this long. Does not count it as done: a failed one takes time too.

@@ -13,10 +13,11 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use metrics::counter;
+use omma_protocol::backoff::Backoff;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::{Backoff, random_seed};
+use crate::backoff::random_seed;
 
 pub(crate) const RESTARTS: &str = "omma_task_restarts_total";
 
@@ -58,9 +59,9 @@ where
             Err(_) => return,
         };
         if started.elapsed() >= STEADY {
-            backoff.reset();
+            backoff.succeeded();
         }
-        let wait = backoff.delay();
+        let wait = backoff.next_delay();
         counter!(RESTARTS, "task" => name).increment(1);
         tracing::warn!(task = name, error = failure, wait_ms = wait.as_millis() as u64, "task failed: starting again");
         tokio::time::sleep(wait).await;

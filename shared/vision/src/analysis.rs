@@ -15,7 +15,7 @@ use omma_media::jpeg::{self, JpegError};
 use omma_protocol::detection::{Analyst, Detection};
 use omma_protocol::event::{Lasting, Picture};
 use omma_protocol::id::CameraId;
-use omma_protocol::track::FrameResult;
+use omma_protocol::track::{FrameResult, Track};
 
 use crate::event::{Events, EventsConfig};
 use crate::track::{Tracker, TrackerConfig};
@@ -98,7 +98,17 @@ impl Analysis {
     /// Takes what the detector found in one frame; nothing, too, is worth being told. Frames come in the order of
     /// their capture. `took` is passed on.
     pub fn look(&mut self, frame: &Arc<Frame>, detections: Vec<Detection>, took: Duration) -> Looked {
-        let tracks = self.tracker.update(frame.time, detections);
+        let tracks = self.follow(frame, detections);
+        self.see(frame, tracks, took)
+    }
+
+    /// The first half of [`Analysis::look`]: detections become tracks.
+    pub fn follow(&mut self, frame: &Frame, detections: Vec<Detection>) -> Vec<Track> {
+        self.tracker.update(frame.time, detections)
+    }
+
+    /// The second half: tracks become events and pictures.
+    pub fn see(&mut self, frame: &Arc<Frame>, tracks: Vec<Track>, took: Duration) -> Looked {
         let seen: Vec<_> = tracks
             .iter()
             .map(|track| (track.clone(), self.tracker.first_seen(track.id).unwrap_or(frame.time)))

@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hub_core::acks::Acks;
+use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{EventMessage, StatusMessage, Topic};
-use omma_runtime::backoff::{Backoff, random_seed};
+use omma_runtime::backoff::random_seed;
 use omma_runtime::health::Part;
 use omma_runtime::step::Step;
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::Received;
 use super::message::{self, Message};
@@ -59,11 +61,18 @@ impl Keeper {
         }
     }
 
-    /// Ends when both channels are closed, which they are not while the hub runs.
-    pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Received>, mut own: mpsc::Receiver<EventMessage>) {
+    /// Until `leave` is cancelled: then publishes the hub's own events that wait, and has the client say goodbye behind
+    /// them. Ends also where nobody passes on messages any more.
+    pub(super) async fn run(
+        mut self,
+        mut waiting: mpsc::Receiver<Received>,
+        mut own: mpsc::Receiver<EventMessage>,
+        leave: CancellationToken,
+    ) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
+                () = leave.cancelled() => break,
                 count = waiting.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         return;
@@ -73,6 +82,12 @@ impl Keeper {
                 }
                 Some(event) = own.recv() => self.announce(&event).await,
             }
+        }
+        while let Ok(event) = own.try_recv() {
+            self.announce(&event).await;
+        }
+        if let Err(e) = self.client.disconnect().await {
+            tracing::debug!(error = %e, "say goodbye to the broker");
         }
     }
 
@@ -120,7 +135,7 @@ impl Keeper {
                     if !std::mem::replace(&mut failing, true) {
                         tracing::error!(step = "store", error = %e, "events can't be stored: edges keep them, trying on");
                     }
-                    tokio::time::sleep(backoff.delay()).await;
+                    tokio::time::sleep(backoff.next_delay()).await;
                 }
             }
         };

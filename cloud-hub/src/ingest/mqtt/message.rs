@@ -1,4 +1,7 @@
 //! Reads a message: topic, properties and payload in, what it says out. Pure.
+//!
+//! What names its place in an outbox and is otherwise not understood, such as an event of a newer edge, is noted as
+//! unsound: unacknowledged it would come again for ever and hold up what stands behind it.
 
 use bytes::Bytes;
 use hub_core::record::{check_event, check_picture};
@@ -8,6 +11,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::wire::mqtt::{
     EventMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage, Topic,
 };
+use serde::Deserialize;
 
 use crate::store::{Arrival, Content, Origin, Picture};
 
@@ -49,13 +53,30 @@ pub(super) fn read(topic: &[u8], payload: Bytes, properties: &[(String, String)]
 }
 
 fn event(edge: EdgeId, camera: &CameraId, payload: &[u8]) -> Result<Arrival, Unreadable> {
-    let event: EventMessage = json(payload)?;
-    let stamp = event.stamp().ok_or(Unreadable::NoStamp)?;
-    let content = match check_event(&edge, camera, &event) {
-        Ok(()) => Content::Event(Box::new(event)),
-        Err(unsound) => Content::Unsound { reason: unsound.to_string() },
+    let (stamp, content) = match json::<EventMessage>(payload) {
+        Ok(event) => {
+            let stamp = event.stamp().ok_or(Unreadable::NoStamp)?;
+            let content = match check_event(&edge, camera, &event) {
+                Ok(()) => Content::Event(Box::new(event)),
+                Err(unsound) => Content::Unsound { reason: unsound.to_string() },
+            };
+            (stamp, content)
+        }
+        Err(unreadable) => match serde_json::from_slice(payload) {
+            Ok(Place { outbox, sequence }) => {
+                (Stamp { outbox, sequence }, Content::Unsound { reason: unreadable.to_string() })
+            }
+            Err(_) => return Err(unreadable),
+        },
     };
     Ok(Arrival { origin: Some(Origin { edge, stamp }), content })
+}
+
+/// All that must be understood of an event for it to be acknowledged.
+#[derive(Deserialize)]
+struct Place {
+    outbox: OutboxId,
+    sequence: u64,
 }
 
 fn picture(
@@ -67,15 +88,14 @@ fn picture(
 ) -> Result<Arrival, Unreadable> {
     let outbox: OutboxId = property(properties, PROP_OUTBOX)?;
     let stamp = Stamp { outbox, sequence: property(properties, PROP_SEQUENCE)? };
-    let revision = property(properties, PROP_REVISION)?;
-    let time = CaptureTime(property(properties, PROP_TIME)?);
-    let content = match check_picture(&jpeg) {
-        Ok(()) => {
-            let stream = StreamId::new(edge.clone(), camera);
-            Content::Picture(Picture { stream, event, revision, time, jpeg })
-        }
-        Err(unsound) => Content::Unsound { reason: unsound.to_string() },
+    let sound = || -> Result<Picture, String> {
+        let revision = property(properties, PROP_REVISION).map_err(|e| e.to_string())?;
+        let time = CaptureTime(property(properties, PROP_TIME).map_err(|e| e.to_string())?);
+        check_picture(&jpeg).map_err(|e| e.to_string())?;
+        let stream = StreamId::new(edge.clone(), camera);
+        Ok(Picture { stream, event, revision, time, jpeg })
     };
+    let content = sound().map_or_else(|reason| Content::Unsound { reason }, Content::Picture);
     Ok(Arrival { origin: Some(Origin { edge, stamp }), content })
 }
 
@@ -129,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_a_newer_edge_is_noted_so_that_it_does_not_come_for_ever() {
+        for (newer, why) in [
+            (EVENT.replace("\"opened\"", "\"paused\""), "paused"),
+            (EVENT.replace("\"track\":1,", ""), "track"),
+            (EVENT.replace("\"m\"}", &format!("\"{}\"}}", "m".repeat(MAX_JSON))), "over the bound"),
+        ] {
+            assert!(reason(of(EVENTS, &newer).unwrap()).contains(why), "{why}");
+        }
+    }
+
+    #[test]
     fn what_names_no_place_in_an_outbox_is_unreadable() {
         assert!(matches!(of(EVENTS, "{"), Err(Unreadable::Json(_))));
         assert_eq!(of(EVENTS, &EVENT.replace("\"sequence\":7,", "")), Err(Unreadable::NoStamp));
@@ -151,6 +182,8 @@ mod tests {
         let Message::Lasting(arrival) = read(jpeg) else { panic!("not a picture") };
         assert!(matches!(arrival.content, Content::Picture(p) if p.revision == 2 && p.time.0 == 99));
         assert!(reason(read(Bytes::from_static(b"<html>"))).contains("JPEG"));
+        let placed = super::read(PICTURES.as_bytes(), Bytes::from_static(b"x"), &properties[..2]).unwrap();
+        assert!(reason(placed).contains(PROP_REVISION));
     }
 
     proptest! {

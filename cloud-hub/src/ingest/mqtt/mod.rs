@@ -11,6 +11,8 @@
 //!    that is slow or away holds the broker back.
 //! 3. A batch is read ([`message`]), stored in one transaction, and then acknowledged twice: to the broker, message by
 //!    message, and to each edge's outbox, in ranges.
+//! 4. At the end the hub's own events that wait are published, then the broker is told goodbye, for [`LEAVE`] at the
+//!    most.
 
 mod client;
 
@@ -22,6 +24,7 @@ mod poll;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use omma_protocol::wire::mqtt::EventMessage;
 use omma_runtime::health::Part;
@@ -36,11 +39,13 @@ use crate::store::Store;
 
 /// Messages that the broker sends ahead of our PUBACK.
 pub const IN_FLIGHT: u16 = 64;
-/// Messages that wait for the store: those, and as many again of quality 0, which nothing bounds. More are dropped,
-/// which is counted.
+/// Messages that wait for the store: those, and as many again of quality 0, which nothing bounds. More are dropped and
+/// counted; for one that the broker waits to have acknowledged the hub connects again.
 const WAITING: usize = IN_FLIGHT as usize * 2;
 /// Requests that wait for the client: PUBACKs first of all.
 const REQUESTS: usize = 128;
+/// How long leaving may take: a broker that is away does not hold up the hub's end.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// A message as it came.
 #[derive(Debug)]
@@ -66,18 +71,23 @@ pub struct Mqtt {
 }
 
 impl Mqtt {
-    /// Runs until `token` is cancelled.
+    /// Runs until `token` is cancelled and what waits in [`Mqtt::announcements`] is published, or [`LEAVE`] is over.
+    /// Cancel it once nobody makes any more of those.
     pub async fn run(self, options: rumqttc::v5::MqttOptions, token: CancellationToken) {
+        let Self { store, registry, announcements, broker_health, store_health } = self;
         let (client, events) = rumqttc::v5::AsyncClient::new(options, REQUESTS);
         let (received, waiting) = mpsc::channel(WAITING);
         let connection = Arc::new(AtomicU64::new(0));
-        let poll =
-            poll::Poll { client: client.clone(), received, connection: connection.clone(), health: self.broker_health };
-        let keep = keep::Keeper::new(client, connection, self.store, self.registry, self.store_health);
+        let poll = poll::Poll::new(received, connection.clone(), broker_health);
+        let keep = keep::Keeper::new(client, connection, store, registry, store_health);
+        let work = async { tokio::join!(poll.run(events), keep.run(waiting, announcements, token.clone())) };
+        let late = async {
+            token.cancelled().await;
+            tokio::time::sleep(LEAVE).await;
+        };
         tokio::select! {
-            () = poll.run(events) => {}
-            () = keep.run(waiting, self.announcements) => {}
-            () = token.cancelled() => {}
+            ((), ()) = work => {}
+            () = late => tracing::debug!(step = "ingest", "the broker did not hear the goodbye"),
         }
     }
 }

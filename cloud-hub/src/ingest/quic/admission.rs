@@ -136,14 +136,13 @@ impl Connections {
         if version != VERSION {
             return Err(Refused::Version(version));
         }
-        if self.0.attempts.wait(address).is_some() {
-            return Err(Refused::Attempts);
+        if self.0.edges.check(&edge, &secret) {
+            return Ok((edge, agent.chars().filter(|c| !c.is_control()).take(128).collect()));
         }
-        if !self.0.edges.check(&edge, &secret) {
-            self.0.attempts.failed(address, "quic");
-            return Err(Refused::Secret);
+        match self.0.attempts.wrong(address, "quic") {
+            Some(_) => Err(Refused::Attempts),
+            None => Err(Refused::Secret),
         }
-        Ok((edge, agent.chars().filter(|c| !c.is_control()).take(128).collect()))
     }
 
     fn take_place(&self, edge: EdgeId, agent: String, connection: &Connection) -> Place {

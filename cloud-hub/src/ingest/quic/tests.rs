@@ -38,7 +38,7 @@ struct Hub {
 async fn hub() -> Hub {
     omma_runtime::tls::install_provider();
     let folder = tempfile::tempdir().unwrap();
-    let identity = Identity::open(folder.path(), "hub", SystemTime::now()).unwrap();
+    let identity = Identity::open(folder.path(), &["hub"], SystemTime::now()).unwrap();
     let edges = Edges::open(folder.path()).unwrap();
     let destination = Destination { bus: Bus::new(), registry: Registry::default() };
     let any = "127.0.0.1:0".parse().unwrap();
@@ -179,19 +179,23 @@ async fn an_edge_is_told_what_is_wanted_and_its_units_reach_the_bus() {
     assert_eq!(edge.hear().await, HubToEdge::Want { camera, units: true, results: true });
     let mut first = edge.group(0, &[unit(10, true), unit(20, false)]).await;
     for time in [10, 20] {
-        let Some(Item::Unit(got)) = tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap() else {
+        let Some(Item::Unit { unit: got, .. }) = tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap() else {
             panic!("no unit")
         };
         assert_eq!(got, unit(time, time == 10));
     }
     // A newer group ends the older one, whose late rest is not passed on and not asked for any more.
     let mut second = edge.group(1, &[unit(30, true)]).await;
-    let Some(Item::Unit(got)) = tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap() else { panic!() };
+    let Some(Item::Unit { unit: got, .. }) = tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(got.time, CaptureTime(30));
     send_unit(&mut first, &unit(25, false)).await;
     assert!(tokio::time::timeout(PATIENCE, first.stopped()).await.unwrap().unwrap().is_some());
     send_unit(&mut second, &unit(40, false)).await;
-    let Some(Item::Unit(got)) = tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap() else { panic!() };
+    let Some(Item::Unit { unit: got, .. }) = tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(got.time, CaptureTime(40));
 
     drop(viewer);
@@ -251,6 +255,19 @@ async fn a_wrong_secret_a_stranger_and_another_version_are_told_why_they_are_ref
         assert_eq!(edge.closed().await, Close::Refused as u32);
     }
     assert!(hub.registry.edges().is_empty());
+}
+
+#[tokio::test]
+async fn a_stranger_who_guesses_does_not_lock_out_an_edge_behind_the_same_address() {
+    let hub = hub().await;
+    let secret = hub.edges.issue(&"site".parse().unwrap()).unwrap();
+    let mut told = String::new();
+    while !told.contains("too many") {
+        let mut stranger = hub.say_hello(hello("site", "wrong", VERSION)).await;
+        let HubToEdge::Refused { reason } = stranger.hear().await else { panic!("let in") };
+        told = reason;
+    }
+    hub.edge(&secret).await;
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 //!
 //! One turn of its loop: wait for a command, a datagram, a picture or result from the bus, room in the socket, or a
 //! session's deadline; apply it to the sessions it concerns; hand what they send to the kernel. It never waits for
-//! anything else, and no session is touched that has nothing to do.
+//! anything else, but for a moment after the socket has failed, and no session is touched that has nothing to do.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use str0m::Input as RtcInput;
 use str0m::change::SdpOffer;
 use str0m::net::{Protocol, Receive};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -38,12 +39,16 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 /// not overflow the buffers on its way.
 const BURST_BYTES: usize = 128 * 1024;
 const PACE: Duration = Duration::from_millis(5);
-/// A group younger than this is sent again to a viewer who asks for a key picture. An older one would show the past
-/// for too long, and its next key picture is near.
+/// A group younger than this is sent again to a viewer who asks for a key picture. An older one would take the viewer
+/// back in time for too long: its timestamps were all shown before.
 const REPLAY_WITHIN: Duration = Duration::from_secs(1);
 /// Requests for a key picture within this time after one was granted are the same request.
 const KEY_REQUEST_EVERY: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_secs(1);
+/// How long the driver rests after the socket failed to receive: what is wrong may pass.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
+/// After so many failures in a row, with nothing received between, the socket is broken: five seconds.
+const RECEIVE_FAILURES: u32 = 500;
 
 pub(super) struct Driver {
     socket: Socket,
@@ -56,6 +61,10 @@ pub(super) struct Driver {
     deadlines: Deadlines<SessionId>,
     metrics: Metrics,
     happened: Vec<Happened>,
+    /// The viewers that a picture or result goes to, kept for its memory.
+    turn: Vec<SessionId>,
+    /// How often in a row the socket failed to receive.
+    failures: u32,
 }
 
 struct Viewer {
@@ -84,6 +93,8 @@ impl Driver {
             deadlines: Deadlines::default(),
             metrics: Metrics::new(),
             happened: vec![],
+            turn: vec![],
+            failures: 0,
         }
     }
 
@@ -101,11 +112,12 @@ impl Driver {
                     None => break,
                 },
                 received = self.socket.receive(&mut inbox) => match received {
-                    Ok(()) => self.datagrams(&inbox),
-                    Err(error) => {
-                        tracing::error!(%error, "the socket of live video failed: viewers are not heard any more");
-                        break;
+                    Ok(()) => {
+                        self.failures = 0;
+                        self.datagrams(&inbox);
                     }
+                    Err(error) if self.is_broken(&error) => break,
+                    Err(_) => sleep(RECEIVE_PAUSE).await,
                 },
                 (stream, item) = next_item(&mut self.sources) => self.item(&stream, item),
                 _ = self.socket.writable(), if !self.egress.is_empty() => self.feed_all(),
@@ -118,6 +130,19 @@ impl Driver {
             self.apply(id, Input::Close);
         }
         self.flush();
+    }
+
+    /// Whether the socket has failed for good.
+    fn is_broken(&mut self, error: &io::Error) -> bool {
+        self.metrics.receive_failures.increment(1);
+        self.failures += 1;
+        let broken = self.failures >= RECEIVE_FAILURES;
+        if broken {
+            tracing::error!(step = "live", %error, "the socket of live video is broken");
+        } else {
+            tracing::debug!(step = "live", %error, "the socket of live video failed to receive");
+        }
+        broken
     }
 
     fn command(&mut self, command: Command) {
@@ -214,36 +239,49 @@ impl Driver {
 
     fn item(&mut self, stream: &StreamId, item: Option<Item>) {
         match item {
-            Some(Item::Unit(unit)) => self.picture(stream, &unit),
+            Some(Item::Unit { unit, arrived }) => self.picture(stream, &unit, arrived),
             Some(Item::Result(result)) => self.result(stream, &result),
             None => self.end_stream(stream, "the camera was removed"),
         }
     }
 
-    fn picture(&mut self, stream: &StreamId, unit: &AccessUnit) {
+    fn picture(&mut self, stream: &StreamId, unit: &AccessUnit, arrived: Instant) {
         let Some(source) = self.sources.get_mut(stream) else { return };
-        if let Err(reason) = source.picture(unit, Instant::now()) {
+        let now = Instant::now();
+        let age = self.bus.stream_clock(stream, hub_clock()).since(unit.time);
+        if let Err(reason) = source.picture(unit, now.checked_sub(age).unwrap_or(now), now) {
             self.end_stream(stream, reason);
             return;
         }
-        for id in source.viewers.clone() {
-            self.feed(id);
+        let mut viewers = std::mem::take(&mut self.turn);
+        viewers.extend(&source.viewers);
+        let mut sent = false;
+        for id in viewers.drain(..) {
+            sent |= self.feed(id);
+        }
+        self.turn = viewers;
+        if sent {
+            self.metrics.step.observe(arrived.elapsed());
+            self.metrics.step.done();
         }
     }
 
     fn result(&mut self, stream: &StreamId, result: &FrameResult) {
         let Some(source) = self.sources.get_mut(stream) else { return };
-        source.result(result, Instant::now());
-        let viewers = source.viewers.clone();
-        let late_us = self.bus.stream_clock(stream, hub_clock()).0.saturating_sub(result.time.0);
+        let clock = self.bus.stream_clock(stream, hub_clock());
+        source.result(result, clock, Instant::now());
+        let late_us = clock.0.saturating_sub(result.time.0);
         let boxes = BoxesMessage::new(stream, result, late_us as f32 / 1e3);
         let Some(text) = to_json(&HubToBrowser::Boxes(boxes)) else { return };
-        for id in viewers {
+        let mut viewers = std::mem::take(&mut self.turn);
+        viewers.extend(&source.viewers);
+        for id in viewers.drain(..) {
             if self.viewers.get(&id).is_some_and(|viewer| viewer.channel) {
                 self.metrics.boxes.increment(1);
                 self.apply(id, Input::Message(&text));
             }
         }
+        self.turn = viewers;
     }
 
     fn end_stream(&mut self, stream: &StreamId, reason: &str) {
@@ -275,7 +313,7 @@ impl Driver {
         let changed: Vec<_> = self
             .sources
             .values_mut()
-            .filter_map(|source| source.update_delay().map(|_| source.viewers.clone()))
+            .filter_map(|source| source.update().then(|| source.viewers.clone()))
             .flatten()
             .collect();
         for id in changed {
@@ -292,40 +330,41 @@ impl Driver {
         }
     }
 
-    /// Sends a viewer what it has not got yet.
-    fn feed(&mut self, id: SessionId) {
-        let mut sent = 0;
+    /// Sends a viewer what it has not got yet. Returns whether that was anything.
+    fn feed(&mut self, id: SessionId) -> bool {
+        let (mut any, mut sent) = (false, 0);
         while !self.egress.congested() {
             let now = Instant::now();
-            let Some(viewer) = self.viewers.get_mut(&id).filter(|v| v.session.connected()) else { return };
-            let Some(source) = self.sources.get(&viewer.stream) else { return };
+            let Some(viewer) = self.viewers.get_mut(&id).filter(|v| v.session.connected()) else { return any };
+            let Some(source) = self.sources.get(&viewer.stream) else { return any };
             if sent >= BURST_BYTES {
                 if source.group.has(viewer.cursor) {
                     self.deadlines.set(id, now + PACE);
                 }
-                return;
+                return any;
             }
             let packets = match source.group.step(&mut viewer.cursor) {
                 Step::Send(packets) => packets,
                 Step::Skipped => {
                     self.metrics.skips.increment(1);
+                    self.metrics.step.dropped("slow");
                     continue;
                 }
-                Step::Wait => return,
+                Step::Wait => return any,
             };
             if viewer.shown.is_none() {
                 viewer.shown = Some(now);
                 self.metrics.join.record(now.saturating_duration_since(viewer.joined));
             }
             let playout = if viewer.mode == Mode::Exact { source.delay() } else { Duration::ZERO };
-            let age = self.bus.stream_clock(&viewer.stream, hub_clock()).since(packets.time);
-            let taken = now.checked_sub(age).unwrap_or(now);
             sent += packets.bytes;
+            any = true;
             self.metrics.pictures.increment(1);
             self.metrics.packets.increment(packets.payloads.len() as u64);
-            self.apply(id, Input::Picture { packets: &packets, taken, playout });
+            self.apply(id, Input::Picture { packets: &packets, playout });
             self.flush();
         }
+        any
     }
 
     /// Applies one input to one session and does what follows from it.
@@ -339,7 +378,9 @@ impl Driver {
         }
         for what in happened.drain(..) {
             match what {
-                Happened::Connected => self.feed(id),
+                Happened::Connected => {
+                    self.feed(id);
+                }
                 Happened::ChannelOpen => {
                     if let Some(viewer) = self.viewers.get_mut(&id) {
                         viewer.channel = true;
@@ -392,11 +433,12 @@ impl Driver {
 
     fn tell_mode(&mut self, id: SessionId) {
         let Some(viewer) = self.viewers.get(&id) else { return };
-        let delay = match (viewer.mode, self.sources.get(&viewer.stream)) {
-            (Mode::Exact, Some(source)) => source.delay(),
-            _ => Duration::ZERO,
+        let (delay, hold) = match (viewer.mode, self.sources.get(&viewer.stream)) {
+            (Mode::Exact, Some(source)) => (source.delay(), source.hold()),
+            _ => (Duration::ZERO, Duration::ZERO),
         };
-        let message = HubToBrowser::Mode { mode: viewer.mode, delay_ms: delay.as_millis() as u32 };
+        let (delay_ms, hold_ms) = (delay.as_millis() as u32, hold.as_millis() as u32);
+        let message = HubToBrowser::Mode { mode: viewer.mode, delay_ms, hold_ms };
         self.tell(id, &message);
     }
 
@@ -431,6 +473,6 @@ async fn next_item(sources: &mut BTreeMap<StreamId, Source>) -> (StreamId, Optio
 /// Our own types always have a JSON form; a failure would be a fault of the program, seen by its tests.
 fn to_json(message: &HubToBrowser) -> Option<String> {
     serde_json::to_string(message)
-        .inspect_err(|error| tracing::error!(%error, "a message to a browser can't be written"))
+        .inspect_err(|error| tracing::error!(step = "live", %error, "a message to a browser can't be written"))
         .ok()
 }

@@ -122,7 +122,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn picture(n: i64, key: bool, bytes: usize) -> Packets {
-        Packets { time: CaptureTime(n), key, profile: None, payloads: vec![], bytes }
+        let taken = std::time::Instant::now();
+        Packets { time: CaptureTime(n), taken, key, profile: None, payloads: vec![], bytes }
     }
 
     fn read(group: &Group, cursor: &mut Cursor) -> Vec<i64> {

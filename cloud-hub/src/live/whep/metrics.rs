@@ -3,9 +3,12 @@
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
+use omma_runtime::step::Step;
 
 /// Meters. Made once, after the process's recorder was installed.
 pub(super) struct Metrics {
+    /// One unit of its work is a picture: from its arrival at the bus until every viewer who keeps up has it.
+    pub(super) step: Step,
     pub(super) sessions: Gauge,
     pub(super) pictures: Counter,
     pub(super) packets: Counter,
@@ -15,6 +18,7 @@ pub(super) struct Metrics {
     pub(super) boxes_dropped: Counter,
     pub(super) datagrams_ignored: Counter,
     pub(super) datagrams_dropped: Counter,
+    pub(super) receive_failures: Counter,
     pub(super) join: Histogram,
 }
 
@@ -43,9 +47,11 @@ impl Metrics {
         describe_counter!("omma_live_boxes_dropped_total", "Results dropped because a data channel was full.");
         describe_counter!("omma_live_datagrams_ignored_total", "Received datagrams that belong to no session.");
         describe_counter!("omma_live_datagrams_dropped_total", "Datagrams that the network did not take.");
+        describe_counter!("omma_live_receive_failures_total", "Times the socket failed to receive.");
         describe_histogram!("omma_live_join_seconds", "From the offer's arrival to the first picture sent.");
         let key_request = |answer| counter!("omma_live_key_requests_total", "answer" => answer);
         Self {
+            step: Step::new("live"),
             sessions: gauge!("omma_live_sessions"),
             pictures: counter!("omma_live_pictures_total"),
             packets: counter!("omma_live_packets_total"),
@@ -55,6 +61,7 @@ impl Metrics {
             boxes_dropped: counter!("omma_live_boxes_dropped_total"),
             datagrams_ignored: counter!("omma_live_datagrams_ignored_total"),
             datagrams_dropped: counter!("omma_live_datagrams_dropped_total"),
+            receive_failures: counter!("omma_live_receive_failures_total"),
             join: histogram!("omma_live_join_seconds"),
         }
     }

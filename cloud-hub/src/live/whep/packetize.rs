@@ -8,6 +8,7 @@
 //! so that the kernel can send them all in one call.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use omma_media::bitstream::nal::nals;
 use omma_protocol::time::CaptureTime;
@@ -36,6 +37,8 @@ const FILLER: u8 = 12;
 pub(super) struct Packets {
     /// When the picture was taken.
     pub(super) time: CaptureTime,
+    /// The same moment on our clock, as far as it was known when the picture came.
+    pub(super) taken: Instant,
     /// Whether decoding can begin here.
     pub(super) key: bool,
     /// `profile_idc` of the SPS, where the picture carries one.
@@ -47,8 +50,8 @@ pub(super) struct Packets {
 }
 
 impl Packets {
-    /// Cuts one access unit of H.264.
-    pub(super) fn new(unit: &AccessUnit) -> Self {
+    /// Cuts one access unit of H.264, taken at `taken` on our clock.
+    pub(super) fn new(unit: &AccessUnit, taken: Instant) -> Self {
         let mut cutter = Cutter::default();
         let mut profile = None;
         for nal in nals(&unit.data) {
@@ -61,7 +64,7 @@ impl Packets {
         }
         let payloads = cutter.finish();
         let bytes = payloads.iter().map(|p| p.len()).sum();
-        Self { time: unit.time, key: unit.key, profile, payloads, bytes }
+        Self { time: unit.time, taken, key: unit.key, profile, payloads, bytes }
     }
 }
 
@@ -145,6 +148,10 @@ mod tests {
         AccessUnit { time: CaptureTime(9), key: true, codec: Codec::H264, data: data.into() }
     }
 
+    fn cut(unit: &AccessUnit) -> Packets {
+        Packets::new(unit, Instant::now())
+    }
+
     /// A receiver, written from the RFC and not from the sender.
     fn receive(payloads: &[Arc<[u8]>]) -> Vec<Vec<u8>> {
         let mut out: Vec<Vec<u8>> = vec![];
@@ -173,7 +180,7 @@ mod tests {
     #[test]
     fn parameter_sets_travel_with_each_other_and_long_units_are_cut_evenly() {
         let nals = [vec![0x67, 0x42, 1], vec![0x68, 2], [vec![0x65], vec![7; 3000]].concat()];
-        let packets = Packets::new(&unit(&nals));
+        let packets = cut(&unit(&nals));
         assert_eq!(packets.profile, Some(0x42));
         let sizes: Vec<_> = packets.payloads.iter().map(|p| p.len()).collect();
         assert_eq!(sizes, [1 + 2 + 3 + 2 + 2, MAX_PAYLOAD, MAX_PAYLOAD, 2 + 3000 - 2 * (MAX_PAYLOAD - 2)]);
@@ -183,9 +190,9 @@ mod tests {
 
     #[test]
     fn what_only_frames_or_fills_is_left_out() {
-        let packets = Packets::new(&unit(&[vec![9, 0xf0], vec![0x41, 1], vec![12, 0xff, 0xff]]));
+        let packets = cut(&unit(&[vec![9, 0xf0], vec![0x41, 1], vec![12, 0xff, 0xff]]));
         assert_eq!(packets.payloads, [Arc::from([0x41, 1])]);
-        assert!(Packets::new(&unit(&[])).payloads.is_empty());
+        assert!(cut(&unit(&[])).payloads.is_empty());
     }
 
     proptest! {
@@ -203,7 +210,7 @@ mod tests {
                     nal
                 })
                 .collect();
-            let packets = Packets::new(&unit(&nals));
+            let packets = cut(&unit(&nals));
             prop_assert!(packets.payloads.iter().all(|p| p.len() <= MAX_PAYLOAD));
             prop_assert_eq!(receive(&packets.payloads), nals);
         }
@@ -211,7 +218,7 @@ mod tests {
         #[test]
         fn garbage_is_cut_without_panic(data in prop::collection::vec(0u8..3, 0..4000)) {
             let unit = AccessUnit { data: data.into(), ..unit(&[]) };
-            prop_assert!(Packets::new(&unit).payloads.iter().all(|p| !p.is_empty() && p.len() <= MAX_PAYLOAD));
+            prop_assert!(cut(&unit).payloads.iter().all(|p| !p.is_empty() && p.len() <= MAX_PAYLOAD));
         }
     }
 }

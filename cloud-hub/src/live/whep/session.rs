@@ -52,8 +52,6 @@ pub(super) enum Input<'a> {
     Picture {
         /// The picture.
         packets: &'a Packets,
-        /// When it was taken, on our clock.
-        taken: Instant,
         /// How long the viewer holds it back.
         playout: Duration,
     },
@@ -185,9 +183,9 @@ impl Session {
         match input {
             Input::Wake => self.rtc.handle_input(RtcInput::Timeout(now)),
             Input::Network(datagram) => self.rtc.handle_input(datagram),
-            Input::Picture { packets, taken, playout } => {
+            Input::Picture { packets, playout } => {
                 self.rtc.handle_input(RtcInput::Timeout(now))?;
-                self.write(packets, taken, playout);
+                self.write(packets, playout);
                 Ok(())
             }
             Input::Message(text) => {
@@ -202,7 +200,7 @@ impl Session {
         }
     }
 
-    fn write(&mut self, packets: &Packets, taken: Instant, playout: Duration) {
+    fn write(&mut self, packets: &Packets, playout: Duration) {
         if packets.profile.is_some() {
             self.payload_type = self.choose_payload_type(packets.profile);
         }
@@ -217,7 +215,8 @@ impl Session {
                 play_delay_max: Some(playout),
                 ..ExtensionValues::default()
             };
-            let packet = RtpWrite::new(payload_type, self.sequence.into(), packets.time.rtp(), taken, payload.clone())
+            let (sequence, time) = (self.sequence.into(), packets.time.rtp());
+            let packet = RtpWrite::new(payload_type, sequence, time, packets.taken, payload.clone())
                 .marker(i == last)
                 .ext_vals(extensions)
                 .nackable(true);

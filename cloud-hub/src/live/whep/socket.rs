@@ -17,6 +17,14 @@ const RECEIVE_PIECES: usize = 4;
 /// What is asked for the kernel's buffers: a key picture for many viewers. The kernel gives at most its own limit.
 const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
+/// What ICMP reports of one peer, on the socket of all.
+const PEERS: [ErrorKind; 4] = [
+    ErrorKind::ConnectionRefused,
+    ErrorKind::ConnectionReset,
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+];
+
 /// The socket and the addresses under which viewers reach it.
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -92,7 +100,8 @@ impl Socket {
     /// Waits for datagrams and reads them. Cancelling loses nothing.
     ///
     /// # Errors
-    /// Where the socket itself fails. What peers cause (a port closed behind them) is passed over.
+    /// Where the socket itself fails. What peers and the way to them cause (ICMP: a port closed behind them, a network
+    /// that is gone) is passed over: their sessions time out by themselves.
     pub(super) async fn receive(&self, inbox: &mut Inbox) -> io::Result<()> {
         loop {
             let result = self.io.async_io(Interest::READABLE, || {
@@ -106,7 +115,7 @@ impl Socket {
                     inbox.pieces = pieces;
                     return Ok(());
                 }
-                Err(e) if matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) => {}
+                Err(e) if PEERS.contains(&e.kind()) => {}
                 Err(e) => return Err(e),
             }
         }

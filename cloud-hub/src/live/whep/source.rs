@@ -29,7 +29,11 @@ pub(super) struct Source {
     pub(super) viewers: BTreeSet<SessionId>,
     pub(super) group: Group,
     watch: Watch,
+    /// How late results are behind their picture's arrival.
     delay: Delay,
+    /// How late results are behind their picture's capture.
+    hold: Delay,
+    /// When the cached group began.
     began: Option<Instant>,
     passed: VecDeque<(CaptureTime, Instant)>,
 }
@@ -42,13 +46,15 @@ impl Source {
             group: Group::default(),
             watch: Watch::default(),
             delay: Delay::default(),
+            hold: Delay::default(),
             began: None,
             passed: VecDeque::with_capacity(REMEMBERED),
         }
     }
 
-    /// Takes the stream's next picture. Fails with the reason where browsers can't be sent this stream.
-    pub(super) fn picture(&mut self, unit: &AccessUnit, now: Instant) -> Result<(), &'static str> {
+    /// Takes the stream's next picture, which was taken at `taken` and came at `now`. Fails with the reason where
+    /// browsers can't be sent this stream.
+    pub(super) fn picture(&mut self, unit: &AccessUnit, taken: Instant, now: Instant) -> Result<(), &'static str> {
         if unit.codec != Codec::H264 {
             return Err(NOT_H264);
         }
@@ -56,36 +62,72 @@ impl Source {
         if self.watch.info().is_some_and(|info| info.reorders) {
             return Err(REORDERS);
         }
-        if unit.key {
-            self.began = Some(now);
-        }
         if self.passed.len() == REMEMBERED {
             self.passed.pop_front();
         }
         self.passed.push_back((unit.time, now));
-        self.group.push(Packets::new(unit));
+        if unit.key {
+            self.began = Some(now);
+        }
+        self.group.push(Packets::new(unit, taken));
         Ok(())
     }
 
-    /// Takes a result's lateness: how long after its picture it came.
-    pub(super) fn result(&mut self, result: &FrameResult, now: Instant) {
+    /// Takes a result's lateness: how long after its picture it came, and how long after its capture. `clock` is the
+    /// stream's, now.
+    pub(super) fn result(&mut self, result: &FrameResult, clock: CaptureTime, now: Instant) {
         if let Ok(at) = self.passed.binary_search_by_key(&result.time, |&(time, _)| time) {
             self.delay.sample(now.saturating_duration_since(self.passed[at].1));
         }
+        self.hold.sample(clock.since(result.time));
     }
 
-    /// How long a viewer in exact mode holds pictures back.
+    /// How long a viewer in exact mode holds pictures back after they came (`playout-delay`).
     pub(super) fn delay(&self) -> Duration {
         self.delay.current()
-    }
-
-    /// Decides anew, once a second. Returns the delay if it has changed.
-    pub(super) fn update_delay(&mut self) -> Option<Duration> {
-        self.delay.update()
     }
 
     /// How long ago the cached group began, where a viewer could begin with it.
     pub(super) fn age(&self, now: Instant) -> Option<Duration> {
         self.began.filter(|_| self.group.begins_with_key()).map(|began| now.saturating_duration_since(began))
+    }
+
+    /// How long after its capture a picture's boxes are there. On a real uplink that is longer than
+    /// [`Source::delay`], by the picture's own way to here.
+    pub(super) fn hold(&self) -> Duration {
+        self.hold.current()
+    }
+
+    /// Decides both anew, once a second. Returns whether one has changed.
+    pub(super) fn update(&mut self) -> bool {
+        let (delay, hold) = (self.delay.update(), self.hold.update());
+        delay.is_some() || hold.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use omma_protocol::detection::{Analyst, Place};
+
+    use super::*;
+    use crate::bus::{Bus, Want};
+
+    #[test]
+    fn on_a_slow_uplink_a_page_holds_longer_than_pictures_wait_here() {
+        let bus = Bus::new();
+        let mut source = Source::new(bus.subscribe(&"site.door".parse().unwrap(), Want::BOTH));
+        let ms = Duration::from_millis;
+        let (came, time) = (Instant::now(), CaptureTime(1_790_000_000_000_000));
+        let unit = AccessUnit { time, key: true, codec: Codec::H264, data: Default::default() };
+        source.picture(&unit, came, came).unwrap();
+        let analyst = Arc::new(Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() });
+        let result = FrameResult { time, tracks: vec![], analyst, took: Duration::ZERO };
+        // 400 ms on its way, and 150 ms until its boxes were there.
+        source.result(&result, time + ms(550), came + ms(150));
+        assert!(source.update());
+        assert_eq!((source.delay(), source.hold()), (ms(170), ms(570)));
+        assert!(!source.update());
     }
 }

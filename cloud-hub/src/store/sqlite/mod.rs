@@ -12,6 +12,7 @@ mod read;
 use std::path::Path;
 use std::time::Duration;
 
+use omma_protocol::wire::mqtt::EventMessage;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::StoreError;
@@ -30,7 +31,8 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
+    /// Also gives the events of the hub's own that were open and are closed now.
+    pub(super) async fn open(path: &Path) -> Result<(Self, Vec<EventMessage>), StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -42,9 +44,9 @@ impl Database {
         let opening = StoreError::at::<sqlx::Error>("open the database");
         let writer = pool(1).connect_with(options.clone()).await.map_err(&opening)?;
         schema::migrate(&writer).await?;
-        write::close_orphans(&writer).await?;
+        let closed = write::close_orphans(&writer).await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(&opening)?;
-        Ok(Self { writer, readers })
+        Ok((Self { writer, readers }, closed))
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

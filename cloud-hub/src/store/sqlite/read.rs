@@ -83,7 +83,8 @@ impl Database {
     }
 }
 
-fn event(row: &SqliteRow) -> Result<StoredEvent> {
+/// A row of [`SELECT`]'s columns.
+pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
     let float = |column| row.try_get::<f64, _>(column).map(|v| v as f32);
     let event = EventMessage {
         outbox: match row.try_get::<Option<&[u8]>, _>("outbox")? {

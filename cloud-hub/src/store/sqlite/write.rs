@@ -2,10 +2,10 @@
 
 use hub_core::record::{Keep, keep};
 use omma_protocol::wire::mqtt::{EventMessage, PhaseName, PlaceName};
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Result, Row};
 
-use super::Database;
+use super::{Database, read};
 use crate::store::{Arrival, Content, Origin, Outcome, Picture, StoreError};
 
 impl Database {
@@ -22,23 +22,22 @@ impl Database {
     }
 }
 
-/// Closes what the hub's own analysis left open, at the last moment that is known of it.
-pub(super) async fn close_orphans(writer: &SqlitePool) -> Result<(), StoreError> {
-    let closed = sqlx::query(
+/// Closes what the hub's own analysis left open, at the last moment that is known of it. Gives the closed states.
+pub(super) async fn close_orphans(writer: &SqlitePool) -> Result<Vec<EventMessage>, StoreError> {
+    let rows = sqlx::query(
         "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1
-         WHERE place = 'hub' AND outbox IS NULL AND phase <> 'closed'",
+         WHERE place = 'hub' AND outbox IS NULL AND phase <> 'closed'
+         RETURNING *, NULL AS picture_revision",
     )
-    .execute(writer)
-    .await
-    .map_err(StoreError::at("close the hub's own events"))?;
-    if closed.rows_affected() > 0 {
-        tracing::info!(
-            step = "store",
-            events = closed.rows_affected(),
-            "events that were open at the last end are closed"
-        );
+    .fetch_all(writer)
+    .await;
+    let event = |row: &SqliteRow| read::event(row).map(|stored| stored.event);
+    let closed: Result<Vec<EventMessage>> = rows.and_then(|rows| rows.iter().map(event).collect());
+    let closed = closed.map_err(StoreError::at("close the hub's own events"))?;
+    if !closed.is_empty() {
+        tracing::info!(step = "store", events = closed.len(), "events that were open at the last end are closed");
     }
-    Ok(())
+    Ok(closed)
 }
 
 async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {

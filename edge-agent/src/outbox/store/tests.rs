@@ -91,8 +91,19 @@ fn over_the_budget_pictures_go_first_then_closed_events() {
     put_all(&mut store, &[opened(1), picture(1, 8_000), opened(2), closed(2), picture(2, 8_000)]);
     assert_eq!(numbers(&mut store), [1, 2, 3, 4, 5]);
     assert_eq!(store.make_room(&picture(3, 8_000)).unwrap(), [2]);
-    // For this one everything has to go: the other picture, then the closed event's states, the open one's last.
-    assert_eq!(store.make_room(&picture(3, 19_990)).unwrap(), [5, 3, 4, 1]);
+    // No event goes for a picture: the other picture does, and then this one itself.
+    assert_eq!(store.make_room(&picture(3, 19_990)).unwrap(), [5]);
+    put_all(&mut store, &[picture(3, 19_990)]);
+    assert_eq!(store.trim().unwrap(), [6]);
+    assert_eq!(numbers(&mut store), [1, 3, 4]);
+    // For events the oldest closed ones go. The one under way is passed over.
+    let mut gone = vec![];
+    for n in 10..600 {
+        gone.extend(store.make_room(&closed(n)).unwrap());
+        put_all(&mut store, &[closed(n)]);
+    }
+    assert!(gone.starts_with(&[3, 4, 7]) && gone.is_sorted(), "{gone:?}");
+    assert_eq!(numbers(&mut store)[0], 1);
 }
 
 #[test]

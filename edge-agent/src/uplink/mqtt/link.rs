@@ -8,16 +8,19 @@
 
 use std::time::{Duration, Instant};
 
-use edge_core::backoff::Backoff;
+use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{AckMessage, Topic};
 use omma_runtime::backoff::random_seed;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, LastWill, Packet};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnectReturnCode, LastWill, Packet, PubAck, PubAckReason, SubAck, SubscribeReasonCode,
+};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use rumqttc::{Outgoing, TlsConfiguration, Transport};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::broker::Broker;
 use super::message::{self, Publish};
@@ -71,7 +74,7 @@ impl Link {
         let (tell, events) = mpsc::channel(EVENTS);
         let acks = Topic::Acks(edge.clone()).to_string();
         let keeper = Keeper { event_loop, tell, acks: acks.clone(), state, retry: retry(random_seed()), up: None };
-        Self { client, acks, events, task: tokio::spawn(keeper.run()) }
+        Self { client, acks, events, task: tokio::spawn(keeper.run().in_current_span()) }
     }
 
     /// `None` when the task has died.
@@ -161,6 +164,18 @@ impl Keeper {
                         }
                     }
                 }
+                Ok(Event::Incoming(Packet::PubAck(PubAck { reason, .. })))
+                    if !matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) =>
+                {
+                    self.refused("publish", format!("{reason:?}"));
+                    None
+                }
+                Ok(Event::Incoming(Packet::SubAck(SubAck { return_codes, .. }))) => {
+                    if let Some(code) = return_codes.iter().find(|c| !matches!(c, SubscribeReasonCode::Success(_))) {
+                        self.refused("subscribe to", format!("{code:?}"));
+                    }
+                    None
+                }
                 Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
                 Ok(_) => None,
                 Err(e) => {
@@ -173,6 +188,8 @@ impl Keeper {
                     }
                     self.event_loop.clean();
                     self.event_loop.pending.clear();
+                    // rumqttc keeps it over `clean`, and takes no requests while it waits for an old PUBACK.
+                    self.event_loop.state.collision = None;
                     tokio::time::sleep(self.retry.next_delay()).await;
                     None
                 }
@@ -183,6 +200,11 @@ impl Keeper {
                 return;
             }
         }
+    }
+
+    fn refused(&self, what: &str, code: String) {
+        let rule = self.acks.trim_end_matches("acks");
+        self.state.refused(format!("the broker does not let this edge {what} {rule}# ({code}): mend its access rules"));
     }
 
     async fn owner_stops_publishing(&mut self) {

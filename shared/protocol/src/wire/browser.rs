@@ -3,6 +3,8 @@
 //! A frame is known to the browser by its RTP timestamp, which the hub derives from the capture time
 //! ([`CaptureTime::rtp`](crate::time::CaptureTime::rtp)) and `requestVideoFrameCallback` reports for the frame on screen.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::mqtt::{EventMessage, PlaceName};
@@ -38,7 +40,12 @@ pub enum HubToBrowser {
         mode: Mode,
         /// How long pictures wait for their boxes, ms. 0 when live.
         delay_ms: u32,
+        /// How long after its capture, by the stream's clock, the boxes of a picture are there, ms; for the page's own
+        /// hold. 0 when live.
+        hold_ms: u32,
     },
+    /// The page missed some: it fetches the list again (WebSocket only).
+    Resync,
     /// A message that was refused, or the reason why the channel closes.
     Error {
         /// For people.
@@ -117,8 +124,8 @@ impl BoxesMessage {
     }
 }
 
-/// What the browser says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What the browser says. Its `Debug` does not show the token.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum BrowserToHub {
     /// First message on the WebSocket: the sign-in token. (On a data channel the WHEP request has shown it.)
@@ -143,6 +150,17 @@ pub enum BrowserToHub {
     },
 }
 
+impl fmt::Debug for BrowserToHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BrowserToHub::Auth { token: _ } => f.debug_struct("Auth").finish_non_exhaustive(),
+            BrowserToHub::Watch { stream } => f.debug_struct("Watch").field("stream", stream).finish(),
+            BrowserToHub::Clock { id } => f.debug_struct("Clock").field("id", id).finish(),
+            BrowserToHub::Mode { mode } => f.debug_struct("Mode").field("mode", mode).finish(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +171,17 @@ mod tests {
         assert_eq!(json, r#"{"type":"mode","mode":"exact"}"#);
         let clock: HubToBrowser = serde_json::from_str(r#"{"type":"clock","id":1,"stream_us":5}"#).unwrap();
         assert_eq!(clock, HubToBrowser::Clock { id: 1, stream_us: 5 });
+        assert_eq!(serde_json::to_string(&HubToBrowser::Resync).unwrap(), r#"{"type":"resync"}"#);
+        let mode = HubToBrowser::Mode { mode: Mode::Exact, delay_ms: 120, hold_ms: 340 };
+        let json = serde_json::to_string(&mode).unwrap();
+        assert_eq!(json, r#"{"type":"mode","mode":"exact","delay_ms":120,"hold_ms":340}"#);
         assert!(serde_json::from_str::<BrowserToHub>(r#"{"type":"reboot"}"#).is_err());
+    }
+
+    #[test]
+    fn a_token_crosses_the_wire_and_no_log() {
+        let auth = BrowserToHub::Auth { token: "hunter2".into() };
+        assert_eq!(serde_json::to_string(&auth).unwrap(), r#"{"type":"auth","token":"hunter2"}"#);
+        assert!(!format!("{auth:?} {auth:#?}").contains("hunter2"));
     }
 }

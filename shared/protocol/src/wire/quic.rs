@@ -14,6 +14,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,8 +61,8 @@ pub enum WireError {
     Malformed(&'static str),
 }
 
-/// What an edge says on the control stream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What an edge says on the control stream. Its `Debug` does not show the secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum EdgeToHub {
     /// First message. `secret` is the join token's.
     Hello {
@@ -83,6 +84,21 @@ pub enum EdgeToHub {
         /// The edge's clock when it answered.
         at: CaptureTime,
     },
+}
+
+impl fmt::Debug for EdgeToHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EdgeToHub::Hello { version, edge, secret: _, agent } => f
+                .debug_struct("Hello")
+                .field("version", version)
+                .field("edge", edge)
+                .field("agent", agent)
+                .finish_non_exhaustive(),
+            EdgeToHub::Cameras(reports) => f.debug_tuple("Cameras").field(reports).finish(),
+            EdgeToHub::Pong { ping, at } => f.debug_struct("Pong").field("ping", ping).field("at", at).finish(),
+        }
+    }
 }
 
 /// What the hub says on the control stream.

@@ -83,6 +83,15 @@ fn a_control_message_reads_back() {
 }
 
 #[test]
+fn a_secret_crosses_the_wire_and_no_log() {
+    let hello =
+        EdgeToHub::Hello { version: 1, edge: "e".parse().unwrap(), secret: "hunter2".into(), agent: "a".into() };
+    let bytes = encode_control(&hello).unwrap();
+    assert!(bytes.windows(7).any(|window| window == b"hunter2"));
+    assert!(!format!("{hello:?} {hello:#?}").contains("hunter2"));
+}
+
+#[test]
 fn a_result_reads_back_within_its_rounding() {
     let analyst = Analyst { place: Place::Hub, engine: "ort".into(), model: "m".into() };
     let rect = Rect { x: 0.1, y: 0.2, w: 0.3, h: 0.4 };
