@@ -29,6 +29,7 @@ test: ## Set up, build, and run every test
 
 test-rust:
 	cargo test --workspace
+	cargo test --workspace --features edge-agent/libav --lib -- decode:: # the same tests of the other decoder
 
 test-web:
 	cd web && npm test
@@ -37,7 +38,7 @@ test-web:
 check: ## Format, lints, licences, docs, the page's types
 	@.ci/setup test
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --features edge-agent/libav -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 	.ci/check-tree
 	cd web && npm run lint && npm run api:check

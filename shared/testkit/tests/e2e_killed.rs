@@ -35,13 +35,13 @@ fn camera_killed() {
 
     let looked = detected(&stack);
     stack.camera.restart();
+    stack.camera.wait_for_line("listening rtsp://");
     let back = Instant::now();
     for id in ["door", "gate"] {
         stack.wait_for_state(id, "live");
     }
-    println!("live again {:.1} s after the camera was started", back.elapsed().as_secs_f64());
-    // The aim is 5 s; a busy machine without optimisation gets twice that.
-    assert!(back.elapsed() < Duration::from_secs(10), "live again only after {:?}", back.elapsed());
+    println!("live again {:.1} s after the camera was back", back.elapsed().as_secs_f64());
+    assert!(back.elapsed() < Duration::from_secs(5), "live again only after {:?}", back.elapsed());
     wait::until("new looks", wait::LONG, || if detected(&stack) > looked + 10.0 { Ok(()) } else { Err("none") });
     assert_eq!([stack.edge.id(), stack.hub.id()], ours);
     stack.edge.assert_running();
@@ -69,7 +69,6 @@ fn hub_killed_while_events_happen() {
 
     let stored = settle(&mut stack);
     assert_eq!(stored.len() as f64, self::put(&stack), "as many as the edge put into its outbox");
-    // Not in order: what a broker lost with its memory is sent again later, and a listener may have missed it before.
     nothing_older_is_kept_than_was_heard(&stack, &listener);
     stack.finish();
 }
@@ -121,7 +120,6 @@ fn broker_killed() {
 
     let stored = settle(&mut stack);
     assert_eq!(stored.len() as f64, self::put(&stack), "as many as the edge put into its outbox");
-    // Not in order: what a broker lost with its memory is sent again later, and a listener may have missed it before.
     nothing_older_is_kept_than_was_heard(&stack, &listener);
     stack.finish();
 }
@@ -183,7 +181,9 @@ fn nothing_older_is_kept_than_was_heard(stack: &Stack, listener: &Listener) {
 fn in_order(listener: &Listener) {
     let mut last: BTreeMap<String, u64> = BTreeMap::new();
     let mut heard = BTreeSet::new();
-    for event in listener.events() {
+    let events = listener.events();
+    assert!(!events.is_empty(), "mosquitto_sub heard nothing");
+    for event in events {
         let sequence = event["sequence"].as_u64().unwrap();
         if heard.insert(sequence) {
             let stream = event["stream"].as_str().unwrap().to_owned();

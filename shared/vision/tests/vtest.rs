@@ -90,7 +90,6 @@ fn both_engines_find_the_same() {
 }
 
 #[test]
-#[ignore = "needs the models of `shared/vision/models/fetch.sh --all`"]
 fn every_model_sees_the_walkers() {
     for model in ["nanodet-g-416x416", "centernet-288x512", "centernet-512x512", "coco-ssd-300x300"] {
         let mut nanodet = detector(MODELS[1], EngineChoice::Ort, 0.6);

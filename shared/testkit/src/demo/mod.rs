@@ -16,6 +16,11 @@ use settings::Settings;
 /// How long the hub and the camera may take to come up on a slow machine.
 const START: Duration = Duration::from_secs(60);
 
+/// How long the address is kept back for the camera to be live.
+const CAMERA: Duration = Duration::from_secs(10);
+/// How often is looked.
+const POLL: Duration = Duration::from_millis(100);
+
 /// Runs the demonstration until it is told to stop.
 pub async fn run() -> Result<()> {
     let settings = Settings::from_env()?;
@@ -56,6 +61,7 @@ async fn play(settings: &Settings, children: &mut Vec<Child>) -> Result<()> {
     let secrets = [("OMMA_EDGE_EDGE__JOIN", join.as_str()), ("OMMA_EDGE_CAMERA__0__URL", camera_url.expose().as_str())];
     children.push(Child::start("edge-agent", &["run", "--config", &edge_config], &secrets, &settings.folder)?);
     wait_for(children, "the edge to be ready", || ready(&edge_url)).await?;
+    println!("{}", look_at_camera(&edge_url).await);
 
     println!("Omma is at {hub_url}");
     println!("Token: {token}");
@@ -100,17 +106,38 @@ async fn first_to_end(children: &mut [Child]) -> anyhow::Error {
 
 /// Whether `/readyz` of a program answers 200.
 async fn ready(url: &str) -> bool {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let Some(address) = url.strip_prefix("http://") else { return false };
-    let ask = async {
-        let mut stream = tokio::net::TcpStream::connect(address).await?;
-        let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        stream.take(16 * 1024).read_to_end(&mut answer).await?;
-        std::io::Result::Ok(answer.starts_with(b"HTTP/1.1 200"))
+    get(format!("{url}/readyz")).await.is_some()
+}
+
+/// How the one camera fares, in a sentence: waits a while for it to be live or to have failed.
+async fn look_at_camera(edge_url: &str) -> String {
+    let mut seen = "The camera is still being connected to".to_owned();
+    for _ in 0..CAMERA.as_millis() / POLL.as_millis() {
+        let shown = get(format!("{edge_url}/state")).await.unwrap_or_default();
+        let camera = &shown["cameras"][0];
+        match camera["state"].as_str() {
+            Some("live") => {
+                return format!("The camera is live: {}x{}", camera["video"]["width"], camera["video"]["height"]);
+            }
+            Some("failed") => {
+                let reason = camera["reason"].as_str().unwrap_or_default();
+                seen = format!("The camera can't be shown yet, and is tried again: {reason}");
+            }
+            _ => {}
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    seen
+}
+
+/// What a program answers with 200, JSON or nothing.
+async fn get(url: String) -> Option<serde_json::Value> {
+    let ask = move || {
+        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(2))).build();
+        let mut answer = ureq::Agent::from(config).get(url).call().ok()?;
+        Some(serde_json::from_reader(answer.body_mut().as_reader()).unwrap_or_default())
     };
-    matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
+    tokio::task::spawn_blocking(ask).await.ok()?
 }
 
 /// Where a program of this workspace stands: beside this one.
