@@ -29,7 +29,7 @@ test: ## Set up, build, and run every test
 
 test-rust:
 	cargo test --workspace
-	cargo test --workspace --features edge-agent/libav --lib -- decode:: # the same tests of the other decoder
+	cargo test -p omma-media --features libav decode:: # the same tests of the other decoder
 
 test-web:
 	cd web && npm test

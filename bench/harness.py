@@ -84,9 +84,8 @@ def stack(programs=PROGRAMS, **settings):
             yield omma
         finally:
             process.send_signal(signal.SIGINT)
-            process.stdout.close()
             try:
-                process.wait(30)
+                process.communicate(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
 

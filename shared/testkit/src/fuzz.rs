@@ -14,6 +14,8 @@ use omma_protocol::wire::browser::BrowserToHub;
 use omma_protocol::wire::mqtt::{AckMessage, EventMessage, StatusMessage, Topic};
 use omma_protocol::wire::quic::{self, EdgeToHub, GroupReader, HubToEdge};
 
+use crate::simulator::read_as_requests;
+
 /// One parser under test.
 pub type Target = fn(&[u8]);
 
@@ -27,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("browser_message", browser_message),
     ("join_token", join_token),
     ("bitstream", bitstream),
+    ("rtsp_request", rtsp_request),
 ];
 
 /// The control stream of an edge or a hub: what was parsed is written as it was read.
@@ -102,6 +105,11 @@ pub fn join_token(data: &[u8]) {
     if let Some(token) = std::str::from_utf8(data).ok().and_then(|text| text.parse::<JoinToken>().ok()) {
         assert_eq!(token.reveal().parse(), Ok(token));
     }
+}
+
+/// What a player says to the camera simulator: no more requests than lines.
+pub fn rtsp_request(data: &[u8]) {
+    assert!(read_as_requests(data) <= data.iter().filter(|&&byte| byte == b'\n').count());
 }
 
 /// Coded pictures as a camera or an edge sends them: cutting loses and invents nothing, and a stream's size is never

@@ -4,6 +4,7 @@ mod settings;
 
 mod child;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use child::Child;
 use settings::Settings;
+
+/// As `println!`, but for a reader who is gone, as behind `| head`: the programs are still to be stopped in order.
+macro_rules! say {
+    ($($text:tt)*) => {
+        writeln!(std::io::stdout(), $($text)*).unwrap_or_default()
+    };
+}
 
 /// How long the hub and the camera may take to come up on a slow machine.
 const START: Duration = Duration::from_secs(60);
@@ -35,12 +43,12 @@ pub async fn run() -> Result<()> {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
-    println!("Stopping …");
+    say!("Stopping …");
     // The edge goes first, so that its last events still find the hub.
     while let Some(child) = children.pop() {
         child.stop().await;
     }
-    println!("Stopped. State and logs are in {}", settings.folder.display());
+    say!("Stopped. State and logs are in {}", settings.folder.display());
     outcome
 }
 
@@ -61,14 +69,14 @@ async fn play(settings: &Settings, children: &mut Vec<Child>) -> Result<()> {
     let secrets = [("OMMA_EDGE_EDGE__JOIN", join.as_str()), ("OMMA_EDGE_CAMERA__0__URL", camera_url.expose().as_str())];
     children.push(Child::start("edge-agent", &["run", "--config", &edge_config], &secrets, &settings.folder)?);
     wait_for(children, "the edge to be ready", || ready(&edge_url)).await?;
-    println!("{}", look_at_camera(&edge_url).await);
+    say!("{}", look_at_camera(&edge_url).await);
 
-    println!("Omma is at {hub_url}");
-    println!("Token: {token}");
-    println!("Events: mosquitto_sub -p {} -t 'omma/#'", settings.mqtt_port);
+    say!("Omma is at {hub_url}");
+    say!("Token: {token}");
+    say!("Events: mosquitto_sub -p {} -t 'omma/#'", settings.mqtt_port);
     match settings.seconds {
-        Some(seconds) => println!("Ends by itself after {seconds} s; Ctrl-C ends it sooner."),
-        None => println!("Ctrl-C ends it."),
+        Some(seconds) => say!("Ends by itself after {seconds} s; Ctrl-C ends it sooner."),
+        None => say!("Ctrl-C ends it."),
     }
     let end = async {
         match settings.seconds {

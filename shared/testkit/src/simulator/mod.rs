@@ -37,3 +37,20 @@ mod rtp;
 pub mod source;
 
 pub mod pattern;
+
+/// Reads bytes as a player's, as a connection does: requests, the transport that they choose, the login that they
+/// show. Returns how many requests were read. For fuzzing.
+pub fn read_as_requests(data: &[u8]) -> usize {
+    let login = Login { user: "viewer".to_owned(), password: "never told to anyone".to_owned().into() };
+    let guard = auth::Guard::new(Some(login), "nonce".to_owned());
+    let mut inbox = bytes::BytesMut::from(data);
+    let mut requests = 0;
+    while let Ok(Some(message)) = request::next_message(&mut inbox) {
+        if let request::Message::Request(request) = message {
+            requests += 1;
+            let _chosen = request.header("Transport").and_then(transport::Transport::choose);
+            assert!(!guard.admits(&request.method, request.header("Authorization")), "nobody told it the password");
+        }
+    }
+    requests
+}
