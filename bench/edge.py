@@ -38,7 +38,7 @@ def missing_for_libav():
     if not shutil.which("pkg-config"):
         return ["pkg-config"]
     has = {f"{library}-dev": subprocess.run(["pkg-config", "--exists", library]).returncode == 0
-           for library in ("libavcodec", "libavutil")}
+           for library in ("libavcodec", "libavformat", "libavutil")}
     has["libclang-dev"] = "LIBCLANG_PATH" in os.environ or any(pathlib.Path("/usr/lib").glob("llvm-*/lib/libclang.so"))
     return [package for package, there in has.items() if not there]
 

@@ -215,7 +215,7 @@ impl Decoder {
             self.sps = sent.to_vec();
             if let Some(sps) = Sps::parse(sent) {
                 self.colour = sps.colour;
-                self.backend.announced(sps.reordering);
+                self.backend.announced(&sps);
                 if let Some(what) = unsupported(&sps) {
                     self.sps.clear();
                     self.state = State::Waiting { used: true };
@@ -266,11 +266,11 @@ impl Backend {
         }
     }
 
-    fn announced(&mut self, reordering: h264::Reordering) {
+    fn announced(&mut self, sps: &Sps) {
         match self {
-            Self::OpenH264(backend) => backend.announced(reordering),
+            Self::OpenH264(backend) => backend.announced(sps.reordering),
             #[cfg(feature = "libav")]
-            Self::Libav(_) => {} // It reads them itself.
+            Self::Libav(backend) => backend.announced(sps),
         }
     }
 

@@ -44,6 +44,10 @@ pub struct Sps {
     pub bit_depth: u8,
     /// Whether pictures may be coded as fields or have field macroblocks: `frame_mbs_only_flag` is 0.
     pub interlaced: bool,
+    /// Bits of `frame_num` in a slice header, 4 to 16.
+    pub frame_num_bits: u32,
+    /// `gaps_in_frame_num_value_allowed_flag`: numbers may be passed over.
+    pub frame_num_gaps: bool,
     /// What the samples mean. Where the stream says nothing, BT.709 from 720 rows on, as screens assume.
     pub colour: Colour,
 }
@@ -59,11 +63,11 @@ impl Sps {
         let level = bits.u(8)? as u8;
         bits.ue()?; // seq_parameter_set_id
         let chroma = if has_chroma_format(profile) { ChromaFormat::parse(bits)? } else { ChromaFormat::YUV420 };
-        bits.ue()?; // log2_max_frame_num_minus4
+        let frame_num_bits = bits.ue().filter(|&n| n <= 12)? + 4;
         let order_count_type = bits.ue()?;
         skip_order_count(bits, order_count_type)?;
         bits.ue()?; // max_num_ref_frames
-        bits.flag()?; // gaps_in_frame_num_value_allowed_flag
+        let frame_num_gaps = bits.flag()?;
         let width_in_mbs = bits.ue()?.checked_add(1)?;
         let height_in_map_units = bits.ue()?.checked_add(1)?;
         let frames_only = bits.flag()?;
@@ -96,6 +100,8 @@ impl Sps {
             chroma_format: chroma.format,
             bit_depth: chroma.bit_depth,
             interlaced: !frames_only,
+            frame_num_bits,
+            frame_num_gaps,
             colour: Colour { range: vui.range, matrix: vui.matrix.unwrap_or(guess) },
         })
     }
@@ -282,6 +288,46 @@ fn skip_hrd(bits: &mut Bits<'_>) -> Option<()> {
 pub fn has_b_slice(stream: &[u8]) -> bool {
     const B: u32 = 1;
     nals(stream).any(|nal| slice_head(&nal).is_some_and(|head| head.slice_type % 5 == B))
+}
+
+/// Finds pictures that are missing because a later one refers to them: their numbers are (§7.4.3, `frame_num`). A
+/// missing picture that none refers to leaves no trace, and does no harm.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FrameNumbers {
+    /// Bits of a number; `None` where gaps are allowed or nothing is known.
+    bits: Option<u32>,
+    /// `PrevRefFrameNum`.
+    previous: u32,
+}
+
+impl FrameNumbers {
+    /// A new parameter set is in force.
+    pub fn announced(&mut self, sps: &Sps) {
+        self.bits = (!sps.frame_num_gaps && !sps.interlaced && sps.chroma_format < 3).then_some(sps.frame_num_bits);
+    }
+
+    /// Takes the next access unit. Whether a picture is missing before it.
+    pub fn is_gap_before(&mut self, stream: &[u8]) -> bool {
+        let Some(bits) = self.bits else { return false };
+        let Some(slice) = nals(stream).find(|nal| matches!(nal.h264_type(), 1 | 2 | IDR)) else { return false };
+        let Some(number) = frame_num(&slice, bits) else { return false };
+        let next = (self.previous + 1) % (1 << bits);
+        let gap = slice.h264_type() != IDR && number != self.previous && number != next;
+        let is_reference = slice.bytes[0] >> 5 & 3 != 0;
+        if is_reference {
+            self.previous = number;
+        }
+        gap
+    }
+}
+
+fn frame_num(slice: &Nal<'_>, width: u32) -> Option<u32> {
+    let bytes = rbsp(slice.bytes.get(1..)?.get(..36).unwrap_or(&slice.bytes[1..]));
+    let mut bits = Bits::new(&bytes);
+    bits.ue()?; // first_mb_in_slice
+    bits.ue()?; // slice_type
+    bits.ue()?; // pic_parameter_set_id
+    bits.u(width).map(|number| number as u32)
 }
 
 /// The first fields of a slice header (§7.3.3).

@@ -15,6 +15,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::AccessUnit;
 
 use super::DecodeError;
+use crate::bitstream::h264::{FrameNumbers, Sps};
 use crate::frame::{Colour, Planes};
 
 /// `EAGAIN` of Linux: libavcodec wants more before it gives more.
@@ -23,6 +24,7 @@ const AGAIN: ffmpeg::Error = ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN
 pub(super) struct Libav {
     decoder: codec::decoder::Video,
     picture: Video,
+    numbers: FrameNumbers,
 }
 
 impl Libav {
@@ -35,7 +37,16 @@ impl Libav {
         context.set_threading(threading::Config { kind: threading::Type::None, count: 1, ..Default::default() });
         let mut decoder = context.decoder();
         decoder.check(Check::EXPLODE | Check::BITSTREAM | Check::BUFFER);
-        Ok(Self { decoder: decoder.video().map_err(failed)?, picture: Video::empty() })
+        Ok(Self {
+            decoder: decoder.video().map_err(failed)?,
+            picture: Video::empty(),
+            numbers: FrameNumbers::default(),
+        })
+    }
+
+    /// What a new parameter set says.
+    pub(super) fn announced(&mut self, sps: &Sps) {
+        self.numbers.announced(sps);
     }
 
     /// Forgets all pictures.
@@ -45,6 +56,10 @@ impl Libav {
 
     /// The picture that this unit brings out, and its time.
     pub(super) fn decode(&mut self, unit: &AccessUnit) -> Result<Option<(CaptureTime, &Video)>, String> {
+        // libavcodec invents a picture that is missing and says nothing.
+        if self.numbers.is_gap_before(&unit.data) {
+            return Err("a picture before it is missing".to_owned());
+        }
         // A copy of coded bytes, with the zeros behind them that libavcodec reads.
         let mut packet = codec::packet::Packet::copy(&unit.data);
         packet.set_pts(Some(unit.time.0));

@@ -1,5 +1,5 @@
 use super::super::bits::{Bits, rbsp};
-use super::super::h264::{Reordering, Sps};
+use super::super::h264::{FrameNumbers, Reordering, Sps};
 use super::writer::Writer;
 use super::{bytes, proptest};
 use crate::frame::{Matrix, Range};
@@ -230,5 +230,16 @@ proptest! {
         for end in 0..nal.len() {
             let _read = Sps::parse(&nal[..end]);
         }
+    }
+}
+
+#[test]
+fn a_missing_picture_shows_in_the_numbers_of_those_that_follow() {
+    let stream = std::fs::read(crate::footage::path("vtest.h264")).unwrap();
+    let units = crate::bitstream::access_unit::split_access_units(&stream);
+    let mut numbers = FrameNumbers::default();
+    numbers.announced(&Sps::find(units[0]).unwrap());
+    for (n, unit) in units.iter().enumerate().filter(|(n, _)| *n != 30) {
+        assert_eq!(numbers.is_gap_before(unit), n == 31, "at {n}");
     }
 }
