@@ -20,8 +20,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use omma_media::decode::{Decoder, DecoderChoice};
+use omma_media::decode::Decoder;
 use omma_protocol::camera::Placement;
+use omma_protocol::id::CameraId;
 use omma_protocol::unit::Codec;
 use omma_runtime::backoff::random_seed;
 use omma_runtime::health::{Health, Part};
@@ -35,14 +36,14 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{Looker, RESULTS, Results, SharedDetector};
+use crate::analysis::{Looker, RESULTS, SharedDetector};
 use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config};
 use crate::outbox::{self, Outbox};
 use crate::source::Source;
 use crate::state::link::{Link, LinkState};
 use crate::state::{Reports, State};
-use crate::unit::Feed;
+use crate::unit::{Feed, Reader};
 use crate::uplink::mqtt::MqttUplink;
 use crate::uplink::mqtt::broker::Broker;
 use crate::uplink::quic::QuicUplink;
@@ -96,7 +97,13 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     for camera in &cameras {
         let Some(feed) = feeds.get(&camera.id) else { continue };
         if let Some(detector) = detector.as_ref().filter(|_| camera.placement == Placement::Edge) {
-            first.push(look(camera, feed, config.decoder, detector, &results, &outbox, &clock, &token)?);
+            let decoder = Decoder::new(Codec::H264, config.decoder)?;
+            tracing::debug!(step = "decode", camera = %camera.id, decoder = decoder.name(), "decoder");
+            let (camera, detector) = (Arc::clone(camera), Arc::clone(detector));
+            let units = feed.read("analysis behind", clock.now());
+            let looker =
+                Looker::new(Arc::clone(&camera), clock.clone(), decoder, detector, results.clone(), outbox.clone());
+            first.push(look(&camera.id, looker, units, &token)?);
         }
         let source = Source::new(Arc::clone(camera), feed.clone(), reports.clone(), clock.clone(), random_seed());
         first.push(tokio::spawn(source.run(token.clone())));
@@ -172,25 +179,11 @@ async fn load_detector(
     Ok(Some(Arc::new(Mutex::new(detector))))
 }
 
-fn look(
-    camera: &Arc<Camera>,
-    feed: &Feed,
-    decoder: DecoderChoice,
-    detector: &SharedDetector,
-    results: &Results,
-    outbox: &Outbox,
-    clock: &EdgeClock,
-    token: &CancellationToken,
-) -> anyhow::Result<JoinHandle<()>> {
-    let (camera, detector) = (Arc::clone(camera), Arc::clone(detector));
-    let name = format!("look {}", camera.id);
-    let decoder = Decoder::new(Codec::H264, decoder)?;
-    tracing::debug!(camera = %camera.id, decoder = decoder.name(), "decoder");
-    let looker = Looker::new(camera, clock.clone(), decoder, detector, results.clone(), outbox.clone());
-    let units = feed.read("analysis behind", clock.now());
+/// Gives the camera's analysis a thread of its own.
+fn look(camera: &CameraId, looker: Looker, units: Reader, token: &CancellationToken) -> anyhow::Result<JoinHandle<()>> {
     let (runtime, token) = (Handle::current(), token.clone());
     let (ended, end) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new().name(name).spawn(move || {
+    std::thread::Builder::new().name(format!("look {camera}")).spawn(move || {
         looker.run(units, &runtime, &token);
         // Nobody waits any more where the program's deadline has passed.
         ended.send(()).unwrap_or_default();

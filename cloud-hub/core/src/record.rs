@@ -131,14 +131,15 @@ mod tests {
 
     #[test]
     fn each_fault_is_named() {
+        type Change = fn(&mut EventMessage);
         let (site, door) = ("site".parse().unwrap(), "door".parse().unwrap());
-        let check = |change: fn(&mut EventMessage)| {
+        let check = |change: Change| {
             let mut e = event();
             change(&mut e);
             check_event(&site, &door, &e).map_err(|e| e.to_string())
         };
         assert_eq!(check(|_| ()), Ok(()));
-        let rows: [(fn(&mut EventMessage), &str); 9] = [
+        let rows: [(Change, &str); 9] = [
             (|e| e.stream = "other.door".parse().unwrap(), "topic of site.door"),
             (|e| e.stream = "site.gate".parse().unwrap(), "topic of site.door"),
             (|e| e.revision = 0, "revision"),

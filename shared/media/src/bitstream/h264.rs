@@ -327,7 +327,7 @@ fn frame_num(slice: &Nal<'_>, width: u32) -> Option<u32> {
     bits.ue()?; // first_mb_in_slice
     bits.ue()?; // slice_type
     bits.ue()?; // pic_parameter_set_id
-    bits.u(width).map(|number| number as u32)
+    bits.u(width)
 }
 
 /// The first fields of a slice header (§7.3.3).

@@ -41,7 +41,7 @@ proptest! {
         let mut reader = GroupReader::default();
         reader.push(&bytes);
         while let Ok(Some(_)) = reader.next_unit() {}
-        let _ = decode_result(&bytes);
+        drop(decode_result(&bytes));
         let mut buffer = BytesMut::from(&bytes[..]);
         while let Ok(Some(_)) = decode_control::<EdgeToHub>(&mut buffer) {}
         let mut buffer = BytesMut::from(&bytes[..]);
