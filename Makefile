@@ -39,7 +39,7 @@ check: ## Format, lints, licences, docs, the page's types
 	@.ci/setup test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features edge-agent/libav -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items
 	.ci/check-tree
 	cd web && npm run lint && npm run api:check
 

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`pipeline`] is the table of contents: every joint with its bound. Then in the order of the path: [`clock`] dates
-//! what the cameras send, [`source`] receives it, [`unit`] hands it to its readers, [`analysis`] looks at it,
+//! what the cameras send, [`source`] receives it, [`mod@unit`] hands it to its readers, [`analysis`] looks at it,
 //! [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how all of them fare.
 
 pub mod config;

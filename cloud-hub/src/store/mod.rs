@@ -4,7 +4,7 @@
 //! 2. One transaction in [`sqlite`] notes every `(outbox, sequence)` and keeps what is new. A crash before its end
 //!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites.
 //! 3. When it has ended, and only then, the caller may acknowledge; browsers are told by the [`Feed`], integrations by
-//!    [`Store::announcements`].
+//!    the channel that [`Store::open`] gives.
 
 mod sqlite;
 

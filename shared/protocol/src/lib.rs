@@ -3,7 +3,7 @@
 //! This crate does no I/O, starts no thread and never reads a clock. Domain types live at the top; their wire
 //! forms live under [`wire`] and convert, so that a change of format is a change of `wire` alone.
 //!
-//! Read in the order of the path: a camera is named ([`id`]), a coded picture arrives ([`unit`]) with its capture
+//! Read in the order of the path: a camera is named ([`id`]), a coded picture arrives ([`mod@unit`]) with its capture
 //! time ([`time`]), boxes are found in it ([`geometry`], [`detection`]), followed ([`track`]), and become events
 //! ([`event`]). [`join`] and [`secret`] are how an edge is let in, and [`backoff`] how long either side waits before it tries
 //! again.

@@ -1,6 +1,6 @@
 //! From the tree to `T`, past every fault.
 //!
-//! 1. `T` is deserialised. The [`Reader`] knows the fields that each struct asks for, so unknown keys are reported
+//! 1. `T` is deserialised. The reader knows the fields that each struct asks for, so unknown keys are reported
 //!    and passed over without an error.
 //! 2. An error comes back with the way to the value that caused it. It is reported, and a placeholder takes the
 //!    value's place, which gives whatever is asked for.

@@ -3,7 +3,7 @@
 //! ByteTrack (Zhang et al., ECCV 2022), with time in seconds:
 //!
 //! 1. each track's box is predicted to the frame's capture time ([`kalman`]);
-//! 2. good detections are assigned to confirmed tracks by overlap ([`assign`]);
+//! 2. good detections are assigned to confirmed tracks by overlap ([`mod@assign`]);
 //! 3. confirmed tracks seen in the last frame that got none take a poor detection, which is how a thing half hidden is
 //!    kept;
 //! 4. tracks not yet confirmed take what good detections are left;
