@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,6 +16,7 @@ use cloud_hub::store::{Filter, Store};
 use omma_protocol::event::Lasting;
 use omma_protocol::wire::mqtt::EventMessage;
 use omma_runtime::health::Health;
+use omma_testkit::process::port;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -148,14 +149,10 @@ fn listen(port: u16, more: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_came_while_the_hub_was_away_is_stored_when_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
+    let port = port::free();
     let _mosquitto = Mosquitto::start(folder.path(), port);
     let first = hub(folder.path(), port).await;
     first.until_ready().await;
@@ -173,7 +170,7 @@ async fn what_came_while_the_hub_was_away_is_stored_when_it_is_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_hubs_own_analysis_closes_at_the_end_is_still_published() {
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
+    let port = port::free();
     let _mosquitto = Mosquitto::start(folder.path(), port);
     let hub = hub(folder.path(), port).await;
     hub.until_ready().await;
@@ -189,7 +186,7 @@ async fn what_the_hubs_own_analysis_closes_at_the_end_is_still_published() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_was_away_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
+    let port = port::free();
     let hub = hub(folder.path(), port).await;
     let mosquitto = Mosquitto::start(folder.path(), port);
     hub.until_ready().await;

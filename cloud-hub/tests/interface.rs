@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -13,6 +13,7 @@ use cloud_hub::access::{Access, edges::Edges};
 use cloud_hub::config::Config;
 use cloud_hub::pipeline;
 use omma_runtime::metrics::{self, Metrics};
+use omma_testkit::process::port;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -51,16 +52,8 @@ fn recorder() -> Metrics {
     RECORDER.get_or_init(|| metrics::install().unwrap()).clone()
 }
 
-fn free_tcp() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn free_udp() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 async fn start(folder: &Path) -> Hub {
-    let (http, plain, tls, quic, live) = (free_tcp(), free_tcp(), free_tcp(), free_udp(), free_udp());
+    let (http, plain, tls, quic, live) = (port::free(), port::free(), port::free(), port::free(), port::free());
     let text = format!(
         "[hub]\ndata = '{}'\n[http]\nlisten = '127.0.0.1:{http}'\n[ingest]\nquic = '127.0.0.1:{quic}'\n[broker]\n\
          listen = '127.0.0.1:{plain}'\ntls_listen = '127.0.0.1:{tls}'\nanonymous_read = true\n\

@@ -1,7 +1,7 @@
 //! Debian's Mosquitto clients, which no one here wrote, against the broker in the box.
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Command, Output};
 use std::time::SystemTime;
 
@@ -23,7 +23,7 @@ struct Running {
 }
 
 fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, omma_testkit::process::port::free()).into()
 }
 
 async fn running() -> Running {
@@ -40,15 +40,10 @@ async fn running_with(plain: Ipv4Addr) -> Running {
     edges.issue(&"other".parse().unwrap()).unwrap();
     let access = Access::open(folder.path()).unwrap();
     let doors = Doors { access, edges, attempts: Attempts::default() };
-    // Another test may take the port between its being found free and being used.
-    for _ in 0..20 {
-        let plain = Some((plain, free_port().port()).into());
-        let config = Embedded { tls: free_port(), plain, anonymous_read: true };
-        if let Ok(broker) = Broker::start(&config, &identity, doors.clone()) {
-            return Running { broker, config, identity, doors, secret, folder };
-        }
-    }
-    panic!("no port is free")
+    let plain = Some((plain, free_port().port()).into());
+    let config = Embedded { tls: free_port(), plain, anonymous_read: true };
+    let broker = Broker::start(&config, &identity, doors.clone()).unwrap();
+    Running { broker, config, identity, doors, secret, folder }
 }
 
 impl Running {
