@@ -1,4 +1,5 @@
-//! Development only: a camera simulator, seeded lossy links, process handling for end-to-end tests.
+//! Development only: a camera simulator, a viewer, process handling for end-to-end tests, fuzzing, the
+//! demonstration.
 
 pub mod simulator;
 
