@@ -15,6 +15,10 @@ use super::{Device, Engine, EngineError, Network, position};
 /// unloaded, so a second library is refused.
 static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 
+/// What keeps the library from writing a device id into the user's cache and reporting sessions to its maker, which
+/// `with_telemetry(false)` doesn't in 1.31. It is read when the library is loaded.
+const NO_REPORTS: &str = "ORT_DISABLE_TELEMETRY";
+
 /// A session of ONNX Runtime.
 pub(super) struct Ort {
     session: Session,
@@ -85,6 +89,9 @@ impl Engine for Ort {
 fn environment(library: &Path) -> Result<Environment, EngineError> {
     let refused = |reason: String| EngineError::Library { path: library.to_owned(), reason };
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if std::env::var_os(NO_REPORTS).is_none_or(|is| is != "1") {
+        return Err(refused(format!("set {NO_REPORTS}=1 before the program starts, or it reports to its maker")));
+    }
     match &*loaded {
         Some((path, environment)) if path == library => return Ok(environment.clone()),
         Some((path, _)) => return Err(refused(format!("this process already uses {}", path.display()))),
