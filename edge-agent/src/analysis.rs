@@ -95,7 +95,8 @@ impl Looker {
             let detector = detector.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
         };
-        let analysis = Analysis::new(camera.id.clone(), analyst, AnalysisConfig::seeded(rand::random()));
+        let analysis =
+            Analysis::new(camera.id.clone(), analyst, AnalysisConfig::seeded(camera.min_score, rand::random()));
         let steps = Steps {
             decode: Step::new("decode"),
             detect: Step::new("detect"),

@@ -10,6 +10,7 @@ use omma_protocol::join::JoinToken;
 use omma_runtime::config::{self, Faults};
 use omma_vision::detect::DetectorConfig;
 use omma_vision::engine::Device;
+use omma_vision::track::TrackerConfig;
 
 use super::{CameraSection, DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
 use crate::source::url::CameraUrl;
@@ -54,6 +55,8 @@ pub struct Camera {
     pub placement: Placement,
     /// Looks a second.
     pub rate: f32,
+    /// Score from which on a thing is believed to be there.
+    pub min_score: f32,
 }
 
 impl Config {
@@ -74,7 +77,8 @@ impl Config {
 
 fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     let join = join(&written.edge, &mut faults);
-    let cameras = cameras(&written.camera, &mut faults);
+    let min_score = written.detect.as_ref().map_or(DetectSection::MIN_SCORE, |detect| detect.min_score);
+    let cameras = cameras(&written.camera, min_score, &mut faults);
     let looks = written.camera.iter().any(|camera| camera.placement == Placement::Edge);
     let detect = if looks { detect(written.detect.as_ref(), &mut faults) } else { None };
     if let Some(fault) = written.decode.decoder.fault() {
@@ -127,7 +131,7 @@ fn join(edge: &EdgeSection, faults: &mut Faults) -> Option<JoinToken> {
     text.parse().map_err(|e: omma_protocol::join::JoinTokenError| faults.push(key, e.to_string())).ok()
 }
 
-fn cameras(written: &[CameraSection], faults: &mut Faults) -> Vec<Camera> {
+fn cameras(written: &[CameraSection], min_score: f32, faults: &mut Faults) -> Vec<Camera> {
     if written.is_empty() {
         faults.push("camera", "expected at least one [[camera]]");
     }
@@ -147,6 +151,7 @@ fn cameras(written: &[CameraSection], faults: &mut Faults) -> Vec<Camera> {
                 transport: camera.transport,
                 placement: camera.placement,
                 rate: camera.rate,
+                min_score,
             }),
             Err(e) => faults.push(&format!("camera[{n}].url"), e.to_string()),
         }
@@ -173,7 +178,7 @@ fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<Detect
         engine: detect.engine,
         onnxruntime: detect.onnxruntime.clone(),
         threads: detect.threads,
-        min_score: detect.min_score,
+        min_score: TrackerConfig::believing(detect.min_score).low_score,
         labels: detect.labels.clone(),
         device: Device::Auto,
     })

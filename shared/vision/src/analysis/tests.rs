@@ -21,7 +21,7 @@ fn person(x: f32) -> Detection {
 
 fn analysis() -> Analysis {
     let analyst = Analyst { place: Place::Hub, engine: "ort".into(), model: "m".into() };
-    Analysis::new("door".parse().unwrap(), Arc::new(analyst), AnalysisConfig::seeded([3; 32]))
+    Analysis::new("door".parse().unwrap(), Arc::new(analyst), AnalysisConfig::seeded(0.5, [3; 32]))
 }
 
 #[test]
@@ -54,4 +54,20 @@ fn a_frame_with_nothing_in_it_is_told_of_too() {
     let looked = analysis().look(&frame(&FramePool::new(1), 0), vec![], Duration::ZERO);
     assert!(looked.result.tracks.is_empty() && looked.lasting.is_empty());
     assert_eq!(looked.result.analyst.place, Place::Hub);
+}
+
+#[test]
+fn a_min_score_below_one_half_finds_the_things_between() {
+    let faint = Detection { score: 0.35, ..person(0.1) };
+    let pool = FramePool::new(1);
+    let followed = |min_score: f32| {
+        let mut analysis = super::Analysis::new(
+            "door".parse().unwrap(),
+            Arc::new(Analyst { place: Place::Edge, engine: "ort".into(), model: "m".into() }),
+            AnalysisConfig::seeded(min_score, [3; 32]),
+        );
+        let mut look = |ms| analysis.look(&frame(&pool, ms), vec![faint.clone()], Duration::ZERO).result.tracks.len();
+        (0..3000).step_by(200).map(&mut look).last()
+    };
+    assert_eq!((followed(0.3), followed(0.5)), (Some(1), Some(0)));
 }
