@@ -103,6 +103,16 @@ pub(crate) fn read(section: &mut Section<'_, '_>, input: &Input, classes: usize)
     }
 }
 
+/// The names of outputs of which there is one for each stride.
+fn names(section: &mut Section<'_, '_>, key: &'static str, strides: usize) -> Vec<String> {
+    let at = section.position(key);
+    let names = section.texts(key);
+    if names.len() != strides {
+        section.fault(at, key, &format!("has {} names for {strides} strides", names.len()));
+    }
+    names
+}
+
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
@@ -115,4 +125,36 @@ fn logit(score: f32) -> f32 {
 /// The class with the highest value among one row of classes.
 fn best(row: &[f32]) -> Option<(usize, f32)> {
     row.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Cells looked at together, so that the classes of neighbouring cells are read as they lie in memory.
+const BLOCK: usize = 64;
+
+/// Of `planes`, `[classes, cells]`: cell, class and value wherever a cell's highest value is at least `least`.
+fn best_of_planes(planes: &[f32], cells: usize, least: f32) -> impl Iterator<Item = (usize, usize, f32)> {
+    let blocks = (0..cells).step_by(BLOCK).flat_map(move |start| {
+        let block = start..cells.min(start + BLOCK);
+        let mut best = [(f32::NEG_INFINITY, 0); BLOCK];
+        for (class, plane) in planes.chunks_exact(cells).enumerate() {
+            for (best, &value) in best.iter_mut().zip(&plane[block.clone()]) {
+                if value > best.0 {
+                    *best = (value, class);
+                }
+            }
+        }
+        block.zip(best)
+    });
+    blocks.filter(move |(_, (value, _))| *value >= least).map(|(cell, (value, class))| (cell, class, value))
+}
+
+/// What the softmax of `logits` expects, where they stand for 0, 1, 2 and so on.
+fn expectation(logits: impl Iterator<Item = f32> + Clone) -> f32 {
+    let highest = logits.clone().fold(f32::NEG_INFINITY, f32::max);
+    let (mut sum, mut weighted) = (0.0, 0.0);
+    for (index, logit) in logits.enumerate() {
+        let weight = (logit - highest).exp();
+        sum += weight;
+        weighted += weight * index as f32;
+    }
+    weighted / sum
 }
