@@ -120,6 +120,7 @@ impl Detector {
         let network = Network {
             file: &Manifest::network(&config.model),
             input: &manifest.input.name,
+            sizes: manifest.head.sizes(),
             shape: [1, 3, manifest.input.height, manifest.input.width],
             outputs: &manifest.head.outputs(),
         };
