@@ -127,8 +127,16 @@ impl Default for OutboxSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MqttSection {
-    /// `mqtt://user:password@host:1883`
+    /// `mqtt://user:password@host:1883`, or `mqtts://…:8883` for TLS.
     pub url: Secret<String>,
+    /// A file that holds the password instead.
+    pub password_file: Option<PathBuf>,
+    /// PEM file of the authorities that may vouch for the broker; those of this machine where absent.
+    pub ca: Option<PathBuf>,
+    /// PEM file of this edge's certificate, for brokers that want one.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub key: Option<PathBuf>,
 }
 
 /// `[[camera]]`

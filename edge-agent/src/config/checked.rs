@@ -1,5 +1,7 @@
 //! The configuration as it was checked: what the program runs on.
 
+mod broker;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -87,13 +89,7 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     if written.outbox.budget_mb < MIN_BUDGET_MB {
         faults.push("outbox.budget_mb", format!("expected at least {MIN_BUDGET_MB}"));
     }
-    let broker = written.mqtt.as_ref().and_then(|mqtt| match mqtt.url.expose().parse::<ExternalBroker>() {
-        Ok(broker) => Some(broker),
-        Err(e) => {
-            faults.push("mqtt.url", e.to_string());
-            None
-        }
-    });
+    let broker = written.mqtt.as_ref().and_then(|mqtt| broker::external(mqtt, &mut faults));
     match join {
         Some(join) if faults.is_empty() => Ok(Config {
             data: written.edge.data,

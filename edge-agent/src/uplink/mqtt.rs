@@ -18,7 +18,11 @@
 
 pub mod broker;
 
+pub mod pem;
+
 mod link;
+
+mod reason;
 
 mod message;
 

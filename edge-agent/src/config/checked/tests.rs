@@ -72,7 +72,7 @@ fn every_fault_is_said_at_once_and_no_secret_with_it() {
         [outbox]
         budget_mb = 1
         [mqtt]
-        url = "mqtts://omma:hunter2@broker"
+        url = "amqp://omma:hunter2@broker"
         [[camera]]
         id = "door"
         url = "http://admin:hunter2@cam/live"

@@ -23,7 +23,7 @@ fn edge() -> EdgeId {
 }
 
 fn broker(port: u16) -> Broker {
-    Broker { host: "127.0.0.1".to_owned(), port, credentials: None, tls: None }
+    Broker::External(format!("mqtt://127.0.0.1:{port}").parse().unwrap())
 }
 
 fn outbox(folder: &std::path::Path) -> Outbox {
