@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
-use omma_protocol::id::CameraId;
+use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::secret::Secret;
 use omma_vision::engine::EngineChoice;
 use serde::Deserialize;
@@ -34,7 +34,7 @@ pub struct Written {
     /// What must last.
     #[serde(default)]
     pub outbox: OutboxSection,
-    /// An external broker in place of the hub's.
+    /// An external broker in place of the hub's; without a hub the only way out.
     pub mqtt: Option<MqttSection>,
     /// The cameras.
     #[serde(default)]
@@ -51,6 +51,8 @@ pub struct EdgeSection {
     pub join: Option<Secret<String>>,
     /// A file that holds it instead.
     pub join_file: Option<PathBuf>,
+    /// Who this edge is, where no join token says so because there is no hub.
+    pub name: Option<EdgeId>,
 }
 
 /// `[http]`

@@ -13,7 +13,7 @@ use omma_protocol::secret::Secret;
 use rustls::ClientConfig;
 
 use super::pem::PemFiles;
-use crate::config::checked::Config;
+use crate::config::checked::{Config, Upstream};
 use crate::source::url::{Credentials, UrlError, split};
 use crate::uplink::tls;
 
@@ -98,9 +98,11 @@ impl Broker {
     /// # Errors
     /// When the join token's address is none.
     pub fn of(config: &Config) -> Result<Self, BrokerError> {
-        match &config.broker {
-            Some(external) => Ok(Self::External(external.clone())),
-            None => HubBroker::of(&config.join).map(Self::Hub),
+        match &config.upstream {
+            Upstream::Hub { join, broker: None } => HubBroker::of(join).map(Self::Hub),
+            Upstream::Hub { broker: Some(broker), .. } | Upstream::Broker { broker, .. } => {
+                Ok(Self::External(broker.clone()))
+            }
         }
     }
 

@@ -53,14 +53,29 @@ pub(super) enum LinkEvent {
     /// Until this is answered or dropped, what is still published is thrown away; after that it would be sent over the
     /// next connection, out of order.
     Down(oneshot::Sender<()>),
+    /// What the hub's store has. Only told with [`Hears::Acks`].
     Ack(AckMessage),
+    /// The oldest message that was handed over and not sent is sent, under this packet id. Only told, as the next, with
+    /// [`Hears::Receipts`].
+    Sent(u16),
+    /// The broker has answered what was sent under this packet id.
+    Answered { id: u16, taken: bool },
+}
+
+/// What the owner is told of the messages that it handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hears {
+    /// What the hub says.
+    Acks,
+    /// What the broker says.
+    Receipts,
 }
 
 /// The owner's end.
 #[derive(Debug)]
 pub(super) struct Link {
     client: AsyncClient,
-    acks: String,
+    hears: Hears,
     events: mpsc::Receiver<LinkEvent>,
     task: JoinHandle<()>,
 }
@@ -72,13 +87,12 @@ impl Drop for Link {
 }
 
 impl Link {
-    pub(super) fn start(edge: &EdgeId, broker: &Broker, state: LinkState) -> Self {
+    pub(super) fn start(edge: &EdgeId, broker: &Broker, hears: Hears, state: LinkState) -> Self {
         let (client, event_loop) = AsyncClient::new(options(edge, broker), REQUESTS);
         let (tell, events) = mpsc::channel(EVENTS);
-        let acks = Topic::Acks(edge.clone()).to_string();
-        let (broker, retry) = (broker.clone(), retry(random_seed()));
-        let keeper = Keeper { broker, event_loop, tell, acks: acks.clone(), state, retry, up: None };
-        Self { client, acks, events, task: tokio::spawn(keeper.run().in_current_span()) }
+        let (edge, broker, retry) = (edge.clone(), broker.clone(), retry(random_seed()));
+        let keeper = Keeper { edge, broker, hears, event_loop, tell, state, retry, up: None };
+        Self { client, hears, events, task: tokio::spawn(keeper.run().in_current_span()) }
     }
 
     /// `None` when the task has died.
@@ -86,15 +100,17 @@ impl Link {
         self.events.recv().await
     }
 
-    /// Subscribes to acknowledgements and says that this edge is there.
-    pub(super) fn greet(&self, edge: &EdgeId) {
-        let status = Topic::Status(edge.clone()).to_string();
-        let subscribed = self.client.try_subscribe(self.acks.clone(), QoS::AtLeastOnce);
-        let greeted = self.client.try_publish(status, QoS::AtLeastOnce, true, message::status(true));
-        if subscribed.is_err() || greeted.is_err() {
+    /// Subscribes to acknowledgements, where they are heard, and says that this edge is there. Whether the client took
+    /// the latter.
+    pub(super) fn greet(&self, edge: &EdgeId) -> bool {
+        let (acks, status) = (Topic::Acks(edge.clone()).to_string(), Topic::Status(edge.clone()).to_string());
+        let deaf = self.hears == Hears::Acks && self.client.try_subscribe(acks, QoS::AtLeastOnce).is_err();
+        let greeted = self.client.try_publish(status, QoS::AtLeastOnce, true, message::status(true)).is_ok();
+        if deaf || !greeted {
             // The queue was emptied when the last connection ended, so this needs a broker that connects and hangs.
             tracing::debug!("no room for the greeting: the resend timer or the next connection mends it");
         }
+        greeted
     }
 
     /// Whether the client took it.
@@ -144,10 +160,11 @@ fn admit(options: &mut MqttOptions, admission: Admission) {
 
 /// The task that polls.
 struct Keeper {
+    edge: EdgeId,
     broker: Broker,
+    hears: Hears,
     event_loop: EventLoop,
     tell: mpsc::Sender<LinkEvent>,
-    acks: String,
     state: LinkState,
     retry: Backoff,
     /// Since when the connection is up.
@@ -196,7 +213,7 @@ impl Keeper {
                 self.up = Some(Instant::now());
                 LinkEvent::Up { max_packet: welcome.properties.and_then(|p| p.max_packet_size) }
             }
-            Event::Incoming(Packet::Publish(publish)) if publish.topic == self.acks.as_bytes() => {
+            Event::Incoming(Packet::Publish(publish)) if self.is_ack(&publish.topic) => {
                 match serde_json::from_slice(&publish.payload) {
                     Ok(ack) => LinkEvent::Ack(ack),
                     Err(e) => {
@@ -206,12 +223,17 @@ impl Keeper {
                     }
                 }
             }
-            Event::Incoming(Packet::PubAck(PubAck { reason, .. })) => {
-                if !matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
+            Event::Incoming(Packet::PubAck(PubAck { pkid, reason, .. })) => {
+                let taken = matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers);
+                if !taken {
                     self.refused("publish", format!("{reason:?}"));
                 }
-                return ControlFlow::Continue(());
+                if self.hears == Hears::Acks {
+                    return ControlFlow::Continue(());
+                }
+                LinkEvent::Answered { id: pkid, taken }
             }
+            Event::Outgoing(Outgoing::Publish(pkid)) if self.hears == Hears::Receipts => LinkEvent::Sent(pkid),
             Event::Incoming(Packet::SubAck(SubAck { return_codes, .. })) => {
                 if let Some(code) = return_codes.iter().find(|c| !matches!(c, SubscribeReasonCode::Success(_))) {
                     self.refused("subscribe to", format!("{code:?}"));
@@ -248,9 +270,13 @@ impl Keeper {
         ControlFlow::Continue(())
     }
 
+    fn is_ack(&self, topic: &[u8]) -> bool {
+        self.hears == Hears::Acks && topic == Topic::Acks(self.edge.clone()).to_string().as_bytes()
+    }
+
     fn refused(&self, what: &str, code: String) {
-        let rule = self.acks.trim_end_matches("acks");
-        self.state.refused(format!("the broker does not let this edge {what} {rule}# ({code}): mend its access rules"));
+        let rule = Topic::fence(&self.edge);
+        self.state.refused(format!("the broker does not let this edge {what} {rule} ({code}): mend its access rules"));
     }
 
     async fn owner_stops_publishing(&mut self) {
