@@ -109,3 +109,21 @@ impl LinkState {
         metrics::gauge!("omma_uplink_up", "uplink" => self.name).set(f64::from(u8::from(up)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_refused_can_be_accepted_again() {
+        let state = LinkState::new("mqtt");
+        state.accepted();
+        assert_eq!(state.now(), Link::Connecting);
+        state.refused("rules".to_owned());
+        state.accepted();
+        assert_eq!(state.now(), Link::Up);
+        state.down("away".to_owned());
+        state.accepted();
+        assert!(matches!(state.now(), Link::Down { .. }));
+    }
+}

@@ -1,5 +1,7 @@
 //! Against Mosquitto, with a hub of a few lines that acknowledges what it has seen.
 
+mod without_hub;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
