@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
-use omma_protocol::id::CameraId;
+use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::secret::Secret;
 use omma_vision::engine::EngineChoice;
 use serde::Deserialize;
@@ -34,7 +34,7 @@ pub struct Written {
     /// What must last.
     #[serde(default)]
     pub outbox: OutboxSection,
-    /// An external broker in place of the hub's.
+    /// An external broker in place of the hub's; without a hub the only way out.
     pub mqtt: Option<MqttSection>,
     /// The cameras.
     #[serde(default)]
@@ -51,6 +51,8 @@ pub struct EdgeSection {
     pub join: Option<Secret<String>>,
     /// A file that holds it instead.
     pub join_file: Option<PathBuf>,
+    /// Who this edge is, where no join token says so because there is no hub.
+    pub name: Option<EdgeId>,
 }
 
 /// `[http]`
@@ -127,8 +129,16 @@ impl Default for OutboxSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MqttSection {
-    /// `mqtt://user:password@host:1883`
+    /// `mqtt://user:password@host:1883`, or `mqtts://…:8883` for TLS.
     pub url: Secret<String>,
+    /// A file that holds the password instead.
+    pub password_file: Option<PathBuf>,
+    /// PEM file of the authorities that may vouch for the broker; those of this machine where absent.
+    pub ca: Option<PathBuf>,
+    /// PEM file of this edge's certificate, for brokers that want one.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub key: Option<PathBuf>,
 }
 
 /// `[[camera]]`

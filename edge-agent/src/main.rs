@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
-use edge_agent::config::checked::Config;
+use edge_agent::config::checked::{Config, Upstream};
 use edge_agent::{AGENT, pipeline};
 use omma_runtime::telemetry::{self, Format};
 use omma_runtime::{environment, http, metrics, shutdown, tls};
@@ -99,6 +99,9 @@ fn check(file: &File) -> anyhow::Result<()> {
     for camera in &config.cameras {
         println!("camera {}: {} ({:?}, {:?})", camera.id, camera.url, camera.transport, camera.placement);
     }
-    println!("edge {}: hub at {}; fine", config.edge(), config.join.quic);
+    match &config.upstream {
+        Upstream::Hub { join, .. } => println!("edge {}: hub at {}; fine", join.edge, join.quic),
+        Upstream::Broker { edge, broker } => println!("edge {edge}: no hub, broker at {broker:?}; fine"),
+    }
     Ok(())
 }

@@ -48,7 +48,7 @@ fn a_good_file_is_taken_with_its_defaults() {
     assert_eq!(config.edge().as_str(), "site-1");
     assert_eq!(config.http.to_string(), "127.0.0.1:8181");
     assert_eq!(config.outbox_budget, 512_000_000);
-    assert!(config.detect.is_some() && config.broker.is_none());
+    assert!(config.detect.is_some() && matches!(config.upstream, Upstream::Hub { broker: None, .. }));
     let [door, yard] = config.cameras.as_slice() else { panic!("{} cameras", config.cameras.len()) };
     assert_eq!(
         (door.name.as_str(), door.transport, door.placement, door.rate),
@@ -72,7 +72,7 @@ fn every_fault_is_said_at_once_and_no_secret_with_it() {
         [outbox]
         budget_mb = 1
         [mqtt]
-        url = "mqtts://omma:hunter2@broker"
+        url = "amqp://omma:hunter2@broker"
         [[camera]]
         id = "door"
         url = "http://admin:hunter2@cam/live"
@@ -115,4 +115,38 @@ fn detect_is_needed_only_where_the_edge_detects() {
         .replace("[detect]", "")
         .replace("url = \"rtsp://admin:hunter2@cam/live\"", "url = \"rtsp://cam/live\"\nplacement = \"none\"");
     assert!(load(&hub_only).unwrap().detect.is_none());
+}
+
+fn hubless() -> String {
+    let broker = "[mqtt]\nurl = \"mqtt://omma:hunter2@broker\"\n[[camera]]";
+    good()
+        .replace(&format!("join = \"{}\"", token()), "name = \"site-2\"")
+        .replacen("[[camera]]", broker, 1)
+        .replace("placement = \"hub\"", "placement = \"none\"")
+}
+
+#[test]
+fn without_a_hub_a_name_and_a_broker_do() {
+    let config = load(&hubless()).unwrap();
+    assert!(config.hub().is_none() && matches!(config.upstream, Upstream::Broker { .. }));
+    assert_eq!(config.edge().as_str(), "site-2");
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("hunter2"), "{printed}");
+}
+
+#[test]
+fn what_needs_a_hub_is_a_fault_without_one() {
+    let both = hubless().replace("name = \"site-2\"", &format!("name = \"site-2\"\njoin = \"{}\"", token()));
+    let nobody = hubless().replace("name = \"site-2\"", "");
+    let no_broker = hubless().replace("[mqtt]", "").replace("url = \"mqtt://omma:hunter2@broker\"", "");
+    let at_the_hub = hubless().replace("placement = \"none\"", "placement = \"hub\"");
+    for (wrong, key, part) in [
+        (both, "edge.name: ", "join token"),
+        (nobody, "edge: ", "`name` and [mqtt]"),
+        (no_broker, "mqtt: ", "expected [mqtt] with `url`"),
+        (at_the_hub, "camera[1].placement: ", "no hub"),
+    ] {
+        let lines: Vec<String> = load(&wrong).unwrap_err().lines().collect();
+        assert!(lines.len() == 1 && lines[0].contains(key) && lines[0].contains(part), "{lines:#?}");
+    }
 }

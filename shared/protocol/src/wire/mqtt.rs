@@ -12,7 +12,7 @@
 //! Events that the hub's own analysis makes are under `omma/v1/hub/cameras/{edge.camera}/events`, with no outbox.
 //! An event and a picture are in the edge's outbox under `(outbox, sequence)`; an event carries both in its payload,
 //! a picture in the MQTT 5 user properties `outbox`, `sequence`, `revision` and `time_us`. The hub acknowledges what
-//! its *store* has.
+//! its *store* has; where there is no hub, nobody speaks on `acks`.
 
 use std::fmt;
 use std::sync::Arc;
