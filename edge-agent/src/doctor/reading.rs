@@ -95,8 +95,11 @@ mod tests {
         }
     }
 
-    /// x264, Constrained Baseline, 64x64.
-    const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x0a, 0xdb, 0x10, 0x88];
+    /// x264, Constrained Baseline, 64x48, with usability information.
+    const SPS: &[u8] = &[
+        0x67, 0x42, 0xc0, 0x0a, 0xd9, 0x04, 0x7b, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x01,
+        0x40, 0xf1, 0x22, 0x64, 0x80,
+    ];
     /// first_mb_in_slice 0 and slice_type 7 (I), 6 (B).
     const KEY: &[u8] = &[0x65, 0x88, 0x80];
     const B: &[u8] = &[0x01, 0x9e, 0x80];
@@ -105,10 +108,10 @@ mod tests {
     fn a_key_picture_is_read() {
         let seen = picture(&coded(&[SPS, KEY]), Moment::from_secs(3), Some(12.5));
         assert!(seen.key && !seen.b_slices && seen.new_parameter_sets);
-        assert_eq!((seen.rtp, seen.lost_packets, seen.bytes, seen.arrival), (7, 2, 18, Moment::from_secs(3)));
+        assert_eq!((seen.rtp, seen.lost_packets, seen.bytes, seen.arrival), (7, 2, 34, Moment::from_secs(3)));
         let coding = seen.coding.unwrap();
         assert_eq!((coding.profile.as_str(), coding.level.as_str()), ("Constrained Baseline", "1.0"));
-        assert_eq!((coding.width, coding.height, coding.chroma.as_str()), (64, 64, "4:2:0"));
+        assert_eq!((coding.width, coding.height, coding.chroma.as_str()), (64, 48, "4:2:0"));
         assert_eq!((coding.reordering, coding.rate_hz), (Reordering::Never, Some(12.5)));
     }
 

@@ -16,11 +16,12 @@ impl fmt::Display for Examination {
         let report = &self.report;
         match (&report.measured, report.transport()) {
             (Some(measured), Some(way)) => {
-                writeln!(f, "{}: {:.1} s over {}\n", report.camera, measured.span_s, way.name())?;
+                writeln!(f, "{}: {:.1} s over {}", report.camera, measured.span_s, way.name())?;
             }
-            _ => writeln!(f, "{}: no pictures\n", report.camera)?,
+            _ => writeln!(f, "{}: no pictures", report.camera)?,
         }
         if let Some(description) = &report.description {
+            writeln!(f)?;
             offers(f, description)?;
         }
         if let Some(video) = &report.video {
@@ -30,7 +31,7 @@ impl fmt::Display for Examination {
             numbers(f, measured)?;
             clocks(f, measured)?;
         }
-        if let Some(attempt) = report.attempts.last() {
+        if let Some(attempt) = report.attempts.last().filter(|attempt| attempt.described_after_ms.is_some()) {
             start(f, attempt)?;
         }
         for (n, workaround) in self.workarounds.iter().enumerate() {
@@ -121,6 +122,7 @@ fn clocks(f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
         None => "drift unknown: measure for longer".to_owned(),
     };
     let date = match measured.sender_reports.clock_ahead_s {
+        Some(ahead) if ahead.abs() < 0.1 => "; its date is the same".to_owned(),
         Some(ahead) if ahead < 0.0 => format!("; its date is {:.1} s behind", -ahead),
         Some(ahead) => format!("; its date is {ahead:.1} s ahead"),
         None => "; no sender reports".to_owned(),

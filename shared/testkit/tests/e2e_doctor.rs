@@ -2,7 +2,10 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::thread;
 
 use omma_testkit::process::{Launch, Program, port};
 use serde_json::Value;
@@ -111,6 +114,45 @@ fn what_keeps_pictures_away_is_named() {
     let nobody = format!("rtsp://127.0.0.1:{}/door", port::free());
     let (code, json) = examine(knowing(doctor(&["--json", &nobody]), PASSWORD));
     assert_eq!((code, codes(&json)), (Some(2), vec!["unreachable"]), "{json:#}");
+    camera.program.stop();
+}
+
+/// Hands connections on to the camera, as a router does that lets no datagrams through: those come from another address
+/// than the player's sockets are told to take them from. Runs until the test ends.
+fn relay(to: u16) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.2", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pump = |mut from: TcpStream, mut to: TcpStream| {
+        thread::spawn(move || {
+            // Either end may close at any time.
+            io::copy(&mut from, &mut to).ok();
+            to.shutdown(Shutdown::Write).ok();
+        });
+    };
+    thread::spawn(move || {
+        for player in listener.incoming().flatten() {
+            let Ok(camera) = TcpStream::connect(("127.0.0.1", to)) else { return };
+            pump(player.try_clone().unwrap(), camera.try_clone().unwrap());
+            pump(camera, player);
+        }
+    });
+    port
+}
+
+#[test]
+fn blocked_datagrams_are_told_from_a_silent_camera() {
+    let mut camera = Camera::start();
+    let url = format!("rtsp://127.0.0.2:{}/door", relay(camera.port));
+    let (code, json) = examine(knowing(doctor(&["--json", "--seconds", "2", "--transport", "udp", &url]), PASSWORD));
+    assert_eq!((code, codes(&json)[0]), (Some(1), "udp_blocked"), "{json:#}");
+    assert_eq!(json["workarounds"][0]["code"], "tcp_for_udp", "{json:#}");
+    let attempts = json["attempts"].as_array().unwrap();
+    let ways: Vec<_> = attempts.iter().map(|attempt| attempt["transport"].as_str().unwrap()).collect();
+    assert_eq!((ways, json["video"]["width"].as_u64()), (vec!["udp", "tcp"], Some(768)), "{json:#}");
+
+    // Asked for nothing in particular, TCP comes first and nothing is wrong.
+    let (code, json) = examine(knowing(doctor(&["--json", "--seconds", "2", &url]), PASSWORD));
+    assert_eq!((code, &json["attempts"][0]["transport"]), (Some(0), &"tcp".into()), "{json:#}");
     camera.program.stop();
 }
 

@@ -39,7 +39,7 @@ fn measure() -> Measure {
 }
 
 fn report() -> Report {
-    let offer = |media: &str, encoding: &str, taken| Offer {
+    let offer = |media: &str, encoding: &str, taken: bool| Offer {
         media: media.into(),
         encoding: encoding.into(),
         clock_hz: 90_000,
