@@ -1,12 +1,12 @@
 //! `edge-agent doctor`: what a camera is like, what is wrong with it, and what to do.
 //!
-//! 1. [`target`] reads the address and the password;
+//! 1. [`address`] reads the address and the password;
 //! 2. [`listen`] connects, by the source's own session code, in each way that is to be tried, and measures what
 //!    [`reading`] sees in each picture;
 //! 3. [`edge_core::doctor`] makes findings of it;
 //! 4. [`mod@text`] or JSON goes to standard output, and an [`Outcome`] to whoever started the program.
 
-pub mod target;
+pub mod address;
 
 pub mod listen;
 
@@ -27,7 +27,7 @@ use omma_protocol::secret::Secret;
 use omma_runtime::shutdown;
 use serde::Serialize;
 
-use target::{PASSWORD, Target};
+use address::{PASSWORD, Target};
 
 /// The foot of the help.
 pub const HELP: &str = "\

@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::address::Target;
 use super::reading;
-use super::target::Target;
 use crate::clock::EdgeClock;
 use crate::config::Transport;
 use crate::source::error::SourceError;
