@@ -154,6 +154,7 @@ impl Open {
             opened: self.opened,
             best: self.best.time,
             closed: (step.phase == Phase::Closed).then_some(self.last.time),
+            cause: None,
             analyst,
         }
     }
