@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
 use edge_agent::config::checked::Config;
 use edge_agent::{AGENT, pipeline};
+use omma_protocol::camera::Placement;
 use omma_runtime::telemetry::{self, Format};
 use omma_runtime::{http, metrics, shutdown, tls};
 use omma_vision::detect::Detector;
@@ -92,6 +93,10 @@ fn check(file: &File) -> anyhow::Result<()> {
     }
     for camera in &config.cameras {
         println!("camera {}: {} ({:?}, {:?})", camera.id, camera.url, camera.transport, camera.placement);
+        if camera.placement == Placement::Edge {
+            let names: Vec<_> = camera.rules.rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+            println!("camera {}: events by {}", camera.id, names.join(", "));
+        }
     }
     println!("edge {}: hub at {}; fine", config.edge(), config.join.quic);
     Ok(())
