@@ -128,7 +128,11 @@ mod tests {
             best_us: 10,
             closed_us: None,
             rule: Some("visitor".into()),
-            why: Some(WhyMessage { kind: "inside".into(), zone: Some("drive".into()), ..WhyMessage::default() }),
+            why: Some(Box::new(WhyMessage {
+                kind: "inside".into(),
+                zone: Some("drive".into()),
+                ..WhyMessage::default()
+            })),
             place: PlaceName::Edge,
             engine: "tract".into(),
             model: "m".into(),
@@ -151,7 +155,7 @@ mod tests {
             (|e| e.revision = 0, "revision"),
             (|e| e.label = String::new(), "label"),
             (|e| e.rule = Some("\n".into()), "rule"),
-            (|e| e.why = Some(WhyMessage::default()), "why"),
+            (|e| e.why = Some(Box::default()), "why"),
             (|e| e.why.as_mut().unwrap().seconds = Some(f32::NAN), "why.seconds"),
             (|e| e.score = f32::NAN, "score"),
             (|e| e.rect[2] = f32::INFINITY, "box"),

@@ -251,7 +251,7 @@ impl From<StoredEvent> for Event {
             best_us: event.best_us,
             closed_us: event.closed_us,
             rule: event.rule,
-            why: event.why.map(Why::from),
+            why: event.why.map(|why| Why::from(*why)),
             place: match event.place {
                 PlaceName::Edge => Place::Edge,
                 PlaceName::Hub => Place::Hub,

@@ -51,7 +51,7 @@ fn event(id: u128, revision: u32) -> EventMessage {
         best_us: 1_790_000_000_000_001,
         closed_us: None,
         rule: Some("visitor".into()),
-        why: Some(WhyMessage { kind: "stayed".into(), seconds: Some(60.5), ..WhyMessage::default() }),
+        why: Some(Box::new(WhyMessage { kind: "stayed".into(), seconds: Some(60.5), ..WhyMessage::default() })),
         place: PlaceName::Edge,
         engine: "tract".into(),
         model: "nanodet".into(),

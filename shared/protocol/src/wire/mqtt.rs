@@ -160,7 +160,7 @@ pub struct EventMessage {
     pub rule: Option<String>,
     /// What of the rule came true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<WhyMessage>,
+    pub why: Option<Box<WhyMessage>>,
     /// `edge` or `hub`.
     pub place: PlaceName,
     /// Engine that saw it.
@@ -209,7 +209,7 @@ impl EventMessage {
             best_us: event.best.0,
             closed_us: event.closed.map(|t| t.0),
             rule: event.cause.as_ref().map(|cause| cause.rule.to_string()),
-            why: event.cause.as_ref().map(|cause| (&cause.why).into()),
+            why: event.cause.as_ref().map(|cause| Box::new((&cause.why).into())),
             place: event.analyst.place.into(),
             engine: event.analyst.engine.to_string(),
             model: event.analyst.model.to_string(),
