@@ -132,6 +132,20 @@ fn rules_live_with_their_camera() {
     assert_eq!(yard.rules, RulesConfig::default(), "the second camera has none");
 }
 
+/// What people copy from the page works.
+#[test]
+fn the_examples_of_the_page_on_rules_are_taken() {
+    let page = include_str!("../../../../docs/operate/rules.md");
+    let blocks = page.split("```toml").skip(1).filter_map(|rest| rest.split("```").next());
+    let edge = format!("[edge]\ndata = \"state\"\njoin = \"{}\"", token());
+    let text = blocks.collect::<String>().replace("[edge]", &edge).replace("rtsp://…", "rtsp://cam/live");
+    let config = load(&(text + "[detect]\nmodel = \"models/nanodet\"")).unwrap();
+    let rules = &config.cameras[0].rules;
+    let names: Vec<&str> = rules.rules.iter().map(|rule| &*rule.name).collect();
+    assert_eq!(names, ["stranger in the drive", "car came in", "intruder"]);
+    assert_eq!((rules.zones.len(), rules.lines.len(), rules.masks.len()), (1, 1, 1));
+}
+
 #[test]
 fn a_fault_of_a_rule_names_its_line_and_how_to_mend_it() {
     let rules = r#"

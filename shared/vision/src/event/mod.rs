@@ -1,7 +1,7 @@
 //! Tracks → events: what is worth keeping of what was followed.
 //!
 //! ```text
-//!     a [`rule`] wants it, `min_duration`     better view, or still there after a while
+//!       a rule wants it, `min_duration`       better view, or still there after a while
 //! confirmed ─────────────────────────▶ Opened ──────────────▶ Updated* ──┐
 //!     └─ gone before: nothing             └── not seen for `close_after` ─┴──▶ Closed
 //! ```
@@ -16,7 +16,7 @@
 //! - **A thing that stands still** is often missed by the detector for seconds. Its event stays open for
 //!   `close_after_still`, and a new track of its class in its place goes on with the same event.
 //!
-//! This step never reads a clock and draw nothing from the system: ids come from capture times and a seeded
+//! This step never reads a clock and draws nothing from the system: ids come from capture times and a seeded
 //! generator. Nothing is kept but for things (see [`rule`]) and open events, of which there are at most `max_open`.
 
 pub mod rule;
@@ -132,9 +132,7 @@ impl Events {
         self.go_on(time);
         self.open_for_things(time);
         self.open_for_crowds(time);
-        let changes = self.step(time);
-        self.rules.forget(&mut self.things, time, &self.config);
-        changes
+        self.step(time)
     }
 
     /// Closes what is open: the stream has ended. Each event is closed at the last frame its thing was seen in.

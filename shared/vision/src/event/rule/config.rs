@@ -181,17 +181,18 @@ impl Default for Limits {
     }
 }
 
-/// When a thing is parked, and how long it is known again.
+/// When a thing is parked, and how long it is known again: for as long as it stood there. Who sat on a bench for two
+/// minutes does not hide who sits there an hour later; a car that stood there all evening is the same in the morning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parked {
     /// How long it must have stood in its place.
     pub after: Duration,
-    /// For how long after it was last seen a thing of its class in its place is the same thing.
+    /// The longest time after it was last seen for which a thing of its class in its place is the same thing.
     pub known_for: Duration,
 }
 
 impl Default for Parked {
-    /// A minute is longer than someone stands at a door; a detector may miss a parked car for a whole night.
+    /// A minute is longer than someone stands at a door; in half a day a night passes.
     fn default() -> Self {
         Self { after: Duration::from_secs(60), known_for: Duration::from_secs(12 * 3600) }
     }

@@ -15,7 +15,7 @@
 //! - **What trembles fires once.** A thing is out of a zone, or over a line, only when it is so by a tenth of its size;
 //!   steps shorter than that are no way.
 //! - **What stands does not fire again.** A thing that has stood in its place for a minute is parked, and what is found
-//!   there later is still that thing. A rule that asks only whether something is there does not fire for what is parked
+//!   there later, after no longer than it had stood, is still that thing. A rule that asks only whether something is there does not fire for what is parked
 //!   already when it comes into force.
 //! - **What is out of force is not made up for.** A schedule is asked at the time of a crossing, and as long as a thing
 //!   is there for all else.
@@ -92,6 +92,7 @@ impl Rules {
         if !self.ground.is_of(aspect) {
             self.ground = Ground::new(&self.config, aspect);
         }
+        things.forget(time, config, self.config.parked);
         things.see(time, tracks, &self.ground, config);
     }
 
@@ -121,11 +122,6 @@ impl Rules {
         let counting = |rule: &Rule| matches!(rule.trigger, Trigger::Count { .. });
         let rules = self.config.rules.iter().enumerate();
         rules.filter(|(_, rule)| counting(rule)).map(|(index, _)| Crowd::new(index)).collect()
-    }
-
-    /// Forgets what has been out of sight for long.
-    pub(super) fn forget(&self, things: &mut Things, time: CaptureTime, config: &EventsConfig) {
-        things.forget(time, config, self.config.parked);
     }
 
     /// The stream has ended.

@@ -81,19 +81,20 @@ impl Thing {
             && (recent || self.track.rect.iou(life.first_rect()) >= SAME_PLACE)
     }
 
-    /// By the last frame it was seen in, so that being out of sight does not count as standing.
+    /// Whether it was in its place for a while when it was last seen.
     pub(in crate::event) fn stands_still(&self, config: &EventsConfig) -> bool {
-        self.last_seen.since(self.place.1) >= config.still_after
+        self.stood() >= config.still_after
     }
 
     pub(super) fn is_parked(&self, parked: Option<Parked>) -> bool {
-        parked.is_some_and(|parked| self.last_seen.since(self.place.1) >= parked.after)
+        parked.is_some_and(|parked| self.stood() >= parked.after)
     }
 
     /// How long it is remembered when it is not seen.
     pub(super) fn is_remembered_for(&self, config: &EventsConfig, parked: Option<Parked>) -> Duration {
         let shortly = config.close_after.max(config.close_after_still);
-        parked.filter(|_| self.is_parked(parked)).map_or(shortly, |parked| parked.known_for.max(shortly))
+        let parked = parked.filter(|_| self.is_parked(parked));
+        parked.map_or(shortly, |parked| self.stood().min(parked.known_for).max(shortly))
     }
 
     /// How far it has gone, in heights of the picture.
@@ -119,6 +120,11 @@ impl Thing {
     /// A rule has made an event of it and makes no other.
     pub(in crate::event) fn tell(&mut self, rule: usize, direction: Option<Direction>) {
         self.told.push((rule, direction));
+    }
+
+    /// By the last frame it was seen in, so that being out of sight does not count as standing.
+    fn stood(&self) -> Duration {
+        self.last_seen.since(self.place.1)
     }
 
     fn go(&mut self, time: CaptureTime, rect: Rect, ground: &Ground) {

@@ -48,10 +48,10 @@ fn false_alarms_at_night_have_low_scores_go_nowhere_and_last_short() {
 fn a_parked_car_that_the_detector_loses_for_an_hour_does_not_fire_again_and_does_when_it_drives_off() {
     let rules = "[[rule]]\nname = \"car\"\nzone = \"drive\"\nlabels = [\"car\"]\n[[rule]]\nname = \"off\"\nline = \"gate\"\ndirection = \"out\"";
     let mut site = Site::new(DRIVE, rules);
-    let arrival = site.run(0..2 * MINUTE, |ms| Some(vec![car(1, walk(ms, 0.1, 0.7, 5000))]));
+    let arrival = site.run(0..10 * MINUTE, |ms| Some(vec![car(1, walk(ms, 0.1, 0.7, 5000))]));
     assert_eq!(reasons(&arrival), [("car".to_owned(), "drive".to_owned())]);
     // Out of the detector's sight, then for moments in it, each time under another track, a little beside.
-    let flicker = site.run(2 * MINUTE..60 * MINUTE, |ms| {
+    let flicker = site.run(10 * MINUTE..60 * MINUTE, |ms| {
         let minute = ms / MINUTE;
         (minute % 7 == 0 && ms % MINUTE < 3000).then(|| vec![car(100 + minute as u64, 0.702)])
     });
@@ -70,8 +70,10 @@ fn a_parked_car_is_known_again_after_the_camera_was_away() {
     assert_eq!(reasons(&site.run(0..2 * MINUTE, |_| Some(vec![car(1, 0.6), person(2, 0.1)]))).len(), 2);
     let closed = site.events.finish();
     assert!(closed.iter().all(|change| change.event.phase == Phase::Closed) && closed.len() == 2);
-    let again = site.run(10 * MINUTE..11 * MINUTE, |_| Some(vec![car(3, 0.6), person(4, 0.3)]));
+    let again = site.run(3 * MINUTE..5 * MINUTE, |_| Some(vec![car(3, 0.6), person(4, 0.3)]));
     assert_eq!(reasons(&again).len(), 1, "the person is another, the car is the same");
+    let long_after = site.run(12 * MINUTE..13 * MINUTE, |_| Some(vec![car(5, 0.6)]));
+    assert_eq!(reasons(&long_after).len(), 1, "what is away for longer than it stood may be another");
 }
 
 #[test]

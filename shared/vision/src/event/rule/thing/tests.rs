@@ -105,6 +105,9 @@ fn a_thing_is_parked_when_it_stood_for_as_long_and_until_it_leaves_its_place() {
     let leaving = thing(stand(52).chain([Rect { x: 0.56, y: 0.4, w: 0.1, h: 0.2 }]));
     assert!(!leaving.is_parked(parked));
     let config = EventsConfig::default();
-    assert_eq!(thing(stand(52)).is_remembered_for(&config, parked), Duration::from_secs(3600));
+    for (frames, seconds) in [(52, 15), (1001, 200), (50_001, 3600)] {
+        let remembered = thing(stand(frames)).is_remembered_for(&config, parked);
+        assert_eq!(remembered, Duration::from_secs(seconds), "{frames} frames of 200 ms");
+    }
     assert_eq!(leaving.is_remembered_for(&config, parked), config.close_after_still);
 }
