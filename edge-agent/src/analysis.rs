@@ -95,7 +95,8 @@ impl Looker {
             let detector = detector.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
         };
-        let config = AnalysisConfig { rules: camera.rules.clone(), ..AnalysisConfig::seeded(rand::random()) };
+        let config =
+            AnalysisConfig { rules: camera.rules.clone(), ..AnalysisConfig::seeded(camera.min_score, rand::random()) };
         let analysis = Analysis::new(camera.id.clone(), analyst, config);
         let steps = Steps {
             decode: Step::new("decode"),

@@ -93,8 +93,8 @@ pub struct DetectSection {
     /// Threads of the engine.
     #[serde(default = "one")]
     pub threads: usize,
-    /// Boxes below are not looked at.
-    #[serde(default = "four_tenths")]
+    /// From which score on a thing is believed to be there. Fainter boxes only carry on what is followed already.
+    #[serde(default = "DetectSection::min_score")]
     pub min_score: f32,
     /// Only these classes; all of the model where absent.
     pub labels: Option<Vec<String>>,
@@ -104,8 +104,13 @@ fn one() -> usize {
     1
 }
 
-fn four_tenths() -> f32 {
-    0.4
+impl DetectSection {
+    /// Where the configuration says nothing.
+    pub const MIN_SCORE: f32 = 0.5;
+
+    fn min_score() -> f32 {
+        Self::MIN_SCORE
+    }
 }
 
 /// `[outbox]`

@@ -9,7 +9,7 @@ use edge_agent::config::checked::Config;
 use edge_agent::{AGENT, pipeline};
 use omma_protocol::camera::Placement;
 use omma_runtime::telemetry::{self, Format};
-use omma_runtime::{http, metrics, shutdown, tls};
+use omma_runtime::{environment, http, metrics, shutdown, tls};
 use omma_vision::detect::Detector;
 
 /// The agent beside the cameras.
@@ -35,7 +35,13 @@ struct File {
     config: Option<PathBuf>,
 }
 
+/// An edge is small: 158 MB with one 1080p camera became 110 by these and by what sled and rumqttc set aside unasked.
+const ENVIRONMENT: [(&str, &str); 3] = [environment::NO_REPORTS, environment::ONE_HEAP, environment::GIVE_BACK];
+
 fn main() -> ExitCode {
+    if let Err(e) = environment::ensure(&ENVIRONMENT) {
+        eprintln!("edge-agent: goes on in the environment as it is: {e}");
+    }
     let done = match Cli::parse().command {
         Command::Run(file) => run(&file),
         Command::Check(file) => check(&file),

@@ -108,6 +108,28 @@ async fn copies_and_older_states_change_nothing_and_tell_nobody() {
     assert_eq!(opened.feed.next().await, None);
 }
 
+#[test]
+fn records_stored_behind_a_later_one_are_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let counted = || {
+        let text = recorder.handle().render();
+        let value = text.lines().find_map(|line| line.strip_prefix("omma_store_out_of_order_total "));
+        value.map(|value| value.parse::<u64>().unwrap())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let opened = open().await;
+            assert_eq!(counted(), Some(0), "told from the beginning");
+            opened.store.keep(&[event_arrival(1, 7, 1), event_arrival(2, 7, 2)]).await.unwrap();
+            opened.store.keep(&[event_arrival(4, 7, 4), event_arrival(2, 7, 2)]).await.unwrap();
+            assert_eq!(counted(), Some(0), "neither a gap nor a copy is out of order");
+            opened.store.keep(&[event_arrival(3, 7, 3)]).await.unwrap();
+            assert_eq!(counted(), Some(1));
+        });
+    });
+}
+
 #[tokio::test]
 async fn everything_is_there_after_a_restart() {
     let opened = open().await;

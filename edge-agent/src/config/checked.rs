@@ -13,6 +13,7 @@ use omma_runtime::config::{self, Faults};
 use omma_vision::detect::DetectorConfig;
 use omma_vision::engine::Device;
 use omma_vision::event::rule::config::RulesConfig;
+use omma_vision::track::TrackerConfig;
 
 use super::{DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
 use crate::source::url::CameraUrl;
@@ -56,6 +57,8 @@ pub struct Camera {
     pub placement: Placement,
     /// Looks a second.
     pub rate: f32,
+    /// Score from which on a thing is believed to be there.
+    pub min_score: f32,
     /// What is looked for where, and what makes an event.
     pub rules: RulesConfig,
 }
@@ -78,7 +81,8 @@ impl Config {
 
 fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     let join = join(&written.edge, &mut faults);
-    let cameras = camera::check(&written, &mut faults);
+    let min_score = written.detect.as_ref().map_or(DetectSection::MIN_SCORE, |detect| detect.min_score);
+    let cameras = camera::check(&written, min_score, &mut faults);
     let looks = written.camera.iter().any(|camera| camera.placement == Placement::Edge);
     let detect = if looks { detect(written.detect.as_ref(), &mut faults) } else { None };
     if let Some(fault) = written.decode.decoder.fault() {
@@ -150,7 +154,7 @@ fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<Detect
         engine: detect.engine,
         onnxruntime: detect.onnxruntime.clone(),
         threads: detect.threads,
-        min_score: detect.min_score,
+        min_score: TrackerConfig::believing(detect.min_score).low_score,
         labels: detect.labels.clone(),
         device: Device::Auto,
     })

@@ -41,10 +41,10 @@ pub struct AnalysisConfig {
 }
 
 impl AnalysisConfig {
-    /// The defaults, with fresh random bytes from the caller.
-    pub fn seeded(seed: [u8; 32]) -> Self {
+    /// The defaults, with the score from which on a thing is believed to be there, and fresh random bytes.
+    pub fn seeded(min_score: f32, seed: [u8; 32]) -> Self {
         Self {
-            tracker: TrackerConfig::default(),
+            tracker: TrackerConfig::believing(min_score),
             events: EventsConfig::default(),
             rules: RulesConfig::default(),
             picture_side: 960,

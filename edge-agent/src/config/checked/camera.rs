@@ -14,7 +14,7 @@ use crate::source::url::CameraUrl;
 
 const MAX_RATE: f32 = 60.0;
 
-pub(super) fn check(written: &Written, faults: &mut Faults) -> Vec<Camera> {
+pub(super) fn check(written: &Written, min_score: f32, faults: &mut Faults) -> Vec<Camera> {
     if written.camera.is_empty() {
         faults.push("camera", "expected at least one [[camera]]");
     }
@@ -40,6 +40,7 @@ pub(super) fn check(written: &Written, faults: &mut Faults) -> Vec<Camera> {
                 transport: camera.transport,
                 placement: camera.placement,
                 rate: camera.rate,
+                min_score,
                 rules,
             }),
             Err(e) => faults.push(&format!("camera[{n}].url"), e.to_string()),

@@ -29,6 +29,9 @@ use crate::uplink::{STEADY, retry};
 
 /// Requests that rumqttc takes before it has sent them: the whole window, and the greeting.
 pub(super) const REQUESTS: usize = 48;
+/// Packet ids that rumqttc goes round in, with room for a publish under each: far more than are ever under way, so that
+/// none comes round to one that still waits. Its default is 65,535, which is 14 MB.
+const PACKET_IDS: u16 = 1024;
 /// Events that wait for the owner; then the connection's task waits for it.
 const EVENTS: usize = 64;
 /// TCP, TLS and CONNACK together.
@@ -118,6 +121,7 @@ fn options(edge: &EdgeId, broker: &Broker) -> MqttOptions {
         .set_clean_start(false)
         .set_session_expiry_interval(Some(SESSION_SECONDS))
         .set_max_packet_size(Some(MAX_INCOMING))
+        .set_outgoing_inflight_upper_limit(PACKET_IDS)
         .set_last_will(LastWill::new(
             Topic::Status(edge.clone()).to_string(),
             message::status(false),

@@ -72,6 +72,14 @@ impl Default for TrackerConfig {
     }
 }
 
+impl TrackerConfig {
+    /// Detections from `min_score` on begin tracks; fainter ones still carry on a track that is there.
+    pub fn believing(min_score: f32) -> Self {
+        let default = Self::default();
+        Self { high_score: min_score, low_score: default.low_score.min(min_score), ..default }
+    }
+}
+
 /// Follows the things of one stream.
 #[derive(Debug)]
 pub struct Tracker {
