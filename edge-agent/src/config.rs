@@ -1,6 +1,7 @@
 //! The configuration as it is written. Second stage: [`checked`].
 //!
-//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `min_score` 0 to 1.
+//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `min_score` 0 to 1. Those of zones, lines, masks and
+//! rules: [`omma_vision::event::rule::written`].
 
 pub mod checked;
 
@@ -12,6 +13,7 @@ use omma_protocol::camera::Placement;
 use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::secret::Secret;
 use omma_vision::engine::EngineChoice;
+use omma_vision::event::rule::written::{LineSection, MaskSection, RuleSection, ZoneSection};
 use serde::Deserialize;
 
 /// Prefix of the environment variables that override the file.
@@ -53,6 +55,8 @@ pub struct EdgeSection {
     pub join_file: Option<PathBuf>,
     /// Who this edge is, where no join token says so because there is no hub.
     pub name: Option<EdgeId>,
+    /// Whose days and hours the schedules of rules mean: `Europe/Berlin`.
+    pub time_zone: Option<String>,
 }
 
 /// `[http]`
@@ -160,6 +164,18 @@ pub struct CameraSection {
     /// Looks a second.
     #[serde(default = "five")]
     pub rate: f32,
+    /// Areas that rules speak of.
+    #[serde(default)]
+    pub zone: Vec<ZoneSection>,
+    /// Lines that rules speak of.
+    #[serde(default)]
+    pub line: Vec<LineSection>,
+    /// Where nothing is looked for.
+    #[serde(default)]
+    pub mask: Vec<MaskSection>,
+    /// What makes an event; everything that is seen where there is none.
+    #[serde(default)]
+    pub rule: Vec<RuleSection>,
 }
 
 fn five() -> f32 {

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
 use edge_agent::config::checked::{Config, Upstream};
 use edge_agent::{AGENT, doctor, pipeline};
+use omma_protocol::camera::Placement;
 use omma_runtime::telemetry::{self, Format};
 use omma_runtime::{environment, http, metrics, shutdown, tls};
 use omma_vision::detect::Detector;
@@ -100,6 +101,10 @@ fn check(file: &File) -> anyhow::Result<()> {
     }
     for camera in &config.cameras {
         println!("camera {}: {} ({:?}, {:?})", camera.id, camera.url, camera.transport, camera.placement);
+        if camera.placement == Placement::Edge {
+            let names: Vec<_> = camera.rules.rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+            println!("camera {}: events by {}", camera.id, names.join(", "));
+        }
     }
     match &config.upstream {
         Upstream::Hub { join, .. } => println!("edge {}: hub at {}; fine", join.edge, join.quic),

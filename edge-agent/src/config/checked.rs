@@ -2,6 +2,8 @@
 
 mod broker;
 
+mod camera;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,13 +14,13 @@ use omma_protocol::join::JoinToken;
 use omma_runtime::config::{self, Faults};
 use omma_vision::detect::DetectorConfig;
 use omma_vision::engine::Device;
+use omma_vision::event::rule::config::RulesConfig;
 use omma_vision::track::TrackerConfig;
 
-use super::{CameraSection, DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
+use super::{DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
 use crate::source::url::CameraUrl;
 use crate::uplink::mqtt::broker::ExternalBroker;
 
-const MAX_RATE: f32 = 60.0;
 const MIN_BUDGET_MB: u64 = 16;
 
 /// All settings, sound.
@@ -76,6 +78,8 @@ pub struct Camera {
     pub rate: f32,
     /// Score from which on a thing is believed to be there.
     pub min_score: f32,
+    /// What is looked for where, and what makes an event.
+    pub rules: RulesConfig,
 }
 
 impl Config {
@@ -108,7 +112,7 @@ impl Config {
 fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     let upstream = upstream(&written, &mut faults);
     let min_score = written.detect.as_ref().map_or(DetectSection::MIN_SCORE, |detect| detect.min_score);
-    let cameras = cameras(&written.camera, min_score, &mut faults);
+    let cameras = camera::check(&written, min_score, &mut faults);
     let looks = written.camera.iter().any(|camera| camera.placement == Placement::Edge);
     let detect = if looks { detect(written.detect.as_ref(), &mut faults) } else { None };
     if let Some(fault) = written.decode.decoder.fault() {
@@ -172,34 +176,6 @@ fn join(edge: &EdgeSection, faults: &mut Faults) -> Option<JoinToken> {
         }
     };
     text.parse().map_err(|e: omma_protocol::join::JoinTokenError| faults.push(key, e.to_string())).ok()
-}
-
-fn cameras(written: &[CameraSection], min_score: f32, faults: &mut Faults) -> Vec<Camera> {
-    if written.is_empty() {
-        faults.push("camera", "expected at least one [[camera]]");
-    }
-    let mut cameras: Vec<Camera> = vec![];
-    for (n, camera) in written.iter().enumerate() {
-        if cameras.iter().any(|known| known.id == camera.id) {
-            faults.push(&format!("camera[{n}].id"), format!("`{}` is there twice", camera.id));
-        }
-        if !(camera.rate > 0.0 && camera.rate <= MAX_RATE) {
-            faults.push(&format!("camera[{n}].rate"), format!("expected more than 0 and at most {MAX_RATE}"));
-        }
-        match CameraUrl::parse(camera.url.expose()) {
-            Ok(url) => cameras.push(Camera {
-                id: camera.id.clone(),
-                name: camera.name.clone().unwrap_or_else(|| camera.id.to_string()),
-                url,
-                transport: camera.transport,
-                placement: camera.placement,
-                rate: camera.rate,
-                min_score,
-            }),
-            Err(e) => faults.push(&format!("camera[{n}].url"), e.to_string()),
-        }
-    }
-    cameras
 }
 
 fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<DetectorConfig> {
