@@ -188,7 +188,7 @@ pub(crate) async fn pictures(viewer: &mut Viewer, count: usize) -> Vec<(u32, Vec
 pub(crate) async fn said<T>(viewer: &mut Viewer, mut wanted: impl FnMut(HubToBrowser) -> Option<T>) -> T {
     loop {
         if let Seen::Said(message) = viewer.next(LONG).await.unwrap()
-            && let Some(found) = wanted(message)
+            && let Some(found) = wanted(*message)
         {
             return found;
         }

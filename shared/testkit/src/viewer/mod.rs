@@ -54,7 +54,7 @@ pub enum Seen {
         playout: Option<(Duration, Duration)>,
     },
     /// A message on the data channel.
-    Said(HubToBrowser),
+    Said(Box<HubToBrowser>),
     /// The session has ended.
     Gone,
 }
@@ -209,7 +209,7 @@ impl Viewer {
             Event::ChannelData(data) => {
                 let message = serde_json::from_slice(&data.data)
                     .with_context(|| format!("the hub said {}", String::from_utf8_lossy(&data.data)))?;
-                self.seen.push_back(Seen::Said(message));
+                self.seen.push_back(Seen::Said(Box::new(message)));
             }
             Event::Closed | Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 self.rtc.disconnect();
