@@ -103,10 +103,10 @@ fn out_of_sight_for_a_second_it_keeps_its_id_and_for_longer_it_gets_a_new_one() 
 fn a_poor_detection_keeps_a_track_and_begins_none() {
     let mut tracker = Tracker::new(TrackerConfig::default());
     assert_eq!(walk(&mut tracker, 0, 1000, 200, |_| 0.3), [1]);
-    let half_hidden = tracker.update(at(1000), vec![person(0.3, 0.4, 0.2), person(0.7, 0.4, 0.2)]);
-    assert_eq!((ids(&half_hidden), half_hidden[0].score), (vec![1], 0.2));
+    let half_hidden = tracker.update(at(1000), vec![person(0.3, 0.4, 0.45), person(0.7, 0.4, 0.45)]);
+    assert_eq!((ids(&half_hidden), half_hidden[0].score), (vec![1], 0.45));
     for ms in (1200..3000).step_by(200) {
-        assert_eq!(ids(&tracker.update(at(ms), vec![person(0.3, 0.4, 0.2), person(0.7, 0.4, 0.2)])), [1]);
+        assert_eq!(ids(&tracker.update(at(ms), vec![person(0.3, 0.4, 0.45), person(0.7, 0.4, 0.45)])), [1]);
     }
 }
 
