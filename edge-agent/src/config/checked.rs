@@ -18,6 +18,7 @@ use crate::uplink::mqtt::broker::ExternalBroker;
 
 const MAX_RATE: f32 = 60.0;
 const MIN_BUDGET_MB: u64 = 16;
+const MIN_BACKFILL_KBIT_S: u64 = 8;
 
 /// All settings, sound.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub detect: Option<DetectorConfig>,
     /// Share of the disk, bytes.
     pub outbox_budget: u64,
+    /// What of the uplink pictures of the past may take, bytes a second.
+    pub backfill: u64,
     /// In place of the hub's broker.
     pub broker: Option<ExternalBroker>,
     /// In the order of the file.
@@ -87,6 +90,9 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     if written.outbox.budget_mb < MIN_BUDGET_MB {
         faults.push("outbox.budget_mb", format!("expected at least {MIN_BUDGET_MB}"));
     }
+    if written.outbox.backfill_kbit_s < MIN_BACKFILL_KBIT_S {
+        faults.push("outbox.backfill_kbit_s", format!("expected at least {MIN_BACKFILL_KBIT_S}"));
+    }
     let broker = written.mqtt.as_ref().and_then(|mqtt| match mqtt.url.expose().parse::<ExternalBroker>() {
         Ok(broker) => Some(broker),
         Err(e) => {
@@ -102,6 +108,7 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
             decoder: written.decode.decoder,
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
+            backfill: written.outbox.backfill_kbit_s.saturating_mul(1000) / 8,
             broker,
             cameras,
         }),
