@@ -67,7 +67,8 @@ async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {
 }
 
 /// Notes that something has arrived. False where it had before. A number beyond what a database's integer holds can
-/// only come from a broken edge; it is not noted, and every copy of it is judged by its revision alone.
+/// only come from a broken edge; it is not noted, and every copy of it is judged by its revision alone. `ordered` is what
+/// must not come after what happened later.
 async fn note(db: &mut SqliteConnection, origin: &Origin, ordered: bool, outcome: &Outcome) -> Result<bool> {
     let Some(sequence) = sequence(origin) else { return Ok(true) };
     let refused = match outcome {

@@ -16,9 +16,9 @@ fn damage(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 /// 400 events that have been seen to their end, and one under way, put one by one.
 fn filled(folder: &Path) -> OutboxId {
     let mut store = Store::open_or_set_aside(folder, BIG).unwrap();
-    for n in 1..=400 {
-        store.put(&closed(n)).unwrap();
-        if n % 20 == 0 {
+    for n in 1..=400u32 {
+        store.put(&closed(n.into())).unwrap();
+        if n.is_multiple_of(20) {
             store.flush().unwrap();
         }
     }

@@ -145,7 +145,7 @@ impl World {
             Step::Ended => {
                 self.apply(&Step::Flush);
                 // Its lock goes with it; in its place for a moment is one that nobody asks.
-                self.store = Store::open_or_set_aside(&self.folder.path().join("none"), BUDGET).unwrap();
+                self.store = open_soon(&self.folder.path().join("none"));
                 self.comes_back();
             }
         }
