@@ -210,7 +210,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// While the disk is full: what the hub acknowledges makes room.
+    /// While the disk is full: what is acknowledged makes room.
     fn serve_the_uplink(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until {

@@ -211,7 +211,7 @@ impl Store {
     }
 
     /// Deletes records; those that are not there do not matter. Not flushed: a record that comes back after a power
-    /// cut is sent once more, and the hub knows it.
+    /// cut is sent once more, and is known by its number.
     ///
     /// # Errors
     /// When the database fails or the disk is full to the brim; then all of them are there.

@@ -134,10 +134,12 @@ async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<O
     let keep = keep(false, revision, event.revision);
     if keep == Keep::Latest {
         let [x, y, w, h] = event.rect;
+        let why = event.why.as_ref().map(serde_json::to_string).transpose();
+        let why = why.map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
         sqlx::query(
             "INSERT OR REPLACE INTO events (id, stream, phase, revision, label, track, score, x, y, w, h,
-                opened_us, best_us, closed_us, place, engine, model, outbox, sequence)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                opened_us, best_us, closed_us, place, engine, model, outbox, sequence, rule, why)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(id)
         .bind(stream)
@@ -159,6 +161,8 @@ async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<O
         .bind(&event.model)
         .bind(event.outbox.map(|o| o.0.as_bytes().to_vec()))
         .bind(event.sequence.and_then(|s| i64::try_from(s).ok()))
+        .bind(event.rule.as_deref())
+        .bind(why)
         .execute(db)
         .await?;
     }

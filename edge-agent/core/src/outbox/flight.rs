@@ -17,6 +17,9 @@
 //! repeated until the hub's store answers; then the window opens, and over a connection that keeps order each first
 //! arrival of a state is in order. Only records that were sent in this life of the program can be acknowledged: whatever
 //! a broken hub says, nothing is forgotten unsent.
+//!
+//! Without a hub ([`Flight::without_hub`]) the broker's own confirmation acknowledges. It comes over the connection that
+//! the record went over, or never; so nothing is sent twice over one connection but what was [refused](Flight::refused).
 
 mod unsent;
 
@@ -38,7 +41,8 @@ pub const PICTURES: usize = 4;
 pub const RESEND: Duration = Duration::from_secs(10);
 /// Longest wait for an acknowledgement.
 pub const RESEND_MAX: Duration = Duration::from_secs(160);
-/// An acknowledgement that took longer than this comes from a store that was away: what has gathered is of the past.
+/// An acknowledgement that took longer than this comes from a store that was away, or from a broker that refused for as
+/// long: what has gathered is of the past.
 pub const AWAY: Duration = Duration::from_secs(30);
 
 /// What a record is.
@@ -76,12 +80,17 @@ struct Sent {
     /// `None` until it is sent over the present connection.
     at: Option<Moment>,
     wait: Duration,
+    /// Whether it is sent again after this wait. Else only the next connection does that.
+    again: bool,
 }
 
 impl Sent {
-    /// From when on it may be sent again.
-    fn due(&self) -> Moment {
-        self.at.map_or(Moment::ZERO, |at| at + self.wait)
+    /// From when on it may be sent again; `None` for not over this connection.
+    fn due(&self) -> Option<Moment> {
+        match self.at {
+            Some(at) => self.again.then(|| at + self.wait),
+            None => Some(Moment::ZERO),
+        }
     }
 }
 
@@ -89,8 +98,10 @@ impl Sent {
 #[derive(Debug)]
 pub struct Flight {
     window: usize,
+    /// Whether an answer can be lost while the connection holds.
+    impatient: bool,
     connected: bool,
-    /// Whether the hub's store has answered over the present connection.
+    /// Whether an acknowledgement has come over the present connection, and no refusal since.
     heard: bool,
     unsent: Unsent,
     pace: Pace,
@@ -100,8 +111,21 @@ pub struct Flight {
 impl Flight {
     /// Nothing in flight, not connected; the first record to be sent is the oldest on disk.
     pub fn new(window: usize, pace: Pace) -> Self {
-        let (window, unsent) = (window.max(1), Unsent::new());
-        Self { window, connected: false, heard: false, unsent, pace, in_flight: BTreeMap::new() }
+        Self {
+            window: window.max(1),
+            impatient: true,
+            connected: false,
+            heard: false,
+            unsent: Unsent::new(),
+            pace,
+            in_flight: BTreeMap::new(),
+        }
+    }
+
+    /// Where the broker's own confirmation acknowledges.
+    #[must_use]
+    pub fn without_hub(self) -> Self {
+        Self { impatient: false, ..self }
     }
 
     /// A connection is up, and `newest` is on disk. What was in flight is sent again: nobody knows what the old
@@ -167,12 +191,13 @@ impl Flight {
         unsent: Option<(u64, u64)>,
         now: Moment,
     ) -> Result<Next, Option<Moment>> {
-        if let Some((sequence, _)) = self.of(kind).take(window).find(|(_, sent)| sent.due() <= now) {
+        let due = || self.of(kind).take(window).filter_map(|(sequence, sent)| Some((sent.due()?, sequence)));
+        if let Some((_, sequence)) = due().find(|(at, _)| *at <= now) {
             return Ok(Next::Again(sequence));
         }
         match unsent {
             Some((from, to)) if self.of(kind).count() < window => Ok(Next::First { kind, from, to }),
-            _ => Err(self.of(kind).take(window).map(|(_, sent)| sent.due()).min()),
+            _ => Err(due().map(|(at, _)| at).min()),
         }
     }
 
@@ -183,16 +208,28 @@ impl Flight {
     /// The record, of so many bytes, was handed to the connection.
     pub fn sent(&mut self, sequence: u64, kind: Kind, bytes: u64, now: Moment) {
         let wait = if self.heard { RESEND } else { PROBE };
-        let new = Sent { kind, first: now, at: None, wait };
+        if !self.in_flight.contains_key(&sequence) {
+            // A picture that is sent again may be of the past by now, without all of the past before it being sent.
+            self.unsent.through(kind, sequence);
+        }
+        let new = Sent { kind, first: now, at: None, wait, again: true };
         let sent = self.in_flight.entry(sequence).or_insert(new);
         if sent.at.is_some() {
             sent.wait = (sent.wait * 2).min(RESEND_MAX);
         }
-        sent.at = Some(now);
+        (sent.at, sent.again) = (Some(now), self.impatient);
         if self.unsent.lane(kind, sequence) == Lane::Past {
             self.pace.spend(bytes, now);
         }
-        self.unsent.through(kind, sequence);
+    }
+
+    /// The broker does not take the record. It is tried again after a wait, and until something is taken only the oldest of
+    /// a kind goes, alone: whatever the reason, the others would hardly fare better.
+    pub fn refused(&mut self, sequence: u64, now: Moment) {
+        self.heard = false;
+        if let Some(sent) = self.in_flight.get_mut(&sequence) {
+            (sent.at, sent.again) = (Some(now), true);
+        }
     }
 
     /// The record is no longer on disk.
@@ -223,8 +260,9 @@ impl Flight {
             if away {
                 self.unsent.end_past(newest, None);
             }
-            // The hub's store is alive: what it has not said yet it will say soon, or has lost.
-            for sent in self.in_flight.values_mut() {
+            // The hub's store is alive: what it has not said yet it will say soon, or has lost. What a broker refuses it
+            // may go on refusing while it takes the rest.
+            for sent in self.in_flight.values_mut().filter(|_| self.impatient) {
                 sent.wait = RESEND;
             }
         }

@@ -127,6 +127,7 @@ impl Writer {
             opened: now,
             best: now,
             closed: None,
+            cause: None,
             analyst: self.analyst.clone(),
         };
         let mut put = vec![Lasting::Event(event.clone())];

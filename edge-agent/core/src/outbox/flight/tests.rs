@@ -62,6 +62,24 @@ fn pictures_under_way_are_of_the_past_after_a_reconnect() {
 }
 
 #[test]
+fn what_is_sent_again_does_not_hide_what_is_older() {
+    let mut flight = Flight::new(4, Pace::new(1000));
+    flight.connected(10);
+    flight.sent(1, Kind::Event, 1, Moment::ZERO);
+    flight.acknowledged(&[[1, 1]], Moment::ZERO, 10);
+    flight.sent(11, Kind::Picture, 1, Moment::ZERO);
+    flight.sent(12, Kind::Event, 1, Moment::ZERO);
+    // By now 11 is of the past, whose pictures up to 10 have not been sent.
+    let later = AWAY + RESEND;
+    flight.acknowledged(&[[12, 12]], later, 12);
+    flight.nothing(Kind::Event, 12);
+    assert_eq!(flight.next(later, 12), Next::Again(11));
+    flight.sent(11, Kind::Picture, 1, later);
+    flight.acknowledged(&[[11, 11]], later, 12);
+    assert_eq!(flight.next(later, 12), first(Kind::Picture, 1, 12));
+}
+
+#[test]
 fn a_broken_acknowledgement_deletes_nothing_unsent() {
     let mut flight = flight();
     flight.sent(1, Kind::Event, 1, Moment::ZERO);
