@@ -1,7 +1,7 @@
 //! The configuration as it is written. Second stage: [`checked`].
 //!
-//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `min_score` 0 to 1. Those of zones, lines, masks and
-//! rules: [`omma_vision::event::rule::written`].
+//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `backfill_kbit_s` 1,000 bits a second, `min_score` 0 to 1.
+//! Those of zones, lines, masks and rules: [`omma_vision::event::rule::written`].
 
 pub mod checked;
 
@@ -121,11 +121,13 @@ impl DetectSection {
 pub struct OutboxSection {
     /// Share of the disk.
     pub budget_mb: u64,
+    /// What of the uplink pictures may take that were made while it was away. Events need no limit: they are small.
+    pub backfill_kbit_s: u64,
 }
 
 impl Default for OutboxSection {
     fn default() -> Self {
-        Self { budget_mb: 512 }
+        Self { budget_mb: 512, backfill_kbit_s: 2000 }
     }
 }
 

@@ -15,8 +15,9 @@
 //! | [`ORDERS`] orders waiting | who puts waits (detection is held back, nothing is lost) |
 //! | the disk's share | oldest pictures, then oldest closed events are given up; counted, logged and shown |
 //!
-//! A disk that fails or is full: what was to be put is kept, the database is opened again and it is tried again, while
-//! the part `outbox` of `/readyz` says so.
+//! A disk that is full, read-only or fails, now or already at the start: what was to be put is kept in memory, the database
+//! is opened again and it is tried again, while the part `outbox` of `/readyz` says so. A damaged database is set aside, a
+//! new one begun with what could be read of it, and the edge's state shows it for as long as the old one lies there.
 
 pub mod record;
 
@@ -27,10 +28,12 @@ mod keeper;
 use std::path::Path;
 use std::sync::Arc;
 
+use edge_core::outbox::flight::Kind;
 use omma_protocol::event::{Lasting, Stamp};
 use omma_protocol::id::OutboxId;
 use omma_runtime::health::Part;
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use crate::state::OutboxState;
 use keeper::Keeper;
@@ -44,8 +47,15 @@ pub const ORDERS: usize = 256;
 pub enum Which {
     /// This one.
     Exactly(u64),
-    /// The first from this one on.
-    From(u64),
+    /// The first of a kind in a range of numbers.
+    First {
+        /// Of which kind.
+        kind: Kind,
+        /// First number.
+        from: u64,
+        /// Last number.
+        to: u64,
+    },
 }
 
 /// A record as it is sent.
@@ -55,6 +65,16 @@ pub struct Stored {
     pub stamp: Stamp,
     /// What it is.
     pub what: Lasting,
+}
+
+impl Stored {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self.what {
+            Lasting::Event(_) => Kind::Event,
+            Lasting::Picture(_) => Kind::Picture,
+        }
+    }
 }
 
 enum Order {
@@ -81,16 +101,27 @@ pub struct Outbox {
 }
 
 /// Opens the outbox in `folder` and starts its thread. States of events that the last run left open are closed.
-/// Blocks for as long as the disk takes.
+/// Blocks for as long as the disk takes. A disk that can't be used is tried on, and a damaged database set aside: an edge
+/// shows its cameras all the same.
 ///
 /// # Errors
-/// When there can be no database there. A damaged one is set aside and a new one begun.
+/// When there can be no thread.
 pub fn open(folder: &Path, budget: u64, part: Part) -> Result<Outbox, StoreError> {
-    let mut store = Store::open_or_set_aside(folder, budget)?;
-    store.close_what_was_left_open()?;
+    let opened = Store::open_or_set_aside(folder, budget).and_then(|mut store| {
+        store.close_what_was_left_open()?;
+        Ok(store)
+    });
+    let store = match opened {
+        Ok(store) => Some(store),
+        Err(e) => {
+            part.not_ready(e.to_string());
+            None
+        }
+    };
     let (orders, inbox) = mpsc::channel(ORDERS);
-    let (id, id_watch) = watch::channel(store.id());
-    let (state, state_watch) = watch::channel(store.state());
+    // Until it is open it is one that nothing is in.
+    let (id, id_watch) = watch::channel(store.as_ref().map_or_else(|| OutboxId(Uuid::new_v4()), Store::id));
+    let (state, state_watch) = watch::channel(store.as_ref().map(Store::state).unwrap_or_default());
     let keeper = Keeper::new(folder.to_owned(), budget, store, inbox, id, state, part);
     std::thread::Builder::new()
         .name("outbox".to_owned())
@@ -147,6 +178,12 @@ impl Outbox {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Sync(answer)).await.map_err(|_| Ended)?;
         answered.await.map_err(|_| Ended)
+    }
+
+    /// Waits until the outbox has ended, asked or unasked.
+    pub async fn ended(&self) {
+        let mut state = self.state.clone();
+        while state.changed().await.is_ok() {}
     }
 
     /// Ends the outbox once everything put before is on disk.

@@ -13,7 +13,7 @@
 //! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
 //! | decode → detect | frame | 1 | the newest wins, count |
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
-//! | outbox → MQTT uplink | record | 32 in flight | waits on disk |
+//! | outbox → MQTT uplink | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
 
@@ -122,6 +122,7 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
         biased;
         () = token.cancelled() => Ok(()),
         ended = one_ends(&mut first, &mut last) => Err(ended),
+        () = outbox.ended() => Err(anyhow!("the outbox has ended unasked: see the lines above")),
     };
     token.cancel();
     join_all(first).await;
@@ -207,11 +208,13 @@ fn mqtt_uplink(
 ) -> anyhow::Result<JoinHandle<()>> {
     let (broker, hub) = (Broker::of(config)?, config.hub().is_some());
     let (edge, outbox, clock, cancel) = (config.edge().clone(), outbox.clone(), clock.clone(), token.clone());
+    let backfill = config.backfill;
     let (done, end) = (CancellationToken::new(), token.clone());
     let finished = done.clone();
     // The supervisor drops the uplink when its token is cancelled; the uplink's own token comes first, for a goodbye.
     let supervised = supervise::spawn("uplink mqtt", done, move || {
-        let uplink = MqttUplink::new(edge.clone(), broker.clone(), outbox.clone(), clock.clone(), state.clone());
+        let (edge, broker, outbox) = (edge.clone(), broker.clone(), outbox.clone());
+        let uplink = MqttUplink::new(edge, broker, outbox, backfill, clock.clone(), state.clone());
         let uplink = if hub { uplink } else { uplink.without_hub() };
         uplink.run(cancel.clone())
     });

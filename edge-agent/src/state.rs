@@ -61,6 +61,8 @@ pub struct OutboxState {
     pub newest: u64,
     /// Given up because the disk's share was used, since the start.
     pub given_up: u64,
+    /// Damaged databases that were set aside and still lie beside it.
+    pub set_aside: u64,
 }
 
 /// Everything that `/state` shows.

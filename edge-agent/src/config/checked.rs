@@ -22,6 +22,7 @@ use crate::source::url::CameraUrl;
 use crate::uplink::mqtt::broker::ExternalBroker;
 
 const MIN_BUDGET_MB: u64 = 16;
+const MIN_BACKFILL_KBIT_S: u64 = 8;
 
 /// All settings, sound.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub detect: Option<DetectorConfig>,
     /// Share of the disk, bytes.
     pub outbox_budget: u64,
+    /// What of the uplink pictures of the past may take, bytes a second.
+    pub backfill: u64,
     /// In the order of the file.
     pub cameras: Vec<Camera>,
 }
@@ -121,6 +124,9 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     if written.outbox.budget_mb < MIN_BUDGET_MB {
         faults.push("outbox.budget_mb", format!("expected at least {MIN_BUDGET_MB}"));
     }
+    if written.outbox.backfill_kbit_s < MIN_BACKFILL_KBIT_S {
+        faults.push("outbox.backfill_kbit_s", format!("expected at least {MIN_BACKFILL_KBIT_S}"));
+    }
     match upstream {
         Some(upstream) if faults.is_empty() => Ok(Config {
             data: written.edge.data,
@@ -129,6 +135,7 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
             decoder: written.decode.decoder,
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
+            backfill: written.outbox.backfill_kbit_s.saturating_mul(1000) / 8,
             cameras,
         }),
         _ => Err(faults),

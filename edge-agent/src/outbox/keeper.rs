@@ -2,6 +2,7 @@
 //!
 //! Takes all orders that wait at once, so that one flush serves many: `put… → flush → tell the uplink`.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -19,8 +20,12 @@ use crate::state::OutboxState;
 
 const RETRY: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How often orders are looked for while the disk is full.
+const IDLE: Duration = Duration::from_millis(5);
 /// How often it is said that things are given up.
 const TELL_AGAIN: Duration = Duration::from_secs(300);
+/// How long closing a database that failed may take.
+const CLOSE: Duration = Duration::from_secs(10);
 /// A database that opens but fails as damaged this often in a row is set aside.
 const DAMAGED_ATTEMPTS: u32 = 5;
 
@@ -29,7 +34,11 @@ pub(super) struct Keeper {
     budget: u64,
     /// `None` between a failure and the next try.
     store: Option<Store>,
+    /// Whether what the last run left open is closed.
+    begun: bool,
     inbox: mpsc::Receiver<Order>,
+    /// Orders that were taken while the disk was full and could not be done, [`ORDERS`] at the most.
+    held: VecDeque<Order>,
     id: watch::Sender<OutboxId>,
     state: watch::Sender<OutboxState>,
     part: Part,
@@ -43,20 +52,25 @@ impl Keeper {
     pub(super) fn new(
         folder: PathBuf,
         budget: u64,
-        store: Store,
+        store: Option<Store>,
         inbox: mpsc::Receiver<Order>,
         id: watch::Sender<OutboxId>,
         state: watch::Sender<OutboxState>,
         part: Part,
     ) -> Self {
         let step = Step::new("outbox");
-        let retry = Backoff::new(RETRY, RETRY_MAX, store.id().0.as_u64_pair().1);
-        part.ready();
+        let retry = Backoff::new(RETRY, RETRY_MAX, id.borrow().0.as_u64_pair().1);
+        let begun = store.is_some();
+        if begun {
+            part.ready();
+        }
         let keeper = Self {
             folder,
             budget,
-            store: Some(store),
+            store,
+            begun,
             inbox,
+            held: VecDeque::new(),
             id,
             state,
             part,
@@ -71,21 +85,35 @@ impl Keeper {
 
     pub(super) fn run(mut self) {
         let _step = self.step.span().entered();
+        if self.serve().is_err() {
+            self.part.not_ready("the outbox hangs in its database");
+            tracing::error!("the outbox hangs in its database: what waited in memory is lost; start the program again");
+        }
+    }
+
+    fn serve(&mut self) -> Result<(), Hangs> {
+        // Nothing is taken before the disk can be used.
+        self.insist(|_| Ok(()))?;
+        self.part.ready();
         let mut orders = Vec::with_capacity(ORDERS);
-        while self.inbox.blocking_recv_many(&mut orders, ORDERS) > 0 {
+        loop {
+            orders.extend(self.held.drain(..));
+            if orders.is_empty() && self.inbox.blocking_recv_many(&mut orders, ORDERS) == 0 {
+                return Ok(());
+            }
             let mut put = vec![];
             let mut synced = vec![];
             let mut end = None;
             for order in orders.drain(..) {
                 match order {
                     Order::Put(what) => put.extend(what),
-                    Order::Delete(sequences) => self.insist(|store| store.delete(&sequences)),
+                    Order::Delete(sequences) => self.insist(|store| store.delete(&sequences))?,
                     Order::Read(which, answer) => {
                         let mut found = None;
                         self.insist(|store| {
                             found = store.read(which)?;
                             Ok(())
-                        });
+                        })?;
                         // Who asked may have stopped waiting.
                         drop(answer.send(found));
                     }
@@ -93,7 +121,7 @@ impl Keeper {
                     Order::End(answer) => end = Some(answer),
                 }
             }
-            self.put(&put);
+            self.put(&put)?;
             self.tell();
             // Who asked may have stopped waiting.
             synced.into_iter().for_each(|answer| answer.send(()).unwrap_or_default());
@@ -103,32 +131,39 @@ impl Keeper {
         }
     }
 
-    fn put(&mut self, what: &[Lasting]) {
+    fn put(&mut self, what: &[Lasting]) -> Result<(), Hangs> {
         if what.is_empty() {
-            return;
+            return Ok(());
         }
         let began = Instant::now();
         let mut given_up = vec![];
         let mut begun: Option<(OutboxId, u64)> = None;
-        self.insist(|store| {
+        let done = self.insist(|store| {
             // After a failure the database may have kept some of these, in order; or it may be a new one.
             let first = match begun {
                 Some((id, first)) if id == store.id() => first,
                 _ => store.newest(),
             };
             begun = Some((store.id(), first));
-            while let Some(lasting) = what.get(store.newest().saturating_sub(first) as usize) {
-                given_up.extend(store.make_room(lasting)?);
-                store.put(lasting)?;
-                given_up.extend(store.trim()?);
+            let put = loop {
+                let Some(lasting) = what.get(store.newest().saturating_sub(first) as usize) else { break Ok(()) };
+                if let Err(e) = store.take(lasting, &mut given_up) {
+                    break Err(e);
+                }
+            };
+            match put {
+                // What found room can be sent meanwhile.
+                Err(e) if !matches!(e, StoreError::Full { .. }) => Err(e),
+                put => store.flush().and(put),
             }
-            store.flush()
         });
         if !given_up.is_empty() {
             self.gave_up(given_up.len() as u64);
         }
+        done?;
         self.step.observe(began.elapsed());
         what.iter().for_each(|_| self.step.done());
+        Ok(())
     }
 
     fn gave_up(&mut self, count: u64) {
@@ -143,36 +178,75 @@ impl Keeper {
     }
 
     /// Does `work` until it succeeds, opening the database again after each failure.
-    fn insist(&mut self, mut work: impl FnMut(&mut Store) -> Result<(), StoreError>) {
+    fn insist(&mut self, mut work: impl FnMut(&mut Store) -> Result<(), StoreError>) -> Result<(), Hangs> {
         while let Err(e) = self.attempt(&mut work) {
             if self.retry.attempts() == 0 {
                 tracing::error!(error = %e, "the outbox fails: events wait in memory; is the disk full?");
             }
             metrics::counter!("omma_outbox_failures_total").increment(1);
             self.part.not_ready(e.to_string());
-            // Closing what has failed may fail too, and there is nothing left to do about it.
-            let store = self.store.take();
-            drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
+            if !matches!(e, StoreError::Full { .. })
+                && let Some(store) = self.store.take()
+            {
+                close(store)?;
+            }
             if let StoreError::Damaged(reason) = &e
                 && self.retry.attempts() >= DAMAGED_ATTEMPTS
                 && let Err(e) = store::set_aside(&self.folder, reason)
             {
                 tracing::debug!(error = %e, "outbox");
             }
-            std::thread::sleep(self.retry.next_delay());
+            let delay = self.retry.next_delay();
+            match e {
+                StoreError::Full { .. } => self.serve_the_uplink(delay),
+                _ => std::thread::sleep(delay),
+            }
         }
         if self.retry.attempts() > 0 {
             self.retry.succeeded();
             self.part.ready();
             tracing::info!("the outbox works again");
         }
+        Ok(())
     }
 
-    fn attempt(&mut self, work: &mut impl FnMut(&mut Store) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    /// While the disk is full: what is acknowledged makes room.
+    fn serve_the_uplink(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            let order = if self.held.len() < ORDERS { self.inbox.try_recv().ok() } else { None };
+            let Some(order) = order else {
+                std::thread::sleep(IDLE);
+                continue;
+            };
+            let mut found = None;
+            let done = self.attempt(&mut |store| match &order {
+                Order::Read(which, _) => {
+                    found = store.read(*which)?;
+                    Ok(true)
+                }
+                Order::Delete(sequences) => store.delete(sequences).map(|()| true),
+                Order::Put(_) | Order::Sync(_) | Order::End(_) => Ok(false),
+            });
+            match (done, order) {
+                // Who asked may have stopped waiting.
+                (Ok(true), Order::Read(_, answer)) => drop(answer.send(found)),
+                (Ok(true), _) => {}
+                (_, order) => self.held.push_back(order),
+            }
+            self.tell();
+        }
+    }
+
+    fn attempt<T>(&mut self, work: &mut impl FnMut(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let store = match &mut self.store {
             Some(store) => store,
             None => {
-                let store = Store::open_or_set_aside(&self.folder, self.budget)?;
+                let mut store = Store::open_or_set_aside(&self.folder, self.budget)?;
+                if !self.begun {
+                    store.close_what_was_left_open()?;
+                    self.begun = true;
+                }
                 // The state first: whoever sees the new id must not see the old one's newest number with it.
                 self.tell_of(&store);
                 self.id.send_replace(store.id());
@@ -197,9 +271,28 @@ impl Keeper {
         self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
     }
 
-    fn end(mut self, answer: oneshot::Sender<()>) {
-        self.insist(Store::flush);
-        self.store = None;
+    fn end(&mut self, answer: oneshot::Sender<()>) -> Result<(), Hangs> {
+        self.insist(Store::flush)?;
+        if let Some(store) = self.store.take() {
+            close(store)?;
+        }
         answer.send(()).unwrap_or_default();
+        Ok(())
     }
+}
+
+/// The database does not end, and keeps its lock: only another process can open it again.
+#[derive(Debug)]
+struct Hangs;
+
+/// Ends a database that may have failed: that may fail too, and sled may wait for ever for what it could not write.
+fn close(store: Store) -> Result<(), Hangs> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let closing = std::thread::Builder::new().name("outbox end".to_owned()).spawn(move || {
+        drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
+        // Nobody waits any more where it took too long.
+        tell.send(()).unwrap_or_default();
+    });
+    closing.map_err(|_| Hangs)?;
+    told.recv_timeout(CLOSE).map_err(|_| Hangs)
 }

@@ -5,33 +5,47 @@
 //! | `events` | sequence, `u64` big-endian | a state of an event ([`record`]) |
 //! | `pictures` | sequence | a picture |
 //! | `open` | event id | the newest state of an event that is not closed |
-//! | default | `outbox`, `sequence` | the outbox's id, the newest sequence number given |
+//! | default | `outbox`, `sequence`, `records` | the outbox's id, the newest sequence number given, how many records there are |
 //!
 //! Numbers are given without gaps from 1, across both trees. Every change of several trees is one transaction. sled
 //! keeps what was flushed through a SIGKILL or a power cut, and may keep what was not: both are sound here, since only
 //! flushed records are ever sent.
 //!
+//! sled leaves out in silence what it can't read of a damaged file. So it is told twice how much there must be: `records`,
+//! and a file beside its own, the `witness` of which number was flushed last. Where either differs it is damaged.
+//!
 //! sled needs up to twice the records' bytes on disk, so records get half of the budget.
 
-use std::path::{Path, PathBuf};
+mod open;
 
-use edge_core::outbox::budget::{self, Oldest};
-use omma_protocol::event::{Event, Lasting, Phase, Stamp};
+mod aside;
+
+mod room;
+
+mod witness;
+
+mod disk;
+
+use std::path::PathBuf;
+
+use omma_protocol::event::{Lasting, Phase, Stamp};
 use omma_protocol::id::OutboxId;
 use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional};
 use sled::{Db, IVec, Tree};
-use uuid::Uuid;
 
 use super::record::{self, RecordError};
 use super::{Stored, Which};
 use crate::state::OutboxState;
+use edge_core::outbox::flight::Kind;
+use witness::Witness;
 
-/// sled's default of 1 GB would be most of a small board's memory, and records are read once, in order.
-const CACHE_BYTES: u64 = 4 << 20;
+pub(super) use aside::set_aside;
+
 /// What a record costs beside its bytes.
 const OVERHEAD: u64 = 64;
 const ID: &[u8] = b"outbox";
 const SEQUENCE: &[u8] = b"sequence";
+const RECORDS: &[u8] = b"records";
 
 /// Why the database can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +57,14 @@ pub enum StoreError {
         doing: &'static str,
         /// What the system says.
         reason: String,
+    },
+    /// Nothing was tried: the database is as sound as before.
+    #[error("the outbox's disk is full: {free_mb} MB are free, and {needed_mb} MB are needed")]
+    Full {
+        /// What is free.
+        free_mb: u64,
+        /// What must be.
+        needed_mb: u64,
     },
     /// What is on disk is not what was written.
     #[error("the outbox's database is damaged: {0}")]
@@ -70,10 +92,12 @@ impl From<TransactionError<RecordError>> for StoreError {
 /// The open database. Owned by the outbox's thread.
 #[derive(Debug)]
 pub struct Store {
+    folder: PathBuf,
     db: Db,
     events: Tree,
     pictures: Tree,
     open: Tree,
+    witness: Witness,
     id: OutboxId,
     newest: u64,
     /// Highest number that is flushed.
@@ -81,99 +105,11 @@ pub struct Store {
     waiting: u64,
     bytes: u64,
     budget: u64,
+    /// Databases that were set aside and are still there.
+    set_aside: u64,
 }
 
 impl Store {
-    /// Opens or makes the database under `folder`. A damaged one is renamed, and a new one made in its place.
-    ///
-    /// # Errors
-    /// When the disk does not let us.
-    pub fn open_or_set_aside(folder: &Path, budget: u64) -> Result<Self, StoreError> {
-        match Self::open(&path_in(folder), budget) {
-            Err(StoreError::Damaged(reason)) => {
-                set_aside(folder, &reason)?;
-                Self::open(&path_in(folder), budget)
-            }
-            other => other,
-        }
-    }
-
-    fn open(path: &Path, budget: u64) -> Result<Self, StoreError> {
-        // sled panics on some damage instead of returning an error; in a thread of its own that is an error again.
-        let path = path.to_owned();
-        std::thread::spawn(move || Self::open_here(&path, budget))
-            .join()
-            .unwrap_or_else(|_| Err(StoreError::Damaged("it can't be read at all".to_owned())))
-    }
-
-    fn open_here(path: &Path, budget: u64) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(path).map_err(|e| StoreError::Io {
-            doing: "make the outbox's folder (edge.data)",
-            reason: format!("{}: {e}", path.display()),
-        })?;
-        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let db = config.open()?;
-        let (events, pictures, open) = (db.open_tree("events")?, db.open_tree("pictures")?, db.open_tree("open")?);
-        let id = match db.get(ID)? {
-            Some(bytes) => uuid::Uuid::from_slice(&bytes).map_err(|e| StoreError::Damaged(e.to_string()))?,
-            None => {
-                let id = Uuid::new_v4();
-                db.insert(ID, id.as_bytes())?;
-                id
-            }
-        };
-        let mut store = Self {
-            id: OutboxId(id),
-            newest: 0,
-            flushed: 0,
-            waiting: 0,
-            bytes: 0,
-            budget: budget / 2,
-            db,
-            events,
-            pictures,
-            open,
-        };
-        store.count()?;
-        store.flush()?;
-        Ok(store)
-    }
-
-    fn count(&mut self) -> Result<(), StoreError> {
-        if let Some(bytes) = self.db.get(SEQUENCE)? {
-            self.newest = number(&bytes)?;
-        }
-        for item in self.events.iter().chain(self.pictures.iter()) {
-            let (key, value) = item?;
-            self.newest = self.newest.max(number(&key)?);
-            self.waiting += 1;
-            self.bytes += cost(&value);
-        }
-        Ok(())
-    }
-
-    /// For the start of the program: the last run ended in the middle of these events. Their tracks are lost, so they
-    /// are over.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn close_what_was_left_open(&mut self) -> Result<(), StoreError> {
-        let left: Vec<IVec> = self.open.iter().values().collect::<Result<_, _>>()?;
-        for bytes in left {
-            if let Ok(Lasting::Event(event)) = record::decode(&bytes) {
-                let closed = Event {
-                    phase: Phase::Closed,
-                    revision: event.revision.saturating_add(1),
-                    closed: Some(event.best.max(event.opened)),
-                    ..event
-                };
-                self.put(&Lasting::Event(closed))?;
-            }
-        }
-        self.open.clear()?;
-        self.flush()
-    }
-
     /// Which outbox this is.
     pub fn id(&self) -> OutboxId {
         self.id
@@ -186,79 +122,25 @@ impl Store {
 
     /// What it holds.
     pub fn state(&self) -> OutboxState {
-        OutboxState { waiting: self.waiting, bytes: self.bytes, newest: self.flushed, given_up: 0 }
-    }
-
-    /// Gives up what has to go before `lasting` fits; for a picture only older pictures, never an event. Returns the
-    /// sequence numbers.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn make_room(&mut self, lasting: &Lasting) -> Result<Vec<u64>, StoreError> {
-        let incoming = match lasting {
-            Lasting::Event(_) => 512,
-            Lasting::Picture(picture) => picture.jpeg.len() as u64 + OVERHEAD,
-        };
-        let mut gone = vec![];
-        while self.bytes + incoming > self.budget {
-            let oldest = self.oldest()?;
-            if matches!(lasting, Lasting::Picture(_)) && oldest.picture.is_none() {
-                break;
-            }
-            let Some(victim) = budget::victim(self.bytes + incoming, self.budget, oldest) else { break };
-            self.delete(&[victim])?;
-            gone.push(victim);
+        OutboxState {
+            waiting: self.waiting,
+            bytes: self.bytes,
+            newest: self.flushed,
+            given_up: 0,
+            set_aside: self.set_aside,
         }
-        Ok(gone)
-    }
-
-    /// Gives up what is over the budget after all: a picture that found no room. Returns the sequence numbers.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn trim(&mut self) -> Result<Vec<u64>, StoreError> {
-        let mut gone = vec![];
-        while let Some(victim) = budget::victim(self.bytes, self.budget, self.oldest_if_over()?) {
-            self.delete(&[victim])?;
-            gone.push(victim);
-        }
-        Ok(gone)
-    }
-
-    /// Spares the search where there is room.
-    fn oldest_if_over(&self) -> Result<Oldest, StoreError> {
-        if self.bytes > self.budget { self.oldest() } else { Ok(Oldest::default()) }
-    }
-
-    fn oldest(&self) -> Result<Oldest, StoreError> {
-        let picture = self.pictures.first()?.map(|(key, _)| number(&key)).transpose()?;
-        let event = self.events.first()?.map(|(key, _)| number(&key)).transpose()?;
-        let any = [picture, event].into_iter().flatten().min();
-        if picture.is_some() {
-            return Ok(Oldest { picture, closed: None, any });
-        }
-        // Only events under way are passed over, and there are as many as things in view.
-        for item in &self.events {
-            let (key, value) = item?;
-            let closed = match record::decode(&value) {
-                Ok(Lasting::Event(event)) => !self.open.contains_key(event.id.0.as_bytes())?,
-                _ => true,
-            };
-            if closed {
-                return Ok(Oldest { picture, closed: Some(number(&key)?), any });
-            }
-        }
-        Ok(Oldest { picture, closed: None, any })
     }
 
     /// Puts one thing under the next number.
     ///
     /// # Errors
-    /// When the database fails; then nothing of it is there.
+    /// When the database fails or the disk is nearly full; then nothing of it is there.
     pub fn put(&mut self, lasting: &Lasting) -> Result<(), StoreError> {
         let bytes = record::encode(lasting).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        disk::room_to_put(&self.folder, bytes.len() as u64)?;
         let sequence = self.newest + 1;
         let key = sequence.to_be_bytes();
+        let records = (self.waiting + 1).to_be_bytes();
         let trees = (&*self.db, &self.events, &self.pictures, &self.open);
         trees.transaction(|(meta, events, pictures, open)| {
             match lasting {
@@ -274,6 +156,7 @@ impl Store {
                 }
             }
             meta.insert(SEQUENCE, &key)?;
+            meta.insert(RECORDS, &records)?;
             Ok::<(), ConflictableTransactionError<RecordError>>(())
         })?;
         self.newest = sequence;
@@ -290,7 +173,7 @@ impl Store {
         loop {
             let found = match which {
                 Which::Exactly(sequence) => self.get(sequence)?.map(|bytes| (sequence, bytes)),
-                Which::From(sequence) => self.first_from(sequence)?,
+                Which::First { kind, from, to } => self.first(kind, from, to)?,
             };
             let Some((sequence, bytes)) = found.filter(|(sequence, _)| *sequence <= self.flushed) else {
                 return Ok(None);
@@ -314,37 +197,48 @@ impl Store {
         })
     }
 
-    fn first_from(&self, sequence: u64) -> Result<Option<(u64, IVec)>, StoreError> {
-        let mut first: Option<(u64, IVec)> = None;
-        for tree in [&self.events, &self.pictures] {
-            if let Some(item) = tree.range(sequence.to_be_bytes()..).next() {
-                let (key, value) = item?;
-                let found = number(&key)?;
-                if first.as_ref().is_none_or(|(known, _)| found < *known) {
-                    first = Some((found, value));
-                }
-            }
+    fn first(&self, kind: Kind, from: u64, to: u64) -> Result<Option<(u64, IVec)>, StoreError> {
+        if from > to {
+            return Ok(None);
         }
-        Ok(first)
+        let tree = match kind {
+            Kind::Event => &self.events,
+            Kind::Picture => &self.pictures,
+        };
+        let Some(item) = tree.range(from.to_be_bytes()..=to.to_be_bytes()).next() else { return Ok(None) };
+        let (key, value) = item?;
+        Ok(Some((number(&key)?, value)))
     }
 
     /// Deletes records; those that are not there do not matter. Not flushed: a record that comes back after a power
-    /// cut is sent once more, and the hub knows it.
+    /// cut is sent once more, and is known by its number.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails or the disk is full to the brim; then all of them are there.
     pub fn delete(&mut self, sequences: &[u64]) -> Result<(), StoreError> {
-        for sequence in sequences {
-            let key = sequence.to_be_bytes();
-            let gone = match self.events.remove(key)? {
-                Some(bytes) => Some(bytes),
-                None => self.pictures.remove(key)?,
-            };
-            if let Some(bytes) = gone {
-                self.waiting = self.waiting.saturating_sub(1);
-                self.bytes = self.bytes.saturating_sub(cost(&bytes));
+        disk::room_to_delete(&self.folder)?;
+        let waiting = self.waiting;
+        let trees = (&*self.db, &self.events, &self.pictures);
+        let (records, bytes) = trees.transaction(|(meta, events, pictures)| {
+            let (mut records, mut bytes) = (0, 0);
+            for sequence in sequences {
+                let key = sequence.to_be_bytes();
+                let gone = match events.remove(&key)? {
+                    Some(value) => Some(value),
+                    None => pictures.remove(&key)?,
+                };
+                if let Some(value) = gone {
+                    records += 1;
+                    bytes += cost(&value);
+                }
             }
-        }
+            if records > 0 {
+                meta.insert(RECORDS, &waiting.saturating_sub(records).to_be_bytes())?;
+            }
+            Ok::<(u64, u64), ConflictableTransactionError<RecordError>>((records, bytes))
+        })?;
+        self.waiting = self.waiting.saturating_sub(records);
+        self.bytes = self.bytes.saturating_sub(bytes);
         Ok(())
     }
 
@@ -354,7 +248,10 @@ impl Store {
     /// When the disk fails.
     pub fn flush(&mut self) -> Result<(), StoreError> {
         self.db.flush()?;
-        self.flushed = self.newest;
+        if self.flushed != self.newest {
+            self.witness.saw(self.id, self.newest)?;
+            self.flushed = self.newest;
+        }
         Ok(())
     }
 }
@@ -366,26 +263,6 @@ fn number(key: &[u8]) -> Result<u64, StoreError> {
 
 fn cost(value: &[u8]) -> u64 {
     value.len() as u64 + OVERHEAD
-}
-
-fn path_in(folder: &Path) -> PathBuf {
-    folder.join("outbox")
-}
-
-/// Renames a damaged database, so that a new one can be begun and an expert may look at the old.
-///
-/// # Errors
-/// When the folder does not let us.
-pub fn set_aside(folder: &Path, reason: &str) -> Result<(), StoreError> {
-    let path = path_in(folder);
-    let kept = (1..1000).map(|n| path.with_extension(format!("damaged-{n}"))).find(|kept| !kept.exists());
-    let kept = kept.unwrap_or_else(|| path.with_extension("damaged"));
-    std::fs::rename(&path, &kept).map_err(|e| StoreError::Io {
-        doing: "set the damaged outbox aside",
-        reason: format!("rename {} to {}: {e}", path.display(), kept.display()),
-    })?;
-    tracing::error!(reason, kept = %kept.display(), "the outbox was damaged: what it held is lost; begun anew");
-    Ok(())
 }
 
 #[cfg(test)]

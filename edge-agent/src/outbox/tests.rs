@@ -4,6 +4,8 @@ use omma_runtime::health::Health;
 use super::record::tests::{event, picture};
 use super::*;
 
+mod disks;
+
 async fn wait_for(outbox: &Outbox, mut ready: impl FnMut(&OutboxState) -> bool) -> OutboxState {
     let mut state = outbox.state();
     *state.wait_for(|state| ready(state)).await.unwrap()
@@ -23,12 +25,12 @@ async fn what_was_put_is_told_read_and_deleted() {
     put(&outbox, vec![Lasting::Event(event(1, Phase::Opened, 1)), picture(1, 10)]).await;
     put(&outbox, vec![Lasting::Event(event(1, Phase::Closed, 2))]).await;
     assert_eq!(wait_for(&outbox, |state| state.newest == 3).await.waiting, 3);
-    let second = outbox.read(Which::From(2)).await.unwrap().unwrap();
+    let second = outbox.read(Which::First { kind: Kind::Picture, from: 1, to: 3 }).await.unwrap().unwrap();
     assert_eq!((second.stamp.outbox, second.stamp.sequence), (outbox.id(), 2));
     outbox.delete(vec![1, 2, 3]).await.unwrap();
     assert_eq!(wait_for(&outbox, |state| state.waiting == 0).await.bytes, 0);
     outbox.end().await;
-    assert_eq!(outbox.read(Which::From(1)).await, Err(Ended));
+    assert_eq!(outbox.read(Which::Exactly(1)).await, Err(Ended));
 }
 
 #[tokio::test]

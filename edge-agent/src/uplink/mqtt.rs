@@ -15,7 +15,8 @@
 //!
 //! | bound | when full |
 //! |---|---|
-//! | 32 records in flight | the rest waits on disk |
+//! | 32 states of events and 4 pictures in flight | the rest waits on disk |
+//! | the rate of pictures from before the connection (`outbox.backfill_kbit_s`) | they wait on disk |
 //! | [`link::REQUESTS`] publishes handed to the client | publishing is tried again when one has gone out |
 
 pub mod broker;
@@ -31,6 +32,7 @@ mod message;
 use std::time::{Duration, Instant};
 
 use edge_core::outbox::flight::{Flight, Next, WINDOW};
+use edge_core::outbox::pace::Pace;
 use edge_core::outbox::receipts::{Message, Miscounted, Receipts};
 use omma_protocol::id::{EdgeId, OutboxId};
 use omma_protocol::wire::mqtt::AckMessage;
@@ -70,9 +72,16 @@ pub struct MqttUplink {
 }
 
 impl MqttUplink {
-    /// Not connected.
-    pub fn new(edge: EdgeId, broker: Broker, outbox: Outbox, clock: EdgeClock, state: LinkState) -> Self {
-        let (flight, step) = (Flight::new(WINDOW), Step::new("uplink"));
+    /// Not connected. `backfill` is what pictures from before a connection may take of it, bytes a second.
+    pub fn new(
+        edge: EdgeId,
+        broker: Broker,
+        outbox: Outbox,
+        backfill: u64,
+        clock: EdgeClock,
+        state: LinkState,
+    ) -> Self {
+        let (flight, step) = (Flight::new(WINDOW, Pace::new(backfill)), Step::new("uplink"));
         let numbered = outbox.id();
         let (receipts, max_packet) = (None, usize::MAX);
         Self { edge, broker, outbox, clock, state, flight, receipts, numbered, max_packet, step }
@@ -81,7 +90,7 @@ impl MqttUplink {
     /// Where there is no hub: a record leaves the outbox when the broker has taken it.
     #[must_use]
     pub fn without_hub(self) -> Self {
-        Self { flight: Flight::without_hub(WINDOW), receipts: Some(Receipts::default()), ..self }
+        Self { flight: self.flight.without_hub(), receipts: Some(Receipts::default()), ..self }
     }
 
     /// Sends until `token` is cancelled, then says goodbye. Connects again for as long as it takes.
@@ -121,7 +130,7 @@ impl MqttUplink {
                 if link.greet(&self.edge) {
                     self.handed(Message::Other);
                 }
-                self.flight.connected();
+                self.flight.connected(self.newest());
             }
             LinkEvent::Down(answer) => {
                 self.flight.disconnected();
@@ -164,7 +173,7 @@ impl MqttUplink {
     }
 
     async fn forget(&mut self, acknowledged: &[[u64; 2]]) -> Result<(), UplinkError> {
-        let stored = self.flight.acknowledged(acknowledged);
+        let stored = self.flight.acknowledged(acknowledged, self.clock.now(), self.newest());
         stored.iter().for_each(|_| self.step.done());
         if !stored.is_empty() {
             self.outbox.delete(stored).await?;
@@ -192,10 +201,9 @@ impl MqttUplink {
         loop {
             let now = self.clock.now();
             self.renumber();
-            let newest = self.outbox.state().borrow().newest;
-            let which = match self.flight.next(now, newest) {
+            let which = match self.flight.next(now, self.newest()) {
                 Next::Again(sequence) => Which::Exactly(sequence),
-                Next::From(sequence) => Which::From(sequence),
+                Next::First { kind, from, to } => Which::First { kind, from, to },
                 Next::Wait(until) => {
                     return Ok(self.clock.instant(until.unwrap_or(now + Duration::from_secs(60))));
                 }
@@ -207,8 +215,9 @@ impl MqttUplink {
             match (read?, which) {
                 (Some(stored), _) => {
                     let publish = message::publish(&self.edge, &stored)?;
-                    if publish.len() > self.max_packet {
-                        self.give_up(&stored, publish.len()).await?;
+                    let len = publish.len();
+                    if len > self.max_packet {
+                        self.give_up(&stored, len).await?;
                         continue;
                     }
                     if !link.publish(publish) {
@@ -219,10 +228,10 @@ impl MqttUplink {
                     }
                     self.step.observe(began.elapsed());
                     self.handed(Message::Record(stored.stamp.sequence));
-                    self.flight.sent(stored.stamp.sequence, now);
+                    self.flight.sent(stored.stamp.sequence, stored.kind(), len as u64, now);
                 }
                 (None, Which::Exactly(sequence)) => self.flight.gone(sequence),
-                (None, Which::From(_)) => self.flight.none_before(newest + 1),
+                (None, Which::First { kind, to, .. }) => self.flight.nothing(kind, to),
             }
             self.show();
         }
@@ -234,8 +243,13 @@ impl MqttUplink {
         tracing::error!(sequence, len, max, "an event or picture is lost: the broker takes no packet of this length");
         self.step.dropped("packet too large");
         self.flight.gone(sequence);
-        self.flight.none_before(sequence + 1);
+        self.flight.nothing(stored.kind(), sequence);
         Ok(self.outbox.delete(vec![sequence]).await?)
+    }
+
+    /// The newest number that is safely on disk.
+    fn newest(&self) -> u64 {
+        self.outbox.state().borrow().newest
     }
 
     fn show(&self) {

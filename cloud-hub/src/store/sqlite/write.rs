@@ -46,7 +46,11 @@ async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {
         _ => Outcome::Kept { keep: Keep::Copy, replaced: None },
     };
     let seen = match &arrival.origin {
-        Some(origin) => !note(db, origin, &outcome).await?,
+        Some(origin) => {
+            // Pictures of an outage come when there is room on the link.
+            let ordered = !matches!(arrival.content, Content::Picture(_));
+            !note(db, origin, ordered, &outcome).await?
+        }
         None => false,
     };
     if !seen {
@@ -63,8 +67,9 @@ async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {
 }
 
 /// Notes that something has arrived. False where it had before. A number beyond what a database's integer holds can
-/// only come from a broken edge; it is not noted, and every copy of it is judged by its revision alone.
-async fn note(db: &mut SqliteConnection, origin: &Origin, outcome: &Outcome) -> Result<bool> {
+/// only come from a broken edge; it is not noted, and every copy of it is judged by its revision alone. `ordered` is what
+/// must not come after what happened later.
+async fn note(db: &mut SqliteConnection, origin: &Origin, ordered: bool, outcome: &Outcome) -> Result<bool> {
     let Some(sequence) = sequence(origin) else { return Ok(true) };
     let refused = match outcome {
         Outcome::Refused { reason } => Some(reason.as_str()),
@@ -78,13 +83,13 @@ async fn note(db: &mut SqliteConnection, origin: &Origin, outcome: &Outcome) -> 
         .execute(&mut *db)
         .await?;
     let new = done.rows_affected() == 1;
-    if new && later_is_there(db, origin, sequence).await? {
+    if new && ordered && later_is_there(db, origin, sequence).await? {
         out_of_order().increment(1);
     }
     Ok(new)
 }
 
-/// Records that were first stored after a later one of their outbox.
+/// States of events that were first stored after a later record of their outbox.
 pub(super) fn out_of_order() -> metrics::Counter {
     metrics::counter!("omma_store_out_of_order_total")
 }

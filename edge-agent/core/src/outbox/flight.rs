@@ -7,52 +7,91 @@
 //!                      └───┘ again: after every reconnect, and when no acknowledgement came in time
 //! ```
 //!
-//! 1. [`Flight::next`] says which record to read from disk: one to send again, or the first from a number on.
-//! 2. The caller sends it and says so with [`Flight::sent`].
+//! 1. [`Flight::next`] says which record to read from disk: one to send again, or the first of a kind in a range.
+//! 2. The caller sends it and says so with [`Flight::sent`], or says that there was [nothing](Flight::nothing).
 //! 3. [`Flight::acknowledged`] turns the hub's ranges into the records that may be deleted.
 //!
-//! Records go out in the order of their numbers, again after a reconnect. That alone does not keep their arrival in
-//! order: a broker that has just come back confirms what it passes to nobody, while the hub still finds its way. So
-//! each connection begins with the oldest record alone, repeated until the hub's store answers; then the window opens,
-//! and over a connection that keeps order each first arrival is in order. Only records that were sent in this life of the program can be acknowledged: whatever a
-//! broken hub says, nothing is forgotten unsent.
+//! States of events go out in the order of their numbers, again after a reconnect, and never wait for a picture:
+//! `unsent` has the lanes. Order alone does not keep their arrival in order: a broker that has just come back confirms
+//! what it passes to nobody, while the hub still finds its way. So each connection begins with the oldest record alone,
+//! repeated until the hub's store answers; then the window opens, and over a connection that keeps order each first
+//! arrival of a state is in order. Only records that were sent in this life of the program can be acknowledged: whatever
+//! a broken hub says, nothing is forgotten unsent.
 //!
 //! Without a hub ([`Flight::without_hub`]) the broker's own confirmation acknowledges. It comes over the connection that
 //! the record went over, or never; so nothing is sent twice over one connection but what was [refused](Flight::refused).
+
+mod unsent;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Moment;
+use crate::outbox::pace::Pace;
+use unsent::{Lane, Unsent};
 
 /// First wait for the answer that opens the window; doubles like any other.
 pub const PROBE: Duration = Duration::from_secs(1);
-/// Most records in flight.
+/// Most states of events in flight.
 pub const WINDOW: usize = 32;
+/// Most pictures in flight: a state that happens now waits for no more than these to get through.
+pub const PICTURES: usize = 4;
 /// First wait for an acknowledgement; doubles with each repetition, because a broker that lives while the hub does not
 /// would queue every copy.
 pub const RESEND: Duration = Duration::from_secs(10);
 /// Longest wait for an acknowledgement.
 pub const RESEND_MAX: Duration = Duration::from_secs(160);
+/// An acknowledgement that took longer than this comes from a store that was away, or from a broker that refused for as
+/// long: what has gathered is of the past.
+pub const AWAY: Duration = Duration::from_secs(30);
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A state of an event.
+    Event,
+    /// A picture.
+    Picture,
+}
 
 /// What to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// This record again; [`Flight::gone`] where it is no longer on disk.
     Again(u64),
-    /// The first record with this number or a higher one; [`Flight::none_before`] where there is none.
-    From(u64),
+    /// The first record of this kind in a range of numbers; [`Flight::nothing`] where there is none.
+    First {
+        /// Of which kind.
+        kind: Kind,
+        /// First number.
+        from: u64,
+        /// Last number.
+        to: u64,
+    },
     /// Nothing before this moment, or before something happens.
     Wait(Option<Moment>),
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Sent {
+    kind: Kind,
+    /// When it was sent first, ever.
+    first: Moment,
     /// `None` until it is sent over the present connection.
     at: Option<Moment>,
     wait: Duration,
     /// Whether it is sent again after this wait. Else only the next connection does that.
     again: bool,
+}
+
+impl Sent {
+    /// From when on it may be sent again; `None` for not over this connection.
+    fn due(&self) -> Option<Moment> {
+        match self.at {
+            Some(at) => self.again.then(|| at + self.wait),
+            None => Some(Moment::ZERO),
+        }
+    }
 }
 
 /// The records in flight. Owned by the uplink's task.
@@ -62,36 +101,48 @@ pub struct Flight {
     /// Whether an answer can be lost while the connection holds.
     impatient: bool,
     connected: bool,
-    /// Whether the hub's store has answered over the present connection.
+    /// Whether an acknowledgement has come over the present connection, and no refusal since.
     heard: bool,
-    next: u64,
+    unsent: Unsent,
+    pace: Pace,
     in_flight: BTreeMap<u64, Sent>,
 }
 
 impl Flight {
     /// Nothing in flight, not connected; the first record to be sent is the oldest on disk.
-    pub fn new(window: usize) -> Self {
-        let window = window.max(1);
-        Self { window, impatient: true, connected: false, heard: false, next: 0, in_flight: BTreeMap::new() }
+    pub fn new(window: usize, pace: Pace) -> Self {
+        Self {
+            window: window.max(1),
+            impatient: true,
+            connected: false,
+            heard: false,
+            unsent: Unsent::new(),
+            pace,
+            in_flight: BTreeMap::new(),
+        }
     }
 
-    /// As [`Flight::new`], where the broker's own confirmation acknowledges.
-    pub fn without_hub(window: usize) -> Self {
-        Self { impatient: false, ..Self::new(window) }
+    /// Where the broker's own confirmation acknowledges.
+    #[must_use]
+    pub fn without_hub(self) -> Self {
+        Self { impatient: false, ..self }
     }
 
-    /// A connection is up. What was in flight is sent again: nobody knows what the old connection lost.
-    pub fn connected(&mut self) {
-        self.connected = true;
-        self.heard = false;
+    /// A connection is up, and `newest` is on disk. What was in flight is sent again: nobody knows what the old
+    /// connection lost.
+    pub fn connected(&mut self, newest: u64) {
+        (self.connected, self.heard) = (true, false);
+        let forgotten = self.of(Kind::Picture).next().map(|(sequence, _)| sequence);
+        self.in_flight.retain(|_, sent| sent.kind == Kind::Event);
+        self.unsent.end_past(newest, forgotten);
         for sent in self.in_flight.values_mut() {
-            *sent = Sent { at: None, wait: PROBE, again: self.impatient };
+            (sent.at, sent.wait) = (None, PROBE);
         }
     }
 
     /// The disk's records were lost and numbers begin anew: nothing is in flight.
     pub fn begin_anew(&mut self) {
-        (self.heard, self.next) = (false, 0);
+        (self.heard, self.unsent) = (false, Unsent::new());
         self.in_flight.clear();
     }
 
@@ -105,32 +156,75 @@ impl Flight {
         if !self.connected {
             return Next::Wait(None);
         }
-        let open = if self.heard { self.window } else { 1 };
-        let due = |sent: &Sent| sent.at.is_none_or(|at| sent.again && now >= at + sent.wait);
-        if let Some((&sequence, _)) = self.in_flight.iter().take(open).find(|(_, sent)| due(sent)) {
-            return Next::Again(sequence);
+        let window = if self.heard { self.window } else { 1 };
+        let unsent = self.unsent.range(Lane::Event, newest);
+        let due = match self.of_lane(Kind::Event, window, unsent, now) {
+            Ok(next) => return next,
+            Err(due) => due,
+        };
+        let probing = !self.heard && self.of(Kind::Event).next().is_some();
+        if unsent.is_some() || probing {
+            // Whatever holds the states up, no picture overtakes them.
+            return Next::Wait(due);
         }
-        if self.in_flight.len() < open && self.next <= newest {
-            return Next::From(self.next);
+        let mut pictures = self.unsent.range(Lane::Live, newest);
+        let mut paced = None;
+        if pictures.is_none()
+            && let past @ Some(_) = self.unsent.range(Lane::Past, newest)
+            && !self.of(Kind::Picture).any(|(sequence, _)| self.unsent.lane(Kind::Picture, sequence) == Lane::Past)
+        {
+            let ready = self.pace.ready();
+            (pictures, paced) = if ready <= now { (past, None) } else { (None, Some(ready)) };
         }
-        let waiting = self.in_flight.values().take(open).filter(|sent| sent.again);
-        Next::Wait(waiting.filter_map(|sent| Some(sent.at? + sent.wait)).min())
+        let window = if self.heard { PICTURES } else { 1 };
+        match self.of_lane(Kind::Picture, window, pictures, now) {
+            Ok(next) => next,
+            Err(picture) => Next::Wait([due, picture, paced].into_iter().flatten().min()),
+        }
     }
 
-    /// The record was handed to the connection.
-    pub fn sent(&mut self, sequence: u64, now: Moment) {
-        let again = self.in_flight.get(&sequence).is_some_and(|sent| sent.at.is_some());
+    /// What to send of one kind; else when the first of those in flight is due again.
+    fn of_lane(
+        &self,
+        kind: Kind,
+        window: usize,
+        unsent: Option<(u64, u64)>,
+        now: Moment,
+    ) -> Result<Next, Option<Moment>> {
+        let due = || self.of(kind).take(window).filter_map(|(sequence, sent)| Some((sent.due()?, sequence)));
+        if let Some((_, sequence)) = due().find(|(at, _)| *at <= now) {
+            return Ok(Next::Again(sequence));
+        }
+        match unsent {
+            Some((from, to)) if self.of(kind).count() < window => Ok(Next::First { kind, from, to }),
+            _ => Err(due().map(|(at, _)| at).min()),
+        }
+    }
+
+    fn of(&self, kind: Kind) -> impl Iterator<Item = (u64, &Sent)> {
+        self.in_flight.iter().filter(move |(_, sent)| sent.kind == kind).map(|(&sequence, sent)| (sequence, sent))
+    }
+
+    /// The record, of so many bytes, was handed to the connection.
+    pub fn sent(&mut self, sequence: u64, kind: Kind, bytes: u64, now: Moment) {
         let wait = if self.heard { RESEND } else { PROBE };
-        let sent = self.in_flight.entry(sequence).or_insert(Sent { at: None, wait, again: true });
-        if again {
+        if !self.in_flight.contains_key(&sequence) {
+            // A picture that is sent again may be of the past by now, without all of the past before it being sent.
+            self.unsent.through(kind, sequence);
+        }
+        let new = Sent { kind, first: now, at: None, wait, again: true };
+        let sent = self.in_flight.entry(sequence).or_insert(new);
+        if sent.at.is_some() {
             sent.wait = (sent.wait * 2).min(RESEND_MAX);
         }
         (sent.at, sent.again) = (Some(now), self.impatient);
-        self.next = self.next.max(sequence.saturating_add(1));
+        if self.unsent.lane(kind, sequence) == Lane::Past {
+            self.pace.spend(bytes, now);
+        }
     }
 
-    /// The broker does not take the record. It is tried again after a wait, the oldest one first and alone: whatever the
-    /// reason, the others would hardly fare better.
+    /// The broker does not take the record. It is tried again after a wait, and until something is taken only the oldest of
+    /// a kind goes, alone: whatever the reason, the others would hardly fare better.
     pub fn refused(&mut self, sequence: u64, now: Moment) {
         self.heard = false;
         if let Some(sent) = self.in_flight.get_mut(&sequence) {
@@ -143,25 +237,32 @@ impl Flight {
         self.in_flight.remove(&sequence);
     }
 
-    /// There is no record below `sequence` left to send for the first time.
-    pub fn none_before(&mut self, sequence: u64) {
-        self.next = self.next.max(sequence);
+    /// There is no record of that kind up to `last` left to send for the first time.
+    pub fn nothing(&mut self, kind: Kind, last: u64) {
+        self.unsent.through(kind, last);
     }
 
-    /// The hub's store has these inclusive ranges. Returns the records that were in flight: the caller deletes them.
-    /// Ranges turned inside out and numbers never sent are ignored.
-    pub fn acknowledged(&mut self, ranges: &[[u64; 2]]) -> Vec<u64> {
+    /// The hub's store has these inclusive ranges, and `newest` is on disk. Returns the records that were in flight: the
+    /// caller deletes them. Ranges turned inside out and numbers never sent are ignored.
+    pub fn acknowledged(&mut self, ranges: &[[u64; 2]], now: Moment, newest: u64) -> Vec<u64> {
         let mut stored = vec![];
+        let mut away = false;
         for &[first, last] in ranges.iter().filter(|[first, last]| first <= last) {
+            let begin = stored.len();
             stored.extend(self.in_flight.range(first..=last).map(|(&sequence, _)| sequence));
-            for sequence in &stored {
-                self.in_flight.remove(sequence);
+            for sequence in &stored[begin..] {
+                let sent = self.in_flight.remove(sequence);
+                away |= sent.is_some_and(|sent| now.saturating_sub(sent.first) > AWAY);
             }
         }
         if !stored.is_empty() {
             self.heard = true;
-            // The hub's store is alive: what it has not said yet it will say soon, or has lost.
-            for sent in self.in_flight.values_mut() {
+            if away {
+                self.unsent.end_past(newest, None);
+            }
+            // The hub's store is alive: what it has not said yet it will say soon, or has lost. What a broker refuses it
+            // may go on refusing while it takes the rest.
+            for sent in self.in_flight.values_mut().filter(|_| self.impatient) {
                 sent.wait = RESEND;
             }
         }

@@ -39,7 +39,8 @@ async fn put(outbox: &Outbox, things: Vec<Lasting>) {
 
 fn start(port: u16, outbox: &Outbox) -> (CancellationToken, tokio::task::JoinHandle<Result<(), UplinkError>>) {
     let token = CancellationToken::new();
-    let uplink = MqttUplink::new(edge(), broker(port), outbox.clone(), EdgeClock::start(), LinkState::new("mqtt"));
+    let uplink =
+        MqttUplink::new(edge(), broker(port), outbox.clone(), 1_000_000, EdgeClock::start(), LinkState::new("mqtt"));
     (token.clone(), tokio::spawn(uplink.run(token)))
 }
 
@@ -195,7 +196,7 @@ async fn garbage_instead_of_a_broker_is_survived_and_said() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = outbox(folder.path());
     let state = LinkState::new("mqtt");
-    let uplink = MqttUplink::new(edge(), broker(port), outbox, EdgeClock::start(), state.clone());
+    let uplink = MqttUplink::new(edge(), broker(port), outbox, 1_000_000, EdgeClock::start(), state.clone());
     let token = CancellationToken::new();
     let running = tokio::spawn(uplink.run(token.clone()));
     tokio::time::timeout(LONG, serving).await.expect("it stopped trying").unwrap();

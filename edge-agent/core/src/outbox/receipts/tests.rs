@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use super::*;
 use crate::Moment;
-use crate::outbox::flight::{Flight, Next};
+use crate::outbox::flight::{AWAY, Flight, Kind, Next, PICTURES, PROBE};
+use crate::outbox::pace::{BURST, Pace};
 use proptest::prelude::*;
 
 const WINDOW: usize = 8;
 /// Fewer than the window, so that ids come round to what still waits.
 const IDS: u16 = 5;
+/// What the past's pictures may take, bytes a second.
+const RATE: u64 = 500;
+const STATE: u64 = 100;
+const PICTURE: u64 = 2000;
 
 /// Which outbox, and which number in it; `None` for the status.
 type Content = Option<(u32, u64)>;
@@ -70,7 +75,8 @@ impl Client {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put(u8),
+    /// So many; the bits say which are pictures.
+    Put(u8, u32),
     Connect,
     /// The owner has not noticed yet, and goes on handing over.
     Cut,
@@ -92,7 +98,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (1u8..20).prop_map(Step::Put),
+        4 => (1u8..20, any::<u32>()).prop_map(|(n, pictures)| Step::Put(n, pictures)),
         2 => Just(Step::Connect),
         1 => Just(Step::Cut),
         6 => (1u8..20).prop_map(Step::Send),
@@ -112,8 +118,15 @@ struct World {
     flight: Flight,
     receipts: Receipts,
     outbox: u32,
-    disk: BTreeSet<u64>,
+    disk: BTreeMap<u64, Kind>,
     newest: u64,
+    /// The newest on disk when the connection began.
+    past: u64,
+    /// Handed over in the life of this connection.
+    handed: BTreeSet<u64>,
+    /// What of the past's pictures has gone and is not covered by the rate, and when that was.
+    ahead: (u64, Moment),
+    most_ahead: u64,
     client: Client,
     /// Whether the connection carries anything.
     alive: bool,
@@ -121,31 +134,46 @@ struct World {
     answers: Vec<(u16, bool)>,
     /// What the broker has taken, over which connection, in order.
     taken: Vec<(usize, u32, u64)>,
+    /// The states of each outbox.
+    states: BTreeSet<(u32, u64)>,
+}
+
+fn flight(window: usize) -> Flight {
+    Flight::new(window, Pace::new(RATE)).without_hub()
 }
 
 impl World {
     fn new() -> Self {
         Self {
             now: Moment::ZERO,
-            flight: Flight::without_hub(WINDOW),
+            flight: flight(WINDOW),
             receipts: Receipts::default(),
             outbox: 0,
-            disk: BTreeSet::new(),
+            disk: BTreeMap::new(),
             newest: 0,
+            past: 0,
+            handed: BTreeSet::new(),
+            ahead: (0, Moment::ZERO),
+            most_ahead: 0,
             client: Client::default(),
             alive: false,
             connection: 0,
             answers: vec![],
             taken: vec![],
+            states: BTreeSet::new(),
         }
     }
 
     fn apply(&mut self, step: &Step) {
         match *step {
-            Step::Put(n) => {
-                for _ in 0..n {
+            Step::Put(n, pictures) => {
+                for bit in 0..n {
                     self.newest += 1;
-                    self.disk.insert(self.newest);
+                    let kind = if pictures >> bit & 1 == 1 { Kind::Picture } else { Kind::Event };
+                    self.disk.insert(self.newest, kind);
+                    if kind == Kind::Event {
+                        self.states.insert((self.outbox, self.newest));
+                    }
                 }
             }
             Step::Connect => {
@@ -154,7 +182,9 @@ impl World {
                 self.alive = true;
                 self.connection += 1;
                 self.hand(None, Message::Other);
-                self.flight.connected();
+                self.flight.connected(self.newest);
+                self.past = self.newest;
+                self.handed.clear();
             }
             Step::Cut => {
                 self.alive = false;
@@ -187,13 +217,15 @@ impl World {
             Step::SetAside => {
                 self.outbox += 1;
                 self.disk.clear();
-                self.newest = 0;
+                (self.newest, self.past) = (0, 0);
+                self.handed.clear();
                 self.flight.begin_anew();
                 self.receipts.begin_anew();
             }
             Step::RestartEdge => {
                 self.apply(&Step::Cut);
-                (self.flight, self.receipts) = (Flight::without_hub(WINDOW), Receipts::default());
+                (self.flight, self.receipts) = (flight(WINDOW), Receipts::default());
+                self.ahead = (0, self.now);
                 self.client = Client::default();
             }
         }
@@ -215,7 +247,7 @@ impl World {
             Some(Told::Answered { id, taken }) => {
                 let Some(sequence) = self.receipts.answered(id) else { return };
                 if taken {
-                    for sequence in self.flight.acknowledged(&[[sequence, sequence]]) {
+                    for sequence in self.flight.acknowledged(&[[sequence, sequence]], self.now, self.newest) {
                         self.disk.remove(&sequence);
                     }
                 } else {
@@ -228,24 +260,48 @@ impl World {
 
     fn send(&mut self) {
         match self.flight.next(self.now, self.newest) {
-            Next::Again(sequence) if self.disk.contains(&sequence) => self.hand_record(sequence),
-            Next::Again(sequence) => self.flight.gone(sequence),
-            Next::From(from) => match self.disk.range(from..).next().copied() {
-                Some(sequence) => self.hand_record(sequence),
-                None => self.flight.none_before(self.newest + 1),
+            Next::Again(sequence) => match self.disk.get(&sequence) {
+                Some(&kind) => self.hand_record(sequence, kind),
+                None => self.flight.gone(sequence),
             },
-            Next::Wait(_) => {}
+            Next::First { kind, from, to } => {
+                let first =
+                    self.disk.range(from..=to).find(|(_, found)| **found == kind).map(|(&sequence, _)| sequence);
+                match first {
+                    Some(sequence) => self.hand_record(sequence, kind),
+                    None => self.flight.nothing(kind, to),
+                }
+            }
+            Next::Wait(until) => assert!(until.is_none_or(|until| until > self.now), "woken for nothing"),
         }
     }
 
-    fn hand_record(&mut self, sequence: u64) {
+    fn hand_record(&mut self, sequence: u64, kind: Kind) {
+        if kind == Kind::Picture {
+            let mut states = self.disk.iter().filter(|(_, kind)| **kind == Kind::Event);
+            let waits = states.find(|(state, _)| !self.handed.contains(state));
+            assert_eq!(waits, None, "picture {sequence} goes before a state");
+            if sequence <= self.past {
+                let earned = self.now.saturating_sub(self.ahead.1).as_micros() as u64 * RATE / 1_000_000;
+                self.ahead = (self.ahead.0.saturating_sub(earned) + PICTURE, self.now);
+                self.most_ahead = self.most_ahead.max(self.ahead.0);
+            }
+        }
+        self.handed.insert(sequence);
         self.hand(Some((self.outbox, sequence)), Message::Record(sequence));
-        self.flight.sent(sequence, self.now);
+        let bytes = if kind == Kind::Event { STATE } else { PICTURE };
+        self.flight.sent(sequence, kind, bytes, self.now);
     }
 
     fn hand(&mut self, content: Content, message: Message) {
         self.client.requests.push_back(content);
         self.receipts.handed(message);
+    }
+
+    fn states_taken(&self) -> Vec<u64> {
+        let mut numbers = self.numbers_taken();
+        numbers.retain(|sequence| self.states.contains(&(self.outbox, *sequence)));
+        numbers
     }
 
     fn numbers_taken(&self) -> Vec<u64> {
@@ -260,10 +316,10 @@ proptest! {
         let mut world = World::new();
         for step in &history {
             world.apply(step);
-            prop_assert!(world.flight.len() <= WINDOW);
+            prop_assert!(world.flight.len() <= WINDOW + PICTURES);
             let taken: BTreeSet<u64> = world.numbers_taken().into_iter().collect();
             for sequence in 1..=world.newest {
-                prop_assert!(world.disk.contains(&sequence) || taken.contains(&sequence), "{sequence} after {step:?}");
+                prop_assert!(world.disk.contains_key(&sequence) || taken.contains(&sequence), "{sequence} after {step:?}");
             }
         }
         // From here on nothing fails: everything is taken and forgotten.
@@ -284,9 +340,11 @@ proptest! {
         let copies: BTreeSet<_> = world.taken.iter().collect();
         prop_assert_eq!(copies.len(), world.taken.len(), "taken twice over one connection: {:?}", world.taken);
         if !history.iter().any(|step| matches!(step, Step::Broker { refuses: true, .. })) {
-            let (mut known, numbers) = (BTreeSet::new(), world.numbers_taken());
-            let first: Vec<u64> = numbers.into_iter().filter(|sequence| known.insert(*sequence)).collect();
-            prop_assert!(first.is_sorted(), "first arrivals out of order: {:?}", first);
+            let (mut known, states) = (BTreeSet::new(), world.states_taken());
+            let first: Vec<u64> = states.into_iter().filter(|sequence| known.insert(*sequence)).collect();
+            prop_assert!(first.is_sorted(), "states first arrived out of order: {:?}", first);
+            let allowed = RATE * BURST.as_secs() + PICTURE + RATE;
+            prop_assert!(world.most_ahead <= allowed, "{} bytes ahead", world.most_ahead);
         }
     }
 }
@@ -330,25 +388,103 @@ fn answers_to_records_of_a_lost_outbox_mean_nothing_to_the_new_one() {
 
 #[test]
 fn a_broker_that_refuses_is_asked_ever_less_often() {
-    let mut flight = Flight::without_hub(4);
-    flight.connected();
-    let (mut now, mut asked) = (Moment::ZERO, 0);
+    for kind in [Kind::Event, Kind::Picture] {
+        let mut flight = flight(4);
+        flight.connected(0);
+        if kind == Kind::Picture {
+            flight.nothing(Kind::Event, 9);
+        }
+        let (mut now, mut asked) = (Moment::ZERO, 0);
+        while now < Duration::from_secs(3600) {
+            match flight.next(now, 9) {
+                Next::First { kind: first, .. } => {
+                    assert_eq!(first, kind);
+                    flight.sent(1, kind, STATE, now);
+                }
+                Next::Again(sequence) => flight.sent(sequence, kind, STATE, now),
+                Next::Wait(wake) => {
+                    now = wake.expect("a refused record is tried again");
+                    continue;
+                }
+            }
+            asked += 1;
+            assert_eq!(
+                flight.next(now + Duration::from_secs(3600), 9),
+                Next::Wait(None),
+                "no answer yet, and no repetition"
+            );
+            flight.refused(1, now);
+        }
+        assert!((5..=30).contains(&asked), "asked {asked} times in an hour for a {kind:?}");
+    }
+}
+
+#[test]
+fn a_refused_picture_holds_up_no_state_and_no_state_hurries_it() {
+    let mut flight = flight(4);
+    flight.connected(0);
+    let (mut now, mut newest, mut asked) = (Moment::ZERO, 1, 0);
+    flight.nothing(Kind::Event, 1);
     while now < Duration::from_secs(3600) {
-        match flight.next(now, 9) {
-            Next::From(_) => flight.sent(1, now),
-            Next::Again(sequence) => flight.sent(sequence, now),
-            Next::Wait(wake) => {
-                now = wake.expect("a refused record is tried again");
-                continue;
+        match flight.next(now, newest) {
+            Next::First { kind: Kind::Event, from, .. } => {
+                flight.sent(from, Kind::Event, STATE, now);
+                assert_eq!(flight.acknowledged(&[[from, from]], now, newest), [from]);
+            }
+            Next::First { kind: Kind::Picture, from: 1, .. } | Next::Again(1) => {
+                flight.sent(1, Kind::Picture, PICTURE, now);
+                flight.refused(1, now);
+                asked += 1;
+            }
+            Next::First { kind, to, .. } => flight.nothing(kind, to),
+            Next::Again(sequence) => panic!("{sequence} again, and it was taken"),
+            Next::Wait(_) => {
+                // What happens every second is taken.
+                now += Duration::from_secs(1);
+                newest += 1;
             }
         }
-        asked += 1;
-        assert_eq!(
-            flight.next(now + Duration::from_secs(3600), 9),
-            Next::Wait(None),
-            "no answer yet, and no repetition"
-        );
-        flight.refused(1, now);
     }
+    assert_eq!(flight.len(), 1, "only the picture waits");
     assert!((5..=30).contains(&asked), "asked {asked} times in an hour");
+}
+
+#[test]
+fn after_a_refusal_the_oldest_goes_alone_until_it_is_taken() {
+    let mut flight = flight(4);
+    flight.connected(0);
+    let now = Moment::ZERO;
+    flight.sent(1, Kind::Event, STATE, now);
+    flight.acknowledged(&[[1, 1]], now, 9);
+    for sequence in 2..=5 {
+        flight.sent(sequence, Kind::Event, STATE, now);
+    }
+    for sequence in 2..=5 {
+        flight.refused(sequence, now);
+    }
+    let Next::Wait(Some(wake)) = flight.next(now, 9) else { panic!("at once") };
+    assert_eq!(flight.next(wake, 9), Next::Again(2));
+    flight.sent(2, Kind::Event, STATE, wake);
+    assert_eq!(flight.next(wake, 9), Next::Wait(None), "alone, and no picture before it");
+    flight.acknowledged(&[[2, 2]], wake, 9);
+    for sequence in 3..=5 {
+        assert_eq!(flight.next(wake, 9), Next::Again(sequence));
+        flight.sent(sequence, Kind::Event, STATE, wake);
+    }
+    assert_eq!(flight.next(wake, 9), Next::First { kind: Kind::Event, from: 6, to: 9 });
+}
+
+#[test]
+fn what_gathers_while_the_broker_refuses_is_of_the_past() {
+    let mut flight = flight(4);
+    flight.connected(0);
+    flight.sent(1, Kind::Event, STATE, Moment::ZERO);
+    flight.refused(1, Moment::ZERO);
+    let later = AWAY + PROBE;
+    assert_eq!(flight.next(later, 900), Next::Again(1));
+    flight.sent(1, Kind::Event, STATE, later);
+    flight.acknowledged(&[[1, 1]], later, 900);
+    flight.nothing(Kind::Event, 901);
+    flight.nothing(Kind::Picture, 901);
+    assert_eq!(flight.next(later, 901), Next::First { kind: Kind::Picture, from: 1, to: 900 });
 }

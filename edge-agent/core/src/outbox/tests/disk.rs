@@ -1,0 +1,125 @@
+//! A disk in memory that follows the outbox's rules, and checks each choice of the budget by looking at everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::outbox::budget::{Oldest, victim};
+use crate::outbox::flight::Kind;
+
+/// What a state of an event takes.
+pub(super) const STATE: u64 = 220;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Put {
+    Opened(u64),
+    Updated(u64),
+    Closed(u64),
+    Picture { event: u64, bytes: u64 },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record {
+    pub(super) kind: Kind,
+    pub(super) event: u64,
+    pub(super) bytes: u64,
+}
+
+pub(super) struct Disk {
+    pub(super) events: BTreeMap<u64, Record>,
+    pub(super) pictures: BTreeMap<u64, Record>,
+    pub(super) open: BTreeSet<u64>,
+    pub(super) newest: u64,
+    pub(super) used: u64,
+    pub(super) budget: u64,
+    pub(super) given_up: BTreeMap<u64, Record>,
+    /// Whether each choice is compared with the one that a look at all records gives.
+    pub(super) checked: bool,
+}
+
+impl Disk {
+    pub(super) fn new(budget: u64, checked: bool) -> Self {
+        Self {
+            events: BTreeMap::new(),
+            pictures: BTreeMap::new(),
+            open: BTreeSet::new(),
+            newest: 0,
+            used: 0,
+            budget,
+            given_up: BTreeMap::new(),
+            checked,
+        }
+    }
+
+    pub(super) fn put(&mut self, put: Put) -> u64 {
+        let record = match put {
+            Put::Opened(event) | Put::Updated(event) | Put::Closed(event) => {
+                Record { kind: Kind::Event, event, bytes: STATE }
+            }
+            Put::Picture { event, bytes } => Record { kind: Kind::Picture, event, bytes },
+        };
+        while let Some(sequence) = victim(self.used + record.bytes, self.budget, self.oldest()) {
+            if record.kind == Kind::Picture && self.pictures.is_empty() {
+                break;
+            }
+            self.give_up(sequence);
+        }
+        let sequence = self.newest + 1;
+        self.of(record.kind).insert(sequence, record);
+        self.newest = sequence;
+        self.used += record.bytes;
+        match put {
+            Put::Opened(event) | Put::Updated(event) => drop(self.open.insert(event)),
+            Put::Closed(event) => drop(self.open.remove(&event)),
+            Put::Picture { .. } => {}
+        }
+        while let Some(sequence) = victim(self.used, self.budget, self.oldest()) {
+            self.give_up(sequence);
+        }
+        self.newest
+    }
+
+    pub(super) fn get(&self, sequence: u64) -> Option<Record> {
+        self.events.get(&sequence).or_else(|| self.pictures.get(&sequence)).copied()
+    }
+
+    pub(super) fn first(&self, kind: Kind, from: u64, to: u64) -> Option<(u64, Record)> {
+        let records = if kind == Kind::Event { &self.events } else { &self.pictures };
+        records.range(from..=to).next().map(|(&sequence, &record)| (sequence, record))
+    }
+
+    pub(super) fn remove(&mut self, sequence: u64) -> Option<Record> {
+        let record = self.events.remove(&sequence).or_else(|| self.pictures.remove(&sequence))?;
+        self.used -= record.bytes;
+        Some(record)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.pictures.is_empty()
+    }
+
+    fn of(&mut self, kind: Kind) -> &mut BTreeMap<u64, Record> {
+        if kind == Kind::Event { &mut self.events } else { &mut self.pictures }
+    }
+
+    fn is_closed(&self, record: &Record) -> bool {
+        !self.open.contains(&record.event)
+    }
+
+    fn oldest(&self) -> Oldest {
+        let first = |records: &BTreeMap<u64, Record>| records.keys().next().copied();
+        let closed = self.events.iter().find(|(_, record)| self.is_closed(record)).map(|(&sequence, _)| sequence);
+        let (picture, event) = (first(&self.pictures), first(&self.events));
+        Oldest { picture, closed, any: picture.into_iter().chain(event).min() }
+    }
+
+    fn give_up(&mut self, sequence: u64) {
+        let record = self.get(sequence).expect("what is given up is there");
+        if self.checked {
+            let picture = self.pictures.keys().min();
+            let closed = self.events.iter().filter(|(_, record)| self.is_closed(record)).map(|(key, _)| key).min();
+            let expected = picture.or(closed).or(self.events.keys().min());
+            assert_eq!(Some(&sequence), expected, "pictures first, then closed events, each the oldest");
+        }
+        self.remove(sequence);
+        self.given_up.insert(sequence, record);
+    }
+}
