@@ -12,7 +12,8 @@ use cloud_hub::identity::{Identity, files};
 use cloud_hub::{api, pipeline};
 use omma_protocol::id::EdgeId;
 use omma_protocol::join::JoinToken;
-use omma_runtime::{environment, metrics, shutdown, telemetry, tls};
+use omma_runtime::environment::{self, Wanted};
+use omma_runtime::{metrics, shutdown, telemetry, tls};
 
 /// Omma's hub: sees all sites.
 #[derive(Debug, Parser)]
@@ -56,7 +57,7 @@ impl File {
 }
 
 fn main() -> ExitCode {
-    if let Err(e) = environment::ensure(&[environment::NO_REPORTS]) {
+    if let Err(e) = environment::ensure(&[Wanted::Must(environment::NO_REPORTS)]) {
         eprintln!("cloud-hub: goes on in the environment as it is: {e}");
     }
     tls::install_provider();

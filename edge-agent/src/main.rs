@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use edge_agent::config::checked::{Config, Upstream};
 use edge_agent::{AGENT, doctor, pipeline};
 use omma_protocol::camera::Placement;
+use omma_runtime::environment::{self, Wanted};
 use omma_runtime::telemetry::{self, Format};
-use omma_runtime::{environment, http, metrics, shutdown, tls};
+use omma_runtime::{http, metrics, shutdown, tls};
 use omma_vision::detect::Detector;
 
 /// The agent beside the cameras.
@@ -39,7 +40,11 @@ struct File {
 }
 
 /// An edge is small: 158 MB with one 1080p camera became 110 by these and by what sled and rumqttc set aside unasked.
-const ENVIRONMENT: [(&str, &str); 3] = [environment::NO_REPORTS, environment::ONE_HEAP, environment::GIVE_BACK];
+const ENVIRONMENT: [Wanted; 3] = [
+    Wanted::Must(environment::NO_REPORTS),
+    Wanted::Unless(environment::ONE_HEAP),
+    Wanted::Unless(environment::GIVE_BACK),
+];
 
 fn main() -> ExitCode {
     if let Err(e) = environment::ensure(&ENVIRONMENT) {

@@ -80,7 +80,8 @@ impl Stored {
 enum Order {
     Put(Vec<Lasting>),
     Read(Which, oneshot::Sender<Option<Stored>>),
-    Delete(Vec<u64>),
+    /// Numbers mean nothing in another outbox, which may have begun while this waited.
+    Delete(OutboxId, Vec<u64>),
     /// Everything before is on disk, and told, when this is answered.
     Sync(oneshot::Sender<()>),
     /// Everything before is on disk when this is answered; the thread ends.
@@ -162,12 +163,12 @@ impl Outbox {
         answered.await.map_err(|_| Ended)
     }
 
-    /// Deletes what was acknowledged.
+    /// Deletes what was acknowledged of the outbox `of`. Where another has begun meanwhile, nothing.
     ///
     /// # Errors
     /// When the outbox has ended.
-    pub async fn delete(&self, sequences: Vec<u64>) -> Result<(), Ended> {
-        self.orders.send(Order::Delete(sequences)).await.map_err(|_| Ended)
+    pub async fn delete(&self, of: OutboxId, sequences: Vec<u64>) -> Result<(), Ended> {
+        self.orders.send(Order::Delete(of, sequences)).await.map_err(|_| Ended)
     }
 
     /// Waits until everything put before is on disk and shown by [`Outbox::state`].

@@ -107,7 +107,7 @@ impl Keeper {
             for order in orders.drain(..) {
                 match order {
                     Order::Put(what) => put.extend(what),
-                    Order::Delete(sequences) => self.insist(|store| store.delete(&sequences))?,
+                    Order::Delete(of, sequences) => self.insist(|store| store.delete_of(of, &sequences))?,
                     Order::Read(which, answer) => {
                         let mut found = None;
                         self.insist(|store| {
@@ -225,7 +225,7 @@ impl Keeper {
                     found = store.read(*which)?;
                     Ok(true)
                 }
-                Order::Delete(sequences) => store.delete(sequences).map(|()| true),
+                Order::Delete(of, sequences) => store.delete_of(*of, sequences).map(|()| true),
                 Order::Put(_) | Order::Sync(_) | Order::End(_) => Ok(false),
             });
             match (done, order) {

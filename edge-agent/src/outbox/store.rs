@@ -210,6 +210,11 @@ impl Store {
         Ok(Some((number(&key)?, value)))
     }
 
+    /// Deletes records of the outbox `of`; of another than this one, none.
+    pub fn delete_of(&mut self, of: OutboxId, sequences: &[u64]) -> Result<(), StoreError> {
+        if of == self.id() { self.delete(sequences) } else { Ok(()) }
+    }
+
     /// Deletes records; those that are not there do not matter. Not flushed: a record that comes back after a power
     /// cut is sent once more, and is known by its number.
     ///

@@ -27,7 +27,9 @@ async fn what_was_put_is_told_read_and_deleted() {
     assert_eq!(wait_for(&outbox, |state| state.newest == 3).await.waiting, 3);
     let second = outbox.read(Which::First { kind: Kind::Picture, from: 1, to: 3 }).await.unwrap().unwrap();
     assert_eq!((second.stamp.outbox, second.stamp.sequence), (outbox.id(), 2));
-    outbox.delete(vec![1, 2, 3]).await.unwrap();
+    outbox.delete(OutboxId(Uuid::nil()), vec![2]).await.unwrap();
+    assert!(outbox.read(Which::Exactly(2)).await.unwrap().is_some(), "a number of another outbox means nothing here");
+    outbox.delete(outbox.id(), vec![1, 2, 3]).await.unwrap();
     assert_eq!(wait_for(&outbox, |state| state.waiting == 0).await.bytes, 0);
     outbox.end().await;
     assert_eq!(outbox.read(Which::Exactly(1)).await, Err(Ended));

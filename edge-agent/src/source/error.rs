@@ -60,7 +60,6 @@ impl SourceError {
         let what = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
         // Nor does an operator read what came instead of an answer, byte by byte.
         let what = what.split(BYTES).next().unwrap_or_default().trim_end_matches([' ', ';', ':']).to_owned();
-        tracing::debug!(error = %text, "retina");
         match error.status_code() {
             Some(401 | 403) => Self::Refused(what),
             Some(404) => Self::NotFound(what),

@@ -151,11 +151,13 @@ impl MqttUplink {
     }
 
     async fn acknowledged(&mut self, ack: &AckMessage) -> Result<(), UplinkError> {
-        if ack.outbox != self.outbox.id() {
+        self.renumber();
+        if ack.outbox != self.numbered {
             // Of an outbox that was set aside; the broker kept it.
             tracing::debug!(outbox = %ack.outbox, "acknowledgement for another outbox");
             return Ok(());
         }
+        self.state.accepted();
         self.forget(&ack.stored).await
     }
 
@@ -176,7 +178,7 @@ impl MqttUplink {
         let stored = self.flight.acknowledged(acknowledged, self.clock.now(), self.newest());
         stored.iter().for_each(|_| self.step.done());
         if !stored.is_empty() {
-            self.outbox.delete(stored).await?;
+            self.outbox.delete(self.numbered, stored).await?;
         }
         Ok(())
     }
@@ -244,7 +246,7 @@ impl MqttUplink {
         self.step.dropped("packet too large");
         self.flight.gone(sequence);
         self.flight.nothing(stored.kind(), sequence);
-        Ok(self.outbox.delete(vec![sequence]).await?)
+        Ok(self.outbox.delete(stored.stamp.outbox, vec![sequence]).await?)
     }
 
     /// The newest number that is safely on disk.

@@ -19,15 +19,23 @@ pub const ONE_HEAP: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 /// that bound with the first large block freed, and what loading a model took stays with the process.
 pub const GIVE_BACK: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "1048576");
 
-/// Starts this program anew with those of `wanted` that the environment lacks; returns where it has them all. What
-/// the environment already says, stands.
+/// What is wanted of the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// With this value and no other.
+    Must((&'static str, &'static str)),
+    /// With this value, unless whoever started the program has set another.
+    Unless((&'static str, &'static str)),
+}
+
+/// Starts this program anew with those of `wanted` that the environment lacks; returns where it has them all.
 ///
 /// First thing in `main`: whatever was begun before is begun twice.
 ///
 /// # Errors
 ///
 /// The system can't start the program, with the reason; it may go on as it is.
-pub fn ensure(wanted: &[(&str, &str)]) -> io::Result<()> {
+pub fn ensure(wanted: &[Wanted]) -> io::Result<()> {
     let lacking = lacking(wanted, |name| env::var_os(name));
     if lacking.is_empty() {
         return Ok(());
@@ -37,8 +45,13 @@ pub fn ensure(wanted: &[(&str, &str)]) -> io::Result<()> {
     Err(Command::new(env::current_exe()?).arg0(name).args(args).envs(lacking).exec())
 }
 
-fn lacking<'a>(wanted: &[(&'a str, &'a str)], is: impl Fn(&OsStr) -> Option<OsString>) -> Vec<(&'a str, &'a str)> {
-    wanted.iter().copied().filter(|(name, _)| is(OsStr::new(name)).is_none()).collect()
+fn lacking(wanted: &[Wanted], is: impl Fn(&OsStr) -> Option<OsString>) -> Vec<(&'static str, &'static str)> {
+    let lacks = |wanted: &Wanted| match *wanted {
+        Wanted::Must((name, value)) if is(OsStr::new(name)).is_none_or(|is| is != value) => Some((name, value)),
+        Wanted::Unless((name, value)) if is(OsStr::new(name)).is_none() => Some((name, value)),
+        _ => None,
+    };
+    wanted.iter().filter_map(lacks).collect()
 }
 
 #[cfg(test)]
@@ -46,9 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_operator_has_set_stands() {
-        let is = |name: &OsStr| (name == "MALLOC_ARENA_MAX").then(|| "4".into());
-        assert_eq!(lacking(&[NO_REPORTS, ONE_HEAP], is), [NO_REPORTS]);
-        assert_eq!(lacking(&[ONE_HEAP], is), []);
+    fn what_the_operator_has_set_stands_where_it_may() {
+        let wanted = [Wanted::Must(NO_REPORTS), Wanted::Unless(ONE_HEAP)];
+        let with = |set: &'static [(&str, &str)]| {
+            lacking(&wanted, move |name| set.iter().find(|(set, _)| name == *set).map(|(_, value)| value.into()))
+        };
+        assert_eq!(with(&[]), [NO_REPORTS, ONE_HEAP]);
+        assert_eq!(with(&[("MALLOC_ARENA_MAX", "4"), ("ORT_DISABLE_TELEMETRY", "0")]), [NO_REPORTS]);
+        assert_eq!(with(&[("MALLOC_ARENA_MAX", "4"), ("ORT_DISABLE_TELEMETRY", "1")]), []);
     }
 }

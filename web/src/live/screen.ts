@@ -138,10 +138,14 @@ export class Screen {
     this.tapped = false;
     this.stopTrack = null;
     if (this.mode === "live" || this.track === null) return;
-    this.stopTrack = eachFrame(this.track, (frame, rtp) => {
-      this.tapped = true;
-      this.keep(frame, { rtp, picture: { width: frame.displayWidth, height: frame.displayHeight } });
-    });
+    this.stopTrack = eachFrame(
+      this.track,
+      (frame, rtp) => {
+        this.tapped = true;
+        this.keep(frame, { rtp, picture: { width: frame.displayWidth, height: frame.displayHeight } });
+      },
+      () => (this.tapped = false), // The element's own frames, then.
+    );
   }
 
   private nextFrame(): void {

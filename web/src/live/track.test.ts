@@ -12,6 +12,7 @@ class Track {
   readonly readyState = "live";
   readonly closed: (number | null)[] = [];
   cancelled = false;
+  readonly processor: typeof globalThis.MediaStreamTrackProcessor;
   private controller!: ReadableStreamDefaultController<VideoFrame>;
 
   constructor() {
@@ -19,9 +20,15 @@ class Track {
       start: (controller) => void (this.controller = controller),
       cancel: () => void (this.cancelled = true),
     });
-    globalThis.MediaStreamTrackProcessor = class {
+    this.processor = class {
       readonly readable = readable;
     };
+    globalThis.MediaStreamTrackProcessor = this.processor;
+  }
+
+  async fail(): Promise<void> {
+    this.controller.error(new Error("the decoder is gone"));
+    await settled();
   }
 
   async send(rtp: number | null): Promise<void> {
@@ -35,8 +42,13 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 function follow(track: Track) {
   const seen: number[] = [];
-  const stop = eachFrame(track as unknown as MediaStreamTrack, (_, rtp) => void seen.push(rtp));
-  return { seen, stop };
+  const ends: string[] = [];
+  const stop = eachFrame(
+    track as unknown as MediaStreamTrack,
+    (_, rtp) => void seen.push(rtp),
+    () => void ends.push("end"),
+  );
+  return { seen, ends, stop };
 }
 
 test("each frame is handed over under its timestamp, and closed once", async () => {
@@ -51,6 +63,20 @@ test("a frame that does not tell its timestamp is of no use", async () => {
   const { seen } = follow(track);
   await track.send(null);
   assert.deepEqual([seen, track.closed], [[], [null]]);
+});
+
+test("that no more come is told, unless that was asked for", async (t) => {
+  t.mock.method(console, "error", () => undefined);
+  const [failing, stopped] = [new Track(), new Track()];
+  globalThis.MediaStreamTrackProcessor = failing.processor;
+  const { ends } = follow(failing);
+  await failing.fail();
+  assert.deepEqual(ends, ["end"]);
+  globalThis.MediaStreamTrackProcessor = stopped.processor;
+  const asked = follow(stopped);
+  asked.stop?.();
+  await settled();
+  assert.deepEqual(asked.ends, []);
 });
 
 test("who has stopped gets no more, and the frame under way is closed", async () => {

@@ -11,8 +11,12 @@
 /** Frames that the browser keeps while the page is busy; of more than that it drops the oldest. */
 const KEPT = 30;
 
-/** Hands over each frame with its RTP timestamp until what is returned is called. Null where the browser can't. */
-export function eachFrame(track: MediaStreamTrack, onFrame: (frame: VideoFrame, rtp: number) => void): (() => void) | null {
+/** Hands over each frame with its RTP timestamp until what is returned is called; `onEnd` says that no more come. Null where the browser can't. */
+export function eachFrame(
+  track: MediaStreamTrack,
+  onFrame: (frame: VideoFrame, rtp: number) => void,
+  onEnd: () => void,
+): (() => void) | null {
   const { MediaStreamTrackProcessor } = globalThis;
   if (MediaStreamTrackProcessor === undefined || track.readyState === "ended") return null;
   const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: KEPT }).readable.getReader();
@@ -30,7 +34,11 @@ export function eachFrame(track: MediaStreamTrack, onFrame: (frame: VideoFrame, 
       }
     }
   };
-  read().catch((error: unknown) => console.error("the track's frames can't be read", error));
+  read()
+    .catch((error: unknown) => console.error("the track's frames can't be read", error))
+    .finally(() => {
+      if (!stopped) onEnd();
+    });
   return () => {
     stopped = true;
     reader.cancel().catch(() => {

@@ -91,7 +91,7 @@ async fn a_disk_that_becomes_full_loses_nothing_and_goes_on_when_there_is_room()
     assert!((1..200).contains(&before), "{before} of 200 found room");
     // What is on disk is still sent, and forgotten.
     assert!(outbox.read(Which::Exactly(2)).await.unwrap().is_some());
-    outbox.delete(vec![1]).await.unwrap();
+    outbox.delete(outbox.id(), vec![1]).await.unwrap();
     wait_for(&outbox, |state| state.waiting + 1 == state.newest).await;
     assert!(reason(&health).is_some());
 

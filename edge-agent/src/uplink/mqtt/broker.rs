@@ -81,6 +81,12 @@ pub enum BrokerError {
     /// A part of the URL.
     #[error(transparent)]
     Url(UrlError),
+    /// More than an address: most likely a password that is not percent-encoded, of which the host would be a part.
+    #[error(
+        "expected nothing behind the port: in user name and password percent-encode what is not a letter or digit (`/` \
+         is %2F, `?` is %3F, `#` is %23)"
+    )]
+    Beyond,
     /// Another protocol.
     #[error("expected mqtt://user:password@host:1883, or mqtts://user:password@host:8883 for TLS")]
     Scheme,
@@ -173,6 +179,9 @@ impl FromStr for ExternalBroker {
             UrlError::NotAUrl(e) => BrokerError::NotAUrl(e),
             e => BrokerError::Url(e),
         })?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(BrokerError::Beyond);
+        }
         let host = bare_host(url.host_str().unwrap_or_default());
         Ok(Self { host, port: url.port().unwrap_or(port), credentials, password_file: None, tls })
     }
@@ -227,7 +236,16 @@ mod tests {
             assert_eq!(broker.tls.is_some(), text.starts_with("mqtts"), "{text}");
             assert_eq!(format!("{broker:?}"), shown);
         }
-        for wrong in ["http://a:hunter2@b", "hunter2", "mqtt://", "mqtts://a:hunter2@b:0x/", "mqtts://a:hunter2%4@b"] {
+        for wrong in [
+            "http://a:hunter2@b",
+            "hunter2",
+            "mqtt://",
+            "mqtts://a:hunter2@b:0x/",
+            "mqtt://omma:12#hunter2@b",
+            "mqtt://omma:12/hunter2@b",
+            "mqtt://b?hunter2",
+            "mqtts://a:hunter2%4@b",
+        ] {
             let error = wrong.parse::<ExternalBroker>().unwrap_err().to_string();
             assert!(!error.contains("hunter2") && !error.contains("rtsp"), "{error}");
         }
