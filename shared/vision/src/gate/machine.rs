@@ -1,0 +1,323 @@
+//! The gate's states: what is told goes in, what to do comes out.
+
+use std::time::Duration;
+
+use omma_protocol::detection::Detection;
+use omma_protocol::geometry::Rect;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::track::Track;
+
+use super::budget::Budget;
+use super::config::{GateConfig, Mode};
+use super::group::{Groups, Order};
+use super::report::{Counts, Reason, Report, State};
+use super::scene::Scene;
+use super::sizes::{Moves, Sizes};
+use super::still::{STILL_AFTER, Still};
+use super::thumbnail::{Mask, Thumbnail};
+use super::tier::{Tier, Why, choose};
+use crate::pace::Pace;
+
+/// Time at the beginning in which all is decoded and looked at: at least five groups of pictures of 2 s, from which on
+/// medians of sizes are trusted.
+const LEARN: Duration = Duration::from_secs(12);
+/// What was at rest for this long while the gate learnt was there before.
+const AT_REST_FROM_THE_START: Duration = Duration::from_secs(6);
+/// A look ends when nothing has changed for the first, and at the latest after the second.
+const LOOK: Duration = Duration::from_millis(600);
+const LONGEST_LOOK: Duration = Duration::from_secs(6);
+/// Time to the next probe after one in vain, how much it grows with each of the same look, and how far.
+const PROBE_AGAIN: Duration = Duration::from_millis(200);
+const PROBE_GROWTH: f32 = 1.4;
+const PROBE_LONGEST: Duration = Duration::from_secs(2);
+/// What stands still gives no sign: one probe after this time without any detection.
+const SAFETY: Duration = Duration::from_secs(60);
+/// A thing's box is enlarged by this share on each side before the scene around it is learnt: boxes cut off shadows.
+const AROUND: f32 = 0.2;
+/// Most boxes that the learning goes around.
+const MAX_THINGS: usize = 64;
+
+/// What to do with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing.
+    Pass,
+    /// Detect, and tell [`Gate::probed`]. Not for the tracker: the gate may ask for this frame again.
+    Probe,
+    /// Detect, follow, and tell [`Gate::tracked`].
+    Detect,
+}
+
+/// Gates one camera.
+#[derive(Debug)]
+pub struct Gate {
+    config: GateConfig,
+    groups: Groups,
+    sizes: Sizes,
+    scene: Scene,
+    still: Still,
+    budget: Budget,
+    pace: Pace,
+    state: State,
+    reason: Reason,
+    tier: (Tier, Why),
+    counts: Counts,
+    /// When this state began; while looking the last sign of motion, while open the last moving track.
+    since: CaptureTime,
+    sign: CaptureTime,
+    /// Whether anything has been followed in this state.
+    followed: bool,
+    /// When a probe may be made again, and how long to wait after the next.
+    probe_due: CaptureTime,
+    probe_wait: Duration,
+    /// The newest frame that was detected in, by probes too; and the newest that the tracker has.
+    detected: CaptureTime,
+    tracked: CaptureTime,
+    /// Where things were in the last frame detected in, enlarged.
+    things: Vec<Rect>,
+    /// Units of this look.
+    units: usize,
+}
+
+const NEVER: CaptureTime = CaptureTime(i64::MIN);
+
+impl Gate {
+    /// A gate that knows nothing.
+    pub fn new(config: GateConfig) -> Self {
+        Self {
+            groups: Groups::default(),
+            sizes: Sizes::new(),
+            scene: Scene::new(),
+            still: Still::default(),
+            budget: Budget::new(),
+            pace: Pace::new(config.rate),
+            state: if config.mode == Mode::Always { State::Active } else { State::Learning },
+            reason: Reason::Start,
+            tier: choose(&config, Tier::KeyPictures, None, Duration::ZERO),
+            counts: Counts::default(),
+            since: NEVER,
+            sign: NEVER,
+            followed: false,
+            probe_due: NEVER,
+            probe_wait: PROBE_AGAIN,
+            detected: NEVER,
+            tracked: NEVER,
+            things: vec![],
+            units: 0,
+            config,
+        }
+    }
+
+    /// Takes the next unit of the stream, in the order of decoding. `bytes` is its coded size.
+    pub fn unit(&mut self, time: CaptureTime, key: bool, bytes: usize) -> Order {
+        let passed = match self.groups.see(time, key) {
+            Some(passed) => passed,
+            None => self.begin(time),
+        };
+        self.count(passed);
+        self.budget.elapsed(passed);
+        let moves = self.sizes.see(key, bytes, passed);
+        if key || self.groups.is_overdue() {
+            self.tier = choose(&self.config, self.tier.0, self.sizes.smallest_change(), self.groups.length());
+        }
+        if self.config.mode == Mode::Gated {
+            self.step(time, moves);
+        }
+        if !self.is_something_there(time) {
+            self.sizes.learn();
+        }
+        let (order, units) = if key || self.state != State::Idle || self.tier.0.decodes_all() {
+            self.groups.decode()
+        } else {
+            self.groups.skip();
+            (Order::Skip, 0)
+        };
+        self.counts.decoded += units;
+        order
+    }
+
+    /// Takes a frame that came out of the decoder; `thumbnail` is asked for where it is needed.
+    pub fn frame(&mut self, time: CaptureTime, thumbnail: impl FnOnce(&Mask) -> Thumbnail) -> Look {
+        let is_key = self.groups.is_key(time);
+        let open = matches!(self.state, State::Learning | State::Active);
+        if self.config.mode == Mode::Gated && !self.scene.has_seen(time) && (is_key || !open) {
+            self.scene.see(time, thumbnail(&self.config.mask));
+            if !open {
+                return self.glance(time, is_key);
+            }
+            self.scene.follow(false, &self.things);
+        }
+        // Where looks back meet what was open before, the tracker has had the frame.
+        if !open || time <= self.tracked || !self.pace.takes(time) {
+            return Look::Pass;
+        }
+        self.tracked = time;
+        self.counts.detections += 1;
+        Look::Detect
+    }
+
+    /// Takes what a probe of the frame of `time` found. Where it is news, the gate is open: the kept units from the key
+    /// picture returned on are to be decoded again, their frames told to [`Gate::frame`] in order.
+    pub fn probed(&mut self, time: CaptureTime, detections: &[Detection]) -> Option<CaptureTime> {
+        self.detected = self.detected.max(time);
+        if !self.still.any_news(detections, self.config.min_score) {
+            self.scene.in_vain();
+            self.probe_due = time + self.probe_wait;
+            self.probe_wait = self.probe_wait.mul_f32(PROBE_GROWTH).min(PROBE_LONGEST);
+            return None;
+        }
+        // One large picture is where it begins; whatever else tells may tell late.
+        let begins_here = self.reason == Reason::LargePicture && !self.groups.is_key(time);
+        let (from, units) = self.groups.look_back(!begins_here);
+        self.counts.hits += 1;
+        self.counts.decoded += units;
+        self.budget.found();
+        self.pace = Pace::new(self.config.rate);
+        self.enter(State::Active, time);
+        from
+    }
+
+    /// Takes what a frame that was detected in holds: all that was found, whatever its score, and the confirmed tracks.
+    /// Nothing, too, is worth being told.
+    pub fn tracked(&mut self, time: CaptureTime, detections: &[Detection], tracks: &[Track]) {
+        self.detected = self.detected.max(time);
+        let good = detections.iter().filter(|detection| detection.score >= self.config.min_score);
+        self.things = good.take(MAX_THINGS).map(|detection| enlarged(detection.rect)).collect();
+        if self.still.any_moves(time, detections, tracks) {
+            self.sign = self.sign.max(time);
+            self.followed = true;
+        }
+    }
+
+    /// Units were lost, or the stream broke off: what comes before the next key picture continues nothing.
+    pub fn interrupted(&mut self) {
+        self.groups.interrupted();
+        self.sizes.interrupted();
+    }
+
+    /// The caller keeps units from this time on: from the key picture before the last one. `None`: none need be kept.
+    pub fn keep_from(&self) -> Option<CaptureTime> {
+        self.groups.keep_from()
+    }
+
+    /// What the gate does and why.
+    pub fn report(&self) -> Report {
+        let (tier, why) = self.tier;
+        Report {
+            state: self.state,
+            reason: self.reason,
+            tier,
+            why,
+            promise: tier.promise(self.groups.length()),
+            smallest_change: self.sizes.smallest_change(),
+            still: self.still.known(),
+            counts: self.counts,
+        }
+    }
+
+    /// The stream begins, again after a gap, or the clock was set back: times before mean nothing.
+    fn begin(&mut self, time: CaptureTime) -> Duration {
+        self.sizes.interrupted();
+        self.scene.restart();
+        self.pace = Pace::new(self.config.rate);
+        (self.probe_due, self.detected, self.tracked) = (NEVER, NEVER, NEVER);
+        self.enter(if self.state == State::Looking { State::Idle } else { self.state }, time);
+        Duration::ZERO
+    }
+
+    fn count(&mut self, passed: Duration) {
+        self.counts.received += 1;
+        self.counts.watched += passed;
+        if matches!(self.state, State::Learning | State::Active) {
+            self.counts.open += passed;
+        }
+    }
+
+    /// Changes the state by what time and sizes say.
+    fn step(&mut self, time: CaptureTime, moves: Option<Moves>) {
+        match (self.state, moves) {
+            (State::Learning, _) if time.since(self.since) >= LEARN => {
+                self.still.remember(AT_REST_FROM_THE_START);
+                let (state, sign) = if self.is_something_there(time) { (State::Active, self.sign) } else { (State::Idle, time) };
+                self.enter(state, time);
+                self.sign = sign;
+            }
+            (State::Active, _) if time.since(self.sign) >= self.config.hold => {
+                self.still.remember(STILL_AFTER);
+                self.sizes.calm();
+                self.enter(State::Idle, time);
+            }
+            (State::Idle, Some(_)) if !self.budget.look() => {
+                self.counts.over_budget += 1;
+                self.sizes.calm();
+            }
+            (State::Idle, Some(moves)) => {
+                self.counts.looks += 1;
+                self.reason = moves.into();
+                self.enter(State::Looking, time);
+            }
+            (State::Looking, _) => self.look_on(time, moves.is_some()),
+            _ => {}
+        }
+    }
+
+    fn look_on(&mut self, time: CaptureTime, moves: bool) {
+        self.units += 1;
+        if moves || self.scene.fires() {
+            self.sign = time;
+        }
+        if time.since(self.sign) >= LOOK || time.since(self.since) >= LONGEST_LOOK {
+            self.sizes.looked_in_vain(self.units);
+            self.enter(State::Idle, time);
+        }
+    }
+
+    /// An idle or looking gate has a new thumbnail: is it worth a probe?
+    fn glance(&mut self, time: CaptureTime, is_key: bool) -> Look {
+        let looking = self.state == State::Looking;
+        let differs = self.scene.differs(is_key);
+        let safety = is_key && time.since(self.detected) >= SAFETY;
+        if !differs && !safety {
+            self.scene.follow(looking, &[]);
+            return Look::Pass;
+        }
+        if time < self.probe_due {
+            return Look::Pass;
+        }
+        if !safety && !self.budget.probe() {
+            self.counts.over_budget += 1;
+            self.scene.follow(true, &[]);
+            return Look::Pass;
+        }
+        if !looking {
+            self.reason = if differs { Reason::Thumbnail } else { Reason::Safety };
+            if differs {
+                self.enter(State::Looking, time);
+            }
+        }
+        self.counts.probes += 1;
+        Look::Probe
+    }
+
+    fn enter(&mut self, state: State, time: CaptureTime) {
+        if state == State::Looking {
+            self.probe_wait = PROBE_AGAIN;
+        }
+        if state != State::Looking || self.state != State::Idle {
+            self.scene.calm();
+        }
+        self.state = state;
+        (self.since, self.sign, self.followed, self.units) = (time, time, false, 0);
+    }
+
+    /// Whether something moving was followed just now: sizes and scene are not what they usually are.
+    fn is_something_there(&self, time: CaptureTime) -> bool {
+        let open = matches!(self.state, State::Learning | State::Active);
+        open && (self.followed || self.state == State::Active) && time.since(self.sign) < self.config.hold
+    }
+}
+
+fn enlarged(rect: Rect) -> Rect {
+    let (dx, dy) = (rect.w * AROUND, rect.h * AROUND);
+    Rect { x: rect.x - dx, y: rect.y - dy, w: rect.w + 2.0 * dx, h: rect.h + 2.0 * dy }
+}

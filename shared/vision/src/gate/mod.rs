@@ -1,0 +1,73 @@
+//! Which units are decoded and which frames are looked at: an idle camera costs next to nothing, and nobody walks past
+//! unseen.
+//!
+//! ```text
+//!            size                    mean luma of cells            detections
+//! unit ──▶ [Sizes] ──moves──▶ decode ──▶ [Background] ──changed──▶ probe ──found──▶ look back, detect, track
+//!             │ calm                          │ calm                  │ nothing
+//!             ▼                               ▼                       ▼
+//!           skip (key pictures are       learn the scene       learn it, ask more the next time
+//!           decoded all the same)
+//!
+//! Learning ──usual known──▶ Idle ⇄ Looking          Idle, Looking ──a probe finds news──▶ Active
+//!                             ▲                                                              │
+//!                             └───────── no moving track for `hold` ─────────────────────────┘
+//! ```
+//!
+//! The caller has the units since [`Gate::keep_from`] at hand, a decoder, a detector and a tracker, and does as told:
+//!
+//! ```text
+//! match gate.unit(unit.time, unit.key, unit.data.len()) {
+//!     Order::Skip => {}
+//!     Order::Decode => decode(unit),
+//!     Order::DecodeFrom(key) => kept units from `key` to this one: decode(each),      // begins with a key picture
+//! }
+//! decode(unit): for each frame that comes out
+//!     match gate.frame(frame.time, |mask| Thumbnail::of(&frame.planes(), mask)) {
+//!         Look::Pass => {}
+//!         Look::Detect => gate.tracked(frame.time, tracker.update(frame.time, detect(frame))),
+//!         Look::Probe => if let Some(key) = gate.probed(frame.time, detect(frame)) {   // not for the tracker
+//!             kept units from `key` to the newest one decoded: decode(each)            // in order, so that the tracker
+//!         }                                                                            // sees the past first
+//!     }
+//! ```
+//!
+//! `detect` gives what is of interest: classes nobody asked for are left out before. A frame that is dropped on its way
+//! to the detector does no harm: the gate asks again. After a loss or a reconnect: [`Gate::interrupted`].
+//!
+//! The gate reads no clock, does no I/O and spawns nothing; the same calls give the same answers. It is owned by the
+//! camera's analysis. Memory: at most 0.3 MB a camera, whatever the stream does: 25 KB of sizes, 8 KB of things at
+//! rest, 8 KB of mask, and 28 bytes for each of at most 8,192 cells.
+//!
+//! Where the constants come from: `docs/design/0004-gate.md`.
+
+mod config;
+pub use config::{GateConfig, Mode};
+
+mod machine;
+pub use machine::{Gate, Look};
+
+mod group;
+pub use group::Order;
+
+mod tier;
+pub use tier::{Tier, Why};
+
+mod report;
+pub use report::{Counts, Reason, Report, State};
+
+mod thumbnail;
+pub use thumbnail::{MAX_CELLS, Mask, Thumbnail};
+
+mod sizes;
+
+mod scene;
+
+mod background;
+
+mod still;
+
+mod budget;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Things that do not move: a parked car must not hold the gate open, nor open it again at each look.
+//!
+//! A place where the same class was found for [`STILL_AFTER`] no longer holds the gate. When the gate closes, such
+//! places are known, and so are those where a probe found something that came to nothing: what is found there later is
+//! not news. A known place is forgotten once looks no longer find anything there.
+//!
+//! Places are followed and not tracks: a thing at rest that the detector sees in every third frame only is many tracks.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use omma_protocol::detection::{Detection, Label};
+use omma_protocol::geometry::Rect;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::track::Track;
+
+/// Long enough that who waits at a door is followed; the tracker and the rules see half a minute of standing.
+pub(super) const STILL_AFTER: Duration = Duration::from_secs(30);
+/// Overlap (IoU) of a box with where it was first, under which the thing has moved. Boxes of the small detectors jitter
+/// to 0.85 on a thing at rest.
+const SAME_PLACE: f32 = 0.7;
+/// Overlap from which a detection is the known thing: looser, since one box stands for many looks.
+const KNOWN_PLACE: f32 = 0.5;
+/// Looks in a row that may miss a thing at rest: five seconds of an open gate.
+const MISSED: u32 = 25;
+/// Looks in a row that must miss a known thing before it is forgotten: whoever walks past may hide it for some.
+const FORGOTTEN_AFTER: u32 = 50;
+/// Most places followed and most known; beyond, the oldest is let go.
+const MAX_PLACES: usize = 64;
+
+/// What is known of things at rest. At most twice 64 places, about 6 KB.
+#[derive(Debug, Default)]
+pub(super) struct Still {
+    followed: VecDeque<Followed>,
+    known: VecDeque<Known>,
+    /// What the last probe found that was news, until a track moves.
+    unproven: Vec<(Label, Rect)>,
+}
+
+#[derive(Debug)]
+struct Followed {
+    label: Label,
+    place: Rect,
+    since: CaptureTime,
+    seen: CaptureTime,
+    missed: u32,
+}
+
+#[derive(Debug)]
+struct Known {
+    label: Label,
+    place: Rect,
+    missed: u32,
+}
+
+impl Still {
+    /// Takes what was found in a frame, whatever its score, and the tracks. Whether any of them moves, or has not been
+    /// at rest for long enough.
+    pub(super) fn any_moves(&mut self, time: CaptureTime, found: &[Detection], tracks: &[Track]) -> bool {
+        self.look(found);
+        self.followed.iter_mut().for_each(|followed| followed.missed += 1);
+        let mut moves = false;
+        for track in tracks {
+            moves |= !self.is_still(time, track);
+        }
+        self.followed.retain(|followed| followed.missed <= MISSED);
+        if moves {
+            self.unproven.clear();
+        }
+        moves
+    }
+
+    /// Whether any of what a probe found with at least `min_score` is news.
+    pub(super) fn any_news(&mut self, found: &[Detection], min_score: f32) -> bool {
+        self.look(found);
+        let good = found.iter().filter(|detection| detection.score >= min_score);
+        let news = good.filter(|detection| !self.is_known(&detection.label, detection.rect));
+        self.unproven = news.map(|detection| (detection.label.clone(), detection.rect)).take(MAX_PLACES).collect();
+        !self.unproven.is_empty()
+    }
+
+    /// The gate closes: what has been at rest for `after`, and what came to nothing, is known from here on.
+    pub(super) fn remember(&mut self, after: Duration) {
+        let rests = |followed: &Followed| followed.seen.since(followed.since) >= after;
+        let at_rest = std::mem::take(&mut self.followed).into_iter().filter(rests).map(|f| (f.label, f.place));
+        for (label, place) in at_rest.chain(std::mem::take(&mut self.unproven)) {
+            if !self.is_known(&label, place) {
+                push(&mut self.known, Known { label, place, missed: 0 });
+            }
+        }
+    }
+
+    /// How many places are known.
+    pub(super) fn known(&self) -> usize {
+        self.known.len()
+    }
+
+    fn is_still(&mut self, time: CaptureTime, track: &Track) -> bool {
+        let known = self.is_known(&track.label, track.rect);
+        let there = |followed: &&mut Followed| {
+            followed.label == track.label && followed.place.iou(track.rect) >= SAME_PLACE
+        };
+        let Some(followed) = self.followed.iter_mut().find(there) else {
+            let (label, place) = (track.label.clone(), track.rect);
+            push(&mut self.followed, Followed { label, place, since: time, seen: time, missed: 0 });
+            return known;
+        };
+        (followed.seen, followed.missed) = (time, 0);
+        known || time.since(followed.since) >= STILL_AFTER
+    }
+
+    fn is_known(&self, label: &Label, rect: Rect) -> bool {
+        self.known.iter().any(|known| known.label == *label && known.place.iou(rect) >= KNOWN_PLACE)
+    }
+
+    fn look(&mut self, found: &[Detection]) {
+        self.known.retain_mut(|known| {
+            let there = found.iter().any(|d| d.label == known.label && known.place.iou(d.rect) >= KNOWN_PLACE);
+            known.missed = if there { 0 } else { known.missed + 1 };
+            known.missed < FORGOTTEN_AFTER
+        });
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.len() >= MAX_PLACES {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
