@@ -24,10 +24,11 @@ const TO_SIGMA: f32 = 1.25;
 const SINGLE: f32 = 1.6;
 /// From here a cell counts as changed, in deviations.
 pub(super) const CHANGED: f32 = 4.0;
-/// How much one picture in vain moves the background, where it still changes and where it has stopped changing; and
-/// how many deviations two pictures may differ that show the same.
+/// How much one picture in vain moves the background, where it still changes and where it has stopped changing, and
+/// the deviations; and how many deviations two pictures may differ that show the same.
 const ABSORB: f32 = 0.05;
 const ABSORB_AT_REST: f32 = 0.5;
+const ABSORB_NOISE: f32 = 0.1;
 const RESTS: f32 = 2.0;
 
 /// How a picture differs from the background.
@@ -80,7 +81,8 @@ impl Background {
         let mut change = Change::default();
         let mut changed = 0;
         for (at, &score) in self.scores.iter().enumerate() {
-            let right = if (at + 1) % self.columns == 0 { 0.0 } else { self.scores.get(at + 1).copied().unwrap_or(0.0) };
+            let right =
+                if (at + 1) % self.columns == 0 { 0.0 } else { self.scores.get(at + 1).copied().unwrap_or(0.0) };
             let below = self.scores.get(at + self.columns).copied().unwrap_or(0.0);
             change.score = change.score.max(score / SINGLE).max(score.min(right.max(below)));
             changed += usize::from(score > CHANGED);
@@ -95,17 +97,20 @@ impl Background {
         let columns = self.columns.max(1);
         let rows = self.means.len() / columns;
         for at in 0..self.means.len().min(picture.means.len()) {
-            let (now, difference) = (picture.means[at], self.differences[at]);
+            let now = picture.means[at];
             let x = ((at % columns) as f32 + 0.5) / columns as f32;
             let y = ((at / columns) as f32 + 0.5) / rows as f32;
             let covered = |thing: &Rect| x >= thing.x && x < thing.right() && y >= thing.y && y < thing.bottom();
             if now.is_nan() || things.iter().any(covered) {
                 continue;
             }
-            let noise = TO_SIGMA * difference.abs().min(MAX_NOISE);
-            self.deviations[at] += rate / 2.0 * (noise - self.deviations[at]);
+            self.deviations[at] += rate / 2.0 * (self.noise(at) - self.deviations[at]);
             self.means[at] += rate * (now - self.means[at]);
         }
+    }
+
+    fn noise(&self, at: usize) -> f32 {
+        TO_SIGMA * self.differences[at].abs().min(MAX_NOISE)
     }
 
     /// The detector finds nothing of interest in `picture`, the one compared last. What looks as it did at the last
@@ -113,8 +118,12 @@ impl Background {
     pub(super) fn absorb(&mut self, picture: &Thumbnail) {
         for at in 0..self.means.len().min(picture.means.len()) {
             let now = picture.means[at];
-            let rests = self.vain.get(at).is_some_and(|then| (now - then).abs() < RESTS * self.deviations[at].max(MIN_DEVIATION));
+            let rests = self
+                .vain
+                .get(at)
+                .is_some_and(|then| (now - then).abs() < RESTS * self.deviations[at].max(MIN_DEVIATION));
             if !now.is_nan() {
+                self.deviations[at] += ABSORB_NOISE * (self.noise(at) - self.deviations[at]);
                 self.means[at] += if rests { ABSORB_AT_REST } else { ABSORB } * (now - self.means[at]);
             }
         }

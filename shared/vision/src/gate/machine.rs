@@ -13,7 +13,7 @@ use super::group::{Groups, Order};
 use super::report::{Counts, Reason, Report, State};
 use super::scene::Scene;
 use super::sizes::{Moves, Sizes};
-use super::still::{STILL_AFTER, Still};
+use super::still::{STILL_AFTER, Seen, Still};
 use super::thumbnail::{Mask, Thumbnail};
 use super::tier::{Tier, Why, choose};
 use crate::pace::Pace;
@@ -30,6 +30,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(6);
 const PROBE_AGAIN: Duration = Duration::from_millis(200);
 const PROBE_GROWTH: f32 = 1.4;
 const PROBE_LONGEST: Duration = Duration::from_secs(2);
+/// How long what a probe found holds the gate open before a track comes of it.
+const UNPROVEN: Duration = Duration::from_secs(10);
 /// What stands still gives no sign: one probe after this time without any detection.
 const SAFETY: Duration = Duration::from_secs(60);
 /// A thing's box is enlarged by this share on each side before the scene around it is learnt: boxes cut off shadows.
@@ -116,7 +118,7 @@ impl Gate {
         };
         self.count(passed);
         self.budget.elapsed(passed);
-        let moves = self.sizes.see(key, bytes, passed);
+        let moves = self.sizes.see(key, bytes, passed, self.budget.doubt());
         if key || self.groups.is_overdue() {
             self.tier = choose(&self.config, self.tier.0, self.sizes.smallest_change(), self.groups.length());
         }
@@ -141,7 +143,7 @@ impl Gate {
         let is_key = self.groups.is_key(time);
         let open = matches!(self.state, State::Learning | State::Active);
         if self.config.mode == Mode::Gated && !self.scene.has_seen(time) && (is_key || !open) {
-            self.scene.see(time, thumbnail(&self.config.mask));
+            self.scene.see(time, thumbnail(&self.config.mask), self.budget.doubt());
             if !open {
                 return self.glance(time, is_key);
             }
@@ -160,7 +162,7 @@ impl Gate {
     /// picture returned on are to be decoded again, their frames told to [`Gate::frame`] in order.
     pub fn probed(&mut self, time: CaptureTime, detections: &[Detection]) -> Option<CaptureTime> {
         self.detected = self.detected.max(time);
-        if !self.still.any_news(detections, self.config.min_score) {
+        if !self.still.probe(detections, self.config.min_score) {
             self.scene.in_vain();
             self.probe_due = time + self.probe_wait;
             self.probe_wait = self.probe_wait.mul_f32(PROBE_GROWTH).min(PROBE_LONGEST);
@@ -183,9 +185,10 @@ impl Gate {
         self.detected = self.detected.max(time);
         let good = detections.iter().filter(|detection| detection.score >= self.config.min_score);
         self.things = good.take(MAX_THINGS).map(|detection| enlarged(detection.rect)).collect();
-        if self.still.any_moves(time, detections, tracks) {
-            self.sign = self.sign.max(time);
-            self.followed = true;
+        match self.still.see(time, detections, self.config.min_score, tracks) {
+            Seen::Moves => (self.sign, self.followed) = (self.sign.max(time), true),
+            Seen::News if !self.followed && time.since(self.since) < UNPROVEN => self.sign = self.sign.max(time),
+            Seen::News | Seen::Nothing => {}
         }
     }
 
@@ -238,7 +241,8 @@ impl Gate {
         match (self.state, moves) {
             (State::Learning, _) if time.since(self.since) >= LEARN => {
                 self.still.remember(AT_REST_FROM_THE_START);
-                let (state, sign) = if self.is_something_there(time) { (State::Active, self.sign) } else { (State::Idle, time) };
+                let (state, sign) =
+                    if self.is_something_there(time) { (State::Active, self.sign) } else { (State::Idle, time) };
                 self.enter(state, time);
                 self.sign = sign;
             }
@@ -267,9 +271,13 @@ impl Gate {
             self.sign = time;
         }
         if time.since(self.sign) >= LOOK || time.since(self.since) >= LONGEST_LOOK {
-            self.sizes.looked_in_vain(self.units);
-            self.enter(State::Idle, time);
+            self.end_look(time);
         }
+    }
+
+    fn end_look(&mut self, time: CaptureTime) {
+        self.sizes.looked_in_vain(self.units);
+        self.enter(State::Idle, time);
     }
 
     /// An idle or looking gate has a new thumbnail: is it worth a probe?
@@ -281,12 +289,17 @@ impl Gate {
             self.scene.follow(looking, &[]);
             return Look::Pass;
         }
+        // What the detector has just called nothing becomes the scene, slowly.
         if time < self.probe_due {
+            self.scene.follow(looking, &[]);
             return Look::Pass;
         }
         if !safety && !self.budget.probe() {
             self.counts.over_budget += 1;
-            self.scene.follow(true, &[]);
+            self.scene.follow(looking, &[]);
+            if looking {
+                self.end_look(time);
+            }
             return Look::Pass;
         }
         if !looking {

@@ -23,6 +23,7 @@ pub(super) struct Scene {
     background: Background,
     last: Thumbnail,
     change: Change,
+    threshold: f32,
     /// One bit a thumbnail, the newest lowest: whether it differed.
     firing: u8,
     seen: CaptureTime,
@@ -36,6 +37,7 @@ impl Scene {
             background: Background::default(),
             last: Thumbnail::default(),
             change: Change::default(),
+            threshold: CHANGED,
             firing: 0,
             seen: NEVER,
             passed: 0.0,
@@ -47,19 +49,20 @@ impl Scene {
         time <= self.seen
     }
 
-    /// Compares the thumbnail of the frame of `time`.
-    pub(super) fn see(&mut self, time: CaptureTime, thumbnail: Thumbnail) {
+    /// Compares the thumbnail of the frame of `time`. `doubt`, from 1 on, is how much more than usual it takes.
+    pub(super) fn see(&mut self, time: CaptureTime, thumbnail: Thumbnail, doubt: f32) {
         self.passed = if self.seen == NEVER { 0.0 } else { time.since(self.seen).as_secs_f32() };
         self.seen = time;
         self.change = self.background.compare(&thumbnail);
         self.last = thumbnail;
-        self.firing = self.firing << 1 & 0b111 | u8::from(self.change.score > CHANGED);
+        self.threshold = CHANGED * doubt;
+        self.firing = self.firing << 1 & 0b111 | u8::from(self.change.score > self.threshold);
     }
 
     /// Whether the scene differs. A key picture comes alone, so that it has to do without a second opinion.
     pub(super) fn differs(&self, is_key: bool) -> bool {
         let score = self.change.score;
-        self.firing.count_ones() >= FIRING || score > CHANGED * CLEAR || is_key && score > CHANGED
+        self.firing.count_ones() >= FIRING || score > self.threshold * CLEAR || is_key && score > self.threshold
     }
 
     /// Whether the thumbnail seen last differed by itself.

@@ -46,10 +46,8 @@ const LEVEL_SECONDS: f32 = 15.0;
 const FALL_SLACK: f32 = 0.7;
 const FALL_LIMIT: f32 = 12.0;
 const FALL_PICTURES: usize = 12;
-/// The threshold after a look that found nothing, how far it may grow, and how fast it comes back, seconds.
-const EMPTY_LOOK: f32 = 1.15;
-const MAX_SCALE: f32 = 2.0;
-const SCALE_HALF_LIFE: f32 = 60.0;
+/// No rise beyond this says more of a stream, log2.
+const MAX_RISE: f32 = 8.0;
 /// No picture is taken to stand for more time than this, seconds.
 const MAX_INTERVAL: f32 = 1.0;
 
@@ -76,7 +74,6 @@ pub(super) struct Sizes {
     typical: Option<f32>,
     rising: f32,
     falling: f32,
-    scale: f32,
     /// Place of the last picture; `None` before the first key picture and after a gap.
     place: Option<usize>,
     /// The last picture's, until it is learnt.
@@ -94,14 +91,14 @@ struct Fresh {
 
 impl Sizes {
     pub(super) fn new() -> Self {
-        Self { history: vec![VecDeque::new(); PLACES], sigma: 0.1, tail: 1.0, scale: 1.0, ..Self::default() }
+        Self { history: vec![VecDeque::new(); PLACES], sigma: 0.1, tail: 1.0, ..Self::default() }
     }
 
-    /// Takes the next unit of the stream, `passed` after the one before. Says whether something moves.
-    pub(super) fn see(&mut self, key: bool, bytes: usize, passed: Duration) -> Option<Moves> {
+    /// Takes the next unit of the stream, `passed` after the one before. `doubt`,
+    /// from 1 on, is how much more than usual it takes. Says whether something moves.
+    pub(super) fn see(&mut self, key: bool, bytes: usize, passed: Duration, doubt: f32) -> Option<Moves> {
         self.fresh = None;
         let seconds = passed.as_secs_f32().min(MAX_INTERVAL);
-        self.scale = (self.scale * 0.5f32.powf(seconds / SCALE_HALF_LIFE)).max(1.0);
         self.place = if key { Some(0) } else { self.place.map(|place| place + 1) };
         // A key picture holds the whole scene: its size says nothing of what moves.
         let place = self.place.filter(|&place| place > 0)?;
@@ -114,12 +111,12 @@ impl Sizes {
             return None;
         }
         let z = (residual? - self.level) / self.sigma;
-        self.rising = (self.rising + z.clamp(-CUSUM_CLIP, CUSUM_CLIP) - CUSUM_SLACK)
-            .clamp(0.0, 2.0 * CUSUM_LIMIT * self.scale);
+        self.rising =
+            (self.rising + z.clamp(-CUSUM_CLIP, CUSUM_CLIP) - CUSUM_SLACK).clamp(0.0, 2.0 * CUSUM_LIMIT * doubt);
         self.falling = (self.falling - z.clamp(-CUSUM_CLIP, CUSUM_CLIP) - FALL_SLACK).max(0.0);
-        if z > SINGLE * self.tail * self.scale {
+        if z > SINGLE * self.tail * doubt {
             Some(Moves::Single)
-        } else if self.rising > CUSUM_LIMIT * self.scale {
+        } else if self.rising > CUSUM_LIMIT * doubt {
             Some(Moves::Slowly)
         } else {
             None
@@ -151,9 +148,8 @@ impl Sizes {
         }
     }
 
-    /// A look of `pictures` pictures found nothing: it must be more before the next, and what was seen is the new level.
+    /// A look of `pictures` pictures found nothing: what was seen is the new level.
     pub(super) fn looked_in_vain(&mut self, pictures: usize) {
-        self.scale = (self.scale * EMPTY_LOOK).min(MAX_SCALE);
         self.level = self.level.max(self.recent(pictures));
         self.calm();
     }
@@ -175,7 +171,7 @@ impl Sizes {
             return None;
         }
         let typical = self.typical?;
-        Some((typical + self.level).exp2() * ((SINGLE * self.tail * self.sigma).exp2() - 1.0))
+        Some((typical + self.level).exp2() * ((SINGLE * self.tail * self.sigma).min(MAX_RISE).exp2() - 1.0))
     }
 
     fn usual(&mut self, place: usize) -> Option<f32> {

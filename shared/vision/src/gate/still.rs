@@ -25,6 +25,8 @@ const KNOWN_PLACE: f32 = 0.5;
 const MISSED: u32 = 25;
 /// Looks in a row that must miss a known thing before it is forgotten: whoever walks past may hide it for some.
 const FORGOTTEN_AFTER: u32 = 50;
+/// Looks in which a thing that no track came of must have been where the probe found it.
+const UNPROVEN_LOOKS: u32 = 5;
 /// Most places followed and most known; beyond, the oldest is let go.
 const MAX_PLACES: usize = 64;
 
@@ -34,7 +36,26 @@ pub(super) struct Still {
     followed: VecDeque<Followed>,
     known: VecDeque<Known>,
     /// What the last probe found that was news, until a track moves.
-    unproven: Vec<(Label, Rect)>,
+    unproven: Vec<Unproven>,
+}
+
+/// What the detector says of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// A track moves, or has not been at rest for long enough.
+    Moves,
+    /// There is something that is news, but no such track.
+    News,
+    /// There is nothing, or nothing new.
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Unproven {
+    label: Label,
+    place: Rect,
+    seen: u32,
+    missed: u32,
 }
 
 #[derive(Debug)]
@@ -54,9 +75,9 @@ struct Known {
 }
 
 impl Still {
-    /// Takes what was found in a frame, whatever its score, and the tracks. Whether any of them moves, or has not been
-    /// at rest for long enough.
-    pub(super) fn any_moves(&mut self, time: CaptureTime, found: &[Detection], tracks: &[Track]) -> bool {
+    /// Takes what was found in a frame, whatever its score, and the tracks. What scores at least `min_score` may be
+    /// news.
+    pub(super) fn see(&mut self, time: CaptureTime, found: &[Detection], min_score: f32, tracks: &[Track]) -> Seen {
         self.look(found);
         self.followed.iter_mut().for_each(|followed| followed.missed += 1);
         let mut moves = false;
@@ -66,24 +87,38 @@ impl Still {
         self.followed.retain(|followed| followed.missed <= MISSED);
         if moves {
             self.unproven.clear();
+            return Seen::Moves;
         }
-        moves
+        for unproven in &mut self.unproven {
+            let there = found.iter().any(|d| d.label == unproven.label && unproven.place.iou(d.rect) >= KNOWN_PLACE);
+            *(if there { &mut unproven.seen } else { &mut unproven.missed }) += 1;
+        }
+        let is_tracked = |d: &Detection| tracks.iter().any(|t| t.label == d.label && t.rect.iou(d.rect) >= KNOWN_PLACE);
+        if self.news(found, min_score).any(|detection| !is_tracked(detection)) { Seen::News } else { Seen::Nothing }
     }
 
     /// Whether any of what a probe found with at least `min_score` is news.
-    pub(super) fn any_news(&mut self, found: &[Detection], min_score: f32) -> bool {
+    pub(super) fn probe(&mut self, found: &[Detection], min_score: f32) -> bool {
         self.look(found);
-        let good = found.iter().filter(|detection| detection.score >= min_score);
-        let news = good.filter(|detection| !self.is_known(&detection.label, detection.rect));
-        self.unproven = news.map(|detection| (detection.label.clone(), detection.rect)).take(MAX_PLACES).collect();
+        let unproven = self.news(found, min_score).take(MAX_PLACES);
+        let unproven = unproven.map(|d| Unproven { label: d.label.clone(), place: d.rect, seen: 0, missed: 0 });
+        self.unproven = unproven.collect();
         !self.unproven.is_empty()
+    }
+
+    fn news<'a>(&'a self, found: &'a [Detection], min_score: f32) -> impl Iterator<Item = &'a Detection> {
+        let good = found.iter().filter(move |detection| detection.score >= min_score);
+        good.filter(|detection| !self.is_known(&detection.label, detection.rect))
     }
 
     /// The gate closes: what has been at rest for `after`, and what came to nothing, is known from here on.
     pub(super) fn remember(&mut self, after: Duration) {
         let rests = |followed: &Followed| followed.seen.since(followed.since) >= after;
         let at_rest = std::mem::take(&mut self.followed).into_iter().filter(rests).map(|f| (f.label, f.place));
-        for (label, place) in at_rest.chain(std::mem::take(&mut self.unproven)) {
+        let unproven = std::mem::take(&mut self.unproven).into_iter();
+        // It was there in most looks and came to nothing: a coat on a hook, not somebody on the way.
+        let unproven = unproven.filter(|u| u.seen > u.missed && u.seen >= UNPROVEN_LOOKS).map(|u| (u.label, u.place));
+        for (label, place) in at_rest.chain(unproven) {
             if !self.is_known(&label, place) {
                 push(&mut self.known, Known { label, place, missed: 0 });
             }
@@ -97,9 +132,8 @@ impl Still {
 
     fn is_still(&mut self, time: CaptureTime, track: &Track) -> bool {
         let known = self.is_known(&track.label, track.rect);
-        let there = |followed: &&mut Followed| {
-            followed.label == track.label && followed.place.iou(track.rect) >= SAME_PLACE
-        };
+        let there =
+            |followed: &&mut Followed| followed.label == track.label && followed.place.iou(track.rect) >= SAME_PLACE;
         let Some(followed) = self.followed.iter_mut().find(there) else {
             let (label, place) = (track.label.clone(), track.rect);
             push(&mut self.followed, Followed { label, place, since: time, seen: time, missed: 0 });

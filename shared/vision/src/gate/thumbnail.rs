@@ -7,6 +7,8 @@ use omma_media::frame::Planes;
 const CELL: usize = 16;
 /// Enough for 1920×1088 in cells of 16: 120 × 68 = 8,160. Bounds the gate's memory.
 pub const MAX_CELLS: usize = 8192;
+/// No picture is larger (H.264 §A.3: level 6.2); cells have then at most 256 rows.
+const MAX_SIDE: usize = 16_384;
 /// Rows and columns in which a mask is kept: finer than any thumbnail.
 const MASK_SIDE: usize = 256;
 
@@ -72,7 +74,11 @@ impl Thumbnail {
     pub fn of(planes: &Planes<'_>, mask: &Mask) -> Self {
         let (width, height, stride) = (planes.width as usize, planes.height as usize, planes.y_stride);
         let fits = height.checked_sub(1).and_then(|rows| rows.checked_mul(stride)?.checked_add(width));
-        if width == 0 || stride < width || fits.is_none_or(|samples| samples > planes.y.len()) {
+        if width == 0
+            || stride < width
+            || width.max(height) > MAX_SIDE
+            || fits.is_none_or(|samples| samples > planes.y.len())
+        {
             return Self::default();
         }
         let mut cell = CELL;
@@ -81,19 +87,22 @@ impl Thumbnail {
         }
         let (columns, rows) = (width.div_ceil(cell), height.div_ceil(cell));
         let mut means = Vec::with_capacity(columns * rows);
-        let mut sums = vec![0u32; columns];
-        for (row, lines) in planes.y.chunks(stride).take(height).collect::<Vec<_>>().chunks(cell).enumerate() {
+        // Down first and across after, since whole rows are added by vector instructions. No cell has more than 256 rows,
+        // whose sum fits 16 bits.
+        let mut sums = vec![0u16; width];
+        let lines: Vec<&[u8]> = planes.y.chunks(stride).take(height).map(|line| &line[..width]).collect();
+        for (row, lines) in lines.chunks(cell).enumerate() {
             sums.fill(0);
             for line in lines {
-                for (sum, samples) in sums.iter_mut().zip(line[..width].chunks(cell)) {
-                    *sum += samples.iter().map(|&sample| u32::from(sample)).sum::<u32>();
+                for (sum, &sample) in sums.iter_mut().zip(*line) {
+                    *sum += u16::from(sample);
                 }
             }
             let y = (row * cell + lines.len() / 2) as f32 / height as f32;
-            means.extend(sums.iter().enumerate().map(|(column, &sum)| {
-                let across = cell.min(width - column * cell);
-                let x = (column * cell + across / 2) as f32 / width as f32;
-                if mask.covers(x, y) { f32::NAN } else { sum as f32 / (across * lines.len()) as f32 }
+            means.extend(sums.chunks(cell).enumerate().map(|(column, across)| {
+                let x = (column * cell + across.len() / 2) as f32 / width as f32;
+                let sum: u32 = across.iter().map(|&sum| u32::from(sum)).sum();
+                if mask.covers(x, y) { f32::NAN } else { sum as f32 / (across.len() * lines.len()) as f32 }
             }));
         }
         Self { columns, rows, means }
