@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use omma_protocol::time::CaptureTime;
 
-/// Looks back go no further than this, nor do kept units: 12 s of 4 Mbit/s are 6 MB.
-const LOOK_BACK: Duration = Duration::from_secs(12);
+/// A group that lasts longer is not kept and not looked back into; two of them are the most that is kept: 24 s, of
+/// 0.5 Mbit/s 1.5 MB. Most cameras send a key picture every 1 to 4 s, those that save every 10.
+pub(super) const LONGEST: Duration = Duration::from_secs(12);
 /// Longer without a unit, or a step back in time: what came before says nothing of what comes.
 const GAP: Duration = Duration::from_secs(5);
 
@@ -28,9 +29,6 @@ pub(super) struct Groups {
     previous: Option<CaptureTime>,
     /// Time between the last two.
     length: Duration,
-    /// Units from the last key picture on, and of the group before.
-    units: u64,
-    units_before: u64,
     /// Whether the decoder has every unit from the last key picture on.
     decoding: bool,
 }
@@ -44,25 +42,23 @@ impl Groups {
             self.interrupted();
         }
         if key {
-            self.previous = self.key.filter(|&key| time.since(key) <= LOOK_BACK);
+            self.previous = self.key.filter(|&key| time.since(key) <= LONGEST);
             self.length = self.key.map_or(self.length, |key| time.since(key));
-            (self.units_before, self.units, self.key) = (self.units, 0, Some(time));
+            self.key = Some(time);
         }
-        self.units += 1;
         passed
     }
 
     /// Units were lost: nothing can be decoded before the next key picture.
     pub(super) fn interrupted(&mut self) {
         (self.key, self.previous, self.decoding) = (None, None, false);
-        (self.units, self.units_before) = (0, 0);
     }
 
-    /// How the unit seen last comes to be decoded, and how many units that is.
-    pub(super) fn decode(&mut self) -> (Order, u64) {
-        let (Some(key), Some(now)) = (self.key, self.now) else { return (Order::Skip, 0) };
+    /// How the unit seen last comes to be decoded.
+    pub(super) fn decode(&mut self) -> Order {
+        let (Some(key), Some(now)) = (self.key, self.now) else { return Order::Skip };
         let goes_on = std::mem::replace(&mut self.decoding, true) || key == now;
-        if goes_on { (Order::Decode, 1) } else { (Order::DecodeFrom(key), self.units) }
+        if goes_on { Order::Decode } else { Order::DecodeFrom(key) }
     }
 
     /// The unit seen last is not decoded.
@@ -70,14 +66,11 @@ impl Groups {
         self.decoding = false;
     }
 
-    /// The key picture to look back from, the last one or where there is one the one before it, and how many units
-    /// that is.
-    pub(super) fn look_back(&mut self, further: bool) -> (Option<CaptureTime>, u64) {
-        self.decoding = self.key.is_some();
-        match self.previous.filter(|_| further) {
-            Some(previous) => (Some(previous), self.units_before + self.units),
-            None => (self.key, self.units),
-        }
+    /// The key picture to look back from: the last one, or where there is one the one before it.
+    pub(super) fn look_back(&mut self, further: bool) -> Option<CaptureTime> {
+        let from = if further { self.keep_from() } else { self.kept_key() };
+        self.decoding |= from.is_some();
+        from
     }
 
     pub(super) fn is_key(&self, time: CaptureTime) -> bool {
@@ -85,7 +78,12 @@ impl Groups {
     }
 
     pub(super) fn keep_from(&self) -> Option<CaptureTime> {
-        self.previous.or(self.key)
+        let key = self.kept_key()?;
+        Some(self.previous.unwrap_or(key))
+    }
+
+    fn kept_key(&self) -> Option<CaptureTime> {
+        self.key.filter(|&key| self.now.is_some_and(|now| now.since(key) <= LONGEST))
     }
 
     /// Whether the running group is longer than the last whole one.
@@ -112,18 +110,18 @@ mod tests {
     fn what_was_skipped_is_decoded_from_the_key_picture_on() {
         let mut groups = Groups::default();
         groups.see(at(0), false);
-        assert_eq!(groups.decode(), (Order::Skip, 0), "nothing to begin with");
+        assert_eq!(groups.decode(), Order::Skip, "nothing to begin with");
         groups.see(at(100), true);
-        assert_eq!(groups.decode(), (Order::Decode, 1));
+        assert_eq!(groups.decode(), Order::Decode);
         groups.see(at(200), false);
         groups.skip();
         groups.see(at(300), false);
-        assert_eq!(groups.decode(), (Order::DecodeFrom(at(100)), 3));
+        assert_eq!(groups.decode(), Order::DecodeFrom(at(100)));
         groups.see(at(400), false);
-        assert_eq!(groups.decode(), (Order::Decode, 1));
-        assert_eq!(groups.look_back(true), (Some(at(100)), 4), "there is none before");
+        assert_eq!(groups.decode(), Order::Decode);
+        assert_eq!(groups.look_back(true), Some(at(100)), "there is none before");
         groups.see(at(500), true);
-        assert_eq!((groups.look_back(true), groups.look_back(false)), ((Some(at(100)), 5), (Some(at(500)), 1)));
+        assert_eq!((groups.look_back(true), groups.look_back(false)), (Some(at(100)), Some(at(500))));
         assert_eq!((groups.keep_from(), groups.length()), (Some(at(100)), Duration::from_millis(400)));
     }
 
@@ -137,7 +135,7 @@ mod tests {
                 groups.interrupted();
             }
             assert_eq!(groups.see(at(next), false).is_some(), lost);
-            assert_eq!((groups.decode(), groups.keep_from()), ((Order::Skip, 0), None));
+            assert_eq!((groups.decode(), groups.keep_from()), (Order::Skip, None));
         }
     }
 }

@@ -128,18 +128,17 @@ impl Gate {
         if !self.is_something_there(time) {
             self.sizes.learn();
         }
-        let (order, units) = if key || self.state != State::Idle || self.tier.0.decodes_all() {
+        if key || self.state != State::Idle || self.tier.0.decodes_all() {
             self.groups.decode()
         } else {
             self.groups.skip();
-            (Order::Skip, 0)
-        };
-        self.counts.decoded += units;
-        order
+            Order::Skip
+        }
     }
 
     /// Takes a frame that came out of the decoder; `thumbnail` is asked for where it is needed.
     pub fn frame(&mut self, time: CaptureTime, thumbnail: impl FnOnce(&Mask) -> Thumbnail) -> Look {
+        self.counts.decoded += 1;
         let is_key = self.groups.is_key(time);
         let open = matches!(self.state, State::Learning | State::Active);
         if self.config.mode == Mode::Gated && !self.scene.has_seen(time) && (is_key || !open) {
@@ -158,8 +157,9 @@ impl Gate {
         Look::Detect
     }
 
-    /// Takes what a probe of the frame of `time` found. Where it is news, the gate is open: the kept units from the key
-    /// picture returned on are to be decoded again, their frames told to [`Gate::frame`] in order.
+    /// Takes what a probe of the frame of `time` found. Where it is news, the gate is open, and the kept units from the
+    /// key picture returned on are to be decoded again, up to the newest one decoded, their frames told to
+    /// [`Gate::frame`] in order. `None`: it is not, or there is no past at hand.
     pub fn probed(&mut self, time: CaptureTime, detections: &[Detection]) -> Option<CaptureTime> {
         self.detected = self.detected.max(time);
         if !self.still.probe(detections, self.config.min_score) {
@@ -170,9 +170,8 @@ impl Gate {
         }
         // One large picture is where it begins; whatever else tells may tell late.
         let begins_here = self.reason == Reason::LargePicture && !self.groups.is_key(time);
-        let (from, units) = self.groups.look_back(!begins_here);
+        let from = self.groups.look_back(!begins_here);
         self.counts.hits += 1;
-        self.counts.decoded += units;
         self.budget.found();
         self.pace = Pace::new(self.config.rate);
         self.enter(State::Active, time);

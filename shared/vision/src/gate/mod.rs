@@ -14,24 +14,27 @@
 //!                             └───────── no moving track for `hold` ─────────────────────────┘
 //! ```
 //!
-//! The caller has the units since [`Gate::keep_from`] at hand, a decoder, a detector and a tracker, and does as told:
+//! The caller keeps the units since [`Gate::keep_from`], has a decoder, a detector and a tracker, and does as told:
 //!
 //! ```text
-//! match gate.unit(unit.time, unit.key, unit.data.len()) {
-//!     Order::Skip => {}
-//!     Order::Decode => decode(unit),
-//!     Order::DecodeFrom(key) => kept units from `key` to this one: decode(each),      // begins with a key picture
+//! keep(unit); let mut todo = match gate.unit(unit.time, unit.key, unit.data.len()) {
+//!     Order::Skip => [],
+//!     Order::Decode => [unit],
+//!     Order::DecodeFrom(key) => kept units from `key` on,              // begins with a key picture, ends with this one
+//! };
+//! while let Some(unit) = todo.next() {
+//!     for each frame that comes out of decode(unit)
+//!         match gate.frame(frame.time, |mask| Thumbnail::of(&frame.planes(), mask)) {
+//!             Look::Pass => {}
+//!             Look::Detect => { found = detect(frame); gate.tracked(frame.time, &found, &tracker.update(…found)) }
+//!             Look::Probe => if let Some(key) = gate.probed(frame.time, &detect(frame)) {   // not for the tracker
+//!                 todo = kept units from `key` on;             // instead of what was left: the tracker sees all in order
+//!             }
+//!         }
 //! }
-//! decode(unit): for each frame that comes out
-//!     match gate.frame(frame.time, |mask| Thumbnail::of(&frame.planes(), mask)) {
-//!         Look::Pass => {}
-//!         Look::Detect => gate.tracked(frame.time, tracker.update(frame.time, detect(frame))),
-//!         Look::Probe => if let Some(key) = gate.probed(frame.time, detect(frame)) {   // not for the tracker
-//!             kept units from `key` to the newest one decoded: decode(each)            // in order, so that the tracker
-//!         }                                                                            // sees the past first
-//!     }
 //! ```
 //!
+//! Where what is to be kept would exceed the caller's bound, it lets all go and says so: [`Gate::interrupted`].
 //! `detect` gives what is of interest: classes nobody asked for are left out before. A frame that is dropped on its way
 //! to the detector does no harm: the gate asks again. After a loss or a reconnect: [`Gate::interrupted`].
 //!

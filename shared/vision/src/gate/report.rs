@@ -72,7 +72,7 @@ impl From<Moves> for Reason {
 pub struct Counts {
     /// Units told.
     pub received: u64,
-    /// Units ordered to be decoded, each time that they were.
+    /// Frames told: units decoded, those that were decoded again for a look back counted again.
     pub decoded: u64,
     /// Times that sizes had the stream decoded to see.
     pub looks: u64,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use omma_protocol::detection::{Detection, Label};
 use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use super::*;
 
@@ -180,7 +182,7 @@ fn after_a_loss_nothing_is_decoded_before_the_next_key_picture() {
     let mut world = settled(6);
     world.to_place(5);
     world.forget();
-    world.gate.interrupted();
+    world.lose();
     assert_eq!(world.gate.keep_from(), None);
     world.walk(60);
     world.run(14);
@@ -211,6 +213,32 @@ fn a_clock_set_back_and_a_pause_of_an_hour_change_nothing() {
         world.walk(60);
         world.run(40);
         assert!(world.tracked.iter().any(|(_, found)| *found), "{step}");
+    }
+}
+
+/// [`World`] checks at each step that what is to be decoded is there and goes on from what the decoder has.
+#[test]
+fn whatever_happens_it_asks_for_nothing_that_is_not_there() {
+    for seed in 0..30 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let prompt = random.random();
+        let mut world = World::new(seed, GateConfig { prompt, ..GateConfig::default() });
+        for _ in 0..40 {
+            match random.random_range(0..9) {
+                0 => world.walk(random.random_range(1..100)),
+                1 => world.park(),
+                2 => world.lose(),
+                3 => world.offset += random.random_range(0..8_000_000),
+                4 => world.offset -= random.random_range(0..8_000_000),
+                5 => world.no_key_pictures = !world.no_key_pictures,
+                6 => world.detector_is_gone = !world.detector_is_gone,
+                _ => world.kind = world::KINDS[random.random_range(0..world::KINDS.len())],
+            }
+            world.run(random.random_range(1..300));
+        }
+        let counts = world.gate.report().counts;
+        assert!(counts.open <= counts.watched && counts.hits <= counts.probes, "seed {seed}: {counts:?}");
+        assert_eq!((counts.received, counts.decoded), (world.units, world.decoded), "seed {seed}");
     }
 }
 

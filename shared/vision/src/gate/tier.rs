@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::config::{GateConfig, Mode};
+use super::group::LONGEST;
 
 /// Smallest change that sizes show, bytes: below the first they are relied upon, from the second on no more. Measured:
 /// variable bit rate and little noise 80 to 320, much noise 2,000, constant bit rate 3,000 and more.
 const SIZES_TELL: f32 = 350.0;
 const SIZES_BLIND: f32 = 500.0;
-/// Key pictures further apart than this are not waited for, and units not kept for.
-const LONGEST_GROUP: Duration = Duration::from_secs(20);
 /// How soon sizes or every thumbnail find something: one picture, or three at ten a second, and a probe.
 const PROMPT: Duration = Duration::from_millis(300);
 
@@ -84,8 +83,8 @@ pub(super) fn choose(config: &GateConfig, now: Tier, smallest_change: Option<f32
     let slow = if config.prompt { Tier::EveryPicture } else { Tier::KeyPictures };
     match smallest_change {
         _ if config.mode == Mode::Always => (Tier::Always, Why::Setting),
-        // Without a key picture that is at hand nothing could be decoded when it is needed.
-        _ if group > LONGEST_GROUP => (Tier::EveryPicture, Why::FewKeyPictures),
+        // Without its key picture at hand nothing could be decoded when it is needed.
+        _ if group > LONGEST => (Tier::EveryPicture, Why::FewKeyPictures),
         Some(bytes) if bytes < blind_from => (Tier::Sizes, Why::SizesTell),
         Some(_) => (slow, Why::SizesBlind),
         None => (slow, Why::Unknown),

@@ -2,9 +2,6 @@
 
 use std::collections::VecDeque;
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-
 use super::*;
 use crate::track::{Tracker, TrackerConfig};
 
@@ -26,6 +23,9 @@ pub(super) enum Kind {
     Dusk,
     Lamp,
 }
+
+pub(super) const KINDS: [Kind; 7] =
+    [Kind::Calm, Kind::ConstantBitRate, Kind::Rain, Kind::Infrared, Kind::ExposureSteps, Kind::Dusk, Kind::Lamp];
 
 struct Unit {
     time: CaptureTime,
@@ -121,6 +121,13 @@ impl World {
         self.parked = true;
     }
 
+    /// What is kept is lost, and the decoder has nothing to go on from.
+    pub(super) fn lose(&mut self) {
+        self.kept.clear();
+        self.decoder = None;
+        self.gate.interrupted();
+    }
+
     /// Until the next picture is the one at this place of its group.
     pub(super) fn to_place(&mut self, place: usize) {
         while self.number % GROUP != place {
@@ -136,23 +143,30 @@ impl World {
             self.units += 1;
             match self.gate.unit(time, key, bytes) {
                 Order::Skip => {}
-                Order::Decode => self.decode(self.kept.len() - 1),
+                Order::Decode => {
+                    if let Some(key) = self.decode(self.kept.len() - 1) {
+                        self.decode_from(key);
+                    }
+                }
                 Order::DecodeFrom(key) => self.decode_from(key),
             }
             let from = self.gate.keep_from();
             self.kept.retain(|unit| from.is_some_and(|from| unit.time >= from));
-            assert!(self.kept.len() <= 12 * FPS + GROUP || self.no_key_pictures, "kept at {number}");
+            assert!(self.kept.len() <= 24 * FPS, "{} kept at {number}", self.kept.len());
         }
     }
 
     fn decode_from(&mut self, key: CaptureTime) {
         let from = self.kept.iter().position(|unit| unit.time == key && unit.key).expect("kept from a key picture on");
         for at in from..self.kept.len() {
-            self.decode(at);
+            if let Some(key) = self.decode(at) {
+                return self.decode_from(key);
+            }
         }
     }
 
-    fn decode(&mut self, at: usize) {
+    /// Decodes a kept unit. Gives the key picture to begin again from where the gate looks back.
+    fn decode(&mut self, at: usize) -> Option<CaptureTime> {
         let (time, key, number) = (self.kept[at].time, self.kept[at].key, self.kept[at].number);
         assert!(key || self.decoder == Some(number - 1), "the decoder has not what picture {number} builds on");
         self.decoder = Some(number);
@@ -171,13 +185,16 @@ impl World {
             }
             Look::Probe => {
                 (self.detections, self.probes) = (self.detections + 1, self.probes + 1);
-                if let Some(key) = self.gate.probed(time, &found) {
+                let hits = self.gate.report().counts.hits;
+                let key = self.gate.probed(time, &found);
+                if self.gate.report().counts.hits > hits {
                     self.hits += 1;
                     self.found_at = self.found_at.or(self.kept.back().map(|unit| unit.time));
-                    self.decode_from(key);
                 }
+                return key;
             }
         }
+        None
     }
 
     fn take_picture(&mut self) -> (Unit, usize) {
