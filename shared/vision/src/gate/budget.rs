@@ -1,16 +1,17 @@
-//! A bound on what looking in vain may cost: a token bucket.
+//! A bound on what probing in vain may cost: a token bucket.
 
 use std::time::Duration;
 
-/// Probes in vain that may come in one go: a storm's beginning, or somebody who is hardly to be seen for some seconds.
-const BURST: f32 = 16.0;
+/// Probes in vain that may come in one go: somebody who is hardly to be seen for some seconds. With 24 weather cost a
+/// fifth more and nobody more was found.
+const BURST: f32 = 10.0;
 /// Probes in vain a second in the long run. With a detector of 12.5 ms that is 2.5 ms a second, 4 % of five
 /// detections a second.
 const PER_SECOND: f32 = 0.2;
 /// How far thresholds grow while everything is in vain.
 const MAX_DOUBT: f32 = 2.0;
-/// What opening a look costs in probes: about 0.6 s of decoding a sub-stream.
-const LOOK: f32 = 0.5;
+/// What a glance costs in probes: at least 0.6 s of decoding.
+const GLANCE: f32 = 0.5;
 
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -31,9 +32,9 @@ impl Budget {
         self.take(1.0)
     }
 
-    /// Whether a look may begin; if so, it is paid.
-    pub(super) fn look(&mut self) -> bool {
-        self.take(LOOK)
+    /// Whether a glance may begin; if so, it is paid.
+    pub(super) fn glance(&mut self) -> bool {
+        self.take(GLANCE)
     }
 
     /// A probe found something: it was not in vain, and who was found shall not be missed for what came before.

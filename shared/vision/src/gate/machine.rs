@@ -1,4 +1,4 @@
-//! The gate's states: what is told goes in, what to do comes out.
+//! The gate's face: what is told goes in, what to do comes out. How its state changes: [`states`](super::states).
 
 use std::time::Duration;
 
@@ -12,28 +12,18 @@ use super::config::{GateConfig, Mode};
 use super::group::{Groups, Order};
 use super::report::{Counts, Reason, Report, State};
 use super::scene::Scene;
-use super::sizes::{Moves, Sizes};
-use super::still::{STILL_AFTER, Seen, Still};
+use super::sizes::Sizes;
+use super::still::{Seen, Still};
 use super::thumbnail::{Mask, Thumbnail};
 use super::tier::{Tier, Why, choose};
 use crate::pace::Pace;
 
-/// Time at the beginning in which all is decoded and looked at: at least five groups of pictures of 2 s, from which on
-/// medians of sizes are trusted.
-const LEARN: Duration = Duration::from_secs(12);
-/// What was at rest for this long while the gate learnt was there before.
-const AT_REST_FROM_THE_START: Duration = Duration::from_secs(6);
-/// A look ends when nothing has changed for the first, and at the latest after the second.
-const LOOK: Duration = Duration::from_millis(600);
-const LONGEST_LOOK: Duration = Duration::from_secs(6);
-/// Time to the next probe after one in vain, how much it grows with each of the same look, and how far.
-const PROBE_AGAIN: Duration = Duration::from_millis(200);
+/// Time to the next probe after one in vain, how much it grows with each of the same glance, and how far.
+pub(super) const PROBE_AGAIN: Duration = Duration::from_millis(200);
 const PROBE_GROWTH: f32 = 1.4;
 const PROBE_LONGEST: Duration = Duration::from_secs(2);
 /// How long what a probe found holds the gate open before a track comes of it.
 const UNPROVEN: Duration = Duration::from_secs(10);
-/// What stands still gives no sign: one probe after this time without any detection.
-const SAFETY: Duration = Duration::from_secs(60);
 /// A thing's box is enlarged by this share on each side before the scene around it is learnt: boxes cut off shadows.
 const AROUND: f32 = 0.2;
 /// Most boxes that the learning goes around.
@@ -53,35 +43,35 @@ pub enum Look {
 /// Gates one camera.
 #[derive(Debug)]
 pub struct Gate {
-    config: GateConfig,
-    groups: Groups,
-    sizes: Sizes,
-    scene: Scene,
-    still: Still,
-    budget: Budget,
-    pace: Pace,
-    state: State,
-    reason: Reason,
-    tier: (Tier, Why),
-    counts: Counts,
+    pub(super) config: GateConfig,
+    pub(super) groups: Groups,
+    pub(super) sizes: Sizes,
+    pub(super) scene: Scene,
+    pub(super) still: Still,
+    pub(super) budget: Budget,
+    pub(super) pace: Pace,
+    pub(super) state: State,
+    pub(super) reason: Reason,
+    pub(super) tier: (Tier, Why),
+    pub(super) counts: Counts,
     /// When this state began; while looking the last sign of motion, while open the last moving track.
-    since: CaptureTime,
-    sign: CaptureTime,
+    pub(super) since: CaptureTime,
+    pub(super) sign: CaptureTime,
     /// Whether anything has been followed in this state.
-    followed: bool,
+    pub(super) followed: bool,
     /// When a probe may be made again, and how long to wait after the next.
-    probe_due: CaptureTime,
-    probe_wait: Duration,
+    pub(super) probe_due: CaptureTime,
+    pub(super) probe_wait: Duration,
     /// The newest frame that was detected in, by probes too; and the newest that the tracker has.
-    detected: CaptureTime,
-    tracked: CaptureTime,
+    pub(super) detected: CaptureTime,
+    pub(super) tracked: CaptureTime,
     /// Where things were in the last frame detected in, enlarged.
-    things: Vec<Rect>,
-    /// Units of this look.
-    units: usize,
+    pub(super) things: Vec<Rect>,
+    /// Units of this glance.
+    pub(super) units: usize,
 }
 
-const NEVER: CaptureTime = CaptureTime(i64::MIN);
+pub(super) const NEVER: CaptureTime = CaptureTime(i64::MIN);
 
 impl Gate {
     /// A gate that knows nothing.
@@ -144,7 +134,7 @@ impl Gate {
         if self.config.mode == Mode::Gated && !self.scene.has_seen(time) && (is_key || !open) {
             self.scene.see(time, thumbnail(&self.config.mask), self.budget.doubt());
             if !open {
-                return self.glance(time, is_key);
+                return self.judge(time, is_key);
             }
             self.scene.follow(false, &self.things);
         }
@@ -215,117 +205,6 @@ impl Gate {
             still: self.still.known(),
             counts: self.counts,
         }
-    }
-
-    /// The stream begins, again after a gap, or the clock was set back: times before mean nothing.
-    fn begin(&mut self, time: CaptureTime) -> Duration {
-        self.sizes.interrupted();
-        self.scene.restart();
-        self.pace = Pace::new(self.config.rate);
-        (self.probe_due, self.detected, self.tracked) = (NEVER, NEVER, NEVER);
-        self.enter(if self.state == State::Looking { State::Idle } else { self.state }, time);
-        Duration::ZERO
-    }
-
-    fn count(&mut self, passed: Duration) {
-        self.counts.received += 1;
-        self.counts.watched += passed;
-        if matches!(self.state, State::Learning | State::Active) {
-            self.counts.open += passed;
-        }
-    }
-
-    /// Changes the state by what time and sizes say.
-    fn step(&mut self, time: CaptureTime, moves: Option<Moves>) {
-        match (self.state, moves) {
-            (State::Learning, _) if time.since(self.since) >= LEARN => {
-                self.still.remember(AT_REST_FROM_THE_START);
-                let (state, sign) =
-                    if self.is_something_there(time) { (State::Active, self.sign) } else { (State::Idle, time) };
-                self.enter(state, time);
-                self.sign = sign;
-            }
-            (State::Active, _) if time.since(self.sign) >= self.config.hold => {
-                self.still.remember(STILL_AFTER);
-                self.sizes.calm();
-                self.enter(State::Idle, time);
-            }
-            (State::Idle, Some(_)) if !self.budget.look() => {
-                self.counts.over_budget += 1;
-                self.sizes.calm();
-            }
-            (State::Idle, Some(moves)) => {
-                self.counts.looks += 1;
-                self.reason = moves.into();
-                self.enter(State::Looking, time);
-            }
-            (State::Looking, _) => self.look_on(time, moves.is_some()),
-            _ => {}
-        }
-    }
-
-    fn look_on(&mut self, time: CaptureTime, moves: bool) {
-        self.units += 1;
-        if moves || self.scene.fires() {
-            self.sign = time;
-        }
-        if time.since(self.sign) >= LOOK || time.since(self.since) >= LONGEST_LOOK {
-            self.end_look(time);
-        }
-    }
-
-    fn end_look(&mut self, time: CaptureTime) {
-        self.sizes.looked_in_vain(self.units);
-        self.enter(State::Idle, time);
-    }
-
-    /// An idle or looking gate has a new thumbnail: is it worth a probe?
-    fn glance(&mut self, time: CaptureTime, is_key: bool) -> Look {
-        let looking = self.state == State::Looking;
-        let differs = self.scene.differs(is_key);
-        let safety = is_key && time.since(self.detected) >= SAFETY;
-        if !differs && !safety {
-            self.scene.follow(looking, &[]);
-            return Look::Pass;
-        }
-        // What the detector has just called nothing becomes the scene, slowly.
-        if time < self.probe_due {
-            self.scene.follow(looking, &[]);
-            return Look::Pass;
-        }
-        if !safety && !self.budget.probe() {
-            self.counts.over_budget += 1;
-            self.scene.follow(looking, &[]);
-            if looking {
-                self.end_look(time);
-            }
-            return Look::Pass;
-        }
-        if !looking {
-            self.reason = if differs { Reason::Thumbnail } else { Reason::Safety };
-            if differs {
-                self.enter(State::Looking, time);
-            }
-        }
-        self.counts.probes += 1;
-        Look::Probe
-    }
-
-    fn enter(&mut self, state: State, time: CaptureTime) {
-        if state == State::Looking {
-            self.probe_wait = PROBE_AGAIN;
-        }
-        if state != State::Looking || self.state != State::Idle {
-            self.scene.calm();
-        }
-        self.state = state;
-        (self.since, self.sign, self.followed, self.units) = (time, time, false, 0);
-    }
-
-    /// Whether something moving was followed just now: sizes and scene are not what they usually are.
-    fn is_something_there(&self, time: CaptureTime) -> bool {
-        let open = matches!(self.state, State::Learning | State::Active);
-        open && (self.followed || self.state == State::Active) && time.since(self.sign) < self.config.hold
     }
 }
 

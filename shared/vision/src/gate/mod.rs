@@ -50,6 +50,8 @@ pub use config::{GateConfig, Mode};
 mod machine;
 pub use machine::{Gate, Look};
 
+mod states;
+
 mod group;
 pub use group::Order;
 

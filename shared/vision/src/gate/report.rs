@@ -30,7 +30,7 @@ impl State {
     }
 }
 
-/// Why the gate opened or looked last.
+/// Why the gate opened or glanced last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// The stream began, or came back.
@@ -75,14 +75,14 @@ pub struct Counts {
     /// Frames told: units decoded, those that were decoded again for a look back counted again.
     pub decoded: u64,
     /// Times that sizes had the stream decoded to see.
-    pub looks: u64,
+    pub glances: u64,
     /// Probes ordered: detections for the gate alone.
     pub probes: u64,
     /// Probes that found something: as often the gate had the past decoded.
     pub hits: u64,
     /// Detections ordered for the tracker.
     pub detections: u64,
-    /// Probes and looks left out because too many before had found nothing.
+    /// Probes and glances left out because too many before had found nothing.
     pub over_budget: u64,
     /// How long the stream was watched.
     pub watched: Duration,

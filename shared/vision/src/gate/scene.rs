@@ -86,7 +86,7 @@ impl Scene {
         }
     }
 
-    /// Another look begins.
+    /// What differed before is dealt with.
     pub(super) fn calm(&mut self) {
         self.firing = 0;
     }

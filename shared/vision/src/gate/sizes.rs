@@ -21,7 +21,7 @@ const EXACT: usize = 64;
 const COARSE: usize = 8;
 /// Residuals from which deviation and tail are taken: 20 to 60 s of video.
 const RESIDUALS: usize = 600;
-/// Pictures between two looks at them: it is a sort.
+/// Pictures after which they are sorted again.
 const REFRESH: u32 = 20;
 /// Residuals from which on the deviation is trusted.
 const MIN_RESIDUALS: usize = 40;
@@ -148,8 +148,8 @@ impl Sizes {
         }
     }
 
-    /// A look of `pictures` pictures found nothing: what was seen is the new level.
-    pub(super) fn looked_in_vain(&mut self, pictures: usize) {
+    /// A glance of `pictures` pictures found nothing: what was seen is the new level.
+    pub(super) fn in_vain(&mut self, pictures: usize) {
         self.level = self.level.max(self.recent(pictures));
         self.calm();
     }
