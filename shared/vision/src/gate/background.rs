@@ -148,3 +148,83 @@ fn median(scratch: &mut Vec<f32>, values: impl Iterator<Item = f32>) -> Option<f
     let middle = scratch.len() / 2;
     (!scratch.is_empty()).then(|| *scratch.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(means: &[f32]) -> Thumbnail {
+        Thumbnail { columns: 4, rows: means.len() / 4, means: means.to_vec() }
+    }
+
+    fn learnt() -> (Background, Vec<f32>) {
+        let means: Vec<f32> = (0..24).map(|at| 40.0 + 5.0 * at as f32).collect();
+        let mut background = Background::default();
+        background.compare(&picture(&means));
+        (background, means)
+    }
+
+    #[test]
+    fn exposure_is_fitted_away_and_a_thing_is_not() {
+        let (mut background, means) = learnt();
+        let brighter: Vec<f32> = means.iter().map(|mean| 16.0 + (mean - 16.0) * 1.4 + 2.0).collect();
+        assert!(background.compare(&picture(&brighter)).score < 2.0);
+        let mut thing = brighter;
+        (thing[9], thing[10]) = (30.0, 30.0);
+        let change = background.compare(&picture(&thing));
+        assert!(change.score > 10.0 && change.share == 2.0 / 24.0, "{change:?}");
+    }
+
+    #[test]
+    fn one_noisy_cell_counts_less_than_two_that_touch_and_rows_do_not_touch_round_the_edge() {
+        let (mut background, means) = learnt();
+        let score = |changed: &[usize], background: &mut Background| {
+            let mut now = means.clone();
+            changed.iter().for_each(|&at| now[at] += 9.0);
+            background.compare(&picture(&now)).score
+        };
+        let pair = score(&[9, 10], &mut background);
+        assert!(pair > 5.5 && score(&[5, 9], &mut background) == pair);
+        for apart in [vec![9], vec![9, 11], vec![7, 8]] {
+            assert!(score(&apart, &mut background) < 4.0, "{apart:?}");
+        }
+    }
+
+    #[test]
+    fn noise_becomes_the_scene_and_what_is_under_a_thing_does_not() {
+        let (mut background, means) = learnt();
+        let thing = Rect { x: 0.0, y: 0.0, w: 0.25, h: 0.25 };
+        for n in 0..200 {
+            let swing = if n % 2 == 0 { 6.0 } else { -6.0 };
+            let mut now = means.clone();
+            (now[0], now[14]) = (200.0, means[14] + swing);
+            background.compare(&picture(&now));
+            background.learn(&picture(&now), 0.1, &[thing]);
+        }
+        let mut now = means.clone();
+        now[14] += 9.0;
+        assert!(background.compare(&picture(&now)).score < 2.0);
+        now[0] = 200.0;
+        assert!(background.compare(&picture(&now)).score > 50.0, "it was never learnt");
+    }
+
+    #[test]
+    fn what_the_detector_calls_nothing_and_does_not_move_soon_is_the_scene() {
+        let (mut background, means) = learnt();
+        let mut now = means;
+        (now[9], now[10]) = (150.0, 150.0);
+        let probes = (1..20).find(|_| {
+            background.absorb(&picture(&now));
+            background.compare(&picture(&now)).score < CHANGED
+        });
+        assert!(probes <= Some(7) && probes.is_some(), "{probes:?}");
+    }
+
+    #[test]
+    fn a_picture_all_masked_or_of_another_size_is_no_change() {
+        let (mut background, _) = learnt();
+        assert_eq!(background.compare(&picture(&[f32::NAN; 24])), Change::default());
+        assert_eq!(background.compare(&picture(&[90.0; 12])), Change::default());
+        assert_eq!(background.compare(&Thumbnail::default()), Change::default());
+    }
+}

@@ -210,3 +210,6 @@ fn median(scratch: &mut Vec<f32>, values: impl Iterator<Item = f32>) -> Option<f
     let middle = scratch.len() / 2;
     (!scratch.is_empty()).then(|| *scratch.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,86 @@ fn push<T>(queue: &mut VecDeque<T>, item: T) {
     }
     queue.push_back(item);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omma_protocol::track::TrackId;
+
+    fn found(x: f32, score: f32) -> Detection {
+        Detection { label: Label::from("car"), score, rect: Rect { x, y: 0.2, w: 0.2, h: 0.2 } }
+    }
+
+    fn track(id: u64, detection: &Detection) -> Track {
+        Track { id: TrackId(id), label: detection.label.clone(), score: detection.score, rect: detection.rect }
+    }
+
+    /// Looks five times a second for so many seconds. Gives what was seen last.
+    fn see(still: &mut Still, from: i64, seconds: i64, look: impl Fn(i64) -> Option<(u64, Detection)>) -> Seen {
+        (0..seconds * 5).fold(Seen::Nothing, |_, n| {
+            let looked = look(n);
+            let found: Vec<_> = looked.iter().map(|(_, detection)| detection.clone()).collect();
+            let tracks: Vec<_> = looked.iter().map(|(id, detection)| track(*id, detection)).collect();
+            still.see(CaptureTime((from * 5 + n) * 200_000), &found, 0.35, &tracks)
+        })
+    }
+
+    #[test]
+    fn a_car_that_parks_holds_for_half_a_minute_and_is_known_then() {
+        let mut still = Still::default();
+        assert_eq!(see(&mut still, 0, 5, |n| Some((1, found(n as f32 * 0.02, 0.7)))), Seen::Moves);
+        let parked = |_| Some((1, found(0.5, 0.7)));
+        assert_eq!(see(&mut still, 5, 29, parked), Seen::Moves);
+        assert_eq!(see(&mut still, 34, 2, parked), Seen::Nothing);
+        still.remember(STILL_AFTER);
+        assert_eq!(still.known(), 1);
+        assert!(!still.probe(&[found(0.51, 0.6)], 0.35) && still.probe(&[found(0.1, 0.6)], 0.35));
+    }
+
+    #[test]
+    fn a_thing_that_is_many_tracks_rests_all_the_same() {
+        let mut still = Still::default();
+        let flickers = |n: i64| (n % 9 < 3).then(|| (n as u64 / 9, found(0.5, 0.55)));
+        see(&mut still, 0, 36, flickers);
+        still.remember(STILL_AFTER);
+        assert_eq!(still.known(), 1);
+    }
+
+    #[test]
+    fn who_passes_before_it_does_not_make_it_forgotten_and_its_leaving_does() {
+        let mut still = Still::default();
+        see(&mut still, 0, 35, |_| Some((1, found(0.5, 0.7))));
+        still.remember(STILL_AFTER);
+        see(&mut still, 35, 5, |_| None);
+        assert_eq!(still.known(), 1);
+        see(&mut still, 40, 10, |_| None);
+        assert_eq!(still.known(), 0);
+    }
+
+    #[test]
+    fn what_a_probe_found_and_no_track_came_of_is_known_if_it_stayed() {
+        for (stays, known) in [(true, 1), (false, 0)] {
+            let mut still = Still::default();
+            assert!(still.probe(&[found(0.5, 0.4)], 0.35));
+            for n in 0..20 {
+                let here = [found(if stays { 0.5 } else { 0.5 - n as f32 * 0.02 }, 0.4)];
+                still.see(CaptureTime(n * 200_000), &here, 0.35, &[]);
+            }
+            still.remember(STILL_AFTER);
+            assert_eq!(still.known(), known);
+        }
+    }
+
+    #[test]
+    fn no_more_is_kept_than_was_said() {
+        let mut still = Still::default();
+        let crowd: Vec<_> = (0..500).map(|n| found(n as f32, 0.9)).collect();
+        let tracks: Vec<_> = crowd.iter().enumerate().map(|(n, detection)| track(n as u64, detection)).collect();
+        for n in 0..200 {
+            still.see(CaptureTime(n * 200_000), &crowd, 0.35, &tracks);
+            still.probe(&crowd, 0.35);
+        }
+        still.remember(STILL_AFTER);
+        assert!(still.known() <= MAX_PLACES);
+    }
+}
