@@ -73,8 +73,9 @@ impl Groups {
         from
     }
 
+    /// Whether the frame of `time` is the last key picture or the one before: a decoder may hand it over late.
     pub(super) fn is_key(&self, time: CaptureTime) -> bool {
-        self.key == Some(time)
+        self.key == Some(time) || self.previous == Some(time)
     }
 
     pub(super) fn keep_from(&self) -> Option<CaptureTime> {
