@@ -24,7 +24,7 @@ pub struct GateConfig {
     /// Where motion counts for nothing.
     pub mask: Mask,
     /// Where sizes do not tell, decode every picture for its thumbnail rather than wait for the next key picture: found
-    /// within 300 ms, for about four times the work of an idle camera. Meant for sub-streams.
+    /// within 300 ms, for two to seven times the work of an idle camera. Meant for sub-streams.
     pub prompt: bool,
     /// How long the gate stays open after the last moving track. Over the tracker's `max_lost`, so that a track ends
     /// because its thing is gone and not because nobody looked.

@@ -148,7 +148,7 @@ impl Gate {
     }
 
     /// Takes what a probe of the frame of `time` found. Where it is news, the gate is open, and the kept units from the
-    /// key picture returned on are to be decoded again, up to the newest one decoded, their frames told to
+    /// key picture returned on are to be decoded again, up to the newest, their frames told to
     /// [`Gate::frame`] in order. `None`: it is not, or there is no past at hand.
     pub fn probed(&mut self, time: CaptureTime, detections: &[Detection]) -> Option<CaptureTime> {
         self.detected = self.detected.max(time);
