@@ -38,7 +38,7 @@ test-web:
 check: ## Format, lints, licences, docs, the page's types
 	@.ci/setup test
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --features edge-agent/libav -- -D warnings
+	cargo clippy --workspace --all-targets --features edge-agent/libav,omma-fuzz/fuzzing -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items
 	.ci/check-tree
 	cd web && npm run lint && npm run api:check

@@ -67,7 +67,7 @@ export function install() {
     window.__omma.reset();
     painter.drawImage = (...what) => {
       CanvasRenderingContext2D.prototype.drawImage.apply(painter, what);
-      paintings.push({ atMs: performance.now(), burned: burned(still) });
+      paintings.push({ atMs: performance.now(), refreshMs: document.timeline.currentTime, burned: burned(still) });
     };
     const refresh = (atMs) => {
       refreshes.push(atMs);
@@ -79,7 +79,9 @@ export function install() {
     await sleep(1); // Boxes of the last frames may still come.
     open = false;
     const { frames: log, analysed, delayMs } = window.__omma.live();
-    const frames = paintings.map(({ atMs, burned }) => {
+    // Of two that were painted for the same refresh of the screen nobody saw the first.
+    const seen = paintings.filter(({ refreshMs }, n) => paintings[n + 1]?.refreshMs !== refreshMs);
+    const frames = seen.map(({ atMs, burned }) => {
       const shown = log.findLast(({ callbackMs }) => callbackMs <= atMs);
       return {
         rtp: shown?.rtp,

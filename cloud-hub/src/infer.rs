@@ -30,6 +30,7 @@ use omma_protocol::event::Lasting;
 use omma_protocol::id::StreamId;
 use omma_vision::detect::DetectorConfig;
 use omma_vision::engine::{Device, EngineChoice};
+use omma_vision::track::TrackerConfig;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +50,7 @@ pub struct InferConfig {
     pub onnxruntime: Option<PathBuf>,
     /// Threads of the engine.
     pub threads: usize,
-    /// Boxes below this score are dropped.
+    /// From which score on a thing is believed to be there. Fainter boxes only carry on what is followed already.
     pub min_score: f32,
     /// Only these classes; all where there is no list.
     pub labels: Option<Vec<String>>,
@@ -60,6 +61,8 @@ pub struct InferConfig {
 impl InferConfig {
     /// Looks a second where the configuration says nothing.
     pub const RATE: f32 = 10.0;
+    /// Least score where the configuration says nothing.
+    pub const MIN_SCORE: f32 = 0.5;
 }
 
 /// How the engine fares.
@@ -107,10 +110,10 @@ impl Infer {
             onnxruntime: config.onnxruntime,
             device: Device::Auto,
             threads: config.threads,
-            min_score: config.min_score,
+            min_score: TrackerConfig::believing(config.min_score).low_score,
             labels: config.labels,
         };
-        let engine = Engine { turns: turns.clone(), bus: bus.clone(), sink };
+        let engine = Engine { turns: turns.clone(), bus: bus.clone(), sink, min_score: config.min_score };
         let spawned = std::thread::Builder::new().name("infer".to_owned()).spawn(move || engine.run(&detector, &tell));
         if let Err(error) = spawned {
             tracing::error!(step = "infer", %error, "the engine's thread can't be started");

@@ -12,7 +12,7 @@ use cloud_hub::identity::{Identity, files};
 use cloud_hub::{api, pipeline};
 use omma_protocol::id::EdgeId;
 use omma_protocol::join::JoinToken;
-use omma_runtime::{metrics, shutdown, telemetry, tls};
+use omma_runtime::{environment, metrics, shutdown, telemetry, tls};
 
 /// Omma's hub: sees all sites.
 #[derive(Debug, Parser)]
@@ -56,6 +56,9 @@ impl File {
 }
 
 fn main() -> ExitCode {
+    if let Err(e) = environment::ensure(&[environment::NO_REPORTS]) {
+        eprintln!("cloud-hub: goes on in the environment as it is: {e}");
+    }
     tls::install_provider();
     match start(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -95,7 +95,9 @@ impl Looker {
             let detector = detector.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
         };
-        let analysis = Analysis::new(camera.id.clone(), analyst, AnalysisConfig::seeded(rand::random()));
+        let config =
+            AnalysisConfig { rules: camera.rules.clone(), ..AnalysisConfig::seeded(camera.min_score, rand::random()) };
+        let analysis = Analysis::new(camera.id.clone(), analyst, config);
         let steps = Steps {
             decode: Step::new("decode"),
             detect: Step::new("detect"),
@@ -217,6 +219,7 @@ impl Looker {
         let counts = self.analysis.counts();
         let before = std::mem::replace(&mut self.left_out, counts);
         for (step, reason, count) in [
+            (&self.steps.track, "masked", counts.masked - before.masked),
             (&self.steps.track, "too many", counts.tracks_refused - before.tracks_refused),
             (&self.steps.event, "too many", counts.events_refused - before.events_refused),
             (&self.steps.event, "picture failed", counts.pictures_failed - before.pictures_failed),

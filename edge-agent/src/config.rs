@@ -1,6 +1,7 @@
 //! The configuration as it is written. Second stage: [`checked`].
 //!
-//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `min_score` 0 to 1.
+//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `min_score` 0 to 1. Those of zones, lines, masks and
+//! rules: [`omma_vision::event::rule::written`].
 
 pub mod checked;
 
@@ -9,9 +10,10 @@ use std::path::PathBuf;
 
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
-use omma_protocol::id::CameraId;
+use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::secret::Secret;
 use omma_vision::engine::EngineChoice;
+use omma_vision::event::rule::written::{LineSection, MaskSection, RuleSection, ZoneSection};
 use serde::Deserialize;
 
 /// Prefix of the environment variables that override the file.
@@ -34,7 +36,7 @@ pub struct Written {
     /// What must last.
     #[serde(default)]
     pub outbox: OutboxSection,
-    /// An external broker in place of the hub's.
+    /// An external broker in place of the hub's; without a hub the only way out.
     pub mqtt: Option<MqttSection>,
     /// The cameras.
     #[serde(default)]
@@ -51,6 +53,10 @@ pub struct EdgeSection {
     pub join: Option<Secret<String>>,
     /// A file that holds it instead.
     pub join_file: Option<PathBuf>,
+    /// Who this edge is, where no join token says so because there is no hub.
+    pub name: Option<EdgeId>,
+    /// Whose days and hours the schedules of rules mean: `Europe/Berlin`.
+    pub time_zone: Option<String>,
 }
 
 /// `[http]`
@@ -89,8 +95,8 @@ pub struct DetectSection {
     /// Threads of the engine.
     #[serde(default = "one")]
     pub threads: usize,
-    /// Boxes below are not looked at.
-    #[serde(default = "four_tenths")]
+    /// From which score on a thing is believed to be there. Fainter boxes only carry on what is followed already.
+    #[serde(default = "DetectSection::min_score")]
     pub min_score: f32,
     /// Only these classes; all of the model where absent.
     pub labels: Option<Vec<String>>,
@@ -100,8 +106,13 @@ fn one() -> usize {
     1
 }
 
-fn four_tenths() -> f32 {
-    0.4
+impl DetectSection {
+    /// Where the configuration says nothing.
+    pub const MIN_SCORE: f32 = 0.5;
+
+    fn min_score() -> f32 {
+        Self::MIN_SCORE
+    }
 }
 
 /// `[outbox]`
@@ -122,8 +133,16 @@ impl Default for OutboxSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MqttSection {
-    /// `mqtt://user:password@host:1883`
+    /// `mqtt://user:password@host:1883`, or `mqtts://…:8883` for TLS.
     pub url: Secret<String>,
+    /// A file that holds the password instead.
+    pub password_file: Option<PathBuf>,
+    /// PEM file of the authorities that may vouch for the broker; those of this machine where absent.
+    pub ca: Option<PathBuf>,
+    /// PEM file of this edge's certificate, for brokers that want one.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub key: Option<PathBuf>,
 }
 
 /// `[[camera]]`
@@ -145,6 +164,18 @@ pub struct CameraSection {
     /// Looks a second.
     #[serde(default = "five")]
     pub rate: f32,
+    /// Areas that rules speak of.
+    #[serde(default)]
+    pub zone: Vec<ZoneSection>,
+    /// Lines that rules speak of.
+    #[serde(default)]
+    pub line: Vec<LineSection>,
+    /// Where nothing is looked for.
+    #[serde(default)]
+    pub mask: Vec<MaskSection>,
+    /// What makes an event; everything that is seen where there is none.
+    #[serde(default)]
+    pub rule: Vec<RuleSection>,
 }
 
 fn five() -> f32 {

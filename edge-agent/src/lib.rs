@@ -7,6 +7,8 @@
 //! [`pipeline`] is the table of contents: every joint with its bound. Then in the order of the path: [`clock`] dates
 //! what the cameras send, [`source`] receives it, [`mod@unit`] hands it to its readers, [`analysis`] looks at it,
 //! [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how all of them fare.
+//!
+//! Beside the path, [`doctor`] examines one camera for a person at a terminal.
 
 pub mod config;
 
@@ -25,6 +27,8 @@ pub mod outbox;
 pub mod uplink;
 
 pub mod state;
+
+pub mod doctor;
 
 /// Program and version, as told to the hub and to people.
 pub const AGENT: &str = concat!("edge-agent ", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! What must last, on disk until the hub's store has it.
+//! What must last, on disk until the hub's store has it, or, where there is no hub, the broker.
 //!
 //! ```text
 //! analysis ──put──▶ ┌────────┐ ──read──▶ uplink ──▶ hub
@@ -131,7 +131,7 @@ impl Outbox {
         answered.await.map_err(|_| Ended)
     }
 
-    /// Deletes what the hub's store has.
+    /// Deletes what was acknowledged.
     ///
     /// # Errors
     /// When the outbox has ended.

@@ -6,6 +6,8 @@
 //!                            └─▶ groups ────────────────────────────────────────────────┴▶ QuicUplink ─▶ hub
 //! ```
 //!
+//! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken.
+//!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
 //! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
@@ -38,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::analysis::{Looker, RESULTS, SharedDetector};
 use crate::clock::EdgeClock;
-use crate::config::checked::{Camera, Config};
+use crate::config::checked::{Camera, Config, Upstream};
 use crate::outbox::{self, Outbox};
 use crate::source::Source;
 use crate::state::link::{Link, LinkState};
@@ -73,7 +75,10 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     let (results, _) = broadcast::channel(RESULTS);
 
     let outbox = open_outbox(&config, parts.outbox).await?;
-    let (quic, mqtt) = (LinkState::new("quic"), LinkState::new("mqtt"));
+    let (quic, mqtt) = match &config.upstream {
+        Upstream::Hub { .. } => (Some(LinkState::new("quic")), LinkState::new("mqtt")),
+        Upstream::Broker { .. } => (None, LinkState::to("mqtt", "the broker")),
+    };
     let state = State {
         edge: config.edge().clone(),
         reports: reports.clone(),
@@ -87,9 +92,11 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     let uplinks = CancellationToken::new();
     let feeds: BTreeMap<_, _> = cameras.iter().map(|camera| (camera.id.clone(), Feed::new())).collect();
     let mut last = vec![served, tokio::spawn(clock.clone().follow(uplinks.clone()))];
-    let quic =
-        QuicUplink::new(config.join.clone(), feeds.clone(), results.clone(), reports.clone(), clock.clone(), quic);
-    last.push(tokio::spawn(quic.run(uplinks.clone())));
+    if let (Some(join), Some(quic)) = (config.hub(), quic) {
+        let (feeds, results, reports) = (feeds.clone(), results.clone(), reports.clone());
+        let quic = QuicUplink::new(join.clone(), feeds, results, reports, clock.clone(), quic);
+        last.push(tokio::spawn(quic.run(uplinks.clone())));
+    }
     last.push(mqtt_uplink(&config, &outbox, &clock, mqtt, &uplinks)?);
 
     let detector = load_detector(config.detect.clone(), &parts.detector, &token).await?;
@@ -138,7 +145,7 @@ async fn one_ends(first: &mut Vec<JoinHandle<()>>, last: &mut Vec<JoinHandle<()>
     }
 }
 
-/// What the cameras' end brought, above all that events are over, still reaches a hub that is there.
+/// What the cameras' end brought, above all that events are over, still reaches a hub or broker that is there.
 async fn send_the_last(outbox: &Outbox, mqtt: &LinkState) {
     if outbox.sync().await.is_ok() && mqtt.now() == Link::Up {
         let mut stored = outbox.state();
@@ -198,13 +205,14 @@ fn mqtt_uplink(
     state: LinkState,
     token: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let broker = Broker::of(config)?;
+    let (broker, hub) = (Broker::of(config)?, config.hub().is_some());
     let (edge, outbox, clock, cancel) = (config.edge().clone(), outbox.clone(), clock.clone(), token.clone());
     let (done, end) = (CancellationToken::new(), token.clone());
     let finished = done.clone();
     // The supervisor drops the uplink when its token is cancelled; the uplink's own token comes first, for a goodbye.
     let supervised = supervise::spawn("uplink mqtt", done, move || {
         let uplink = MqttUplink::new(edge.clone(), broker.clone(), outbox.clone(), clock.clone(), state.clone());
+        let uplink = if hub { uplink } else { uplink.without_hub() };
         uplink.run(cancel.clone())
     });
     Ok(tokio::spawn(async move {

@@ -9,6 +9,8 @@
 
 pub mod rtsp;
 
+pub mod error;
+
 pub mod url;
 
 use std::collections::BTreeMap;
@@ -31,7 +33,8 @@ use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
 use crate::state::Reports;
 use crate::unit::Feed;
-use rtsp::{Coded, SourceError, Stream};
+use error::SourceError;
+use rtsp::{Coded, Stream};
 
 /// How often the same kind of failure is told while a camera does not come back.
 const TELL_AGAIN: Duration = Duration::from_secs(60);

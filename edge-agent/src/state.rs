@@ -52,7 +52,7 @@ impl Reports {
 /// What the outbox holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct OutboxState {
-    /// Events and pictures that the hub does not have yet.
+    /// Events and pictures that the hub, or without one the broker, does not have yet.
     pub waiting: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -70,8 +70,8 @@ pub struct State {
     pub edge: EdgeId,
     /// The cameras.
     pub reports: Reports,
-    /// The QUIC uplink.
-    pub quic: LinkState,
+    /// The QUIC uplink, where there is a hub.
+    pub quic: Option<LinkState>,
     /// The MQTT uplink.
     pub mqtt: LinkState,
     /// The outbox.
@@ -83,7 +83,8 @@ struct Shown {
     edge: EdgeId,
     agent: &'static str,
     cameras: Vec<ShownCamera>,
-    quic: Link,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quic: Option<Link>,
     mqtt: Link,
     outbox: OutboxState,
 }
@@ -125,7 +126,7 @@ impl State {
             edge: self.edge.clone(),
             agent: AGENT,
             cameras: cameras.collect(),
-            quic: self.quic.now(),
+            quic: self.quic.as_ref().map(LinkState::now),
             mqtt: self.mqtt.now(),
             outbox: *self.outbox.borrow(),
         }

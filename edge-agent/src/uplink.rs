@@ -1,4 +1,5 @@
-//! The ways to the hub: what lasts over MQTT, what is perishable over QUIC. Each goes on without the other.
+//! The ways to the hub: what lasts over MQTT, what is perishable over QUIC. Each goes on without the other. Without a
+//! hub there is MQTT alone.
 
 pub mod tls;
 

@@ -39,7 +39,8 @@ const analysed = (count) =>
     60_000,
   );
 
-test("in exact mode boxes are drawn with their frame; the frames between hold them", async () => {
+/** Plays in exact mode until frames were analysed and shown, and returns what the page says of them. */
+async function exact() {
   // Later than the browser alone would wait, sooner than the page does by a margin for a busy machine.
   await send(tab, page, hub, { lateMs: 350 });
   await signIn(page, `${hub.url}/#mode=exact`, TOKEN);
@@ -49,7 +50,8 @@ test("in exact mode boxes are drawn with their frame; the frames between hold th
   const { framesPresented } = (await live()).counters;
   await until("those under way are shown", async () => (await live()).counters.framesPresented > framesPresented + 30);
   await page.evaluate(() => window.__omma.reset());
-  const { counters, frames, delayMs, holdMs } = await analysed(40);
+  const probe = await analysed(40);
+  const { counters, frames, delayMs, holdMs } = probe;
   assert.deepEqual([delayMs, holdMs], [EXACT.delay_ms, EXACT.hold_ms]);
   // Not all: what a busy machine does to one frame is not the page's fault.
   assert.ok(counters.boxesWithFrame / all(counters) >= 0.95, JSON.stringify(counters));
@@ -61,6 +63,18 @@ test("in exact mode boxes are drawn with their frame; the frames between hold th
     if (drawn === "held") assert.ok(((rtp - boxesRtp) | 0) > 0, "held boxes are of an earlier frame");
   }
   assert.equal(await page.locator(".still").isVisible(), true, "the frame is painted beneath its boxes");
+  return probe;
+}
+
+test("in exact mode boxes are drawn with their frame; the frames between hold them", async () => {
+  const { counters } = await exact();
+  // A busy machine's screen passes over frames, but not over these; its decoder may.
+  assert.ok(counters.analysedNotShown / counters.boxesReceived <= 0.05, JSON.stringify(counters));
+});
+
+test("in a browser that does not hand over the track's frames, exact mode takes those that it shows", async () => {
+  await page.addInitScript(() => delete window.MediaStreamTrackProcessor);
+  await exact();
 });
 
 test("in live mode no picture waits, and boxes that come later are held over the next ones", async () => {

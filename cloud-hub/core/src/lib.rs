@@ -11,6 +11,10 @@ pub mod clock;
 
 pub mod groups;
 
+pub mod message;
+
+pub mod arrival;
+
 pub mod record;
 
 pub mod acks;

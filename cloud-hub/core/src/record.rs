@@ -11,7 +11,7 @@
 use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::wire::mqtt::{EventMessage, PhaseName};
 
-/// Longest class, engine or model name, in bytes.
+/// Longest name of a class, engine, model, rule, zone or line, in bytes.
 const MAX_WORD: usize = 128;
 /// Largest picture, in bytes.
 pub const MAX_PICTURE: usize = 2 * 1024 * 1024;
@@ -53,6 +53,10 @@ pub fn check_event(edge: &EdgeId, camera: &CameraId, event: &EventMessage) -> Re
     check(word(&event.label), "label", "1 to 128 characters")?;
     check(word(&event.engine), "engine", "1 to 128 characters")?;
     check(word(&event.model), "model", "1 to 128 characters")?;
+    check(event.rule.as_deref().is_none_or(word), "rule", "1 to 128 characters")?;
+    check(event.why.iter().flat_map(|why| why.words()).all(word), "why", "names of 1 to 128 characters")?;
+    let seconds = event.why.as_ref().and_then(|why| why.seconds);
+    check(seconds.is_none_or(|s| (0.0..=f32::MAX).contains(&s)), "why.seconds", "0 or more")?;
     check(unit(event.score), "score", "0 to 1")?;
     check(event.rect.into_iter().all(in_picture), "box", "four numbers, 0 to 1")?;
     check(event.opened_us > 0, "opened_us", "µs since the epoch")?;
@@ -103,7 +107,7 @@ pub fn keep(seen: bool, kept: Option<u32>, revision: u32) -> Keep {
 mod tests {
     use super::*;
     use omma_protocol::id::EventId;
-    use omma_protocol::wire::mqtt::PlaceName;
+    use omma_protocol::wire::mqtt::{PlaceName, WhyMessage};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use uuid::Uuid;
@@ -123,6 +127,12 @@ mod tests {
             opened_us: 10,
             best_us: 10,
             closed_us: None,
+            rule: Some("visitor".into()),
+            why: Some(Box::new(WhyMessage {
+                kind: "inside".into(),
+                zone: Some("drive".into()),
+                ..WhyMessage::default()
+            })),
             place: PlaceName::Edge,
             engine: "tract".into(),
             model: "m".into(),
@@ -139,11 +149,14 @@ mod tests {
             check_event(&site, &door, &e).map_err(|e| e.to_string())
         };
         assert_eq!(check(|_| ()), Ok(()));
-        let rows: [(Change, &str); 9] = [
+        let rows: [(Change, &str); 12] = [
             (|e| e.stream = "other.door".parse().unwrap(), "topic of site.door"),
             (|e| e.stream = "site.gate".parse().unwrap(), "topic of site.door"),
             (|e| e.revision = 0, "revision"),
             (|e| e.label = String::new(), "label"),
+            (|e| e.rule = Some("\n".into()), "rule"),
+            (|e| e.why = Some(Box::default()), "why"),
+            (|e| e.why.as_mut().unwrap().seconds = Some(f32::NAN), "why.seconds"),
             (|e| e.score = f32::NAN, "score"),
             (|e| e.rect[2] = f32::INFINITY, "box"),
             (|e| e.best_us = 5, "best_us"),

@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use omma_protocol::id::{EventId, StreamId};
-use omma_protocol::wire::mqtt::{PhaseName, PlaceName};
+use omma_protocol::wire::mqtt::{PhaseName, PlaceName, WhyMessage};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -33,20 +33,27 @@ pub(super) struct Event {
     /// Class of the thing.
     #[schema(example = "person")]
     label: String,
-    /// The track that it came from.
+    /// The track that it came from; 0 where it is about how many there are.
     track: u64,
     /// Best score, 0 to 1.
     score: f32,
     /// `[x, y, width, height]` in the best frame, 0 to 1 from the left top.
     #[serde(rename = "box")]
     rect: [f32; 4],
-    /// First frame, µs since the epoch, on the edge's clock.
+    /// When what it tells of began, µs since the epoch, on the edge's clock.
     opened_us: i64,
     /// Frame of the best view.
     best_us: i64,
     /// Last frame in which it was seen, once it is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_us: Option<i64>,
+    /// Name of the rule that made it; absent before there were rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "stranger in the drive")]
+    rule: Option<String>,
+    /// What of the rule came true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Why>,
     /// Which side looked.
     place: Place,
     /// Engine that saw it.
@@ -62,6 +69,32 @@ pub(super) struct Event {
     sequence: Option<u64>,
     /// The revision of its best picture; null where there is none.
     picture_revision: Option<u32>,
+}
+
+/// Why a rule made an event. Which of the others are there goes by `kind`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Why {
+    /// `seen`, `inside`, `stayed`, `crossed`, `over`, `under`; later edges may know more.
+    #[schema(example = "crossed")]
+    kind: String,
+    /// The zone; absent for the whole picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+    /// The line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
+    /// What the direction over the line is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<String>,
+    /// How long it has stayed so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f32>,
+    /// How many there were: the most over the limit, the fewest under it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+    /// As many would have been fine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
 }
 
 /// `opened` → `updated` → `closed`.
@@ -217,6 +250,8 @@ impl From<StoredEvent> for Event {
             opened_us: event.opened_us,
             best_us: event.best_us,
             closed_us: event.closed_us,
+            rule: event.rule,
+            why: event.why.map(|why| Why::from(*why)),
             place: match event.place {
                 PlaceName::Edge => Place::Edge,
                 PlaceName::Hub => Place::Hub,
@@ -227,5 +262,12 @@ impl From<StoredEvent> for Event {
             sequence: event.sequence,
             picture_revision,
         }
+    }
+}
+
+impl From<WhyMessage> for Why {
+    fn from(message: WhyMessage) -> Self {
+        let WhyMessage { kind, zone, line, direction, seconds, count, limit } = message;
+        Self { kind, zone, line, direction, seconds, count, limit }
     }
 }

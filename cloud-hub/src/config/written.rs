@@ -99,7 +99,7 @@ impl Default for Infer {
             engine: EngineChoice::Auto,
             onnxruntime: None,
             threads: 2,
-            min_score: 0.4,
+            min_score: InferConfig::MIN_SCORE,
             labels: None,
             rate: InferConfig::RATE,
         }

@@ -22,6 +22,8 @@ pub(super) struct Engine {
     pub(super) turns: Arc<Turns>,
     pub(super) bus: Bus,
     pub(super) sink: Sink,
+    /// From which score on a thing is believed to be there.
+    pub(super) min_score: f32,
 }
 
 /// The store is gone: there is nothing to look for any more.
@@ -56,7 +58,8 @@ impl Engine {
                     let back = analyses.get(&stream).is_some_and(|(_, last)| look.frame.time <= *last);
                     let ended = if back { self.end(analyses.remove(&stream), &stream) } else { Ok(()) };
                     let make = || {
-                        Analysis::new(stream.camera.clone(), analyst.clone(), AnalysisConfig::seeded(rand::random()))
+                        let config = AnalysisConfig::seeded(self.min_score, rand::random());
+                        Analysis::new(stream.camera.clone(), analyst.clone(), config)
                     };
                     let (analysis, last) = analyses.entry(stream.clone()).or_insert_with(|| (make(), look.frame.time));
                     *last = look.frame.time;

@@ -10,13 +10,12 @@ mod sqlite;
 
 mod objects;
 
-mod arrival;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+pub use hub_core::arrival::{Arrival, Content, Origin, Outcome, Picture};
 use hub_core::record::Keep;
 use omma_protocol::backoff::Backoff;
 use omma_protocol::event::Lasting;
@@ -25,8 +24,6 @@ use omma_protocol::wire::browser::HubToBrowser;
 use omma_protocol::wire::mqtt::EventMessage;
 use omma_runtime::backoff::random_seed;
 use tokio::sync::{Mutex, mpsc};
-
-pub use arrival::{Arrival, Content, Origin, Outcome, Picture};
 
 use crate::feed::Feed;
 use objects::Objects;

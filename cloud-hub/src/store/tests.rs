@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use omma_protocol::event::Stamp;
 use omma_protocol::id::OutboxId;
 use omma_protocol::time::CaptureTime;
-use omma_protocol::wire::mqtt::{PhaseName, PlaceName};
+use omma_protocol::wire::mqtt::{PhaseName, PlaceName, WhyMessage};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -50,6 +50,8 @@ fn event(id: u128, revision: u32) -> EventMessage {
         opened_us: 1_790_000_000_000_000,
         best_us: 1_790_000_000_000_001,
         closed_us: None,
+        rule: Some("visitor".into()),
+        why: Some(Box::new(WhyMessage { kind: "stayed".into(), seconds: Some(60.5), ..WhyMessage::default() })),
         place: PlaceName::Edge,
         engine: "tract".into(),
         model: "nanodet".into(),
@@ -104,6 +106,28 @@ async fn copies_and_older_states_change_nothing_and_tell_nobody() {
     assert_eq!(*opened.feed.next().await.unwrap(), HubToBrowser::Event(event(7, 2)));
     drop(opened.store);
     assert_eq!(opened.feed.next().await, None);
+}
+
+#[test]
+fn records_stored_behind_a_later_one_are_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let counted = || {
+        let text = recorder.handle().render();
+        let value = text.lines().find_map(|line| line.strip_prefix("omma_store_out_of_order_total "));
+        value.map(|value| value.parse::<u64>().unwrap())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let opened = open().await;
+            assert_eq!(counted(), Some(0), "told from the beginning");
+            opened.store.keep(&[event_arrival(1, 7, 1), event_arrival(2, 7, 2)]).await.unwrap();
+            opened.store.keep(&[event_arrival(4, 7, 4), event_arrival(2, 7, 2)]).await.unwrap();
+            assert_eq!(counted(), Some(0), "neither a gap nor a copy is out of order");
+            opened.store.keep(&[event_arrival(3, 7, 3)]).await.unwrap();
+            assert_eq!(counted(), Some(1));
+        });
+    });
 }
 
 #[tokio::test]
@@ -226,6 +250,25 @@ async fn filters_and_pages() {
     assert_eq!(ids(Filter { stream: door, label: Some("car".into()), ..all.clone() }).await, [4, 2]);
     assert!(ids(Filter { phase: Some(PhaseName::Closed), ..all.clone() }).await.is_empty());
     assert!(ids(Filter { label: Some("' OR 1 --".into()), ..all }).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_database_of_before_rules_goes_on_with_its_events() {
+    let Opened { store, folder, .. } = open().await;
+    let old = EventMessage { rule: None, why: None, ..event(7, 1) };
+    let arrival = Arrival { origin: origin("site", 1), content: Content::Event(Box::new(old.clone())) };
+    store.keep(&[arrival]).await.unwrap();
+    store.close().await;
+    drop(store);
+    let pool =
+        sqlx::SqlitePool::connect(&format!("sqlite://{}", folder.path().join("omma.db").display())).await.unwrap();
+    let back = "ALTER TABLE events DROP COLUMN rule; ALTER TABLE events DROP COLUMN why; PRAGMA user_version = 1";
+    sqlx::raw_sql(back).execute(&pool).await.unwrap();
+    pool.close().await;
+    let again = open_in(folder).await;
+    assert_eq!(again.store.event(old.id).await.unwrap().unwrap().event, old);
+    again.store.keep(&[event_arrival(2, 7, 2)]).await.unwrap();
+    assert_eq!(again.store.event(old.id).await.unwrap().unwrap().event, event(7, 2));
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@
 //!
 //! In the order of the path: when is a camera tried again ([`session`]), when was a picture taken
 //! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]),
-//! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]).
+//! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what
+//! a camera is like and what is wrong with it ([`doctor`]).
 
 pub mod session;
 
@@ -15,6 +16,8 @@ pub mod capture_clock;
 pub mod unit_queue;
 
 pub mod outbox;
+
+pub mod doctor;
 
 /// A moment: time since the program began, by a clock that never steps.
 pub type Moment = std::time::Duration;

@@ -1,5 +1,9 @@
 //! The configuration as it was checked: what the program runs on.
 
+mod broker;
+
+mod camera;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,12 +14,13 @@ use omma_protocol::join::JoinToken;
 use omma_runtime::config::{self, Faults};
 use omma_vision::detect::DetectorConfig;
 use omma_vision::engine::Device;
+use omma_vision::event::rule::config::RulesConfig;
+use omma_vision::track::TrackerConfig;
 
-use super::{CameraSection, DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
+use super::{DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
 use crate::source::url::CameraUrl;
 use crate::uplink::mqtt::broker::ExternalBroker;
 
-const MAX_RATE: f32 = 60.0;
 const MIN_BUDGET_MB: u64 = 16;
 
 /// All settings, sound.
@@ -23,8 +28,8 @@ const MIN_BUDGET_MB: u64 = 16;
 pub struct Config {
     /// Folder of the outbox.
     pub data: PathBuf,
-    /// Who, where to, and how to be let in.
-    pub join: JoinToken,
+    /// Who this edge is, and who takes its events.
+    pub upstream: Upstream,
     /// Health and metrics.
     pub http: SocketAddr,
     /// Which program decodes.
@@ -33,10 +38,27 @@ pub struct Config {
     pub detect: Option<DetectorConfig>,
     /// Share of the disk, bytes.
     pub outbox_budget: u64,
-    /// In place of the hub's broker.
-    pub broker: Option<ExternalBroker>,
     /// In the order of the file.
     pub cameras: Vec<Camera>,
+}
+
+/// Who takes this edge's events.
+#[derive(Debug, Clone)]
+pub enum Upstream {
+    /// A hub, which acknowledges what its store has.
+    Hub {
+        /// Who, where to, and how to be let in.
+        join: JoinToken,
+        /// In place of the hub's own.
+        broker: Option<ExternalBroker>,
+    },
+    /// No hub: a broker, which acknowledges what it has taken.
+    Broker {
+        /// Who.
+        edge: EdgeId,
+        /// Where to, and how to be let in.
+        broker: ExternalBroker,
+    },
 }
 
 /// One camera.
@@ -54,12 +76,27 @@ pub struct Camera {
     pub placement: Placement,
     /// Looks a second.
     pub rate: f32,
+    /// Score from which on a thing is believed to be there.
+    pub min_score: f32,
+    /// What is looked for where, and what makes an event.
+    pub rules: RulesConfig,
 }
 
 impl Config {
     /// Who this edge is.
     pub fn edge(&self) -> &EdgeId {
-        &self.join.edge
+        match &self.upstream {
+            Upstream::Hub { join, .. } => &join.edge,
+            Upstream::Broker { edge, .. } => edge,
+        }
+    }
+
+    /// How to reach the hub, where there is one.
+    pub fn hub(&self) -> Option<&JoinToken> {
+        match &self.upstream {
+            Upstream::Hub { join, .. } => Some(join),
+            Upstream::Broker { .. } => None,
+        }
     }
 
     /// Reads and checks the file and the environment.
@@ -73,8 +110,9 @@ impl Config {
 }
 
 fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
-    let join = join(&written.edge, &mut faults);
-    let cameras = cameras(&written.camera, &mut faults);
+    let upstream = upstream(&written, &mut faults);
+    let min_score = written.detect.as_ref().map_or(DetectSection::MIN_SCORE, |detect| detect.min_score);
+    let cameras = camera::check(&written, min_score, &mut faults);
     let looks = written.camera.iter().any(|camera| camera.placement == Placement::Edge);
     let detect = if looks { detect(written.detect.as_ref(), &mut faults) } else { None };
     if let Some(fault) = written.decode.decoder.fault() {
@@ -83,26 +121,37 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     if written.outbox.budget_mb < MIN_BUDGET_MB {
         faults.push("outbox.budget_mb", format!("expected at least {MIN_BUDGET_MB}"));
     }
-    let broker = written.mqtt.as_ref().and_then(|mqtt| match mqtt.url.expose().parse::<ExternalBroker>() {
-        Ok(broker) => Some(broker),
-        Err(e) => {
-            faults.push("mqtt.url", e.to_string());
-            None
-        }
-    });
-    match join {
-        Some(join) if faults.is_empty() => Ok(Config {
+    match upstream {
+        Some(upstream) if faults.is_empty() => Ok(Config {
             data: written.edge.data,
-            join,
+            upstream,
             http: written.http.listen,
             decoder: written.decode.decoder,
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
-            broker,
             cameras,
         }),
         _ => Err(faults),
     }
+}
+
+fn upstream(written: &Written, faults: &mut Faults) -> Option<Upstream> {
+    let broker = written.mqtt.as_ref().and_then(|mqtt| broker::external(mqtt, faults));
+    let Some(edge) = &written.edge.name else {
+        return Some(Upstream::Hub { join: join(&written.edge, faults)?, broker });
+    };
+    if written.edge.join.is_some() || written.edge.join_file.is_some() {
+        faults.push("edge.name", "the join token names this edge: expected `name` only where there is no hub");
+        return None;
+    }
+    if written.mqtt.is_none() {
+        faults.push("mqtt", "expected [mqtt] with `url`: without a hub (edge.join) events go to a broker");
+    }
+    for (n, _) in written.camera.iter().enumerate().filter(|(_, camera)| camera.placement == Placement::Hub) {
+        let message = "there is no hub (edge.join): expected \"edge\" or \"none\"";
+        faults.push(&format!("camera[{n}].placement"), message);
+    }
+    Some(Upstream::Broker { edge: edge.clone(), broker: broker? })
 }
 
 fn join(edge: &EdgeSection, faults: &mut Faults) -> Option<JoinToken> {
@@ -120,38 +169,13 @@ fn join(edge: &EdgeSection, faults: &mut Faults) -> Option<JoinToken> {
             return None;
         }
         (None, None) => {
-            faults.push("edge", "expected `join` or `join_file`: what `cloud-hub join <edge>` prints on the hub");
+            let message = "expected `join` or `join_file`: what `cloud-hub join <edge>` prints on the hub; or, where \
+                           there is no hub, `name` and [mqtt]";
+            faults.push("edge", message);
             return None;
         }
     };
     text.parse().map_err(|e: omma_protocol::join::JoinTokenError| faults.push(key, e.to_string())).ok()
-}
-
-fn cameras(written: &[CameraSection], faults: &mut Faults) -> Vec<Camera> {
-    if written.is_empty() {
-        faults.push("camera", "expected at least one [[camera]]");
-    }
-    let mut cameras: Vec<Camera> = vec![];
-    for (n, camera) in written.iter().enumerate() {
-        if cameras.iter().any(|known| known.id == camera.id) {
-            faults.push(&format!("camera[{n}].id"), format!("`{}` is there twice", camera.id));
-        }
-        if !(camera.rate > 0.0 && camera.rate <= MAX_RATE) {
-            faults.push(&format!("camera[{n}].rate"), format!("expected more than 0 and at most {MAX_RATE}"));
-        }
-        match CameraUrl::parse(camera.url.expose()) {
-            Ok(url) => cameras.push(Camera {
-                id: camera.id.clone(),
-                name: camera.name.clone().unwrap_or_else(|| camera.id.to_string()),
-                url,
-                transport: camera.transport,
-                placement: camera.placement,
-                rate: camera.rate,
-            }),
-            Err(e) => faults.push(&format!("camera[{n}].url"), e.to_string()),
-        }
-    }
-    cameras
 }
 
 fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<DetectorConfig> {
@@ -173,7 +197,7 @@ fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<Detect
         engine: detect.engine,
         onnxruntime: detect.onnxruntime.clone(),
         threads: detect.threads,
-        min_score: detect.min_score,
+        min_score: TrackerConfig::believing(detect.min_score).low_score,
         labels: detect.labels.clone(),
         device: Device::Auto,
     })

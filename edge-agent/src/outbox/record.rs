@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use omma_protocol::detection::{Analyst, Place};
-use omma_protocol::event::{Event, Lasting, Phase, Picture};
+use omma_protocol::event::{Cause, Event, Lasting, Phase, Picture, Why};
 use omma_protocol::geometry::Rect;
 use omma_protocol::id::{CameraId, EventId};
 use omma_protocol::time::CaptureTime;
@@ -20,8 +20,11 @@ pub struct RecordError;
 /// The variant's number is the version: only ever add at the end.
 #[derive(Serialize, Deserialize)]
 enum Record {
+    /// An event without a cause.
     EventV1(EventV1),
     PictureV1(PictureV1),
+    /// An event and which rule made it.
+    EventV2(EventV1, CauseV1),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +46,23 @@ struct EventV1 {
 }
 
 #[derive(Serialize, Deserialize)]
+struct CauseV1 {
+    rule: String,
+    why: WhyV1,
+}
+
+/// As in [`Record`]: only ever add at the end.
+#[derive(Serialize, Deserialize)]
+enum WhyV1 {
+    Seen,
+    Inside { zone: String },
+    Stayed { zone: Option<String>, seconds: f32 },
+    Crossed { line: String, direction: String },
+    Over { zone: Option<String>, count: u32, limit: u32 },
+    Under { zone: Option<String>, count: u32, limit: u32 },
+}
+
+#[derive(Serialize, Deserialize)]
 struct PictureV1 {
     event: u128,
     camera: CameraId,
@@ -54,7 +74,10 @@ struct PictureV1 {
 /// As bytes for the disk.
 pub fn encode(lasting: &Lasting) -> Result<Vec<u8>, RecordError> {
     let record = match lasting {
-        Lasting::Event(event) => Record::EventV1(event_to_disk(event)),
+        Lasting::Event(event) => match &event.cause {
+            None => Record::EventV1(event_to_disk(event)),
+            Some(cause) => Record::EventV2(event_to_disk(event), cause_to_disk(cause)),
+        },
         Lasting::Picture(picture) => Record::PictureV1(PictureV1 {
             event: picture.event.0.as_u128(),
             camera: picture.camera.clone(),
@@ -69,7 +92,8 @@ pub fn encode(lasting: &Lasting) -> Result<Vec<u8>, RecordError> {
 /// Reads what [`encode`] of this or an earlier version wrote.
 pub fn decode(bytes: &[u8]) -> Result<Lasting, RecordError> {
     Ok(match postcard::from_bytes(bytes).map_err(|_| RecordError)? {
-        Record::EventV1(event) => Lasting::Event(event_from_disk(event)?),
+        Record::EventV1(event) => Lasting::Event(event_from_disk(event, None)?),
+        Record::EventV2(event, cause) => Lasting::Event(event_from_disk(event, Some(cause_from_disk(cause)))?),
         Record::PictureV1(picture) => Lasting::Picture(Picture {
             event: EventId(Uuid::from_u128(picture.event)),
             camera: picture.camera,
@@ -103,7 +127,7 @@ fn event_to_disk(event: &Event) -> EventV1 {
     }
 }
 
-fn event_from_disk(event: EventV1) -> Result<Event, RecordError> {
+fn event_from_disk(event: EventV1, cause: Option<Cause>) -> Result<Event, RecordError> {
     let [x, y, w, h] = event.rect;
     Ok(Event {
         id: EventId(Uuid::from_u128(event.id)),
@@ -122,12 +146,38 @@ fn event_from_disk(event: EventV1) -> Result<Event, RecordError> {
         opened: CaptureTime(event.opened_us),
         best: CaptureTime(event.best_us),
         closed: event.closed_us.map(CaptureTime),
+        cause,
         analyst: Arc::new(Analyst {
             place: if event.hub { Place::Hub } else { Place::Edge },
             engine: event.engine.into(),
             model: event.model.into(),
         }),
     })
+}
+
+fn cause_to_disk(cause: &Cause) -> CauseV1 {
+    let zone = |zone: &Option<Arc<str>>| zone.as_deref().map(str::to_owned);
+    let why = match &cause.why {
+        Why::Seen => WhyV1::Seen,
+        Why::Inside { zone } => WhyV1::Inside { zone: zone.to_string() },
+        Why::Stayed { zone: within, seconds } => WhyV1::Stayed { zone: zone(within), seconds: *seconds },
+        Why::Crossed { line, direction } => WhyV1::Crossed { line: line.to_string(), direction: direction.to_string() },
+        Why::Over { zone: within, count, limit } => WhyV1::Over { zone: zone(within), count: *count, limit: *limit },
+        Why::Under { zone: within, count, limit } => WhyV1::Under { zone: zone(within), count: *count, limit: *limit },
+    };
+    CauseV1 { rule: cause.rule.to_string(), why }
+}
+
+fn cause_from_disk(cause: CauseV1) -> Cause {
+    let why = match cause.why {
+        WhyV1::Seen => Why::Seen,
+        WhyV1::Inside { zone } => Why::Inside { zone: zone.into() },
+        WhyV1::Stayed { zone, seconds } => Why::Stayed { zone: zone.map(Into::into), seconds },
+        WhyV1::Crossed { line, direction } => Why::Crossed { line: line.into(), direction: direction.into() },
+        WhyV1::Over { zone, count, limit } => Why::Over { zone: zone.map(Into::into), count, limit },
+        WhyV1::Under { zone, count, limit } => Why::Under { zone: zone.map(Into::into), count, limit },
+    };
+    Cause { rule: cause.rule.into(), why }
 }
 
 #[cfg(test)]
@@ -148,6 +198,7 @@ pub(crate) mod tests {
             opened: CaptureTime(1),
             best: CaptureTime(2),
             closed: (phase == Phase::Closed).then_some(CaptureTime(3)),
+            cause: None,
             analyst: Arc::new(Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() }),
         }
     }
@@ -162,6 +213,10 @@ pub(crate) mod tests {
         })
     }
 
+    fn caused(why: Why) -> Lasting {
+        Lasting::Event(Event { cause: Some(Cause { rule: "r".into(), why }), ..event(7, Phase::Closed, 3) })
+    }
+
     #[test]
     fn records_read_back() {
         for lasting in [
@@ -169,28 +224,49 @@ pub(crate) mod tests {
             Lasting::Event(event(7, Phase::Updated, 2)),
             Lasting::Event(event(u128::MAX, Phase::Closed, 3)),
             picture(9, 1000),
+            caused(Why::Seen),
+            caused(Why::Inside { zone: "z".into() }),
+            caused(Why::Stayed { zone: Some("z".into()), seconds: 60.5 }),
+            caused(Why::Crossed { line: "l".into(), direction: "in".into() }),
+            caused(Why::Over { zone: None, count: 5, limit: 4 }),
+            caused(Why::Under { zone: Some("z".into()), count: 0, limit: 1 }),
         ] {
             assert_eq!(decode(&encode(&lasting).unwrap()), Ok(lasting));
         }
     }
 
-    /// Bytes of version 1 as they lie on disks in the field: this must be read for ever.
+    fn bytes_of(hex: &[&str]) -> Vec<u8> {
+        let hex: Vec<char> = hex.concat().chars().filter(|c| !c.is_whitespace()).collect();
+        let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
+        hex.chunks(2).map(byte).collect()
+    }
+
+    /// Bytes as they lie on disks in the field: these must be read for ever.
     #[test]
-    fn version_1_is_still_read() {
-        let bytes = encode(&Lasting::Event(event(7, Phase::Closed, 3))).unwrap();
-        let written = [
-            "00070464 6f6f7202 03067065 72736f6e 04000000 3f000080 3e000000 3f000000",
+    fn records_of_every_version_are_still_read() {
+        const EVENT: [&str; 2] = [
+            "070464 6f6f7202 03067065 72736f6e 04000000 3f000080 3e000000 3f000000",
             "3e000080 3e020401 06000574 72616374 016d",
         ];
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, written.concat().replace(' ', ""));
+        let [first, rest] = EVENT;
+        let rows = [
+            (bytes_of(&["00", first, rest]), Lasting::Event(event(7, Phase::Closed, 3))),
+            (
+                bytes_of(&["02", first, rest, "0172 03 016c 02696e"]),
+                caused(Why::Crossed { line: "l".into(), direction: "in".into() }),
+            ),
+        ];
+        for (bytes, lasting) in rows {
+            assert_eq!(decode(&bytes).as_ref(), Ok(&lasting));
+            assert_eq!(encode(&lasting).unwrap(), bytes);
+        }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>, cut in 0usize..60, flip in 0usize..60) {
             drop(decode(&bytes));
-            let mut good = encode(&Lasting::Event(event(7, Phase::Closed, 3))).unwrap();
+            let mut good = encode(&caused(Why::Stayed { zone: Some("z".into()), seconds: 1.0 })).unwrap();
             let at = flip % good.len();
             good[at] ^= 0x55;
             drop(decode(&good));

@@ -5,22 +5,30 @@
 //! ```
 //!
 //! Gives H.264 access units in Annex B with their parameter sets before each key picture. What retina tolerates of
-//! real cameras it is told to tolerate.
+//! real cameras it is told to tolerate. Two use it: the source, which only wants pictures ([`open`]), and the doctor,
+//! which wants to know everything on the way ([`describe`]).
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use edge_core::doctor::report::{Description, Offer};
 use futures::StreamExt;
+use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
+use retina::UNIX_EPOCH;
 use retina::client::{
-    Credentials, Demuxed, InitialTimestampPolicy, PlayOptions, Session, SessionOptions, SetupOptions,
-    UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
+    Credentials, Demuxed, InitialTimestampPolicy, PlayOptions, Session, SessionGroup, SessionOptions, SetupOptions,
+    Tool, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
-use retina::codec::{CodecItem, FrameFormat};
+use retina::codec::{CodecItem, FrameFormat, ParametersRef};
+use retina::rtcp::ReceivedCompoundPacket;
 
 use crate::AGENT;
 use crate::config::Transport;
 use crate::config::checked::Camera;
+use crate::source::error::SourceError;
+use crate::source::url::CameraUrl;
 
 /// One access unit as it came.
 #[derive(Debug)]
@@ -31,85 +39,56 @@ pub struct Coded {
     pub first_packet: Instant,
     /// RTP packets missing before or within it.
     pub lost_packets: u16,
+    /// Whether it brought parameter sets that were not known.
+    pub new_parameter_sets: bool,
     /// How it is coded.
     pub codec: Codec,
     /// Byte stream, Annex B.
     pub data: Bytes,
 }
 
-/// Why there is no stream, or none any more. Says how to mend it where that is known.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// 401 or 403.
-    #[error("the camera refuses user name and password: check them in `url` ({0})")]
-    Refused(String),
-    /// 404.
-    #[error("the camera has no stream under this path: check `url` ({0})")]
-    NotFound(String),
-    /// No connection.
-    #[error("the camera can't be reached: is it on, and are host and port in `url` right? ({0})")]
-    Unreachable(String),
-    /// No video, or none that can be used.
-    #[error("{0}")]
-    Unusable(String),
-    /// Nothing came.
-    #[error("no picture for {seconds} s: check that the camera is on and reachable")]
-    Silent {
-        /// For how long.
-        seconds: u64,
-    },
-    /// The camera closed the stream.
-    #[error("the camera closed the stream")]
-    Closed,
-    /// Anything else.
-    #[error("{0}")]
-    Failed(String),
+/// What comes in a stream.
+#[derive(Debug)]
+pub enum Item {
+    /// A picture.
+    Unit(Coded),
+    /// The camera's word on the time.
+    Report(SenderReport),
 }
 
-/// Where the bytes begin that retina shows of what it can't read.
-const BYTES: &str = "buffered:";
+/// An RTCP sender report (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderReport {
+    /// The date by the camera's clock.
+    pub camera: CaptureTime,
+    /// When it came.
+    pub received: Instant,
+}
 
-/// How retina's errors begin when there is no connection.
-const CONNECT: &str = "Unable to connect to RTSP server: ";
+/// TEARDOWN requests on their way. A camera of few sessions lets the next one in when the last one has ended.
+#[derive(Clone, Default)]
+pub struct Farewells(Arc<SessionGroup>);
 
-impl SourceError {
-    /// Its word in metrics.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Refused(_) => "refused",
-            Self::NotFound(_) => "not found",
-            Self::Unreachable(_) => "unreachable",
-            Self::Unusable(_) => "unusable",
-            Self::Silent { .. } => "silent",
-            Self::Closed => "closed",
-            Self::Failed(_) => "failed",
+impl Farewells {
+    /// Waits until they are answered or given up, at most for `patience`.
+    pub async fn said(&self, patience: Duration) {
+        match tokio::time::timeout(patience, self.0.await_teardown()).await {
+            Ok(Ok(())) => {}
+            // The camera ends what it does not hear of any more; nobody needs to act.
+            Ok(Err(_)) | Err(_) => tracing::debug!("a TEARDOWN was not answered"),
         }
     }
+}
 
-    /// Whether the camera does not accept the password.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(_))
-    }
-
-    fn of(error: &retina::Error) -> Self {
-        // Retina's first paragraph says what is wrong; the others say where in the connection, for Wireshark.
-        let text = error.to_string();
-        let what = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-        // Nor does an operator read what came instead of an answer, byte by byte.
-        let what = what.split(BYTES).next().unwrap_or_default().trim_end_matches([' ', ';', ':']).to_owned();
-        tracing::debug!(error = %text, "retina");
-        match error.status_code() {
-            Some(401 | 403) => Self::Refused(what),
-            Some(404) => Self::NotFound(what),
-            _ if what.starts_with(CONNECT) => Self::Unreachable(what[CONNECT.len()..].to_owned()),
-            _ => Self::Failed(what),
-        }
-    }
+/// A camera that has said what it offers.
+pub struct Described {
+    session: Session<retina::client::Described>,
 }
 
 /// A playing stream.
 pub struct Stream {
     demuxed: Demuxed,
+    index: usize,
     codec: Codec,
 }
 
@@ -118,29 +97,70 @@ pub struct Stream {
 /// # Errors
 /// See [`SourceError`].
 pub async fn open(camera: &Camera) -> Result<Stream, SourceError> {
-    let credentials = camera
-        .url
-        .credentials()
-        .map(|c| Credentials { username: c.user.clone(), password: c.password.expose().clone() });
+    describe(&camera.url, &Farewells::default()).await?.play(camera.transport).await
+}
+
+/// Connects and asks what there is.
+///
+/// # Errors
+/// See [`SourceError`].
+pub async fn describe(url: &CameraUrl, farewells: &Farewells) -> Result<Described, SourceError> {
+    let credentials =
+        url.credentials().map(|c| Credentials { username: c.user.clone(), password: c.password.expose().clone() });
     let options = SessionOptions::default()
         .creds(credentials)
         .user_agent(AGENT.to_owned())
+        .session_group(Arc::clone(&farewells.0))
         .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore);
-    let fail = |e: retina::Error| SourceError::of(&e);
-    let mut session = Session::describe(camera.url.bare().clone(), options).await.map_err(fail)?;
-    let (index, codec) = choose(session.streams())?;
-    let transport = match camera.transport {
-        Transport::Tcp => retina::client::Transport::Tcp(Default::default()),
-        Transport::Udp => retina::client::Transport::Udp(Default::default()),
-    };
-    let setup = SetupOptions::default().transport(transport).frame_format(FrameFormat::SIMPLE);
-    session.setup(index, setup).await.map_err(fail)?;
-    let play = PlayOptions::default()
-        .initial_timestamp(InitialTimestampPolicy::Ignore)
-        .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
-    let demuxed = session.play(play).await.map_err(fail)?.demuxed().map_err(fail)?;
-    Ok(Stream { demuxed, codec })
+    let session = Session::describe(url.bare().clone(), options).await.map_err(|e| SourceError::of(&e))?;
+    Ok(Described { session })
 }
+
+impl Described {
+    /// What it offers.
+    pub fn description(&self) -> Description {
+        let streams = self.session.streams();
+        let taken = choose(streams).ok().map(|(index, _)| index);
+        let offer = |(index, stream): (usize, &retina::client::Stream)| Offer {
+            media: stream.media().to_owned(),
+            encoding: stream.encoding_name().to_owned(),
+            clock_hz: stream.clock_rate_hz(),
+            rate_hz: stream.framerate().map(f64::from).filter(|hz| hz.is_finite()),
+            taken: taken == Some(index),
+        };
+        let tool = self.session.tool();
+        Description {
+            server: tool.map(|tool| tool.to_string()),
+            sends_to_closed_sessions: tool.is_some_and(Tool::has_live555_tcp_bug),
+            streams: streams.iter().enumerate().map(offer).collect(),
+            has_parameter_sets: String::from_utf8_lossy(self.session.sdp()).contains(PARAMETER_SETS),
+            parameter_sets_readable: taken.is_some_and(|index| streams[index].parameters().is_some()),
+        }
+    }
+
+    /// Starts the stream that [`Self::description`] calls taken.
+    ///
+    /// # Errors
+    /// See [`SourceError`].
+    pub async fn play(mut self, transport: Transport) -> Result<Stream, SourceError> {
+        let fail = |e: retina::Error| SourceError::of(&e);
+        let (index, codec) = choose(self.session.streams())?;
+        let transport = match transport {
+            Transport::Tcp => retina::client::Transport::Tcp(Default::default()),
+            Transport::Udp => retina::client::Transport::Udp(Default::default()),
+        };
+        let setup = SetupOptions::default().transport(transport).frame_format(FrameFormat::SIMPLE);
+        self.session.setup(index, setup).await.map_err(fail)?;
+        let play = PlayOptions::default()
+            .initial_timestamp(InitialTimestampPolicy::Ignore)
+            .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
+        let demuxed = self.session.play(play).await.map_err(fail)?.demuxed().map_err(fail)?;
+        Ok(Stream { demuxed, index, codec })
+    }
+}
+
+/// How parameter sets are written in a description (RFC 6184 §8.1).
+const PARAMETER_SETS: &str = "sprop-parameter-sets=";
 
 fn choose(streams: &[retina::client::Stream]) -> Result<(usize, Codec), SourceError> {
     let video = || streams.iter().enumerate().filter(|(_, stream)| stream.media() == "video");
@@ -161,20 +181,60 @@ impl Stream {
     /// When the stream is over.
     pub async fn next(&mut self) -> Result<Coded, SourceError> {
         loop {
+            if let Item::Unit(coded) = self.next_item().await? {
+                return Ok(coded);
+            }
+        }
+    }
+
+    /// The next access unit or sender report. Giving up the wait loses nothing.
+    ///
+    /// # Errors
+    /// When the stream is over.
+    pub async fn next_item(&mut self) -> Result<Item, SourceError> {
+        loop {
             match self.demuxed.next().await {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
-                    return Ok(Coded {
+                    return Ok(Item::Unit(Coded {
                         rtp: frame.timestamp().timestamp() as u32,
                         first_packet: frame.start_ctx().received(),
                         lost_packets: frame.loss(),
+                        new_parameter_sets: frame.has_new_parameters(),
                         codec: self.codec,
                         data: frame.into_data().into(),
-                    });
+                    }));
+                }
+                Some(Ok(CodecItem::Rtcp(packet))) => {
+                    if let Some(report) = SenderReport::of(&packet) {
+                        return Ok(Item::Report(report));
+                    }
                 }
                 Some(Ok(_)) => {}
                 Some(Err(e)) => return Err(SourceError::of(&e)),
                 None => return Err(SourceError::Closed),
             }
         }
+    }
+
+    /// Pictures a second by the timing information of the parameter sets, where they have some.
+    pub fn announced_hz(&self) -> Option<f64> {
+        match self.demuxed.streams().get(self.index)?.parameters()? {
+            ParametersRef::Video(video) => match video.frame_rate()? {
+                (0, _) => None,
+                (ticks, hz) => Some(f64::from(hz) / f64::from(ticks)),
+            },
+            ParametersRef::Audio(_) | ParametersRef::Message(_) => None,
+        }
+    }
+}
+
+impl SenderReport {
+    fn of(packet: &ReceivedCompoundPacket) -> Option<Self> {
+        let report = packet.pkts().find_map(|packet| packet.as_sender_report().ok().flatten())?;
+        // 32 bits of seconds and 32 of their fraction, in the era of the Unix epoch.
+        let since_epoch = report.ntp_timestamp().0.wrapping_sub(UNIX_EPOCH.0);
+        let (seconds, fraction) = (since_epoch >> 32, since_epoch & 0xffff_ffff);
+        let camera = CaptureTime(seconds.cast_signed() * 1_000_000 + ((fraction * 1_000_000) >> 32).cast_signed());
+        Some(Self { camera, received: packet.ctx().received() })
     }
 }

@@ -54,6 +54,12 @@ impl CameraUrl {
         Ok(Self { bare, credentials })
     }
 
+    /// With this user name and password in place of its own.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Credentials) -> Self {
+        Self { credentials: Some(credentials), ..self }
+    }
+
     /// Without user name and password.
     pub fn bare(&self) -> &Url {
         &self.bare

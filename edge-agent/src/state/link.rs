@@ -1,4 +1,4 @@
-//! Whether a way to the hub is open.
+//! Whether a way to the hub, or to the broker where there is no hub, is open.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 /// How often the same failure of an uplink is told.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
-/// How a way to the hub fares.
+/// How a way out of the edge fares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum Link {
@@ -33,6 +33,7 @@ pub enum Link {
 #[derive(Debug, Clone)]
 pub struct LinkState {
     name: &'static str,
+    whom: &'static str,
     link: watch::Sender<Link>,
     /// The reason told last, and when.
     told: Arc<Mutex<Option<(String, Instant)>>>,
@@ -41,7 +42,12 @@ pub struct LinkState {
 impl LinkState {
     /// Connecting. `name` is a metric label: `quic`, `mqtt`.
     pub fn new(name: &'static str) -> Self {
-        let state = Self { name, link: watch::Sender::new(Link::Connecting), told: Arc::default() };
+        Self::to(name, "the hub")
+    }
+
+    /// As [`LinkState::new`], with a word for the other end.
+    pub fn to(name: &'static str, whom: &'static str) -> Self {
+        let state = Self { name, whom, link: watch::Sender::new(Link::Connecting), told: Arc::default() };
         state.gauge(false);
         state
     }
@@ -58,7 +64,7 @@ impl LinkState {
         self.gauge(false);
         metrics::counter!("omma_uplink_failures_total", "uplink" => self.name).increment(1);
         if self.is_news(&reason) {
-            tracing::warn!(uplink = self.name, reason, "the hub can't be reached: trying again");
+            tracing::warn!(uplink = self.name, reason, "{} can't be reached: trying again", self.whom);
         }
         self.link.send_replace(Link::Down { reason });
     }
@@ -70,6 +76,17 @@ impl LinkState {
             tracing::warn!(uplink = self.name, reason, "the uplink is refused: events wait on this disk");
         }
         self.link.send_replace(Link::Refused { reason });
+    }
+
+    /// What was refused is taken again.
+    pub fn accepted(&self) {
+        self.link.send_if_modified(|link| {
+            let refused = matches!(link, Link::Refused { .. });
+            if refused {
+                *link = Link::Up;
+            }
+            refused
+        });
     }
 
     /// A hub that is away fails each attempt, and one that flaps fails often, for the same reason: it is told once in
@@ -90,5 +107,23 @@ impl LinkState {
 
     fn gauge(&self, up: bool) {
         metrics::gauge!("omma_uplink_up", "uplink" => self.name).set(f64::from(u8::from(up)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_refused_can_be_accepted_again() {
+        let state = LinkState::new("mqtt");
+        state.accepted();
+        assert_eq!(state.now(), Link::Connecting);
+        state.refused("rules".to_owned());
+        state.accepted();
+        assert_eq!(state.now(), Link::Up);
+        state.down("away".to_owned());
+        state.accepted();
+        assert!(matches!(state.now(), Link::Down { .. }));
     }
 }

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! A record leaves the outbox only when the hub says that its *store* has it. What the broker confirms (PUBACK) counts
-//! for nothing: every broker tried confirms before its disk has it. Which records are sent when is decided by
+//! for nothing: every broker tried confirms before its disk has it. Where there is no hub
+//! ([`MqttUplink::without_hub`]) the broker's confirmation is all that ever comes, and [`edge_core::outbox::receipts`]
+//! tells of which record it is. Which records are sent when is decided by
 //! [`edge_core::outbox::flight`]; the connection is kept by a task of its own ([`link`]), which never waits for this one
 //! to publish.
 //!
@@ -18,13 +20,18 @@
 
 pub mod broker;
 
+pub mod pem;
+
 mod link;
+
+mod reason;
 
 mod message;
 
 use std::time::{Duration, Instant};
 
 use edge_core::outbox::flight::{Flight, Next, WINDOW};
+use edge_core::outbox::receipts::{Message, Miscounted, Receipts};
 use omma_protocol::id::{EdgeId, OutboxId};
 use omma_protocol::wire::mqtt::AckMessage;
 use omma_runtime::step::Step;
@@ -35,7 +42,7 @@ use crate::clock::EdgeClock;
 use crate::outbox::{Ended, Outbox, Stored, Which};
 use crate::state::link::LinkState;
 use broker::Broker;
-use link::{Link, LinkEvent};
+use link::{Hears, Link, LinkEvent};
 
 /// How long a read from the outbox may take before the connection is looked after again.
 const READ: Duration = Duration::from_secs(2);
@@ -53,6 +60,8 @@ pub struct MqttUplink {
     clock: EdgeClock,
     state: LinkState,
     flight: Flight,
+    /// `None` where a hub acknowledges.
+    receipts: Option<Receipts>,
     /// The outbox that the flight's numbers are of.
     numbered: OutboxId,
     /// Longest packet that the broker takes.
@@ -65,7 +74,14 @@ impl MqttUplink {
     pub fn new(edge: EdgeId, broker: Broker, outbox: Outbox, clock: EdgeClock, state: LinkState) -> Self {
         let (flight, step) = (Flight::new(WINDOW), Step::new("uplink"));
         let numbered = outbox.id();
-        Self { edge, broker, outbox, clock, state, flight, numbered, max_packet: usize::MAX, step }
+        let (receipts, max_packet) = (None, usize::MAX);
+        Self { edge, broker, outbox, clock, state, flight, receipts, numbered, max_packet, step }
+    }
+
+    /// Where there is no hub: a record leaves the outbox when the broker has taken it.
+    #[must_use]
+    pub fn without_hub(self) -> Self {
+        Self { flight: Flight::without_hub(WINDOW), receipts: Some(Receipts::default()), ..self }
     }
 
     /// Sends until `token` is cancelled, then says goodbye. Connects again for as long as it takes.
@@ -78,7 +94,8 @@ impl MqttUplink {
     }
 
     async fn serve(mut self, token: CancellationToken) -> Result<(), UplinkError> {
-        let mut link = Link::start(&self.edge, &self.broker, self.state.clone());
+        let hears = if self.receipts.is_some() { Hears::Receipts } else { Hears::Acks };
+        let mut link = Link::start(&self.edge, &self.broker, hears, self.state.clone());
         let mut stored = self.outbox.state();
         loop {
             let wake = self.send(&link).await?;
@@ -101,15 +118,24 @@ impl MqttUplink {
             LinkEvent::Up { max_packet } => {
                 self.max_packet = max_packet.map_or(usize::MAX, |max| max as usize);
                 self.state.up();
-                link.greet(&self.edge);
+                if link.greet(&self.edge) {
+                    self.handed(Message::Other);
+                }
                 self.flight.connected();
             }
             LinkEvent::Down(answer) => {
                 self.flight.disconnected();
+                self.receipts.iter_mut().for_each(Receipts::connection_ended);
                 // The link may have ended in the meantime.
                 answer.send(()).unwrap_or_default();
             }
             LinkEvent::Ack(ack) => self.acknowledged(&ack).await?,
+            LinkEvent::Sent(id) => {
+                if let Some(receipts) = &mut self.receipts {
+                    receipts.sent(id)?;
+                }
+            }
+            LinkEvent::Answered { id, taken } => self.answered(id, taken).await?,
         }
         self.show();
         Ok(())
@@ -121,7 +147,24 @@ impl MqttUplink {
             tracing::debug!(outbox = %ack.outbox, "acknowledgement for another outbox");
             return Ok(());
         }
-        let stored = self.flight.acknowledged(&ack.stored);
+        self.forget(&ack.stored).await
+    }
+
+    /// The broker's word.
+    async fn answered(&mut self, id: u16, taken: bool) -> Result<(), UplinkError> {
+        // Before the answer is taken for one to a record of the new outbox.
+        self.renumber();
+        let Some(sequence) = self.receipts.as_mut().and_then(|receipts| receipts.answered(id)) else { return Ok(()) };
+        if !taken {
+            self.flight.refused(sequence, self.clock.now());
+            return Ok(());
+        }
+        self.state.accepted();
+        self.forget(&[[sequence, sequence]]).await
+    }
+
+    async fn forget(&mut self, acknowledged: &[[u64; 2]]) -> Result<(), UplinkError> {
+        let stored = self.flight.acknowledged(acknowledged);
         stored.iter().for_each(|_| self.step.done());
         if !stored.is_empty() {
             self.outbox.delete(stored).await?;
@@ -129,15 +172,26 @@ impl MqttUplink {
         Ok(())
     }
 
+    fn handed(&mut self, message: Message) {
+        if let Some(receipts) = &mut self.receipts {
+            receipts.handed(message);
+        }
+    }
+
+    /// After a damaged database was set aside, its numbers mean nothing any more.
+    fn renumber(&mut self) {
+        if self.numbered != self.outbox.id() {
+            self.numbered = self.outbox.id();
+            self.flight.begin_anew();
+            self.receipts.iter_mut().for_each(Receipts::begin_anew);
+        }
+    }
+
     /// Hands over what may be sent now. Returns when to come back even if nothing happens.
     async fn send(&mut self, link: &Link) -> Result<tokio::time::Instant, UplinkError> {
         loop {
             let now = self.clock.now();
-            if self.numbered != self.outbox.id() {
-                // A damaged database was set aside: its numbers mean nothing any more.
-                self.numbered = self.outbox.id();
-                self.flight.begin_anew();
-            }
+            self.renumber();
             let newest = self.outbox.state().borrow().newest;
             let which = match self.flight.next(now, newest) {
                 Next::Again(sequence) => Which::Exactly(sequence),
@@ -164,6 +218,7 @@ impl MqttUplink {
                         metrics::counter!("omma_uplink_resent_total").increment(1);
                     }
                     self.step.observe(began.elapsed());
+                    self.handed(Message::Record(stored.stamp.sequence));
                     self.flight.sent(stored.stamp.sequence, now);
                 }
                 (None, Which::Exactly(sequence)) => self.flight.gone(sequence),
@@ -200,6 +255,9 @@ pub enum UplinkError {
     /// A record that can't be put into a message.
     #[error("encode a message: {0}")]
     Message(String),
+    /// The broker's confirmations.
+    #[error(transparent)]
+    Miscounted(#[from] Miscounted),
 }
 
 #[cfg(test)]

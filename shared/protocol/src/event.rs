@@ -36,20 +36,75 @@ pub struct Event {
     pub revision: u32,
     /// Class of the thing.
     pub label: Label,
-    /// The track it came from.
+    /// The track it came from; [`TrackId::NONE`] where it is about how many there are.
     pub track: TrackId,
     /// Best score so far, `0.0..=1.0`.
     pub score: f32,
     /// Where the thing was in the best frame.
     pub rect: Rect,
-    /// First frame of the track.
+    /// When what it tells of began: the thing's first frame, or the moment it came into a zone or crossed a line.
     pub opened: CaptureTime,
     /// Frame of the best view so far.
     pub best: CaptureTime,
     /// Last frame in which it was seen; known from `Closed` on.
     pub closed: Option<CaptureTime>,
+    /// Which rule made it and why. `None` for what was made before there were rules.
+    pub cause: Option<Cause>,
     /// Who saw it.
     pub analyst: Arc<Analyst>,
+}
+
+/// Which rule made an event, and what of it came true.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cause {
+    /// The rule, as the camera's configuration names it.
+    pub rule: Arc<str>,
+    /// What happened.
+    pub why: Why,
+}
+
+/// What of a rule came true. Zones, lines and directions are called as the configuration calls them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Why {
+    /// Something was seen, anywhere in the picture.
+    Seen,
+    /// It was in a zone.
+    Inside {
+        /// Which.
+        zone: Arc<str>,
+    },
+    /// It stayed.
+    Stayed {
+        /// In which zone; `None` for anywhere in the picture.
+        zone: Option<Arc<str>>,
+        /// How long so far.
+        seconds: f32,
+    },
+    /// It crossed a line.
+    Crossed {
+        /// Which.
+        line: Arc<str>,
+        /// In which direction.
+        direction: Arc<str>,
+    },
+    /// There were more than allowed.
+    Over {
+        /// In which zone; `None` for anywhere in the picture.
+        zone: Option<Arc<str>>,
+        /// The most so far.
+        count: u32,
+        /// As many would have been fine.
+        limit: u32,
+    },
+    /// There were fewer than wanted.
+    Under {
+        /// In which zone; `None` for anywhere in the picture.
+        zone: Option<Arc<str>>,
+        /// The fewest so far.
+        count: u32,
+        /// As many would have been fine.
+        limit: u32,
+    },
 }
 
 /// The best picture of an event so far.

@@ -12,6 +12,11 @@ use crate::time::CaptureTime;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackId(pub u64);
 
+impl TrackId {
+    /// No thing in particular. Ids of things count from 1.
+    pub const NONE: Self = Self(0);
+}
+
 impl fmt::Display for TrackId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

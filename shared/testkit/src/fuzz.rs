@@ -4,6 +4,9 @@
 //! replays every input that was ever kept. None may panic; where something was parsed, its invariants are asserted.
 
 use bytes::{Bytes, BytesMut};
+use hub_core::arrival::{Arrival, Content, Origin};
+use hub_core::message::{self, Message};
+use hub_core::record::{check_event, check_picture};
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::nal::nals;
 use omma_media::bitstream::{Watch, detect_codec, is_key};
@@ -25,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("quic_group", quic_group),
     ("quic_result", quic_result),
     ("mqtt_message", mqtt_message),
+    ("hub_message", hub_message),
     ("mqtt_topic", mqtt_topic),
     ("browser_message", browser_message),
     ("join_token", join_token),
@@ -84,6 +88,35 @@ pub fn mqtt_message(data: &[u8]) {
         assert_eq!(event.id, message.id);
     }
     let (_, _) = (serde_json::from_slice::<AckMessage>(data).ok(), serde_json::from_slice::<StatusMessage>(data).ok());
+}
+
+/// A message as the hub takes it from its broker: a line with the topic, a line `key=value` for each user property, an
+/// empty line, the payload. Whatever is to be stored is sound, and from the edge whose topic it came on.
+pub fn hub_message(data: &[u8]) {
+    let mut payload = data;
+    let mut line = || {
+        let end = payload.iter().position(|&byte| byte == b'\n').unwrap_or(payload.len());
+        let (line, rest) = payload.split_at(end);
+        payload = rest.get(1..).unwrap_or_default();
+        line
+    };
+    let topic = line();
+    let properties: Vec<(String, String)> = std::iter::from_fn(|| Some(line()).filter(|line| !line.is_empty()))
+        .filter_map(|line| std::str::from_utf8(line).ok()?.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+    let Ok(Message::Lasting(Arrival { origin, content })) =
+        message::read(topic, Bytes::copy_from_slice(payload), &properties)
+    else {
+        return;
+    };
+    let (name, edge) = (std::str::from_utf8(topic).ok(), origin.map(|Origin { edge, .. }| edge));
+    assert_eq!(name.and_then(Topic::parse).and_then(|topic| topic.edge().cloned()), edge);
+    match content {
+        Content::Event(event) => assert!(edge.is_some_and(|e| check_event(&e, &event.stream.camera, &event).is_ok())),
+        Content::Picture(picture) => assert!(check_picture(&picture.jpeg).is_ok() && Some(picture.stream.edge) == edge),
+        Content::Unsound { reason } => assert!(!reason.is_empty()),
+    }
 }
 
 /// A topic's name: what is ours reads back as it was written.

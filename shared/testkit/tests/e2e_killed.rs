@@ -161,6 +161,8 @@ fn settle(stack: &mut Stack) -> Vec<u64> {
     let stored = store::sequences(&stack.hub_data(), EDGE);
     let whole: Vec<u64> = (1..=stored.len() as u64).collect();
     assert_eq!(stored, whole, "numbers are missing");
+    let metrics = stack.api.metrics().unwrap();
+    assert_eq!(metrics["omma_store_out_of_order_total"], 0.0, "stored in another order than they happened");
     println!("{} events, {} records", events.len(), stored.len());
     stored
 }

@@ -1,7 +1,7 @@
 //! One stream's analysis, behind the detector: detections of a frame → its result for the screen, and what must last.
 //!
-//! 1. [`Tracker`] makes tracks of the detections;
-//! 2. [`Events`] makes events of the tracks;
+//! 1. [`Tracker`] makes tracks of the detections, but for those under a mask;
+//! 2. [`Events`] makes events of the tracks, by the camera's rules;
 //! 3. where an event has its best view so far, the frame becomes its picture.
 //!
 //! The same on either side of the uplink. Owned by one task; never reads a clock.
@@ -17,6 +17,8 @@ use omma_protocol::event::{Lasting, Picture};
 use omma_protocol::id::CameraId;
 use omma_protocol::track::{FrameResult, Track};
 
+use crate::event::rule::config::RulesConfig;
+use crate::event::rule::mask::Masks;
 use crate::event::{Events, EventsConfig};
 use crate::track::{Tracker, TrackerConfig};
 
@@ -27,6 +29,8 @@ pub struct AnalysisConfig {
     pub tracker: TrackerConfig,
     /// When events open, change and close.
     pub events: EventsConfig,
+    /// Which things make events.
+    pub rules: RulesConfig,
     /// Longest side of an event's picture, in samples. The whole frame is kept: what surrounds a thing is what tells
     /// an operator where it is.
     pub picture_side: u32,
@@ -37,11 +41,12 @@ pub struct AnalysisConfig {
 }
 
 impl AnalysisConfig {
-    /// The defaults, with fresh random bytes from the caller.
-    pub fn seeded(seed: [u8; 32]) -> Self {
+    /// The defaults, with the score from which on a thing is believed to be there, and fresh random bytes.
+    pub fn seeded(min_score: f32, seed: [u8; 32]) -> Self {
         Self {
-            tracker: TrackerConfig::default(),
+            tracker: TrackerConfig::believing(min_score),
             events: EventsConfig::default(),
+            rules: RulesConfig::default(),
             picture_side: 960,
             picture_quality: 80,
             seed,
@@ -61,6 +66,8 @@ pub struct Looked {
 /// What an analysis had to leave out since it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AnalysisCounts {
+    /// Detections that a mask hid.
+    pub masked: u64,
     /// Detections that began no track because there were too many.
     pub tracks_refused: u64,
     /// Times that a thing in a frame had to wait for its event because too many were open.
@@ -74,10 +81,12 @@ pub struct AnalysisCounts {
 pub struct Analysis {
     camera: CameraId,
     analyst: Arc<Analyst>,
+    masks: Masks,
     tracker: Tracker,
     events: Events,
     picture_side: u32,
     picture_quality: u8,
+    masked: u64,
     pictures_failed: u64,
 }
 
@@ -85,12 +94,14 @@ impl Analysis {
     /// An analysis that has seen nothing.
     pub fn new(camera: CameraId, analyst: Arc<Analyst>, config: AnalysisConfig) -> Self {
         Self {
+            masks: Masks::new(config.rules.masks.clone()),
             tracker: Tracker::new(config.tracker),
-            events: Events::new(camera.clone(), Arc::clone(&analyst), config.events, config.seed),
+            events: Events::new(camera.clone(), Arc::clone(&analyst), config.events, config.rules, config.seed),
             camera,
             analyst,
             picture_side: config.picture_side,
             picture_quality: config.picture_quality,
+            masked: 0,
             pictures_failed: 0,
         }
     }
@@ -103,19 +114,21 @@ impl Analysis {
     }
 
     /// The first half of [`Analysis::look`]: detections become tracks.
-    pub fn follow(&mut self, frame: &Frame, detections: Vec<Detection>) -> Vec<Track> {
+    pub fn follow(&mut self, frame: &Frame, mut detections: Vec<Detection>) -> Vec<Track> {
+        let found = detections.len();
+        detections.retain(|detection| !self.masks.hides(detection));
+        self.masked += (found - detections.len()) as u64;
         self.tracker.update(frame.time, detections)
     }
 
     /// The second half: tracks become events and pictures.
     pub fn see(&mut self, frame: &Arc<Frame>, tracks: Vec<Track>, took: Duration) -> Looked {
-        let seen: Vec<_> = tracks
-            .iter()
-            .map(|track| (track.clone(), self.tracker.first_seen(track.id).unwrap_or(frame.time)))
-            .collect();
+        let life = |track: &Track| self.tracker.life(track.id).cloned();
+        let seen: Vec<_> = tracks.iter().filter_map(|track| Some((track.clone(), life(track)?))).collect();
+        let aspect = frame.width as f32 / frame.height.max(1) as f32;
         let mut lasting = vec![];
         let mut jpeg: Option<Result<Bytes, JpegError>> = None;
-        for change in self.events.see(frame.time, &seen) {
+        for change in self.events.see(frame.time, aspect, &seen) {
             let (event, revision) = (change.event.id, change.event.revision);
             lasting.push(Lasting::Event(change.event));
             if !change.picture {
@@ -147,6 +160,7 @@ impl Analysis {
     /// What had to be left out.
     pub fn counts(&self) -> AnalysisCounts {
         AnalysisCounts {
+            masked: self.masked,
             tracks_refused: self.tracker.refused(),
             events_refused: self.events.refused(),
             pictures_failed: self.pictures_failed,

@@ -17,7 +17,7 @@ use crate::engine::{self, Device, Engine, EngineChoice, EngineError, Network};
 use crate::head::{Candidate, Head};
 use crate::letterbox::{Letterbox, LetterboxError};
 use crate::manifest::{Manifest, ManifestError};
-use crate::suppress::suppress;
+use crate::suppress::{sort, suppress};
 
 /// What to detect, and with what.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +98,7 @@ pub struct Detector {
     note: Option<String>,
     letterbox: Letterbox,
     head: Head,
-    nms: f32,
+    nms: Option<f32>,
     min_score: f32,
     /// By class: the label under which it is reported.
     labels: Vec<Option<Label>>,
@@ -120,6 +120,7 @@ impl Detector {
         let network = Network {
             file: &Manifest::network(&config.model),
             input: &manifest.input.name,
+            sizes: manifest.head.sizes(),
             shape: [1, 3, manifest.input.height, manifest.input.width],
             outputs: &manifest.head.outputs(),
         };
@@ -152,7 +153,10 @@ impl Detector {
             head.decode(outputs, self.min_score, found);
         })?;
         found.retain(|c| c.is_finite() && labels.get(c.class).is_some_and(Option::is_some));
-        suppress(found, self.nms);
+        match self.nms {
+            Some(threshold) => suppress(found, threshold),
+            None => sort(found),
+        }
         let named = found.iter().filter_map(|c| {
             let label = labels[c.class].clone()?;
             Some(Detection { label, score: c.score, rect: placement.to_picture(c) })

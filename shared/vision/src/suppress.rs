@@ -9,8 +9,7 @@ pub const MOST: usize = 1000;
 /// Keeps, of boxes of one class whose intersection over union exceeds `threshold`, the one with the highest score.
 /// What remains is sorted, the surest first.
 pub fn suppress(found: &mut Vec<Candidate>, threshold: f32) {
-    found.sort_unstable_by(order);
-    found.truncate(MOST);
+    sort(found);
     let mut kept = 0;
     for index in 0..found.len() {
         let candidate = found[index];
@@ -20,6 +19,12 @@ pub fn suppress(found: &mut Vec<Candidate>, threshold: f32) {
         }
     }
     found.truncate(kept);
+}
+
+/// Sorts boxes of which none says the same as another, the surest first, and keeps the [`MOST`] surest.
+pub fn sort(found: &mut Vec<Candidate>) {
+    found.sort_unstable_by(order);
+    found.truncate(MOST);
 }
 
 /// Highest score first; the rest only so that the same boxes always come out in the same order.

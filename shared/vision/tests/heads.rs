@@ -20,11 +20,23 @@ input = { name = "images", width = 96, height = 64, color = "rgb", mean = [0, 0,
 nms = 0.5
 "#;
 
-const HEADS: [(&str, &str); 4] = [
+const HEADS: [(&str, &str); 9] = [
     ("nanodet", "kind = 'nanodet'\nstrides = [8, 16, 32]\nbins = 11\noutputs = ['a', 'b', 'c']"),
     ("centernet", "kind = 'centernet'\nstride = 4\nheat = 'a'\nltrb = 'b'"),
     ("ssd", "kind = 'ssd'\ngrids = [4, 2, 1]\nscales = [0.2, 0.95]\ncoder = [10, 10, 5, 5]\nboxes = 'a'\nscores = 'b'"),
     ("yolox", "kind = 'yolox'\nstrides = [8, 16, 32]\noutput = 'a'"),
+    (
+        "picodet_bins",
+        "kind = 'picodet'\nstrides = [8, 16, 32, 64]\nlayout = 'bins'\nbins = 8
+scores = ['a', 'c', 'e', 'g']\nboxes = ['b', 'd', 'f', 'h']",
+    ),
+    ("picodet_boxes", "kind = 'picodet'\nstrides = [8, 16, 32, 64]\nlayout = 'boxes'\nscores = 'a'\nboxes = 'b'"),
+    ("yolov8", "kind = 'yolov8'\nstrides = [8, 16, 32]\noutput = 'a'"),
+    ("detr_logits", "kind = 'detr'\nqueries = 30\nlayout = 'logits'\nlogits = 'a'\nboxes = 'b'"),
+    (
+        "detr_labels",
+        "kind = 'detr'\nqueries = 30\nlayout = 'labels'\nlabels = 'a'\nboxes = 'b'\nscores = 'c'\nsizes = 'size'",
+    ),
 ];
 
 #[derive(serde::Deserialize)]

@@ -5,6 +5,7 @@
  */
 import { isFinite, isInteger, isRecord, isRect, type Rect } from "./json.ts";
 import type { Unread } from "./types.ts";
+import { parseWhy, type Why } from "./why.ts";
 
 export type Phase = "opened" | "updated" | "closed";
 export type Place = "edge" | "hub";
@@ -23,10 +24,14 @@ export interface EventState {
   readonly score: number;
   /** Where the thing was in the best frame. */
   readonly box: Rect;
-  /** First frame, best view, last frame: µs since the epoch on the edge's clock. */
+  /** Its beginning, best view, last frame: µs since the epoch on the edge's clock. */
   readonly openedUs: number;
   readonly bestUs: number;
   readonly closedUs: number | null;
+  /** Name of the rule that made it; null for what was made before there were rules. */
+  readonly rule: string | null;
+  /** What of the rule came true; null where this page does not know such a reason. */
+  readonly why: Why | null;
   readonly place: Place;
   readonly engine: string;
   readonly model: string;
@@ -49,7 +54,7 @@ function isPhase(value: unknown): value is Phase {
 export function parseEvent(value: unknown): EventState | null {
   if (!isRecord(value)) return null;
   const unread: Unread<"Event"> = value;
-  const { id, stream, phase, revision, label, track, score, box, opened_us, best_us, closed_us, place, engine, model } = unread;
+  const { id, stream, phase, revision, label, track, score, box, opened_us, best_us, closed_us, rule, why, place, engine, model } = unread;
   if (typeof id !== "string" || id === "" || typeof stream !== "string" || !isPhase(phase) || !isInteger(revision)) return null;
   if (typeof label !== "string" || !isInteger(track) || !isFinite(score) || !isRect(box)) return null;
   if (!isInteger(opened_us) || !isInteger(best_us) || !isPlace(place)) return null;
@@ -67,6 +72,8 @@ export function parseEvent(value: unknown): EventState | null {
     openedUs: opened_us,
     bestUs: best_us,
     closedUs: closed_us ?? null,
+    rule: typeof rule === "string" ? rule : null,
+    why: parseWhy(why),
     place,
     engine,
     model,

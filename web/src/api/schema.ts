@@ -270,7 +270,7 @@ export interface components {
             model: string;
             /**
              * Format: int64
-             * @description First frame, µs since the epoch, on the edge's clock.
+             * @description When what it tells of began, µs since the epoch, on the edge's clock.
              */
             opened_us: number;
             /**
@@ -293,6 +293,11 @@ export interface components {
              */
             revision: number;
             /**
+             * @description Name of the rule that made it; absent before there were rules.
+             * @example stranger in the drive
+             */
+            rule?: string | null;
+            /**
              * Format: float
              * @description Best score, 0 to 1.
              */
@@ -309,9 +314,10 @@ export interface components {
             stream: string;
             /**
              * Format: int64
-             * @description The track that it came from.
+             * @description The track that it came from; 0 where it is about how many there are.
              */
             track: number;
+            why?: components["schemas"]["Why"] | null;
         };
         /** @description A page of events. */
         Events: {
@@ -355,6 +361,35 @@ export interface components {
              * @example 0.1.0
              */
             version: string;
+        };
+        /** @description Why a rule made an event. Which of the others are there goes by `kind`. */
+        Why: {
+            /**
+             * Format: int32
+             * @description How many there were: the most over the limit, the fewest under it.
+             */
+            count?: number | null;
+            /** @description What the direction over the line is called. */
+            direction?: string | null;
+            /**
+             * @description `seen`, `inside`, `stayed`, `crossed`, `over`, `under`; later edges may know more.
+             * @example crossed
+             */
+            kind: string;
+            /**
+             * Format: int32
+             * @description As many would have been fine.
+             */
+            limit?: number | null;
+            /** @description The line. */
+            line?: string | null;
+            /**
+             * Format: float
+             * @description How long it has stayed so far.
+             */
+            seconds?: number | null;
+            /** @description The zone; absent for the whole picture. */
+            zone?: string | null;
         };
     };
     responses: never;

@@ -9,7 +9,7 @@ import type { StoredEvent } from "../api/event.ts";
 import { cssShare } from "./crop.ts";
 import { usePicture } from "./EventPicture.tsx";
 import type { Pictures } from "./pictures.ts";
-import { capitalised, clockTime, dayOf, duration, percent } from "./words.ts";
+import { capitalised, clockTime, dayOf, duration, percent, reason } from "./words.ts";
 
 interface EventDialogProps {
   readonly event: StoredEvent;
@@ -58,7 +58,12 @@ export function EventDialog({ event, camera, pictures, onClose }: EventDialogPro
           {event.closedUs === null ? <Elapsed sinceUs={event.openedUs} /> : duration(event.closedUs - event.openedUs)}
         </Fact>
         <Fact name="Best view at">{clockTime(event.bestUs)}</Fact>
-        <Fact name="Track">#{event.track}</Fact>
+        {event.track !== 0 && <Fact name="Track">#{event.track}</Fact>}
+        {event.rule !== null && (
+          <Fact name="Rule">
+            {event.rule} <small>{reason(event.why)}</small>
+          </Fact>
+        )}
         <Fact name="Detector">
           {event.model} <small>{event.engine}, {event.place === "edge" ? "at the edge" : "in the hub"}</small>
         </Fact>

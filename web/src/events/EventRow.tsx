@@ -7,7 +7,7 @@ import type { StoredEvent } from "../api/event.ts";
 import { EventPicture } from "./EventPicture.tsx";
 import type { Pictures } from "./pictures.ts";
 import { useNearView } from "./useNearView.ts";
-import { capitalised, clockTime, dayOf, duration, percent } from "./words.ts";
+import { capitalised, clockTime, dayOf, duration, percent, reason } from "./words.ts";
 
 interface EventRowProps {
   readonly event: StoredEvent;
@@ -20,6 +20,7 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
   const row = useRef<HTMLButtonElement>(null);
   const near = useNearView(row);
   const day = dayOf(event.openedUs, useStore(everyMinute));
+  const why = reason(event.why);
   return (
     <button ref={row} type="button" className={`event phase-${event.phase}`} onClick={() => onOpen(event.id)}>
       <EventPicture event={event} pictures={pictures} wanted={near} />
@@ -31,7 +32,7 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
           </span>
           <span className="event-score">{percent(event.score)}</span>
         </span>
-        <span className="event-camera">{camera}</span>
+        <span className="event-camera">{why === null ? camera : `${camera}: ${why}`}</span>
         <span className="event-last">
           <time dateTime={new Date(event.openedUs / 1000).toISOString()}>
             {day === null ? "" : `${day}, `}

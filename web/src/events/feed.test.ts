@@ -28,6 +28,8 @@ function event(n: number, rest: Partial<StoredEvent> = {}): StoredEvent {
     openedUs: n,
     bestUs: n,
     closedUs: null,
+    rule: null,
+    why: null,
     place: "edge",
     engine: "e",
     model: "m",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { capitalised, clockTime, dayOf, duration, percent } from "./words.ts";
+import { parseWhy } from "../api/why.ts";
+import { capitalised, clockTime, dayOf, duration, percent, reason } from "./words.ts";
 
 test("durations read at a glance", () => {
   const rows = [[-5, "0.0 s"], [0.44, "0.4 s"], [9.96, "10 s"], [59.4, "59 s"], [60, "1 min 00 s"], [185, "3 min 05 s"], [7620, "2 h 07 min"]] as const;
@@ -18,4 +19,21 @@ test("times, shares, labels", () => {
   assert.equal(clockTime(Date.UTC(2026, 0, 1, 0, 5, 9) * 1000, "en-US", "UTC"), "00:05:09");
   assert.deepEqual([percent(0.005), percent(1.2), percent(-1)], ["1 %", "100 %", "0 %"]);
   assert.deepEqual([capitalised("person"), capitalised("")], ["Person", ""]);
+});
+
+test("a rule's reason reads at a glance, and one that is not known is left out", () => {
+  const rows = [
+    [{ kind: "inside", zone: "drive" }, "in drive"],
+    [{ kind: "stayed", zone: "drive", seconds: 185.2 }, "in drive for 3 min 05 s"],
+    [{ kind: "stayed", seconds: 60 }, "stayed 1 min 00 s"],
+    [{ kind: "crossed", line: "gate", direction: "in" }, "crossed gate, in"],
+    [{ kind: "over", zone: "queue", count: 5, limit: 4 }, "5 in queue, at most 4 expected"],
+    [{ kind: "under", count: 0, limit: 1 }, "0, at least 1 expected"],
+    [{ kind: "seen" }, null],
+    [{ kind: "sang", zone: "choir" }, null],
+    [{ kind: "inside" }, null],
+    [{ kind: "over", count: "many", limit: 4 }, null],
+    [undefined, null],
+  ] as const;
+  for (const [why, text] of rows) assert.equal(reason(parseWhy(why)), text);
 });

@@ -1,4 +1,5 @@
-/** Times and durations as the event list writes them. Pure: the locale and `now` are arguments where they matter. */
+/** Times, durations and reasons as the event list writes them. Pure: the locale and `now` are arguments where they matter. */
+import type { Why } from "../api/why.ts";
 
 export function clockTime(us: number, locale?: string, timeZone?: string): string {
   return new Intl.DateTimeFormat(locale, {
@@ -40,4 +41,24 @@ export function percent(score: number): string {
 
 export function capitalised(label: string): string {
   return label === "" ? label : label.charAt(0).toUpperCase() + label.slice(1);
+}
+
+/** What of a rule came true, in a few words; null where there is nothing to say beyond that something was seen. */
+export function reason(why: Why | null): string | null {
+  switch (why?.kind) {
+    case undefined:
+    case "seen":
+      return null;
+    case "inside":
+      return `in ${why.zone}`;
+    case "stayed":
+      return why.zone === null ? `stayed ${duration(why.seconds * 1e6)}` : `in ${why.zone} for ${duration(why.seconds * 1e6)}`;
+    case "crossed":
+      return `crossed ${why.line}, ${why.direction}`;
+    case "over":
+    case "under": {
+      const place = why.zone === null ? "" : ` in ${why.zone}`;
+      return `${why.count}${place}, ${why.kind === "over" ? "at most" : "at least"} ${why.limit} expected`;
+    }
+  }
 }

@@ -55,6 +55,23 @@ test("timestamps wrap without anyone noticing", () => {
   assert.deepEqual(drawn(shelf, 2 ** 32 - 1800, 2 ** 32 - 900, 0, 900), ["none", "own", "held 4294966396 10", "held 4294966396 20"]);
 });
 
+test("boxes are awaited as long after the newest as those are apart, until they or later ones are there", () => {
+  const shelf = new BoxShelf();
+  const owns = (...frames: number[]) => frames.map((frame) => shelf.own(frame * 3000));
+  shelf.put(boxes(0));
+  assert.deepEqual(owns(0, 1, 3), ["there", "none", "none"], "one tells nothing");
+  for (const frame of [3, 6, 9, 15, 18]) shelf.put(boxes(frame * 3000)); // One look was left out.
+  assert.deepEqual(owns(18, 19, 20, 21, 24, 26, 27), ["there", "none", "none", "awaited", "awaited", "awaited", "none"]);
+  shelf.put(boxes(22 * 3000));
+  assert.deepEqual(owns(21, 22, 23, 24, 25), ["none", "there", "none", "none", "awaited"]);
+});
+
+test("where looks are unevenly apart, none is awaited too soon", () => {
+  const shelf = new BoxShelf();
+  for (const frame of [0, 2, 5, 7, 10, 12, 15, 17, 20]) shelf.put(boxes(frame * 3600));
+  assert.deepEqual([shelf.own(22 * 3600), shelf.own(23 * 3600)], ["none", "awaited"]);
+});
+
 test("a second copy changes nothing, and the shelf is bounded", () => {
   const shelf = new BoxShelf();
   for (let n = 0; n < 1000; n += 1) {

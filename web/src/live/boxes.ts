@@ -20,11 +20,17 @@ export type Drawn =
   | { readonly kind: "own"; readonly boxes: Boxes }
   | { readonly kind: "held"; readonly boxes: Boxes; readonly ageMs: number };
 
+/** Whether a frame has boxes of its own, or will have some any moment. */
+export type Own = "there" | "awaited" | "none";
+
 /** Longest that boxes are held over frames that were not analysed. */
 export const HOLD_MS = 1000;
 
 /** Frames whose boxes are kept: 4 s at 30 analysed frames a second, far more than any picture waits. */
 const KEPT = 128;
+
+/** So many gaps between analysed frames tell how far apart they are; even, so that the longer can be taken of two kinds. */
+const RHYTHM = 8;
 
 const TICKS_PER_MS = 90;
 
@@ -54,6 +60,19 @@ export class BoxShelf {
     return { kind: "none" };
   }
 
+  /**
+   * Whether boxes of the frame `rtp` are there, or are to be expected: it is as long after the newest as those are apart.
+   * One look may have been left out, or be late itself; after two, none is counted on.
+   */
+  own(rtp: number): Own {
+    if (this.on(rtp).kind === "own") return "there";
+    const newest = this.newest();
+    const apart = this.apart();
+    if (newest === null || apart === null) return "none";
+    const age = rtpDifference(rtp, newest.rtp);
+    return age > 0.9 * apart && age < 3 * apart ? "awaited" : "none";
+  }
+
   /** The newest boxes, for a browser that does not say which frame it shows. */
   newest(): Boxes | null {
     return this.frames.at(-1) ?? null;
@@ -61,5 +80,15 @@ export class BoxShelf {
 
   clear(): void {
     this.frames = [];
+  }
+
+  /**
+   * From one analysed frame to the next, ticks: the median of the last few. Where every second and every third frame
+   * are analysed by turns, the longer: sooner, boxes can't be relied on.
+   */
+  private apart(): number | null {
+    const last = this.frames.slice(-1 - RHYTHM);
+    const gaps = last.slice(1).map(({ rtp }, n) => rtpDifference(rtp, last[n]!.rtp));
+    return gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? null;
   }
 }

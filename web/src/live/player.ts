@@ -166,7 +166,7 @@ export class LivePlayer {
 
   private show(stream: MediaStream): void {
     if (this.video === null) return;
-    this.screen?.clear();
+    this.screen?.begin(stream.getVideoTracks()[0] ?? null);
     this.video.srcObject = stream;
     this.video.play().catch(() => {
       // The element was given another stream meanwhile, or the tab is being closed.

@@ -2,8 +2,11 @@
  * The video element and the two canvases above it, frame by frame: what is shown is matched with its boxes by RTP
  * timestamp, drawn, and measured.
  *
- *     the browser shows a frame ──live──▶ boxes are drawn above it
- *                               └─exact─▶ a copy waits until capture time + hold ──▶ painted together with its boxes
+ *     live    the browser shows a frame ──▶ boxes are drawn above it
+ *     exact   the browser decoded a frame ──▶ a copy waits until capture time + hold ──▶ painted together with its boxes
+ *
+ * In exact mode frames are taken from the track, because the element passes over some; where the browser does not hand
+ * those over, or has not yet, from the element.
  */
 import { BoxShelf, type Drawn } from "./boxes.ts";
 import type { StreamClock } from "./clock.ts";
@@ -13,6 +16,7 @@ import type { Measure } from "./measure.ts";
 import { Overlay } from "./overlay.ts";
 import { captureUs, rtpDifference } from "./rtp.ts";
 import { Copies, MOST_PIXELS, Still } from "./still.ts";
+import { eachFrame } from "./track.ts";
 import type { Boxes, Mode } from "./wire.ts";
 
 /** Above each other, each as large as the stage. */
@@ -46,6 +50,10 @@ export class Screen {
   private readonly observer: ResizeObserver;
   private callback: number | null = null;
   private refresh: number | null = null;
+  private track: MediaStreamTrack | null = null;
+  private stopTrack: (() => void) | null = null;
+  /** Whether the track hands its frames over. */
+  private tapped = false;
   private current: Frame | null = null;
   private mode: Mode = "live";
   private holdMs = 0;
@@ -79,7 +87,9 @@ export class Screen {
   }
 
   setMode(mode: Mode): void {
+    if (mode === this.mode) return;
     this.mode = mode;
+    this.tap();
     if (mode === "exact") return;
     this.release();
     this.copies.clear();
@@ -105,7 +115,9 @@ export class Screen {
   }
 
   /** Another session: its frames and boxes have nothing to do with those before. */
-  clear(): void {
+  begin(track: MediaStreamTrack | null): void {
+    this.track = track;
+    this.tap();
     this.release();
     this.shelf.clear();
     this.current = null;
@@ -116,8 +128,20 @@ export class Screen {
   close(): void {
     if (this.callback !== null) this.elements.video.cancelVideoFrameCallback(this.callback);
     this.observer.disconnect();
-    this.clear();
+    this.begin(null);
     this.copies.clear();
+  }
+
+  /** Follows the track in exact mode. */
+  private tap(): void {
+    this.stopTrack?.();
+    this.tapped = false;
+    this.stopTrack = null;
+    if (this.mode === "live" || this.track === null) return;
+    this.stopTrack = eachFrame(this.track, (frame, rtp) => {
+      this.tapped = true;
+      this.keep(frame, { rtp, picture: { width: frame.displayWidth, height: frame.displayHeight } });
+    });
   }
 
   private nextFrame(): void {
@@ -125,16 +149,23 @@ export class Screen {
     this.callback = video.requestVideoFrameCallback((_, metadata) => {
       this.nextFrame();
       const frame = { rtp: metadata.rtpTimestamp ?? null, picture: { width: metadata.width, height: metadata.height } };
-      const now = performance.now();
-      this.arrivedMs = now;
-      if (this.mode === "live") {
-        this.show(frame, now, metadata.expectedDisplayTime);
-      } else {
-        const pixels = this.copies.take(video, frame.picture);
-        this.hold.put({ ...frame, pixels }, this.dueMs(frame, now), now);
-        this.showDue();
+      if (this.mode === "exact") {
+        if (!this.tapped) this.keep(video, frame);
+        return;
       }
+      this.arrivedMs = performance.now();
+      this.show(frame, this.arrivedMs, metadata.expectedDisplayTime);
     });
+  }
+
+  private keep(source: CanvasImageSource, frame: Frame): void {
+    const now = performance.now();
+    this.arrivedMs = now;
+    if (document.hidden) return; // The screen is not refreshed then.
+    const pixels = this.copies.take(source, frame.picture);
+    this.hold.put({ ...frame, pixels }, this.dueMs(frame, now), now);
+    if (this.hold.full) this.showDue();
+    this.showAtRefresh();
   }
 
   /** Now, where the browser does not say which frame it is, or the stream's clock is not known yet. */
@@ -144,21 +175,24 @@ export class Screen {
     return now - (streamUs - captureUs(rtp, streamUs)) / 1000 + this.holdMs;
   }
 
-  /** Shows the copy whose time has come, and looks again at the next refresh while others wait. */
-  private showDue(): void {
-    const now = performance.now();
-    const { show, skip } = this.hold.take(now + NEAR_MS);
-    for (const copy of skip) this.copies.giveBack(copy.pixels);
-    if (show !== null) {
-      this.still.paint(show.pixels, show.picture);
-      this.copies.giveBack(show.pixels);
-      this.show(show, now, now);
-    }
+  /** Once in each refresh of the screen, while copies wait: of two that are painted in one, nobody sees the first. */
+  private showAtRefresh(): void {
     if (this.hold.length === 0 || this.refresh !== null) return;
     this.refresh = requestAnimationFrame(() => {
       this.refresh = null;
       this.showDue();
+      this.showAtRefresh();
     });
+  }
+
+  private showDue(): void {
+    const now = performance.now();
+    const { show, skip } = this.hold.take(now + NEAR_MS, ({ rtp }) => (rtp === null ? "none" : this.shelf.own(rtp)));
+    for (const copy of skip) this.copies.giveBack(copy.pixels);
+    if (show === null) return;
+    this.still.paint(show.pixels, show.picture);
+    this.copies.giveBack(show.pixels);
+    this.show(show, now, now);
   }
 
   private show({ rtp, picture }: Frame, now: number, expectedMs: number): void {

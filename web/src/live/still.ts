@@ -33,11 +33,11 @@ export const MOST_PIXELS = 64 * 1024 * 1024;
 export class Copies {
   private readonly spare: HTMLCanvasElement[] = [];
 
-  /** The frame that the element shows at this moment. Whoever takes a copy owes a `giveBack`. */
-  take(video: HTMLVideoElement, { width, height }: Size): HTMLCanvasElement {
+  /** The frame, or the one that the element shows at this moment. Whoever takes a copy owes a `giveBack`. */
+  take(frame: CanvasImageSource, { width, height }: Size): HTMLCanvasElement {
     const canvas = this.spare.pop() ?? document.createElement("canvas");
     fit(canvas, width, height);
-    canvas.getContext("2d", { alpha: false })?.drawImage(video, 0, 0, width, height);
+    canvas.getContext("2d", { alpha: false })?.drawImage(frame, 0, 0, width, height);
     return canvas;
   }
 

@@ -20,6 +20,9 @@ use crate::identity::Identity;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CONNECT: u64 = 10;
+/// Packet ids that rumqttc goes round in, with room for a publish under each: more than acknowledgements are ever under
+/// way. Its default is 65,535, which is 14 MB.
+const PACKET_IDS: u16 = 4096;
 /// How long the broker keeps the session of a hub that is away, in seconds: a weekend.
 const SESSION: u32 = 3 * 24 * 3600;
 
@@ -87,6 +90,7 @@ pub fn options(reach: &Reach<'_>, identity: &Identity) -> Result<MqttOptions, Cl
         .set_clean_start(false)
         .set_session_expiry_interval(Some(SESSION))
         .set_receive_maximum(Some(IN_FLIGHT))
+        .set_outgoing_inflight_upper_limit(PACKET_IDS)
         .set_max_packet_size(Some(MAX_PACKET))
         .set_keep_alive(KEEP_ALIVE)
         .set_connection_timeout(CONNECT)

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hub_core::acks::Acks;
+use hub_core::message::{self, Message};
 use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{EventMessage, StatusMessage, Topic};
@@ -17,7 +18,6 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Received;
-use super::message::{self, Message};
 use crate::ingest::complaint::Complaint;
 use crate::registry::Registry;
 use crate::store::{Arrival, Outcome, Store};

@@ -9,7 +9,7 @@
 //! 1. The client's session is resumed after a cut, so that the broker keeps what came meanwhile.
 //! 2. The broker sends at most [`IN_FLIGHT`] messages ahead of our PUBACK: that bounds what waits here, and a store
 //!    that is slow or away holds the broker back.
-//! 3. A batch is read ([`message`]), stored in one transaction, and then acknowledged twice: to the broker, message by
+//! 3. A batch is read ([`hub_core::message`]), stored in one transaction, and then acknowledged twice: to the broker, message by
 //!    message, and to each edge's outbox, in ranges.
 //! 4. At the end the hub's own events that wait are published, then the broker is told goodbye, for [`LEAVE`] at the
 //!    most.
@@ -17,8 +17,6 @@
 mod client;
 
 mod keep;
-
-mod message;
 
 mod poll;
 

@@ -45,6 +45,7 @@ impl Database {
         let writer = pool(1).connect_with(options.clone()).await.map_err(&opening)?;
         schema::migrate(&writer).await?;
         let closed = write::close_orphans(&writer).await?;
+        write::out_of_order().absolute(0);
         let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(&opening)?;
         Ok((Self { writer, readers }, closed))
     }

@@ -107,6 +107,11 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
         opened_us: row.try_get("opened_us")?,
         best_us: row.try_get("best_us")?,
         closed_us: row.try_get("closed_us")?,
+        rule: row.try_get("rule")?,
+        why: match row.try_get::<Option<&str>, _>("why")? {
+            Some(json) => Some(serde_json::from_str(json).map_err(|e| broken("why", e))?),
+            None => None,
+        },
         place: if row.try_get::<&str, _>("place")? == "hub" { PlaceName::Hub } else { PlaceName::Edge },
         engine: row.try_get("engine")?,
         model: row.try_get("model")?,

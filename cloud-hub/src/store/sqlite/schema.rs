@@ -9,7 +9,8 @@ use sqlx::sqlite::SqlitePool;
 use super::StoreError;
 
 /// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     -- The latest state of each event.
     CREATE TABLE events (
         id        BLOB PRIMARY KEY NOT NULL,
@@ -49,7 +50,13 @@ const MIGRATIONS: [&str; 1] = ["
         time_us  INTEGER NOT NULL,
         place    TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    // Which rule made an event, and why, as the JSON it came with: reasons of later edges are kept as they are.
+    "
+    ALTER TABLE events ADD COLUMN rule TEXT;
+    ALTER TABLE events ADD COLUMN why TEXT;
+",
+];
 
 pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     let failed = StoreError::at::<sqlx::Error>("bring the database up to date");

@@ -75,9 +75,30 @@ async fn note(db: &mut SqliteConnection, origin: &Origin, outcome: &Outcome) -> 
         .bind(origin.stamp.outbox.0.as_bytes().as_slice())
         .bind(sequence)
         .bind(refused)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(done.rows_affected() == 1)
+    let new = done.rows_affected() == 1;
+    if new && later_is_there(db, origin, sequence).await? {
+        out_of_order().increment(1);
+    }
+    Ok(new)
+}
+
+/// Records that were first stored after a later one of their outbox.
+pub(super) fn out_of_order() -> metrics::Counter {
+    metrics::counter!("omma_store_out_of_order_total")
+}
+
+/// Whether something has arrived before that was put into the same outbox after it.
+async fn later_is_there(db: &mut SqliteConnection, origin: &Origin, sequence: i64) -> Result<bool> {
+    let query = "SELECT EXISTS (SELECT 1 FROM records WHERE edge = ? AND outbox = ? AND sequence > ?)";
+    let row = sqlx::query(query)
+        .bind(origin.edge.as_str())
+        .bind(origin.stamp.outbox.0.as_bytes().as_slice())
+        .bind(sequence)
+        .fetch_one(db)
+        .await?;
+    Ok(row.get(0))
 }
 
 fn sequence(origin: &Origin) -> Option<i64> {
@@ -108,10 +129,12 @@ async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<O
     let keep = keep(false, revision, event.revision);
     if keep == Keep::Latest {
         let [x, y, w, h] = event.rect;
+        let why = event.why.as_ref().map(serde_json::to_string).transpose();
+        let why = why.map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
         sqlx::query(
             "INSERT OR REPLACE INTO events (id, stream, phase, revision, label, track, score, x, y, w, h,
-                opened_us, best_us, closed_us, place, engine, model, outbox, sequence)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                opened_us, best_us, closed_us, place, engine, model, outbox, sequence, rule, why)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(id)
         .bind(stream)
@@ -133,6 +156,8 @@ async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<O
         .bind(&event.model)
         .bind(event.outbox.map(|o| o.0.as_bytes().to_vec()))
         .bind(event.sequence.and_then(|s| i64::try_from(s).ok()))
+        .bind(event.rule.as_deref())
+        .bind(why)
         .execute(db)
         .await?;
     }

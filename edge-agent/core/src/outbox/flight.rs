@@ -16,6 +16,9 @@
 //! each connection begins with the oldest record alone, repeated until the hub's store answers; then the window opens,
 //! and over a connection that keeps order each first arrival is in order. Only records that were sent in this life of the program can be acknowledged: whatever a
 //! broken hub says, nothing is forgotten unsent.
+//!
+//! Without a hub ([`Flight::without_hub`]) the broker's own confirmation acknowledges. It comes over the connection that
+//! the record went over, or never; so nothing is sent twice over one connection but what was [refused](Flight::refused).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -48,12 +51,16 @@ struct Sent {
     /// `None` until it is sent over the present connection.
     at: Option<Moment>,
     wait: Duration,
+    /// Whether it is sent again after this wait. Else only the next connection does that.
+    again: bool,
 }
 
 /// The records in flight. Owned by the uplink's task.
 #[derive(Debug)]
 pub struct Flight {
     window: usize,
+    /// Whether an answer can be lost while the connection holds.
+    impatient: bool,
     connected: bool,
     /// Whether the hub's store has answered over the present connection.
     heard: bool,
@@ -64,7 +71,13 @@ pub struct Flight {
 impl Flight {
     /// Nothing in flight, not connected; the first record to be sent is the oldest on disk.
     pub fn new(window: usize) -> Self {
-        Self { window: window.max(1), connected: false, heard: false, next: 0, in_flight: BTreeMap::new() }
+        let window = window.max(1);
+        Self { window, impatient: true, connected: false, heard: false, next: 0, in_flight: BTreeMap::new() }
+    }
+
+    /// As [`Flight::new`], where the broker's own confirmation acknowledges.
+    pub fn without_hub(window: usize) -> Self {
+        Self { impatient: false, ..Self::new(window) }
     }
 
     /// A connection is up. What was in flight is sent again: nobody knows what the old connection lost.
@@ -72,7 +85,7 @@ impl Flight {
         self.connected = true;
         self.heard = false;
         for sent in self.in_flight.values_mut() {
-            *sent = Sent { at: None, wait: PROBE };
+            *sent = Sent { at: None, wait: PROBE, again: self.impatient };
         }
     }
 
@@ -93,26 +106,36 @@ impl Flight {
             return Next::Wait(None);
         }
         let open = if self.heard { self.window } else { 1 };
-        let due = |sent: &Sent| sent.at.is_none_or(|at| now >= at + sent.wait);
+        let due = |sent: &Sent| sent.at.is_none_or(|at| sent.again && now >= at + sent.wait);
         if let Some((&sequence, _)) = self.in_flight.iter().take(open).find(|(_, sent)| due(sent)) {
             return Next::Again(sequence);
         }
         if self.in_flight.len() < open && self.next <= newest {
             return Next::From(self.next);
         }
-        Next::Wait(self.in_flight.values().take(open).filter_map(|sent| Some(sent.at? + sent.wait)).min())
+        let waiting = self.in_flight.values().take(open).filter(|sent| sent.again);
+        Next::Wait(waiting.filter_map(|sent| Some(sent.at? + sent.wait)).min())
     }
 
     /// The record was handed to the connection.
     pub fn sent(&mut self, sequence: u64, now: Moment) {
         let again = self.in_flight.get(&sequence).is_some_and(|sent| sent.at.is_some());
         let wait = if self.heard { RESEND } else { PROBE };
-        let sent = self.in_flight.entry(sequence).or_insert(Sent { at: None, wait });
+        let sent = self.in_flight.entry(sequence).or_insert(Sent { at: None, wait, again: true });
         if again {
             sent.wait = (sent.wait * 2).min(RESEND_MAX);
         }
-        sent.at = Some(now);
+        (sent.at, sent.again) = (Some(now), self.impatient);
         self.next = self.next.max(sequence.saturating_add(1));
+    }
+
+    /// The broker does not take the record. It is tried again after a wait, the oldest one first and alone: whatever the
+    /// reason, the others would hardly fare better.
+    pub fn refused(&mut self, sequence: u64, now: Moment) {
+        self.heard = false;
+        if let Some(sent) = self.in_flight.get_mut(&sequence) {
+            (sent.at, sent.again) = (Some(now), true);
+        }
     }
 
     /// The record is no longer on disk.

@@ -48,7 +48,7 @@ fn a_good_file_is_taken_with_its_defaults() {
     assert_eq!(config.edge().as_str(), "site-1");
     assert_eq!(config.http.to_string(), "127.0.0.1:8181");
     assert_eq!(config.outbox_budget, 512_000_000);
-    assert!(config.detect.is_some() && config.broker.is_none());
+    assert!(config.detect.is_some() && matches!(config.upstream, Upstream::Hub { broker: None, .. }));
     let [door, yard] = config.cameras.as_slice() else { panic!("{} cameras", config.cameras.len()) };
     assert_eq!(
         (door.name.as_str(), door.transport, door.placement, door.rate),
@@ -72,7 +72,7 @@ fn every_fault_is_said_at_once_and_no_secret_with_it() {
         [outbox]
         budget_mb = 1
         [mqtt]
-        url = "mqtts://omma:hunter2@broker"
+        url = "amqp://omma:hunter2@broker"
         [[camera]]
         id = "door"
         url = "http://admin:hunter2@cam/live"
@@ -108,6 +108,83 @@ fn a_camera_twice_and_a_join_token_twice_are_faults() {
     assert!(lines.iter().any(|line| line.contains("edge.join_file: ")), "{lines:#?}");
 }
 
+fn with_rules(rules: &str) -> String {
+    let door =
+        good().replace("model = \"models/nanodet\"", "model = \"models/nanodet\"\nlabels = [\"person\", \"car\"]");
+    door.replace("[[camera]]\n        id = \"yard\"", &format!("{rules}\n[[camera]]\nid = \"yard\""))
+}
+
+#[test]
+fn rules_live_with_their_camera() {
+    let rules = r#"
+        [[camera.zone]]
+        name = "drive"
+        points = [[0.1, 1], [0.5, 0.4], [0.9, 1]]
+        [[camera.rule]]
+        name = "visitor"
+        zone = "drive"
+        labels = ["person"]
+        schedule = ["22:00-06:00"]
+        "#;
+    let config = load(&with_rules(rules).replace("[edge]", "[edge]\ntime_zone = \"Europe/Berlin\"")).unwrap();
+    let [door, yard] = config.cameras.as_slice() else { panic!("{} cameras", config.cameras.len()) };
+    assert_eq!((door.rules.zones.len(), &*door.rules.rules[0].name), (1, "visitor"));
+    assert_eq!(yard.rules, RulesConfig::default(), "the second camera has none");
+}
+
+/// What people copy from the page works.
+#[test]
+fn the_examples_of_the_page_on_rules_are_taken() {
+    let page = include_str!("../../../../docs/operate/rules.md");
+    let blocks = page.split("```toml").skip(1).filter_map(|rest| rest.split("```").next());
+    let edge = format!("[edge]\ndata = \"state\"\njoin = \"{}\"", token());
+    let text = blocks.collect::<String>().replace("[edge]", &edge).replace("rtsp://…", "rtsp://cam/live");
+    let config = load(&(text + "[detect]\nmodel = \"models/nanodet\"")).unwrap();
+    let rules = &config.cameras[0].rules;
+    let names: Vec<&str> = rules.rules.iter().map(|rule| &*rule.name).collect();
+    assert_eq!(names, ["stranger in the drive", "car came in", "intruder"]);
+    assert_eq!((rules.zones.len(), rules.lines.len(), rules.masks.len()), (1, 1, 1));
+}
+
+#[test]
+fn a_fault_of_a_rule_names_its_line_and_how_to_mend_it() {
+    let rules = r#"
+        [[camera.zone]]
+        name = "drive"
+        points = [[0.1, 1], [0.5, 0.4], [0.9, 1.2]]
+        [[camera.rule]]
+        name = "visitor"
+        zone = "drvie"
+        labels = ["persn"]
+        minscore = 0.5
+        schedule = ["22:00-06:00"]
+        "#;
+    let unknown: Vec<String> = load(&with_rules(rules)).unwrap_err().lines().collect();
+    let [line] = unknown.as_slice() else { panic!("{unknown:#?}") };
+    assert!(line.contains("camera[0].rule[0].minscore: unknown key, did you mean \"min_score\"?"), "{line}");
+    let faults = load(&with_rules(rules).replace("minscore", "min_score")).unwrap_err();
+    let lines: Vec<String> = faults.lines().collect();
+    for (key, part) in [
+        ("camera[0].zone[0].points[2]: ", "0.0 to 1.0"),
+        ("camera[0].rule[0].zone: ", "did you mean `drive`?"),
+        ("camera[0].rule[0].labels[0]: ", "did you mean `person`?"),
+        ("camera[0].rule[0].schedule: ", "edge.time_zone"),
+    ] {
+        let is_there = |line: &&String| line.starts_with("line ") && line.contains(key) && line.contains(part);
+        assert!(lines.iter().any(|line| is_there(&line)), "{key}{part} in {lines:#?}");
+    }
+}
+
+#[test]
+fn rules_of_a_camera_that_the_hub_looks_at_are_refused() {
+    let hub = good() + "[[camera.rule]]\nname = \"visitor\"";
+    let lines: Vec<String> = load(&hub).unwrap_err().lines().collect();
+    assert!(lines.iter().any(|line| line.contains("camera[1].rule: ") && line.contains("placement")), "{lines:#?}");
+    let zone = good().replace("[edge]", "[edge]\ntime_zone = \"Berlin\"");
+    let lines: Vec<String> = load(&zone).unwrap_err().lines().collect();
+    assert!(lines[0].contains("edge.time_zone: expected a time zone"), "{lines:#?}");
+}
+
 #[test]
 fn detect_is_needed_only_where_the_edge_detects() {
     let hub_only = good()
@@ -115,4 +192,38 @@ fn detect_is_needed_only_where_the_edge_detects() {
         .replace("[detect]", "")
         .replace("url = \"rtsp://admin:hunter2@cam/live\"", "url = \"rtsp://cam/live\"\nplacement = \"none\"");
     assert!(load(&hub_only).unwrap().detect.is_none());
+}
+
+fn hubless() -> String {
+    let broker = "[mqtt]\nurl = \"mqtt://omma:hunter2@broker\"\n[[camera]]";
+    good()
+        .replace(&format!("join = \"{}\"", token()), "name = \"site-2\"")
+        .replacen("[[camera]]", broker, 1)
+        .replace("placement = \"hub\"", "placement = \"none\"")
+}
+
+#[test]
+fn without_a_hub_a_name_and_a_broker_do() {
+    let config = load(&hubless()).unwrap();
+    assert!(config.hub().is_none() && matches!(config.upstream, Upstream::Broker { .. }));
+    assert_eq!(config.edge().as_str(), "site-2");
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("hunter2"), "{printed}");
+}
+
+#[test]
+fn what_needs_a_hub_is_a_fault_without_one() {
+    let both = hubless().replace("name = \"site-2\"", &format!("name = \"site-2\"\njoin = \"{}\"", token()));
+    let nobody = hubless().replace("name = \"site-2\"", "");
+    let no_broker = hubless().replace("[mqtt]", "").replace("url = \"mqtt://omma:hunter2@broker\"", "");
+    let at_the_hub = hubless().replace("placement = \"none\"", "placement = \"hub\"");
+    for (wrong, key, part) in [
+        (both, "edge.name: ", "join token"),
+        (nobody, "edge: ", "`name` and [mqtt]"),
+        (no_broker, "mqtt: ", "expected [mqtt] with `url`"),
+        (at_the_hub, "camera[1].placement: ", "no hub"),
+    ] {
+        let lines: Vec<String> = load(&wrong).unwrap_err().lines().collect();
+        assert!(lines.len() == 1 && lines[0].contains(key) && lines[0].contains(part), "{lines:#?}");
+    }
 }

@@ -4,8 +4,9 @@
 //! publishes with [`Link::publish`], which never waits.
 //!
 //! When the connection ends, what rumqttc still held is thrown away: the outbox has it all, and sends it again in the
-//! right order.
+//! right order. Before the next one, what lies in files is read anew: certificates and passwords are renewed.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use omma_protocol::backoff::Backoff;
@@ -13,22 +14,24 @@ use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{AckMessage, Topic};
 use omma_runtime::backoff::random_seed;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{
-    ConnectReturnCode, LastWill, Packet, PubAck, PubAckReason, SubAck, SubscribeReasonCode,
-};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::mqttbytes::v5::{LastWill, Packet, PubAck, PubAckReason, SubAck, SubscribeReasonCode};
+use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions, MqttState};
 use rumqttc::{Outgoing, TlsConfiguration, Transport};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use super::broker::Broker;
+use super::broker::{Admission, Broker};
 use super::message::{self, Publish};
+use super::reason::reason;
 use crate::state::link::LinkState;
 use crate::uplink::{STEADY, retry};
 
 /// Requests that rumqttc takes before it has sent them: the whole window, and the greeting.
 pub(super) const REQUESTS: usize = 48;
+/// Packet ids that rumqttc goes round in, with room for a publish under each: far more than are ever under way, so that
+/// none comes round to one that still waits. Its default is 65,535, which is 14 MB.
+const PACKET_IDS: u16 = 1024;
 /// Events that wait for the owner; then the connection's task waits for it.
 const EVENTS: usize = 64;
 /// TCP, TLS and CONNACK together.
@@ -50,14 +53,29 @@ pub(super) enum LinkEvent {
     /// Until this is answered or dropped, what is still published is thrown away; after that it would be sent over the
     /// next connection, out of order.
     Down(oneshot::Sender<()>),
+    /// What the hub's store has. Only told with [`Hears::Acks`].
     Ack(AckMessage),
+    /// The oldest message that was handed over and not sent is sent, under this packet id. Only told, as the next, with
+    /// [`Hears::Receipts`].
+    Sent(u16),
+    /// The broker has answered what was sent under this packet id.
+    Answered { id: u16, taken: bool },
+}
+
+/// What the owner is told of the messages that it handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hears {
+    /// What the hub says.
+    Acks,
+    /// What the broker says.
+    Receipts,
 }
 
 /// The owner's end.
 #[derive(Debug)]
 pub(super) struct Link {
     client: AsyncClient,
-    acks: String,
+    hears: Hears,
     events: mpsc::Receiver<LinkEvent>,
     task: JoinHandle<()>,
 }
@@ -69,12 +87,12 @@ impl Drop for Link {
 }
 
 impl Link {
-    pub(super) fn start(edge: &EdgeId, broker: &Broker, state: LinkState) -> Self {
+    pub(super) fn start(edge: &EdgeId, broker: &Broker, hears: Hears, state: LinkState) -> Self {
         let (client, event_loop) = AsyncClient::new(options(edge, broker), REQUESTS);
         let (tell, events) = mpsc::channel(EVENTS);
-        let acks = Topic::Acks(edge.clone()).to_string();
-        let keeper = Keeper { event_loop, tell, acks: acks.clone(), state, retry: retry(random_seed()), up: None };
-        Self { client, acks, events, task: tokio::spawn(keeper.run().in_current_span()) }
+        let (edge, broker, retry) = (edge.clone(), broker.clone(), retry(random_seed()));
+        let keeper = Keeper { edge, broker, hears, event_loop, tell, state, retry, up: None };
+        Self { client, hears, events, task: tokio::spawn(keeper.run().in_current_span()) }
     }
 
     /// `None` when the task has died.
@@ -82,15 +100,17 @@ impl Link {
         self.events.recv().await
     }
 
-    /// Subscribes to acknowledgements and says that this edge is there.
-    pub(super) fn greet(&self, edge: &EdgeId) {
-        let status = Topic::Status(edge.clone()).to_string();
-        let subscribed = self.client.try_subscribe(self.acks.clone(), QoS::AtLeastOnce);
-        let greeted = self.client.try_publish(status, QoS::AtLeastOnce, true, message::status(true));
-        if subscribed.is_err() || greeted.is_err() {
+    /// Subscribes to acknowledgements, where they are heard, and says that this edge is there. Whether the client took
+    /// the latter.
+    pub(super) fn greet(&self, edge: &EdgeId) -> bool {
+        let (acks, status) = (Topic::Acks(edge.clone()).to_string(), Topic::Status(edge.clone()).to_string());
+        let deaf = self.hears == Hears::Acks && self.client.try_subscribe(acks, QoS::AtLeastOnce).is_err();
+        let greeted = self.client.try_publish(status, QoS::AtLeastOnce, true, message::status(true)).is_ok();
+        if deaf || !greeted {
             // The queue was emptied when the last connection ended, so this needs a broker that connects and hangs.
             tracing::debug!("no room for the greeting: the resend timer or the next connection mends it");
         }
+        greeted
     }
 
     /// Whether the client took it.
@@ -111,13 +131,14 @@ impl Link {
 }
 
 fn options(edge: &EdgeId, broker: &Broker) -> MqttOptions {
-    let mut options = MqttOptions::new(format!("omma-edge-{edge}"), &broker.host, broker.port);
+    let mut options = MqttOptions::new(format!("omma-edge-{edge}"), broker.host(), broker.port());
     options
         .set_keep_alive(KEEP_ALIVE)
         .set_connection_timeout(CONNECT_SECONDS)
         .set_clean_start(false)
         .set_session_expiry_interval(Some(SESSION_SECONDS))
         .set_max_packet_size(Some(MAX_INCOMING))
+        .set_outgoing_inflight_upper_limit(PACKET_IDS)
         .set_last_will(LastWill::new(
             Topic::Status(edge.clone()).to_string(),
             message::status(false),
@@ -125,20 +146,25 @@ fn options(edge: &EdgeId, broker: &Broker) -> MqttOptions {
             true,
             None,
         ));
-    if let Some(credentials) = &broker.credentials {
+    options
+}
+
+fn admit(options: &mut MqttOptions, admission: Admission) {
+    if let Some(credentials) = &admission.credentials {
         options.set_credentials(&credentials.user, credentials.password.expose());
     }
-    if let Some(tls) = &broker.tls {
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
+    if let Some(tls) = admission.tls {
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)));
     }
-    options
 }
 
 /// The task that polls.
 struct Keeper {
+    edge: EdgeId,
+    broker: Broker,
+    hears: Hears,
     event_loop: EventLoop,
     tell: mpsc::Sender<LinkEvent>,
-    acks: String,
     state: LinkState,
     retry: Backoff,
     /// Since when the connection is up.
@@ -148,63 +174,109 @@ struct Keeper {
 impl Keeper {
     /// Ends when the owner is gone or has said goodbye.
     async fn run(mut self) {
+        self.be_admitted().await;
         loop {
-            let event = match self.event_loop.poll().await {
-                Ok(Event::Incoming(Packet::ConnAck(welcome))) => {
-                    self.up = Some(Instant::now());
-                    Some(LinkEvent::Up { max_packet: welcome.properties.and_then(|p| p.max_packet_size) })
-                }
-                Ok(Event::Incoming(Packet::Publish(publish))) if publish.topic == self.acks.as_bytes() => {
-                    match serde_json::from_slice(&publish.payload) {
-                        Ok(ack) => Some(LinkEvent::Ack(ack)),
-                        Err(e) => {
-                            metrics::counter!("omma_uplink_bad_acks_total").increment(1);
-                            tracing::debug!(error = %e, "an acknowledgement can't be read");
-                            None
-                        }
+            match self.event_loop.poll().await {
+                Ok(event) => {
+                    if self.happened(event).await.is_break() {
+                        return;
                     }
                 }
-                Ok(Event::Incoming(Packet::PubAck(PubAck { reason, .. })))
-                    if !matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) =>
-                {
-                    self.refused("publish", format!("{reason:?}"));
-                    None
-                }
-                Ok(Event::Incoming(Packet::SubAck(SubAck { return_codes, .. }))) => {
-                    if let Some(code) = return_codes.iter().find(|c| !matches!(c, SubscribeReasonCode::Success(_))) {
-                        self.refused("subscribe to", format!("{code:?}"));
-                    }
-                    None
-                }
-                Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
-                Ok(_) => None,
                 Err(e) => {
-                    self.ended(&e);
-                    if let Some(since) = self.up.take() {
-                        if since.elapsed() >= STEADY {
-                            self.retry.succeeded();
-                        }
-                        self.owner_stops_publishing().await;
+                    if self.ended(reason(&e, &self.broker)).await.is_break() {
+                        return;
                     }
-                    self.event_loop.clean();
-                    self.event_loop.pending.clear();
-                    // rumqttc keeps it over `clean`, and takes no requests while it waits for an old PUBACK.
-                    self.event_loop.state.collision = None;
                     tokio::time::sleep(self.retry.next_delay()).await;
-                    None
+                    self.be_admitted().await;
                 }
-            };
-            if let Some(event) = event
-                && self.tell.send(event).await.is_err()
-            {
-                return;
             }
         }
     }
 
+    /// Reads what the next connection begins with, for as long as it takes until that can be read.
+    async fn be_admitted(&mut self) {
+        loop {
+            let broker = self.broker.clone();
+            match tokio::task::spawn_blocking(move || broker.admission()).await {
+                Ok(Ok(admission)) => return admit(&mut self.event_loop.options, admission),
+                Ok(Err(fault)) => self.state.down(fault.to_string()),
+                Err(e) => self.state.down(format!("read what [mqtt] names: {e}")),
+            }
+            tokio::time::sleep(self.retry.next_delay()).await;
+        }
+    }
+
+    /// Tells the owner. Breaks when nobody is there to be told any more.
+    async fn happened(&mut self, event: Event) -> ControlFlow<()> {
+        let event = match event {
+            Event::Incoming(Packet::ConnAck(welcome)) => {
+                self.up = Some(Instant::now());
+                LinkEvent::Up { max_packet: welcome.properties.and_then(|p| p.max_packet_size) }
+            }
+            Event::Incoming(Packet::Publish(publish)) if self.is_ack(&publish.topic) => {
+                match serde_json::from_slice(&publish.payload) {
+                    Ok(ack) => LinkEvent::Ack(ack),
+                    Err(e) => {
+                        metrics::counter!("omma_uplink_bad_acks_total").increment(1);
+                        tracing::debug!(error = %e, "an acknowledgement can't be read");
+                        return ControlFlow::Continue(());
+                    }
+                }
+            }
+            Event::Incoming(Packet::PubAck(PubAck { pkid, reason, .. })) => {
+                let taken = matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers);
+                if !taken {
+                    self.refused("publish", format!("{reason:?}"));
+                }
+                if self.hears == Hears::Acks {
+                    return ControlFlow::Continue(());
+                }
+                LinkEvent::Answered { id: pkid, taken }
+            }
+            Event::Outgoing(Outgoing::Publish(pkid)) if self.hears == Hears::Receipts => LinkEvent::Sent(pkid),
+            Event::Incoming(Packet::SubAck(SubAck { return_codes, .. })) => {
+                if let Some(code) = return_codes.iter().find(|c| !matches!(c, SubscribeReasonCode::Success(_))) {
+                    self.refused("subscribe to", format!("{code:?}"));
+                }
+                return ControlFlow::Continue(());
+            }
+            Event::Outgoing(Outgoing::Disconnect) => return ControlFlow::Break(()),
+            _ => return ControlFlow::Continue(()),
+        };
+        match self.tell.send(event).await {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+
+    /// After this nothing of the connection is left, here or in rumqttc.
+    async fn ended(&mut self, why: String) -> ControlFlow<()> {
+        // What had come before the end still counts, and must not be taken for news of the next connection.
+        for event in std::mem::take(&mut self.event_loop.state.events) {
+            self.happened(event).await?;
+        }
+        self.state.down(why);
+        if let Some(since) = self.up.take() {
+            if since.elapsed() >= STEADY {
+                self.retry.succeeded();
+            }
+            self.owner_stops_publishing().await;
+        }
+        self.event_loop.clean();
+        self.event_loop.pending.clear();
+        // rumqttc goes on with the old state's packet ids, which another broker's lower limit makes it run out of, and
+        // with a collision, for which it takes no requests.
+        self.event_loop.state = MqttState::new(PACKET_IDS, false);
+        ControlFlow::Continue(())
+    }
+
+    fn is_ack(&self, topic: &[u8]) -> bool {
+        self.hears == Hears::Acks && topic == Topic::Acks(self.edge.clone()).to_string().as_bytes()
+    }
+
     fn refused(&self, what: &str, code: String) {
-        let rule = self.acks.trim_end_matches("acks");
-        self.state.refused(format!("the broker does not let this edge {what} {rule}# ({code}): mend its access rules"));
+        let rule = Topic::fence(&self.edge);
+        self.state.refused(format!("the broker does not let this edge {what} {rule} ({code}): mend its access rules"));
     }
 
     async fn owner_stops_publishing(&mut self) {
@@ -213,16 +285,5 @@ impl Keeper {
             // An owner that is gone publishes nothing either.
             answered.await.unwrap_or_default();
         }
-    }
-
-    fn ended(&self, error: &ConnectionError) {
-        self.state.down(match error {
-            ConnectionError::ConnectionRefused(
-                code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
-            ) => {
-                format!("the broker refuses this edge ({code:?}): get a new join token with `cloud-hub join`")
-            }
-            error => format!("MQTT: {error}"),
-        });
     }
 }

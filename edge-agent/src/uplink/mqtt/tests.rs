@@ -1,5 +1,7 @@
 //! Against Mosquitto, with a hub of a few lines that acknowledges what it has seen.
 
+mod without_hub;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ fn edge() -> EdgeId {
 }
 
 fn broker(port: u16) -> Broker {
-    Broker { host: "127.0.0.1".to_owned(), port, credentials: None, tls: None }
+    Broker::External(format!("mqtt://127.0.0.1:{port}").parse().unwrap())
 }
 
 fn outbox(folder: &std::path::Path) -> Outbox {

@@ -126,6 +126,8 @@ impl Edge {
             transport: crate::config::Transport::Tcp,
             placement: Placement::Edge,
             rate: 5.0,
+            min_score: 0.5,
+            rules: omma_vision::event::rule::config::RulesConfig::default(),
         };
         let (feed, reports, state) = (Feed::new(), Reports::new([&camera]), LinkState::new("quic"));
         let (results, _) = tokio::sync::broadcast::channel(64);

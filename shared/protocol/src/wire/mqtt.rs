@@ -12,7 +12,9 @@
 //! Events that the hub's own analysis makes are under `omma/v1/hub/cameras/{edge.camera}/events`, with no outbox.
 //! An event and a picture are in the edge's outbox under `(outbox, sequence)`; an event carries both in its payload,
 //! a picture in the MQTT 5 user properties `outbox`, `sequence`, `revision` and `time_us`. The hub acknowledges what
-//! its *store* has.
+//! its *store* has; where there is no hub, nobody speaks on `acks`.
+
+mod why;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,11 +22,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::detection::{Analyst, Place};
-use crate::event::{Event, Phase, Stamp};
+use crate::event::{Cause, Event, Phase, Stamp};
 use crate::geometry::Rect;
 use crate::id::{CameraId, EdgeId, EventId, OutboxId, StreamId};
 use crate::time::CaptureTime;
 use crate::track::TrackId;
+
+pub use why::WhyMessage;
 
 /// User property: the outbox.
 pub const PROP_OUTBOX: &str = "outbox";
@@ -137,20 +141,26 @@ pub struct EventMessage {
     pub revision: u32,
     /// Class.
     pub label: String,
-    /// Track.
+    /// Track; 0 where it is about how many there are.
     pub track: u64,
     /// Best score, 0 to 1.
     pub score: f32,
     /// `[x, y, width, height]` in the best frame, 0 to 1.
     #[serde(rename = "box")]
     pub rect: [f32; 4],
-    /// First frame, µs since the epoch.
+    /// When what it tells of began, µs since the epoch.
     pub opened_us: i64,
     /// Frame of the best view.
     pub best_us: i64,
     /// Last frame seen; from `closed` on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_us: Option<i64>,
+    /// Name of the rule that made it; absent before there were rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What of the rule came true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Box<WhyMessage>>,
     /// `edge` or `hub`.
     pub place: PlaceName,
     /// Engine that saw it.
@@ -198,6 +208,8 @@ impl EventMessage {
             opened_us: event.opened.0,
             best_us: event.best.0,
             closed_us: event.closed.map(|t| t.0),
+            rule: event.cause.as_ref().map(|cause| cause.rule.to_string()),
+            why: event.cause.as_ref().map(|cause| Box::new((&cause.why).into())),
             place: event.analyst.place.into(),
             engine: event.analyst.engine.to_string(),
             model: event.analyst.model.to_string(),
@@ -207,6 +219,11 @@ impl EventMessage {
     /// The place in the edge's outbox.
     pub fn stamp(&self) -> Option<Stamp> {
         Some(Stamp { outbox: self.outbox?, sequence: self.sequence? })
+    }
+
+    /// Which rule made it and why; nothing where this version does not know the reason.
+    fn cause(&self) -> Option<Cause> {
+        Some(Cause { rule: self.rule.as_deref()?.into(), why: self.why.as_ref()?.to_why()? })
     }
 
     /// The event itself.
@@ -224,6 +241,7 @@ impl EventMessage {
             opened: CaptureTime(self.opened_us),
             best: CaptureTime(self.best_us),
             closed: self.closed_us.map(CaptureTime),
+            cause: self.cause(),
             analyst: Arc::new(Analyst {
                 place: self.place.into(),
                 engine: self.engine.as_str().into(),
@@ -267,6 +285,7 @@ pub fn ranges(mut sequences: Vec<u64>) -> Vec<[u64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Why;
 
     #[test]
     fn topics_read_back_and_strangers_are_refused() {
@@ -292,9 +311,8 @@ mod tests {
         assert!(ranges(vec![]).is_empty());
     }
 
-    #[test]
-    fn an_event_reads_back_from_json() {
-        let event = Event {
+    fn event() -> Event {
+        Event {
             id: EventId(uuid::Uuid::from_u128(1)),
             camera: "door".parse().unwrap(),
             phase: Phase::Closed,
@@ -306,13 +324,41 @@ mod tests {
             opened: CaptureTime(1),
             best: CaptureTime(2),
             closed: Some(CaptureTime(3)),
+            cause: Some(Cause {
+                rule: "gate".into(),
+                why: Why::Crossed { line: "kerb".into(), direction: "in".into() },
+            }),
             analyst: Arc::new(Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() }),
-        };
+        }
+    }
+
+    #[test]
+    fn an_event_reads_back_from_json() {
+        let event = event();
         let stamp = Stamp { outbox: OutboxId(uuid::Uuid::from_u128(2)), sequence: 8 };
         let message = EventMessage::new(&"site".parse().unwrap(), &event, Some(stamp));
         let json = serde_json::to_string(&message).unwrap();
-        assert!(json.contains(r#""stream":"site.door""#) && json.contains(r#""box":[0.25,"#), "{json}");
+        let why = r#""rule":"gate","why":{"kind":"crossed","line":"kerb","direction":"in"}"#;
+        for part in [r#""stream":"site.door""#, r#""box":[0.25,"#, why] {
+            assert!(json.contains(part), "{part} in {json}");
+        }
         let back: EventMessage = serde_json::from_str(&json).unwrap();
         assert_eq!((back.to_event(), back.stamp()), (event, Some(stamp)));
+    }
+
+    #[test]
+    fn an_event_of_before_rules_and_one_of_a_later_reason_are_read() {
+        let message = EventMessage::new(&"site".parse().unwrap(), &event(), None);
+        let mut json = serde_json::to_value(&message).unwrap();
+        json["why"] = serde_json::json!({ "kind": "sang", "zone": "choir", "tune": 7 });
+        let later: EventMessage = serde_json::from_value(json.clone()).unwrap();
+        let kept = serde_json::to_value(&later).unwrap();
+        assert_eq!((&kept["why"]["kind"], &kept["why"]["zone"]), (&"sang".into(), &"choir".into()));
+        assert_eq!(later.to_event().cause, None);
+        let object = json.as_object_mut().unwrap();
+        object.remove("rule");
+        object.remove("why");
+        let before: EventMessage = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!((before.to_event().cause, serde_json::to_value(&before).unwrap()), (None, json));
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::panic, clippy::expect_used, reason = "for tests: what can't go on fails the test, with its reason")]
 
+pub mod certificates;
+
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -26,12 +28,20 @@ impl Mosquitto {
     /// # Panics
     /// When it does not come up.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, "allow_anonymous true\n")
+    }
+
+    /// Starts one that keeps its state in `folder`, with lines of its own for its one listener: who is let in, and how.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_with(folder: &Path, listener: &str) -> Self {
         let port = port::free();
         // Started as root it would become the user `mosquitto`, who can't write to the test's folder.
         let root = std::fs::metadata("/proc/self").expect("who we are").uid() == 0;
         let user = if root { "user root\n" } else { "" };
         let config = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n{user}",
+            "listener {port} 127.0.0.1\n{listener}persistence true\npersistence_location {}/\n{user}",
             folder.display()
         );
         let config = write(folder, "mosquitto.conf", &config);
@@ -50,6 +60,19 @@ impl Mosquitto {
     }
 }
 
+/// Lines for [`Mosquitto::start_with`]: users with names and passwords, in a file in `folder`.
+///
+/// # Panics
+/// When the file can't be made.
+pub fn passwords(folder: &Path, users: &[(&str, &str)]) -> String {
+    let file = folder.join("passwords").display().to_string();
+    write(folder, "passwords", "");
+    for (user, password) in users {
+        Launch::of_system("mosquitto_passwd").args(["-b", &file, user, password]).output();
+    }
+    format!("allow_anonymous false\npassword_file {file}\n")
+}
+
 /// `mosquitto_sub`, reading everything that edges publish. It connects again by itself.
 #[derive(Debug)]
 pub struct Listener(Program);
@@ -57,15 +80,51 @@ pub struct Listener(Program);
 impl Listener {
     /// Starts to listen on a broker on 127.0.0.1.
     pub fn start(port: u16) -> Self {
+        Self(Self::launch(port).start())
+    }
+
+    /// As [`Listener::start`], in a session that the broker keeps, and that is on its disk when this returns: neither
+    /// its own reconnecting nor a broker that is killed loses the subscription.
+    ///
+    /// # Panics
+    /// When it can't subscribe.
+    pub fn persistent(mosquitto: &mut Mosquitto) -> Self {
+        let launch = Self::launch(mosquitto.port).args(["-c", "-i", "reader"]);
+        // -E goes once it has subscribed.
+        launch.clone().args(["-E"]).output();
+        // Mosquitto writes its sessions when it ends.
+        mosquitto.program.stop();
+        mosquitto.program.restart();
+        mosquitto.wait();
+        Self(launch.start())
+    }
+
+    fn launch(port: u16) -> Launch {
         // %j is a line of JSON for each message: topic, payload, qos, retain.
         let arguments = ["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", "omma/v1/edges/#", "-F", "%j"];
-        Self(Launch::of_system("mosquitto_sub").args(arguments.map(str::to_owned)).start())
+        Launch::of_system("mosquitto_sub").args(arguments.map(str::to_owned))
+    }
+
+    /// How many events and pictures were heard so far, copies included.
+    pub fn records(&self) -> usize {
+        self.messages().filter(|(topic, _)| topic.contains("/cameras/")).count()
+    }
+
+    /// The sequence numbers of the events heard so far, in order, copies included.
+    pub fn sequences(&self) -> Vec<u64> {
+        self.events().iter().filter_map(|event| event["sequence"].as_u64()).collect()
     }
 
     /// The events heard so far, in order, copies included.
     pub fn events(&self) -> Vec<Value> {
-        let messages = self.0.log().lines().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-        let events = messages.filter(|message| message["topic"].as_str().is_some_and(|t| t.ends_with("/events")));
-        events.filter_map(|message| serde_json::from_str(message["payload"].as_str()?).ok()).collect()
+        let events = self.messages().filter(|(topic, _)| topic.ends_with("/events"));
+        events.filter_map(|(_, message)| serde_json::from_str(message["payload"].as_str()?).ok()).collect()
+    }
+
+    /// Each with its topic. Of a picture's payload only the beginning is there.
+    fn messages(&self) -> impl Iterator<Item = (String, Value)> {
+        let lines = self.0.log().lines().into_iter();
+        let messages = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        messages.filter_map(|message| Some((message["topic"].as_str()?.to_owned(), message)))
     }
 }

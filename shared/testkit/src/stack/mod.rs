@@ -14,6 +14,8 @@ pub mod api;
 
 pub mod broker;
 
+pub mod edge_only;
+
 pub mod store;
 
 use std::path::{Path, PathBuf};
@@ -70,7 +72,9 @@ impl Stack {
         let token = cloud_hub(&["token"]).output();
         let api = api.signed_in(&token);
 
-        let edge_text = settings::edge(&options, &ports, folder.path(), &join);
+        let who = format!("join = {join:?}");
+        let mqtt = options.external_broker.map(|port| format!("url = \"mqtt://127.0.0.1:{port}\""));
+        let edge_text = settings::edge(&options, &ports, folder.path(), &who, mqtt.as_deref().unwrap_or_default());
         let edge_config = settings::write(folder.path(), "edge.toml", &edge_text);
         let mut edge = Launch::of_workspace("edge-agent").args(["run", "--config", &edge_config]).start();
         let edge_api = Api::at(ports.edge);

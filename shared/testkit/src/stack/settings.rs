@@ -110,24 +110,15 @@ udp = "127.0.0.1:{live}"
     text
 }
 
-pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, join: &str) -> String {
+/// `who` is how the edge knows its name, `mqtt` the broker that is not the hub's; empty where there is none.
+pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &str, mqtt: &str) -> String {
     let data = folder.join("edge");
-    let mut text = format!(
-        r#"
-[edge]
-data = {data:?}
-join = "{join}"
-[http]
-listen = "127.0.0.1:{port}"
-[detect]
-{model}engine = "ort"
-threads = 1
-"#,
-        port = ports.edge,
-        model = model("nanodet-g-256x416"),
-    );
-    if let Some(port) = options.external_broker {
-        text += &format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n");
+    let mut text = format!("[edge]\ndata = {data:?}\n{who}\n[http]\nlisten = \"127.0.0.1:{}\"\n", ports.edge);
+    if options.cameras.iter().any(|camera| camera.placement == "edge") {
+        text += &format!("[detect]\n{}engine = \"ort\"\nthreads = 1\n", model("nanodet-g-256x416"));
+    }
+    if !mqtt.is_empty() {
+        text += &format!("[mqtt]\n{mqtt}\n");
     }
     for Camera { id, placement, url } in &options.cameras {
         let simulated = format!("rtsp://{CAMERA_USER}:{CAMERA_PASSWORD}@127.0.0.1:{}/{id}", ports.rtsp);

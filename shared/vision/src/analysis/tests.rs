@@ -7,6 +7,8 @@ use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
 
 use super::*;
+use crate::event::rule::config::{Anchor, Mask};
+use crate::event::rule::geometry::Polygon;
 
 fn frame(pool: &FramePool, ms: i64) -> Arc<Frame> {
     let (y, uv) = ([90; 320 * 180], [128; 160 * 90]);
@@ -21,7 +23,7 @@ fn person(x: f32) -> Detection {
 
 fn analysis() -> Analysis {
     let analyst = Analyst { place: Place::Hub, engine: "ort".into(), model: "m".into() };
-    Analysis::new("door".parse().unwrap(), Arc::new(analyst), AnalysisConfig::seeded([3; 32]))
+    Analysis::new("door".parse().unwrap(), Arc::new(analyst), AnalysisConfig::seeded(0.5, [3; 32]))
 }
 
 #[test]
@@ -54,4 +56,35 @@ fn a_frame_with_nothing_in_it_is_told_of_too() {
     let looked = analysis().look(&frame(&FramePool::new(1), 0), vec![], Duration::ZERO);
     assert!(looked.result.tracks.is_empty() && looked.lasting.is_empty());
     assert_eq!(looked.result.analyst.place, Place::Hub);
+}
+
+#[test]
+fn what_a_mask_hides_is_not_followed_and_counted() {
+    let mask = Mask { shape: Polygon::picture(), anchor: Anchor::Foot, labels: vec!["cat".into()] };
+    let mut config = AnalysisConfig::seeded(0.5, [3; 32]);
+    config.rules.masks.push(mask);
+    let analyst = Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() };
+    let (mut analysis, pool) = (Analysis::new("door".parse().unwrap(), Arc::new(analyst), config), FramePool::new(1));
+    for ms in (0..1000).step_by(200) {
+        let cat = Detection { label: "cat".into(), ..person(0.6) };
+        let tracks = analysis.follow(&frame(&pool, ms), vec![cat, person(0.1)]);
+        assert!(tracks.iter().all(|track| &*track.label == "person"), "{tracks:?}");
+    }
+    assert_eq!(analysis.counts(), AnalysisCounts { masked: 5, ..AnalysisCounts::default() });
+}
+
+#[test]
+fn a_min_score_below_one_half_finds_the_things_between() {
+    let faint = Detection { score: 0.35, ..person(0.1) };
+    let pool = FramePool::new(1);
+    let followed = |min_score: f32| {
+        let mut analysis = super::Analysis::new(
+            "door".parse().unwrap(),
+            Arc::new(Analyst { place: Place::Edge, engine: "ort".into(), model: "m".into() }),
+            AnalysisConfig::seeded(min_score, [3; 32]),
+        );
+        let mut look = |ms| analysis.look(&frame(&pool, ms), vec![faint.clone()], Duration::ZERO).result.tracks.len();
+        (0..3000).step_by(200).map(&mut look).last()
+    };
+    assert_eq!((followed(0.3), followed(0.5)), (Some(1), Some(0)));
 }

@@ -91,6 +91,14 @@ pub enum EngineError {
         /// Names it has.
         known: Vec<String>,
     },
+    /// The network has an input for which there is nothing.
+    #[error("{path} wants a further input {name:?}, which nothing in model.toml gives it: export it without")]
+    Unfed {
+        /// `model.onnx`.
+        path: PathBuf,
+        /// The input.
+        name: String,
+    },
     /// An output has another size than the manifest's head asks for.
     #[error("output {name:?} has {found} values, but head, labels and input in model.toml ask for {shape:?}")]
     Shape {
@@ -115,9 +123,19 @@ pub enum EngineError {
 pub(crate) struct Network<'a> {
     pub(crate) file: &'a Path,
     pub(crate) input: &'a str,
+    /// An input `[1, 2]` i64 that is told the width and height of the other.
+    pub(crate) sizes: Option<&'a str>,
     /// `[1, 3, height, width]`.
     pub(crate) shape: [usize; 4],
     pub(crate) outputs: &'a [Output],
+}
+
+impl Network<'_> {
+    /// Width and height, for the input [`Network::sizes`].
+    fn size(&self) -> [i64; 2] {
+        let [_, _, height, width] = self.shape;
+        [width as i64, height as i64]
+    }
 }
 
 /// A network that is ready to run. One task owns it.
@@ -128,7 +146,8 @@ pub(crate) trait Engine: Send {
     /// The input, to be filled before [`Engine::run`]. It keeps its values.
     fn input(&mut self) -> Result<&mut [f32], EngineError>;
 
-    /// Runs the network and shows its outputs, in the order of [`Network::outputs`], where they lie.
+    /// Runs the network and shows its outputs, in the order of [`Network::outputs`], where they lie. Whole numbers are
+    /// shown as f32, which holds each up to 2²⁴.
     fn run(&mut self, read: &mut dyn FnMut(&[&[f32]])) -> Result<(), EngineError>;
 }
 
@@ -201,4 +220,12 @@ fn position(network: &Network<'_>, what: &'static str, name: &str, known: &[Stri
         name: name.to_owned(),
         known: known.to_vec(),
     })
+}
+
+/// Refuses a network with inputs, `known`, of which one would be given nothing.
+fn fed(network: &Network<'_>, known: &[String]) -> Result<(), EngineError> {
+    match known.iter().find(|name| **name != network.input && Some(name.as_str()) != network.sizes) {
+        Some(name) => Err(EngineError::Unfed { path: network.file.to_owned(), name: name.clone() }),
+        None => Ok(()),
+    }
 }

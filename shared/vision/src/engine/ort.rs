@@ -1,5 +1,6 @@
 //! ONNX Runtime, from a library that is loaded once for the whole process.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,13 +8,17 @@ use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
 use ort::logging::LogLevel;
 use ort::session::Session;
-use ort::value::TensorRef;
+use ort::value::{DynValue, TensorRef};
 
-use super::{Device, Engine, EngineError, Network, position};
+use super::{Device, Engine, EngineError, Network, fed, position};
 
 /// The library that this process has loaded. ONNX Runtime allows one environment in a process and it can't be
 /// unloaded, so a second library is refused.
 static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
+
+/// What keeps the library from writing a device id into the user's cache and reporting sessions to its maker, which
+/// `with_telemetry(false)` doesn't in 1.31. It is read when the library is loaded.
+const NO_REPORTS: &str = "ORT_DISABLE_TELEMETRY";
 
 /// A session of ONNX Runtime.
 pub(super) struct Ort {
@@ -22,6 +27,8 @@ pub(super) struct Ort {
     input_name: String,
     shape: [usize; 4],
     input: Vec<f32>,
+    /// Name of the input that is told the other's width and height, and these.
+    sizes: Option<(String, [i64; 2])>,
     outputs: Vec<String>,
 }
 
@@ -49,14 +56,26 @@ impl Ort {
             },
         };
         let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|o| o.name().to_owned()).collect::<Vec<_>>();
-        position(network, "input", network.input, &names(session.inputs()))?;
+        let known = names(session.inputs());
+        for name in std::iter::once(network.input).chain(network.sizes) {
+            position(network, "input", name, &known)?;
+        }
+        fed(network, &known)?;
         let known = names(session.outputs());
         for output in network.outputs {
             position(network, "output", &output.name, &known)?;
         }
         let input = vec![0.0; network.shape.iter().product()];
         let outputs = network.outputs.iter().map(|o| o.name.clone()).collect();
-        let engine = Self { session, name, input_name: network.input.to_owned(), shape: network.shape, input, outputs };
+        let engine = Self {
+            session,
+            name,
+            input_name: network.input.to_owned(),
+            shape: network.shape,
+            input,
+            sizes: network.sizes.map(|name| (name.to_owned(), network.size())),
+            outputs,
+        };
         Ok((engine, note))
     }
 }
@@ -72,19 +91,39 @@ impl Engine for Ort {
 
     fn run(&mut self, read: &mut dyn FnMut(&[&[f32]])) -> Result<(), EngineError> {
         let input = TensorRef::from_array_view((self.shape, self.input.as_slice())).map_err(failed)?;
-        let values = self.session.run(ort::inputs![self.input_name.as_str() => input]).map_err(failed)?;
-        let slice = |name: &String| match values.get(name) {
-            Some(value) => Ok(value.try_extract_tensor::<f32>().map_err(failed)?.1),
+        let mut inputs = ort::inputs![self.input_name.as_str() => input];
+        if let Some((name, size)) = &self.sizes {
+            let size = TensorRef::from_array_view(([1, 2_usize], size.as_slice())).map_err(failed)?;
+            inputs.push((name.as_str().into(), size.into()));
+        }
+        let values = self.session.run(inputs).map_err(failed)?;
+        let floats = self.outputs.iter().map(|name| match values.get(name) {
+            Some(value) => floats(value).map_err(failed),
             None => Err(EngineError::Run { engine: "ort", reason: format!("output {name:?} did not come") }),
-        };
-        read(&self.outputs.iter().map(slice).collect::<Result<Vec<_>, _>>()?);
+        });
+        let floats = floats.collect::<Result<Vec<_>, _>>()?;
+        read(&floats.iter().map(|values| &**values).collect::<Vec<_>>());
         Ok(())
+    }
+}
+
+/// A tensor's values where they lie, or turned into f32 where they are whole numbers.
+fn floats(value: &DynValue) -> ort::Result<Cow<'_, [f32]>> {
+    match value.try_extract_tensor::<f32>() {
+        Ok((_, floats)) => Ok(Cow::Borrowed(floats)),
+        Err(reason) => match value.try_extract_tensor::<i64>() {
+            Ok((_, numbers)) => Ok(Cow::Owned(numbers.iter().map(|number| *number as f32).collect())),
+            Err(_) => Err(reason),
+        },
     }
 }
 
 fn environment(library: &Path) -> Result<Environment, EngineError> {
     let refused = |reason: String| EngineError::Library { path: library.to_owned(), reason };
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if std::env::var_os(NO_REPORTS).is_none_or(|is| is != "1") {
+        return Err(refused(format!("set {NO_REPORTS}=1 before the program starts, or it reports to its maker")));
+    }
     match &*loaded {
         Some((path, environment)) if path == library => return Ok(environment.clone()),
         Some((path, _)) => return Err(refused(format!("this process already uses {}", path.display()))),

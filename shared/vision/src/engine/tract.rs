@@ -1,16 +1,19 @@
 //! tract: the engine that is always there. Written in Rust, part of the program, one thread.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 
-use super::{Engine, EngineError, Network, position};
+use super::{Engine, EngineError, Network, fed, position};
 
 /// A network optimised for this processor.
 pub(super) struct Tract {
     state: TypedSimpleState,
     /// Shared with the plan only while it runs, so that the next picture is written where the last one was.
     input: Arc<Tensor>,
+    /// The input's width and height, and where among the inputs they belong.
+    sizes: Option<(usize, Arc<Tensor>)>,
     outputs: Vec<usize>,
 }
 
@@ -32,16 +35,26 @@ impl Tract {
             graph.iter().flat_map(|g| &g.input).map(names).filter(|name| !weights.contains(&name.as_str())).collect();
         let known: Vec<String> = graph.iter().flat_map(|g| &g.output).map(names).collect();
         let input = position(network, "input", network.input, &inputs)?;
+        let sizes = network.sizes.map(|name| position(network, "input", name, &inputs)).transpose()?;
+        fed(network, &inputs)?;
         let outputs = network.outputs.iter().map(|o| position(network, "output", &o.name, &known));
         let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
 
-        let load = || -> TractResult<(TypedSimpleState, Tensor)> {
+        let load = || -> TractResult<Self> {
             let fact = f32::fact(network.shape);
-            let model = onnx.model_for_proto_model(&file)?.with_input_fact(input, fact.into())?.into_optimized()?;
-            Ok((model.into_runnable()?.spawn()?, Tensor::zero::<f32>(&network.shape)?))
+            let mut model = onnx.model_for_proto_model(&file)?.with_input_fact(input, fact.into())?;
+            if let Some(index) = sizes {
+                model = model.with_input_fact(index, i64::fact([1, 2_usize]).into())?;
+            }
+            let size = Arc::new(Tensor::from_shape(&[1, 2], &network.size())?);
+            Ok(Self {
+                state: model.into_optimized()?.into_runnable()?.spawn()?,
+                input: Arc::new(Tensor::zero::<f32>(&network.shape)?),
+                sizes: sizes.map(|index| (index, size)),
+                outputs,
+            })
         };
-        let (state, input) = load().map_err(failed)?;
-        Ok(Self { state, input: Arc::new(input), outputs })
+        load().map_err(failed)
     }
 }
 
@@ -56,9 +69,15 @@ impl Engine for Tract {
     }
 
     fn run(&mut self, read: &mut dyn FnMut(&[&[f32]])) -> Result<(), EngineError> {
-        let values = self.state.run(tvec![TValue::from_const(Arc::clone(&self.input))]).map_err(failed)?;
-        let slice = |index: &usize| values[*index].try_as_plain_ram()?.as_slice::<f32>();
-        read(&self.outputs.iter().map(slice).collect::<TractResult<Vec<_>>>().map_err(failed)?);
+        let mut inputs = tvec![TValue::from_const(Arc::clone(&self.input))];
+        if let Some((index, sizes)) = &self.sizes {
+            inputs.insert((*index).min(inputs.len()), TValue::from_const(Arc::clone(sizes)));
+        }
+        let values = self.state.run(inputs).map_err(failed)?;
+        let floats = self.outputs.iter().map(|index| values[*index].cast_to::<f32>());
+        let floats = floats.collect::<TractResult<Vec<Cow<'_, Tensor>>>>().map_err(failed)?;
+        let slices = floats.iter().map(|tensor| tensor.try_as_plain_ram()?.as_slice::<f32>());
+        read(&slices.collect::<TractResult<Vec<_>>>().map_err(failed)?);
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! Tracks → events: what is worth keeping of what was followed.
 //!
 //! ```text
-//!             lived `min_duration`        better view, or still there after a while
-//! confirmed ──────────────────────▶ Opened ──────────────▶ Updated* ──┐
-//!     └─ gone before: nothing          └── not seen for `close_after` ─┴──▶ Closed
+//!       a rule wants it, `min_duration`       better view, or still there after a while
+//! confirmed ─────────────────────────▶ Opened ──────────────▶ Updated* ──┐
+//!     └─ gone before: nothing             └── not seen for `close_after` ─┴──▶ Closed
 //! ```
 //!
+//! - **Which things make events** the camera's [`rule`]s say. A rule makes one event of a thing, which then goes on until
+//!   the thing is gone, wherever it goes. Without rules, every confirmed thing makes one.
 //! - **A view's quality** is its score times the square root of its area, halved where the box touches the picture's
 //!   edge and the thing is cut off: twice as near counts like twice as sure. A view `better` times as good as the best
 //!   so far is told of with a new picture, at most every `picture_every`.
@@ -14,8 +16,10 @@
 //! - **A thing that stands still** is often missed by the detector for seconds. Its event stays open for
 //!   `close_after_still`, and a new track of its class in its place goes on with the same event.
 //!
-//! These rules never read a clock and draw nothing from the system: ids come from capture times and a seeded
-//! generator. Nothing is kept but for open events, of which there are at most `max_open`.
+//! This step never reads a clock and draws nothing from the system: ids come from capture times and a seeded
+//! generator. Nothing is kept but for things (see [`rule`]) and open events, of which there are at most `max_open`.
+
+pub mod rule;
 
 mod open;
 
@@ -23,14 +27,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omma_protocol::detection::Analyst;
-use omma_protocol::event::Event;
+use omma_protocol::event::{Cause, Event};
 use omma_protocol::id::{CameraId, EventId};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::Track;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use open::{Open, Step};
+use crate::track::Life;
+use open::{Open, Sight, Step, Subject};
+use rule::config::RulesConfig;
+use rule::{Crowd, Gathering, Rules, Things, Want};
 
 /// When events open, change and close.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +94,9 @@ pub struct Events {
     camera: CameraId,
     analyst: Arc<Analyst>,
     random: StdRng,
+    rules: Rules,
+    things: Things,
+    crowds: Vec<Crowd>,
     /// In the order of opening.
     open: Vec<Open>,
     refused: u64,
@@ -94,39 +104,42 @@ pub struct Events {
 
 impl Events {
     /// No events yet. `seed` makes the random part of event ids and must differ from run to run.
-    pub fn new(camera: CameraId, analyst: Arc<Analyst>, config: EventsConfig, seed: [u8; 32]) -> Self {
-        Self { config, camera, analyst, random: StdRng::from_seed(seed), open: vec![], refused: 0 }
+    pub fn new(
+        camera: CameraId,
+        analyst: Arc<Analyst>,
+        config: EventsConfig,
+        rules: RulesConfig,
+        seed: [u8; 32],
+    ) -> Self {
+        let rules = Rules::new(rules);
+        Self {
+            config,
+            camera,
+            analyst,
+            random: StdRng::from_seed(seed),
+            crowds: rules.crowds(),
+            rules,
+            things: Things::default(),
+            open: vec![],
+            refused: 0,
+        }
     }
 
-    /// Takes the confirmed tracks of one frame, each with the time of its first detection. Changes come in the order
-    /// of the events' opening.
-    pub fn see(&mut self, time: CaptureTime, tracks: &[(Track, CaptureTime)]) -> Vec<Change> {
-        let mut changes = vec![];
-        let mut strangers = vec![];
-        for seen in tracks {
-            match self.open.iter_mut().find(|open| open.track() == seen.0.id) {
-                Some(open) => open.see(time, &seen.0),
-                None => strangers.push(seen),
-            }
-        }
-        for (track, first_seen) in strangers {
-            if let Some(parked) = self.open.iter_mut().find(|open| open.is_continued_by(time, track, &self.config)) {
-                parked.go_on_as(time, track);
-            } else if time.since(*first_seen) >= self.config.min_duration {
-                self.try_open(time, track, *first_seen);
-            }
-        }
-        self.open.retain_mut(|open| {
-            let (step, keep) = open.step(time, &self.config);
-            changes.extend(step.map(|step| change(open, step, &self.camera, &self.analyst)));
-            keep
-        });
-        changes
+    /// Takes the confirmed tracks of one frame, each with its life so far. `aspect` is the picture's width over its
+    /// height. Changes come in the order of the events' opening.
+    pub fn see(&mut self, time: CaptureTime, aspect: f32, tracks: &[(Track, Life)]) -> Vec<Change> {
+        self.rules.see(&mut self.things, time, aspect, tracks, &self.config);
+        self.go_on(time);
+        self.open_for_things(time);
+        self.open_for_crowds(time);
+        self.step(time)
     }
 
     /// Closes what is open: the stream has ended. Each event is closed at the last frame its thing was seen in.
     pub fn finish(&mut self) -> Vec<Change> {
         let ended = std::mem::take(&mut self.open);
+        self.rules.end(&mut self.things);
+        self.crowds.iter_mut().for_each(Crowd::end);
         ended
             .into_iter()
             .map(|mut open| {
@@ -146,17 +159,73 @@ impl Events {
         self.refused
     }
 
-    fn try_open(&mut self, time: CaptureTime, track: &Track, first_seen: CaptureTime) {
-        if self.open.len() >= self.config.max_open {
-            self.refused += 1;
-            return;
+    /// What is open sees its thing in this frame.
+    fn go_on(&mut self, time: CaptureTime) {
+        for open in &mut self.open {
+            let Subject::Thing { id, rule } = open.subject else { continue };
+            let Some(thing) = self.things.find(id).filter(|thing| thing.last_seen == time) else { continue };
+            open.see(time, &Sight::of(&thing.track));
+            if let Some(why) = self.rules.why_now(time, thing, rule) {
+                open.grow(why);
+            }
         }
-        let mut random = [0; 10];
-        self.random.fill_bytes(&mut random);
-        let millis = u64::try_from(time.as_micros() / 1000).unwrap_or(0);
-        let id = EventId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid());
-        self.open.push(Open::new(id, time, track, first_seen, &self.config));
     }
+
+    fn open_for_things(&mut self, time: CaptureTime) {
+        for thing in self.things.seen_at(time) {
+            for Want { rule, direction, why, since } in self.rules.wants(time, thing, &self.config) {
+                if self.open.len() >= self.config.max_open {
+                    self.refused += 1;
+                    continue;
+                }
+                thing.tell(rule, direction);
+                let subject = Subject::Thing { id: thing.id, rule };
+                let cause = Cause { rule: self.rules.name(rule), why };
+                let id = event_id(&mut self.random, time);
+                self.open.push(Open::new(id, subject, cause, time, Sight::of(&thing.track), since, &self.config));
+            }
+        }
+    }
+
+    fn open_for_crowds(&mut self, time: CaptureTime) {
+        for crowd in &mut self.crowds {
+            let seen = crowd.see(time, &self.rules, &self.things, &self.config);
+            let Some(Gathering { since, due, sight, why }) = seen else { continue };
+            let subject = Subject::Crowd { rule: crowd.rule() };
+            if let Some(open) = self.open.iter_mut().find(|open| open.subject == subject) {
+                open.see(time, &sight);
+                open.grow(why);
+            } else if due && self.open.len() >= self.config.max_open {
+                self.refused += 1;
+            } else if due {
+                let cause = Cause { rule: self.rules.name(crowd.rule()), why };
+                let id = event_id(&mut self.random, time);
+                self.open.push(Open::new(id, subject, cause, time, sight, since, &self.config));
+            }
+        }
+    }
+
+    fn step(&mut self, time: CaptureTime) -> Vec<Change> {
+        let mut changes = vec![];
+        self.open.retain_mut(|open| {
+            let still = match open.subject {
+                Subject::Thing { id, .. } => self.things.find(id).is_some_and(|thing| thing.stands_still(&self.config)),
+                Subject::Crowd { .. } => false,
+            };
+            let patience = if still { self.config.close_after_still } else { self.config.close_after };
+            let (step, keep) = open.step(time, patience, &self.config);
+            changes.extend(step.map(|step| change(open, step, &self.camera, &self.analyst)));
+            keep
+        });
+        changes
+    }
+}
+
+fn event_id(random: &mut StdRng, time: CaptureTime) -> EventId {
+    let mut bytes = [0; 10];
+    random.fill_bytes(&mut bytes);
+    let millis = u64::try_from(time.as_micros() / 1000).unwrap_or(0);
+    EventId(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
 }
 
 fn change(open: &Open, step: Step, camera: &CameraId, analyst: &Arc<Analyst>) -> Change {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omma_protocol::detection::{Analyst, Label};
-use omma_protocol::event::{Event, Phase};
+use omma_protocol::event::{Cause, Event, Phase, Why};
 use omma_protocol::geometry::Rect;
 use omma_protocol::id::{CameraId, EventId};
 use omma_protocol::time::CaptureTime;
@@ -12,13 +12,12 @@ use omma_protocol::track::{Track, TrackId};
 
 use super::EventsConfig;
 
-/// Overlap with where a thing was at which it is still in its place.
-const SAME_PLACE: f32 = 0.5;
-
 /// See the diagram of [`super`].
 #[derive(Debug)]
 pub(super) struct Open {
     id: EventId,
+    pub(super) subject: Subject,
+    cause: Cause,
     track: TrackId,
     label: Label,
     opened: CaptureTime,
@@ -28,14 +27,31 @@ pub(super) struct Open {
     best: View,
     /// In the newest frame it was seen in.
     last: View,
-    /// Where it was when it last came to rest, and since when.
-    place: (Rect, CaptureTime),
     told: CaptureTime,
     pictured: CaptureTime,
     silence: Duration,
 }
 
-/// A thing in one frame.
+/// What an event is about, by the rule of that place in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// One thing.
+    Thing { id: u64, rule: usize },
+    /// How many there are.
+    Crowd { rule: usize },
+}
+
+/// What an event is about, in one frame.
+#[derive(Debug, Clone)]
+pub(super) struct Sight {
+    pub(super) track: TrackId,
+    pub(super) label: Label,
+    pub(super) score: f32,
+    pub(super) rect: Rect,
+    /// A view is better than another by as much as this is greater.
+    pub(super) quality: f32,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct View {
     time: CaptureTime,
@@ -50,13 +66,14 @@ pub(super) struct Step {
     pub(super) picture: bool,
 }
 
-impl View {
-    fn of(time: CaptureTime, track: &Track) -> Self {
+impl Sight {
+    /// A thing: see [`super`] for its view's quality.
+    pub(super) fn of(track: &Track) -> Self {
         const EDGE: f32 = 0.005;
         let r = track.rect;
         let cut_off = r.x < EDGE || r.y < EDGE || r.right() > 1.0 - EDGE || r.bottom() > 1.0 - EDGE;
         let quality = track.score * r.area().sqrt() * if cut_off { 0.5 } else { 1.0 };
-        Self { time, rect: r, quality }
+        Self { track: track.id, label: Arc::clone(&track.label), score: track.score, rect: r, quality }
     }
 }
 
@@ -64,61 +81,58 @@ impl Open {
     /// An event that is about to be opened by the frame of `time`.
     pub(super) fn new(
         id: EventId,
+        subject: Subject,
+        cause: Cause,
         time: CaptureTime,
-        track: &Track,
+        sight: Sight,
         opened: CaptureTime,
         config: &EventsConfig,
     ) -> Self {
-        let view = View::of(time, track);
+        let view = View { time, rect: sight.rect, quality: sight.quality };
         Self {
             id,
-            track: track.id,
-            label: Arc::clone(&track.label),
+            subject,
+            cause,
+            track: sight.track,
+            label: sight.label,
             opened,
             revision: 0,
-            score: track.score,
+            score: sight.score,
             best: view,
             last: view,
-            place: (track.rect, time),
             told: time,
             pictured: time,
             silence: config.update_every,
         }
     }
 
-    pub(super) fn track(&self) -> TrackId {
-        self.track
+    /// What it is about is so in the frame of `time`. The thing's track may be another than before.
+    pub(super) fn see(&mut self, time: CaptureTime, sight: &Sight) {
+        self.track = sight.track;
+        self.last = View { time, rect: sight.rect, quality: sight.quality };
+        self.score = self.score.max(sight.score);
     }
 
-    /// The thing is in the frame of `time`.
-    pub(super) fn see(&mut self, time: CaptureTime, track: &Track) {
-        self.last = View::of(time, track);
-        self.score = self.score.max(track.score);
-        if self.place.0.iou(track.rect) < SAME_PLACE {
-            self.place = (track.rect, time);
+    /// Its reason has grown: of numbers, the one furthest from what is allowed stays.
+    pub(super) fn grow(&mut self, now: Why) {
+        match (&mut self.cause.why, now) {
+            (Why::Over { count, .. }, Why::Over { count: now, .. }) => *count = now.max(*count),
+            (Why::Under { count, .. }, Why::Under { count: now, .. }) => *count = now.min(*count),
+            (why, now) => *why = now,
         }
     }
 
-    /// Whether a track that is new is this thing, which stood still and was lost from sight.
-    pub(super) fn is_continued_by(&self, time: CaptureTime, track: &Track, config: &EventsConfig) -> bool {
-        self.last.time < time
-            && self.stands_still(config)
-            && self.label == track.label
-            && self.last.rect.iou(track.rect) >= SAME_PLACE
-    }
-
-    /// Goes on under another track.
-    pub(super) fn go_on_as(&mut self, time: CaptureTime, track: &Track) {
-        self.track = track.id;
-        self.see(time, track);
-    }
-
-    /// What is to be told after the frame of `time`, and whether the event stays open.
-    pub(super) fn step(&mut self, time: CaptureTime, config: &EventsConfig) -> (Option<Step>, bool) {
+    /// What is to be told after the frame of `time`, and whether the event stays open. It closes when it was not seen
+    /// for longer than `patience`.
+    pub(super) fn step(
+        &mut self,
+        time: CaptureTime,
+        patience: Duration,
+        config: &EventsConfig,
+    ) -> (Option<Step>, bool) {
         if self.revision == 0 {
             return (Some(self.tell(time, Phase::Opened, true)), true);
         }
-        let patience = if self.stands_still(config) { config.close_after_still } else { config.close_after };
         if time.since(self.last.time) > patience {
             return (Some(self.close()), false);
         }
@@ -154,6 +168,7 @@ impl Open {
             opened: self.opened,
             best: self.best.time,
             closed: (step.phase == Phase::Closed).then_some(self.last.time),
+            cause: Some(self.cause.clone()),
             analyst,
         }
     }
@@ -162,10 +177,5 @@ impl Open {
         self.revision += 1;
         self.told = time;
         Step { phase, picture }
-    }
-
-    /// By the last frame it was seen in, so that being out of sight does not count as standing.
-    fn stands_still(&self, config: &EventsConfig) -> bool {
-        self.last.time.since(self.place.1) >= config.still_after
     }
 }

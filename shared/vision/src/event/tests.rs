@@ -1,27 +1,34 @@
 //! Simulated tracks.
 
 use omma_protocol::detection::Place;
-use omma_protocol::event::Phase;
+use omma_protocol::event::{Phase, Why};
 use omma_protocol::geometry::Rect;
 use omma_protocol::track::TrackId;
 
 use super::*;
 
 const START: i64 = 1_700_000_000_000_000;
+/// Width over height.
+const WIDE: f32 = 16.0 / 9.0;
 
 fn at(ms: i64) -> CaptureTime {
     CaptureTime(START + ms * 1000)
 }
 
+/// Without rules of the camera's own.
 fn events(config: EventsConfig) -> Events {
+    seeded(config, [7; 32])
+}
+
+fn seeded(config: EventsConfig, seed: [u8; 32]) -> Events {
     let analyst = Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() };
-    Events::new("door".parse().unwrap(), Arc::new(analyst), config, [7; 32])
+    Events::new("door".parse().unwrap(), Arc::new(analyst), config, RulesConfig::default(), seed)
 }
 
 /// A person seen for the first time at 0 ms.
-fn track(id: u64, x: f32, size: f32, score: f32) -> (Track, CaptureTime) {
+fn track(id: u64, x: f32, size: f32, score: f32) -> (Track, Life) {
     let rect = Rect { x, y: 0.3, w: size * 0.4, h: size };
-    (Track { id: TrackId(id), label: "person".into(), score, rect }, at(0))
+    (Track { id: TrackId(id), label: "person".into(), score, rect }, Life::begin(at(0), rect, score))
 }
 
 fn told(changes: &[Change]) -> Vec<(Phase, u32, bool)> {
@@ -32,13 +39,13 @@ fn told(changes: &[Change]) -> Vec<(Phase, u32, bool)> {
 fn watch(
     events: &mut Events,
     ms: std::ops::Range<i64>,
-    thing: impl Fn(i64) -> Option<(Track, CaptureTime)>,
+    thing: impl Fn(i64) -> Option<(Track, Life)>,
 ) -> Vec<(i64, Change)> {
     let frames = ms.step_by(100);
     frames
         .flat_map(|ms| {
             let seen: Vec<_> = thing(ms).into_iter().collect();
-            events.see(at(ms), &seen).into_iter().map(move |change| (ms, change)).collect::<Vec<_>>()
+            events.see(at(ms), WIDE, &seen).into_iter().map(move |change| (ms, change)).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -51,6 +58,8 @@ fn opens_after_its_duration_and_closes_after_its_absence() {
     let [(opened_ms, opened), (closed_ms, closed)] = &changes[..] else { panic!("{changes:?}") };
     assert_eq!((*opened_ms, opened.event.phase, opened.event.revision, opened.picture), (400, Phase::Opened, 1, true));
     assert_eq!((opened.event.opened, opened.event.best, opened.event.closed), (at(0), at(400), None));
+    let cause = opened.event.cause.as_ref().unwrap();
+    assert_eq!((&*cause.rule, &cause.why), ("default", &Why::Seen));
     assert_eq!(
         (*closed_ms, closed.event.phase, closed.event.revision, closed.picture),
         (3500, Phase::Closed, 2, false)
@@ -101,7 +110,7 @@ fn a_hundred_frames_of_standing_still_are_one_event() {
 #[test]
 fn a_car_parked_for_a_day_is_some_hundred_messages() {
     let mut events = events(EventsConfig::default());
-    let day = (0..24 * 3600).map(|s| events.see(at(s * 1000), &[track(1, 0.3, 0.2, 0.8)]).len());
+    let day = (0..24 * 3600).map(|s| events.see(at(s * 1000), WIDE, &[track(1, 0.3, 0.2, 0.8)]).len());
     let told: usize = day.sum();
     assert!((200..400).contains(&told), "{told}");
 }
@@ -129,9 +138,11 @@ fn a_walker_that_passes_a_parked_thing_gets_its_own_event() {
     for ms in (0..8000i64).step_by(100) {
         let mut seen = vec![track(1, 0.5, 0.2, 0.8)];
         if ms > 4000 {
-            seen.push((track(2, 0.1 + (ms - 4000) as f32 / 5000.0, 0.2, 0.8).0, at(4100)));
+            let (walker, _) = track(2, 0.1 + (ms - 4000) as f32 / 5000.0, 0.2, 0.8);
+            let life = Life::begin(at(4100), walker.rect, walker.score);
+            seen.push((walker, life));
         }
-        opened.extend(events.see(at(ms), &seen).into_iter().filter(|c| c.event.phase == Phase::Opened));
+        opened.extend(events.see(at(ms), WIDE, &seen).into_iter().filter(|c| c.event.phase == Phase::Opened));
     }
     assert_eq!(opened.iter().map(|c| c.event.track.0).collect::<Vec<_>>(), [1, 2]);
     assert!(opened[0].event.id < opened[1].event.id, "ids rise with time");
@@ -172,7 +183,7 @@ fn finish_closes_each_at_the_last_frame_it_was_seen_in() {
         if ms < 1000 {
             seen.push(track(2, 0.6, 0.2, 0.8));
         }
-        events.see(at(ms), &seen);
+        events.see(at(ms), WIDE, &seen);
     }
     let changes = events.finish();
     let closed: Vec<_> = changes.iter().map(|c| (c.event.track.0, c.event.phase, c.event.closed)).collect();
@@ -184,21 +195,20 @@ fn finish_closes_each_at_the_last_frame_it_was_seen_in() {
 fn open_events_are_bounded_and_the_next_waits() {
     let mut events = events(EventsConfig { max_open: 2, ..EventsConfig::default() });
     let many: Vec<_> = (1..=3).map(|id| track(id, 0.2 * id as f32, 0.2, 0.8)).collect();
-    assert_eq!(events.see(at(500), &many).len(), 2);
+    assert_eq!(events.see(at(500), WIDE, &many).len(), 2);
     assert_eq!((events.open(), events.refused()), (2, 1));
-    assert!(events.see(at(2400), &many[1..]).is_empty());
-    let changes = events.see(at(2600), &many[1..]);
+    assert!(events.see(at(2400), WIDE, &many[1..]).is_empty());
+    let changes = events.see(at(2600), WIDE, &many[1..]);
     assert_eq!(told(&changes), [(Phase::Closed, 2, false)]);
-    assert_eq!(told(&events.see(at(2700), &many[1..])), [(Phase::Opened, 1, true)]);
+    assert_eq!(told(&events.see(at(2700), WIDE, &many[1..])), [(Phase::Opened, 1, true)]);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_ids_and_another_seed_others() {
     let run = |seed: u8| {
-        let analyst = Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() };
-        let mut events = Events::new("door".parse().unwrap(), Arc::new(analyst), EventsConfig::default(), [seed; 32]);
+        let mut events = seeded(EventsConfig::default(), [seed; 32]);
         events
-            .see(at(500), &[track(1, 0.2, 0.2, 0.8), track(2, 0.6, 0.2, 0.8)])
+            .see(at(500), WIDE, &[track(1, 0.2, 0.2, 0.8), track(2, 0.6, 0.2, 0.8)])
             .iter()
             .map(|c| c.event.id)
             .collect::<Vec<_>>()

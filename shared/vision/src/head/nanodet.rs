@@ -6,7 +6,7 @@
 //! pixels, `(x · s + (s - 1) / 2, y · s + (s - 1) / 2)`, as NanoDet 0.x was trained (RangiLyu/nanodet,
 //! `nanodet/model/head/gfl_head.py`, `get_single_level_center_point`).
 
-use super::{Candidate, Output, logit, sigmoid};
+use super::{Candidate, Output, best_of_planes, expectation, logit, names, sigmoid};
 use crate::manifest::{Input, Section};
 
 /// How NanoDet's outputs are laid out.
@@ -19,18 +19,11 @@ pub struct NanoDet {
     levels: Vec<(usize, String)>,
 }
 
-/// Cells looked at together, so that the classes of neighbouring cells are read as they lie in memory.
-const BLOCK: usize = 64;
-
 impl NanoDet {
     pub(super) fn read(section: &mut Section<'_, '_>, input: &Input, classes: usize) -> Self {
         let strides = section.wholes("strides", 1..=256);
         let bins = section.whole("bins", 1..=64);
-        let at = section.position("outputs");
-        let outputs = section.texts("outputs");
-        if outputs.len() != strides.len() {
-            section.fault(at, "outputs", &format!("has {} names for {} strides", outputs.len(), strides.len()));
-        }
+        let outputs = names(section, "outputs", strides.len());
         Self {
             width: input.width,
             height: input.height,
@@ -59,37 +52,15 @@ impl NanoDet {
         let columns = self.width.div_ceil(stride);
         let cells = columns * self.height.div_ceil(stride);
         let (logits, distances) = planes.split_at(self.classes * cells);
-        let least = logit(min_score);
-        for start in (0..cells).step_by(BLOCK) {
-            let block = start..cells.min(start + BLOCK);
-            let mut best = [(f32::NEG_INFINITY, 0); BLOCK];
-            for (class, plane) in logits.chunks_exact(cells).enumerate() {
-                for (best, &value) in best.iter_mut().zip(&plane[block.clone()]) {
-                    if value > best.0 {
-                        *best = (value, class);
-                    }
-                }
-            }
-            for (cell, (value, class)) in block.zip(best).filter(|(_, (value, _))| *value >= least) {
-                let side = |side: usize| self.distance(distances, cells, cell, side) * stride as f32;
-                let middle = |index: usize| (index * stride) as f32 + 0.5 * (stride as f32 - 1.0);
-                let (x, y) = (middle(cell % columns), middle(cell / columns));
-                let (left, top, right, bottom) = (x - side(0), y - side(1), x + side(2), y + side(3));
-                found.push(Candidate { class, score: sigmoid(value), left, top, right, bottom });
-            }
+        for (cell, class, value) in best_of_planes(logits, cells, logit(min_score)) {
+            let side = |side: usize| {
+                let bins = side * self.bins..(side + 1) * self.bins;
+                expectation(bins.map(|bin| distances[bin * cells + cell])) * stride as f32
+            };
+            let middle = |index: usize| (index * stride) as f32 + 0.5 * (stride as f32 - 1.0);
+            let (x, y) = (middle(cell % columns), middle(cell / columns));
+            let (left, top, right, bottom) = (x - side(0), y - side(1), x + side(2), y + side(3));
+            found.push(Candidate { class, score: sigmoid(value), left, top, right, bottom });
         }
-    }
-
-    /// Expected distance to one side, in strides.
-    fn distance(&self, distances: &[f32], cells: usize, cell: usize, side: usize) -> f32 {
-        let bin = |bin: usize| distances[(side * self.bins + bin) * cells + cell];
-        let highest = (0..self.bins).map(bin).fold(f32::NEG_INFINITY, f32::max);
-        let (mut sum, mut weighted) = (0.0, 0.0);
-        for index in 0..self.bins {
-            let weight = (bin(index) - highest).exp();
-            sum += weight;
-            weighted += weight * index as f32;
-        }
-        weighted / sum
     }
 }

@@ -20,8 +20,8 @@
 //! pad = 0                         # 0..=255: what surrounds it, before mean and std
 //!
 //! [head]                          # how outputs become boxes; further keys depend on the kind, see `head`
-//! kind = "nanodet"                # or "centernet", "ssd", "yolox"
-//! nms = 0.6                       # boxes of one class that overlap by more are one
+//! kind = "nanodet"                # or "centernet", "ssd", "yolox", "picodet", "yolov8", "detr"
+//! nms = 0.6                       # boxes of one class that overlap by more are one; "detr" needs none
 //! strides = [8, 16, 32]
 //! bins = 11
 //! outputs = ["p8", "p16", "p32"]
@@ -64,8 +64,9 @@ pub struct Manifest {
     pub input: Input,
     /// How what comes out becomes boxes.
     pub head: Head,
-    /// Boxes of one class with a higher intersection over union than this are one.
-    pub nms: f32,
+    /// Boxes of one class with a higher intersection over union than this are one. None where the network itself
+    /// gives each thing one box.
+    pub nms: Option<f32>,
 }
 
 /// What goes into the network: `[1, 3, height, width]` f32.
@@ -191,8 +192,11 @@ impl Manifest {
         let labels = labels(&mut top);
         let input = input(top.section("input"));
         let mut section = top.section("head");
-        let nms = section.number("nms", 0.0..1.0);
+        let nms = section.has("nms").then(|| section.number("nms", 0.0..1.0));
         let head = head::read(&mut section, &input, labels.len());
+        if nms.is_none() && head.as_ref().is_some_and(Head::repeats) {
+            section.fault(section.position("nms"), "nms", "is missing, expected a number from 0 to 1");
+        }
         section.finish();
         top.finish();
         let faults = reading.into_faults();

@@ -26,7 +26,7 @@ fn a_right_manifest_is_read_as_written() {
     let manifest = Manifest::parse(RIGHT).unwrap();
     assert_eq!((manifest.input.width, manifest.input.height, manifest.input.color), (416, 256, Color::Bgr));
     assert_eq!(manifest.input.resize, Resize::Letterbox { anchor: Anchor::TopLeft, pad: 0 });
-    assert_eq!((manifest.input.mean[2], manifest.input.std[1], manifest.nms), (123.675, 57.12, 0.6));
+    assert_eq!((manifest.input.mean[2], manifest.input.std[1], manifest.nms), (123.675, 57.12, Some(0.6)));
     let Head::NanoDet(_) = &manifest.head else { panic!("{:?}", manifest.head) };
     assert_eq!(manifest.head.outputs()[2].shape, [1, 124, 8, 13]);
 }
@@ -64,9 +64,60 @@ fn a_head_of_unknown_kind_hides_no_other_fault_and_makes_up_none() {
         [
             "line 1: licence is missing, expected a text",
             "line 3: license is not a known key; did you mean \"licence\"?",
-            "line 20: head.kind is \"nanodett\", expected \"nanodet\" or \"centernet\" or \"ssd\" or \"yolox\"; did you mean \"nanodet\"?",
+            "line 20: head.kind is \"nanodett\", expected \"nanodet\" or \"centernet\" or \"ssd\" or \"yolox\" or \"picodet\" or \"yolov8\" or \"detr\"; did you mean \"nanodet\"?",
         ]
     );
+}
+
+#[test]
+fn every_head_says_what_its_keys_lack() {
+    let check = |head: &str, expected: &[&str]| {
+        let text: String = RIGHT.lines().take_while(|l| *l != "[head]").map(|l| format!("{l}\n")).collect();
+        let faults = Manifest::parse(&format!("{text}[head]\n{head}")).unwrap_err();
+        let faults: Vec<&str> = faults.iter().map(|f| f.message.as_str()).collect();
+        assert_eq!(faults, expected, "{head}");
+    };
+    let missing_nms = "head.nms is missing, expected a number from 0 to 1";
+    check(
+        "kind = 'yolov8'\nstrides = []",
+        &[
+            "head.output is missing, expected a text",
+            missing_nms,
+            "head.strides is [], expected a list of whole numbers from 1 to 256",
+        ],
+    );
+    // What a layout that nobody knows would need can't be said.
+    check(
+        "kind = 'picodet'\nnms = 0.6\nstrides = [8]\nlayout = 'box'\nbins = 8",
+        &["head.layout is \"box\", expected \"bins\" or \"boxes\"; did you mean \"boxes\"?"],
+    );
+    check(
+        "kind = 'picodet'\nstrides = [8, 16]\nlayout = 'bins'\nbins = 0\nscores = ['a', 'b']\nboxes = ['c']",
+        &[missing_nms, "head.bins is 0, expected a whole number from 1 to 64", "head.boxes has 1 names for 2 strides"],
+    );
+    check(
+        "kind = 'detr'\nqueries = 'many'\nlayout = 'logits'\nlogits = 'a'\nboxs = 'b'",
+        &[
+            "head.boxes is missing, expected a text",
+            "head.queries is \"many\", expected a whole number from 1 to 10000",
+            "head.boxs is not a known key; did you mean \"boxes\"?",
+        ],
+    );
+    check(
+        "kind = 'detr'\nqueries = 300\nlayout = 'labels'\nlabels = 'a'\nboxes = 'b'\nscores = 'c'",
+        &["head.sizes is missing, expected a text"],
+    );
+}
+
+#[test]
+fn a_head_that_shows_each_thing_once_needs_no_nms_but_may_have_it() {
+    let nms = |line: &str| {
+        let text: String = RIGHT.lines().take_while(|l| *l != "[head]").map(|l| format!("{l}\n")).collect();
+        let head =
+            format!("[head]\nkind = 'detr'\n{line}\nqueries = 300\nlayout = 'logits'\nlogits = 'a'\nboxes = 'b'\n");
+        Manifest::parse(&format!("{text}{head}")).unwrap().nms
+    };
+    assert_eq!((nms(""), nms("nms = 0.8")), (None, Some(0.8)));
 }
 
 #[test]

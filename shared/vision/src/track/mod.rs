@@ -23,6 +23,7 @@
 
 mod assign;
 mod kalman;
+mod life;
 
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ use omma_protocol::track::{Track, TrackId};
 
 use assign::assign;
 use kalman::Motion;
+pub use life::{Life, REMEMBERED};
 
 /// How much larger a box is taken on each side for each second since it was seen, in sizes of the box: enough for what
 /// moves by its own width between two frames at five a second.
@@ -70,6 +72,14 @@ impl Default for TrackerConfig {
     }
 }
 
+impl TrackerConfig {
+    /// Detections from `min_score` on begin tracks; fainter ones still carry on a track that is there.
+    pub fn believing(min_score: f32) -> Self {
+        let default = Self::default();
+        Self { high_score: min_score, low_score: default.low_score.min(min_score), ..default }
+    }
+}
+
 /// Follows the things of one stream.
 #[derive(Debug)]
 pub struct Tracker {
@@ -87,8 +97,7 @@ struct Followed {
     id: Option<TrackId>,
     label: Label,
     motion: Motion,
-    hits: u32,
-    first_seen: CaptureTime,
+    life: Life,
     last_seen: CaptureTime,
     /// The same in frames looked at.
     last_frame: u64,
@@ -124,9 +133,9 @@ impl Tracker {
         seen
     }
 
-    /// When a confirmed thing was first found. `None` once it is gone.
-    pub fn first_seen(&self, id: TrackId) -> Option<CaptureTime> {
-        self.tracks.iter().find(|track| track.id == Some(id)).map(|track| track.first_seen)
+    /// What is remembered of a confirmed thing. `None` once it is gone.
+    pub fn life(&self, id: TrackId) -> Option<&Life> {
+        self.tracks.iter().find(|track| track.id == Some(id)).map(|track| &track.life)
     }
 
     /// Detections that began no track because there were too many.
@@ -175,9 +184,9 @@ impl Tracker {
     fn hit(&mut self, track: usize, time: CaptureTime, detection: &Detection) -> Option<Track> {
         let track = &mut self.tracks[track];
         track.motion.correct(detection.rect);
-        track.hits += 1;
+        track.life.go_on(detection.score);
         (track.last_seen, track.last_frame) = (time, self.frame);
-        if track.id.is_none() && track.hits >= self.config.confirm_hits {
+        if track.id.is_none() && track.life.frames() >= self.config.confirm_hits {
             self.last_id += 1;
             track.id = Some(TrackId(self.last_id));
         }
@@ -194,9 +203,8 @@ impl Tracker {
             self.tracks.push(Followed {
                 id: None,
                 motion: Motion::new(detection.rect),
+                life: Life::begin(time, detection.rect, detection.score),
                 label: detection.label,
-                hits: 1,
-                first_seen: time,
                 last_seen: time,
                 last_frame: self.frame,
                 predicted: time,

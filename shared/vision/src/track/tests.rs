@@ -30,7 +30,8 @@ fn a_thing_is_told_of_when_it_was_found_three_times_in_a_row() {
     assert!(tracker.update(at(200), vec![person(0.11, 0.4, 0.8)]).is_empty());
     let third = tracker.update(at(400), vec![person(0.12, 0.4, 0.7)]);
     assert_eq!((ids(&third), third[0].score, third[0].rect.x), (vec![1], 0.7, 0.12));
-    assert_eq!(tracker.first_seen(TrackId(1)), Some(at(0)));
+    let life = tracker.life(TrackId(1)).unwrap();
+    assert_eq!((life.first_seen(), life.first_rect().x, life.frames(), life.best_score()), (at(0), 0.1, 3, 0.8));
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn out_of_sight_for_a_second_it_keeps_its_id_and_for_longer_it_gets_a_new_one() 
     assert!(tracker.update(at(2000), vec![]).is_empty());
     assert_eq!(ids(&tracker.update(at(2900), vec![person(0.245, 0.4, 0.8)])), [1]);
     assert!(tracker.update(at(2900 + 1600), vec![]).is_empty());
-    assert_eq!(tracker.first_seen(TrackId(1)), None);
+    assert_eq!(tracker.life(TrackId(1)), None);
     assert_eq!(walk(&mut tracker, 4600, 5600, 100, |_| 0.25), [2], "an id is never given again");
 }
 

@@ -1,11 +1,12 @@
 //! What arrives at the store, and what becomes of it.
 
 use bytes::Bytes;
-use hub_core::record::Keep;
 use omma_protocol::event::{Lasting, Stamp};
 use omma_protocol::id::{EdgeId, EventId, StreamId};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::wire::mqtt::EventMessage;
+
+use crate::record::Keep;
 
 /// One thing to keep.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,9 @@
-//! Reads a message: topic, properties and payload in, what it says out. Pure.
+//! Reads an MQTT message of an edge: topic, properties and payload in, what it says out. Pure.
 //!
 //! What names its place in an outbox and is otherwise not understood, such as an event of a newer edge, is noted as
 //! unsound: unacknowledged it would come again for ever and hold up what stands behind it.
 
 use bytes::Bytes;
-use hub_core::record::{check_event, check_picture};
 use omma_protocol::event::Stamp;
 use omma_protocol::id::{CameraId, EdgeId, EventId, OutboxId, StreamId};
 use omma_protocol::time::CaptureTime;
@@ -13,14 +12,15 @@ use omma_protocol::wire::mqtt::{
 };
 use serde::Deserialize;
 
-use crate::store::{Arrival, Content, Origin, Picture};
+use crate::arrival::{Arrival, Content, Origin, Picture};
+use crate::record::{check_event, check_picture};
 
 /// Longest event or status, in bytes.
 const MAX_JSON: usize = 16 * 1024;
 
 /// What a message says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Message {
+pub enum Message {
     /// Whether an edge is there.
     Status(EdgeId, StatusMessage),
     /// To be stored.
@@ -29,20 +29,29 @@ pub(super) enum Message {
 
 /// Why a message can't even be noted: it names no place in an outbox.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unreadable {
+pub enum Unreadable {
+    /// The topic.
     #[error("not a topic of an edge")]
     Topic,
+    /// Bytes of a payload that is too long to be looked at.
     #[error("payload of {0} bytes is over the bound of {MAX_JSON}")]
     TooLong(usize),
+    /// What the payload lacks as JSON.
     #[error("payload: {0}")]
     Json(String),
+    /// An event without a place in an outbox.
     #[error("payload names no `outbox` and `sequence`")]
     NoStamp,
+    /// Which of a picture's properties.
     #[error("user property `{0}` is missing or wrong")]
     Property(&'static str),
 }
 
-pub(super) fn read(topic: &[u8], payload: Bytes, properties: &[(String, String)]) -> Result<Message, Unreadable> {
+/// Reads one message.
+///
+/// # Errors
+/// [`Unreadable`]: it can be neither kept nor acknowledged.
+pub fn read(topic: &[u8], payload: Bytes, properties: &[(String, String)]) -> Result<Message, Unreadable> {
     let topic = std::str::from_utf8(topic).ok().and_then(Topic::parse).ok_or(Unreadable::Topic)?;
     match topic {
         Topic::Status(edge) => Ok(Message::Status(edge, json(&payload)?)),

@@ -1,0 +1,201 @@
+//! One thing, as rules see it: how far it has gone, where it rests, which zones it is in, which lines it crossed.
+//!
+//! Bounded by the camera's zones, lines and rules, however long the thing is there.
+
+use std::time::Duration;
+
+use omma_protocol::geometry::Rect;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::track::Track;
+
+use super::config::{Anchor, Direction, Parked};
+use super::geometry::{Point, Polygon, Segment};
+use super::ground::Ground;
+use crate::event::EventsConfig;
+use crate::track::Life;
+
+/// Overlap with where a thing was at which it is still in its place.
+const SAME_PLACE: f32 = 0.5;
+/// A step counts as way from this length on, in longer sides of the thing's box: what trembles goes nowhere.
+const STRIDE: f32 = 0.1;
+/// And from this length on in heights of the picture.
+const MIN_STRIDE: f32 = 0.01;
+
+/// One thing. It is the same under several tracks where it was lost from sight in its place.
+#[derive(Debug)]
+pub(in crate::event) struct Thing {
+    pub(in crate::event) id: u64,
+    /// As in the newest frame it was seen in.
+    pub(in crate::event) track: Track,
+    pub(super) life: Life,
+    pub(super) first_seen: CaptureTime,
+    pub(in crate::event) last_seen: CaptureTime,
+    /// Where it last came to rest, and since when.
+    place: (Rect, CaptureTime),
+    path: Path,
+    zones: Vec<Presence>,
+    lines: Vec<Passage>,
+    told: Vec<(usize, Option<Direction>)>,
+}
+
+impl Thing {
+    pub(super) fn new(id: u64, time: CaptureTime, track: &Track, life: &Life, ground: &Ground) -> Self {
+        let first = life.first_rect();
+        let mut thing = Self {
+            id,
+            track: track.clone(),
+            life: life.clone(),
+            first_seen: life.first_seen(),
+            last_seen: time,
+            place: (track.rect, time),
+            path: Path { at: ground.point(first, Anchor::Centre), length: 0.0 },
+            zones: vec![Presence::default(); ground.zones.len()],
+            lines: vec![Passage::default(); ground.lines.len()],
+            told: vec![],
+        };
+        // Between its first detection and its confirmation it may have come a long way.
+        thing.go(life.first_seen(), first, ground);
+        thing.go(time, track.rect, ground);
+        thing
+    }
+
+    /// It is in the frame of `time`.
+    pub(super) fn see(&mut self, time: CaptureTime, track: &Track, life: &Life, ground: &Ground) {
+        self.track.clone_from(track);
+        self.life.clone_from(life);
+        self.last_seen = time;
+        if self.place.0.iou(track.rect) < SAME_PLACE {
+            self.place = (track.rect, time);
+        }
+        self.go(time, track.rect, ground);
+    }
+
+    /// Whether a track that is new is this thing, which stood still and was lost from sight. Long after, only what
+    /// began in the place is: someone who walks in front of it is somebody else.
+    pub(super) fn is_continued_by(&self, time: CaptureTime, track: &Track, life: &Life, config: &EventsConfig) -> bool {
+        let recent = time.since(self.last_seen) <= config.close_after_still;
+        self.last_seen < time
+            && self.stands_still(config)
+            && self.track.label == track.label
+            && self.track.rect.iou(track.rect) >= SAME_PLACE
+            && (recent || self.track.rect.iou(life.first_rect()) >= SAME_PLACE)
+    }
+
+    /// Whether it was in its place for a while when it was last seen.
+    pub(in crate::event) fn stands_still(&self, config: &EventsConfig) -> bool {
+        self.stood() >= config.still_after
+    }
+
+    pub(super) fn is_parked(&self, parked: Option<Parked>) -> bool {
+        parked.is_some_and(|parked| self.stood() >= parked.after)
+    }
+
+    /// How long it is remembered when it is not seen.
+    pub(super) fn is_remembered_for(&self, config: &EventsConfig, parked: Option<Parked>) -> Duration {
+        let shortly = config.close_after.max(config.close_after_still);
+        let parked = parked.filter(|_| self.is_parked(parked));
+        parked.map_or(shortly, |parked| self.stood().min(parked.known_for).max(shortly))
+    }
+
+    /// How far it has gone, in heights of the picture.
+    pub(super) fn path(&self) -> f32 {
+        self.path.length
+    }
+
+    /// Since when it has been in a zone. `None` where it is not there.
+    pub(super) fn inside_since(&self, zone: usize) -> Option<CaptureTime> {
+        self.zones.get(zone)?.since
+    }
+
+    /// When it last crossed a line.
+    pub(super) fn crossed(&self, line: usize, direction: Direction) -> Option<CaptureTime> {
+        self.lines.get(line)?.crossed[direction as usize]
+    }
+
+    /// Whether a rule has made an event of it, in this direction.
+    pub(super) fn is_told(&self, rule: usize, direction: Option<Direction>) -> bool {
+        self.told.contains(&(rule, direction))
+    }
+
+    /// A rule has made an event of it and makes no other.
+    pub(in crate::event) fn tell(&mut self, rule: usize, direction: Option<Direction>) {
+        self.told.push((rule, direction));
+    }
+
+    /// By the last frame it was seen in, so that being out of sight does not count as standing.
+    fn stood(&self) -> Duration {
+        self.last_seen.since(self.place.1)
+    }
+
+    fn go(&mut self, time: CaptureTime, rect: Rect, ground: &Ground) {
+        let room = ground.room(rect);
+        self.path.go(ground.point(rect, Anchor::Centre), (STRIDE * ground.size(rect)).max(MIN_STRIDE));
+        for (presence, (shape, anchor)) in self.zones.iter_mut().zip(&ground.zones) {
+            presence.go(time, ground.point(rect, *anchor), shape, room);
+        }
+        for (passage, (shape, anchor)) in self.lines.iter_mut().zip(&ground.lines) {
+            passage.go(time, ground.point(rect, *anchor), *shape, room);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Path {
+    /// Where the last step ended.
+    at: Point,
+    length: f32,
+}
+
+impl Path {
+    fn go(&mut self, to: Point, stride: f32) {
+        let step = self.at.distance(to);
+        if step >= stride {
+            self.length += step;
+            self.at = to;
+        }
+    }
+}
+
+/// In a zone from when it is in it until it is out by more than `room`.
+#[derive(Debug, Clone, Default)]
+struct Presence {
+    since: Option<CaptureTime>,
+}
+
+impl Presence {
+    fn go(&mut self, time: CaptureTime, at: Point, zone: &Polygon, room: f32) {
+        let inside = zone.contains(at) || (self.since.is_some() && zone.distance(at) <= room);
+        self.since = if inside { self.since.or(Some(time)) } else { None };
+    }
+}
+
+/// Crossing a line is being settled on one side, stepping over the line between its ends, and being settled on the
+/// other. Within `room` of it a thing is on neither side, so that trembling there crosses nothing; who walks around
+/// an end changes sides without stepping over.
+#[derive(Debug, Clone, Default)]
+struct Passage {
+    at: Option<Point>,
+    settled: Option<Direction>,
+    /// Whether it stepped over an odd number of times since it was settled.
+    over: bool,
+    crossed: [Option<CaptureTime>; 2],
+}
+
+impl Passage {
+    fn go(&mut self, time: CaptureTime, at: Point, line: Segment, room: f32) {
+        self.over ^= self.at.replace(at).is_some_and(|before| line.is_crossed(before, at));
+        let right = line.side(at);
+        let side = match right {
+            _ if right >= room => Direction::ToRight,
+            _ if right <= -room => Direction::ToLeft,
+            _ => return,
+        };
+        let other = self.settled.replace(side).is_some_and(|before| before != side);
+        if std::mem::take(&mut self.over) && other {
+            self.crossed[side as usize] = Some(time);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Which track is which thing, and how long a thing is remembered.
+
+use std::time::Duration;
+
+use omma_protocol::time::CaptureTime;
+use omma_protocol::track::Track;
+
+use super::config::Parked;
+use super::ground::Ground;
+use super::thing::Thing;
+use crate::event::EventsConfig;
+use crate::track::Life;
+
+/// Most things at once, those in sight and those remembered. At the bound the one longest out of sight is forgotten.
+const MAX_THINGS: usize = 512;
+/// How long something that moved still counts after it was last seen: detectors miss a frame now and then, and who
+/// comes back later is followed under another track.
+const STILL_COUNTS: Duration = Duration::from_secs(1);
+
+/// The things of one stream, in the order in which they appeared.
+#[derive(Debug, Default)]
+pub(in crate::event) struct Things {
+    all: Vec<Thing>,
+    last_id: u64,
+}
+
+impl Things {
+    /// Takes the confirmed tracks of one frame.
+    pub(super) fn see(&mut self, time: CaptureTime, tracks: &[(Track, Life)], ground: &Ground, config: &EventsConfig) {
+        let mut strangers = vec![];
+        for (track, life) in tracks {
+            match self.all.iter_mut().find(|thing| thing.track.id == track.id) {
+                Some(thing) => thing.see(time, track, life, ground),
+                None => strangers.push((track, life)),
+            }
+        }
+        for (track, life) in strangers {
+            if let Some(lost) = self.all.iter_mut().find(|thing| thing.is_continued_by(time, track, life, config)) {
+                lost.see(time, track, life, ground);
+            } else if self.has_room(time) {
+                self.last_id += 1;
+                self.all.push(Thing::new(self.last_id, time, track, life, ground));
+            }
+        }
+    }
+
+    /// Forgets what has been out of sight for long.
+    pub(super) fn forget(&mut self, time: CaptureTime, config: &EventsConfig, parked: Option<Parked>) {
+        self.all.retain(|thing| time.since(thing.last_seen) <= thing.is_remembered_for(config, parked));
+    }
+
+    /// The stream has ended: of what was there, only what is parked is known again.
+    pub(super) fn end(&mut self, parked: Option<Parked>) {
+        self.all.retain(|thing| thing.is_parked(parked));
+    }
+
+    pub(in crate::event) fn find(&self, id: u64) -> Option<&Thing> {
+        self.all.iter().find(|thing| thing.id == id)
+    }
+
+    /// Those in the frame of `time`.
+    pub(in crate::event) fn seen_at(&mut self, time: CaptureTime) -> impl Iterator<Item = &mut Thing> {
+        self.all.iter_mut().filter(move |thing| thing.last_seen == time)
+    }
+
+    /// Those that are there, though the detector may miss them in this frame.
+    pub(super) fn present(&self, time: CaptureTime, config: &EventsConfig) -> impl Iterator<Item = &Thing> {
+        self.all.iter().filter(move |thing| {
+            let patience = if thing.stands_still(config) { config.close_after_still } else { STILL_COUNTS };
+            time.since(thing.last_seen) <= patience
+        })
+    }
+
+    fn has_room(&mut self, time: CaptureTime) -> bool {
+        if self.all.len() < MAX_THINGS {
+            return true;
+        }
+        let longest = self.all.iter().enumerate().min_by_key(|(_, thing)| thing.last_seen);
+        let longest = longest.filter(|(_, thing)| thing.last_seen < time).map(|(index, _)| index);
+        longest.map(|index| self.all.remove(index)).is_some()
+    }
+}
