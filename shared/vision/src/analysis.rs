@@ -152,6 +152,16 @@ impl Analysis {
         Looked { result: FrameResult { time: frame.time, tracks, analyst, took }, lasting }
     }
 
+    /// Nobody looked at the frame of `time` because nothing had changed since the last one: see [`Events::unchanged`].
+    pub fn unchanged(&mut self, time: CaptureTime) -> Vec<Lasting> {
+        self.events.unchanged(time).into_iter().map(|change| Lasting::Event(change.event)).collect()
+    }
+
+    /// Of what the detector found, what no mask hides. Counts nothing.
+    pub fn of_interest(&self, detections: &[Detection]) -> Vec<Detection> {
+        detections.iter().filter(|detection| !self.masks.hides(detection)).cloned().collect()
+    }
+
     /// Closes what is open, at the last frame each thing was seen in: the stream has ended.
     pub fn finish(&mut self) -> Vec<Lasting> {
         self.events.finish().into_iter().map(|change| Lasting::Event(change.event)).collect()
