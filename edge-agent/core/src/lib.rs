@@ -6,7 +6,7 @@
 //!
 //! In the order of the path: when is a camera tried again ([`session`]), when was a picture taken
 //! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]), which may be looked back at
-([`kept_units`]),
+//! ([`kept_units`]),
 //! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what
 //! a camera is like and what is wrong with it ([`doctor`]).
 

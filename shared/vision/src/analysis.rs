@@ -15,6 +15,7 @@ use omma_media::jpeg::{self, JpegError};
 use omma_protocol::detection::{Analyst, Detection};
 use omma_protocol::event::{Lasting, Picture};
 use omma_protocol::id::CameraId;
+use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{FrameResult, Track};
 
 use crate::event::rule::config::RulesConfig;

@@ -44,7 +44,8 @@ impl Tier {
         }
     }
 
-    pub(super) fn decodes_all(self) -> bool {
+    /// Whether every unit is decoded, also while nothing happens.
+    pub fn decodes_all(self) -> bool {
         matches!(self, Self::Always | Self::EveryPicture)
     }
 }
