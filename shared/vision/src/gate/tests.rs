@@ -180,7 +180,7 @@ fn a_detector_that_answers_nothing_closes_it() {
 #[test]
 fn after_a_loss_nothing_is_decoded_before_the_next_key_picture() {
     let mut world = settled(6);
-    world.to_place(5);
+    world.until_place(5);
     world.forget();
     world.lose();
     assert_eq!(world.gate.keep_from(), None);

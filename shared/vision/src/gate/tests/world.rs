@@ -129,7 +129,7 @@ impl World {
     }
 
     /// Until the next picture is the one at this place of its group.
-    pub(super) fn to_place(&mut self, place: usize) {
+    pub(super) fn until_place(&mut self, place: usize) {
         while self.number % GROUP != place {
             self.run(1);
         }
@@ -201,7 +201,7 @@ impl World {
         if self.kind != self.last_kind {
             (self.last_kind, self.kind_since) = (self.kind, self.number);
         }
-        let (time, key) = (self.now(), self.number % GROUP == 0 && !self.no_key_pictures);
+        let (time, key) = (self.now(), self.number.is_multiple_of(GROUP) && !self.no_key_pictures);
         let since = self.number - self.kind_since;
         let toggles = since.is_multiple_of(TOGGLE);
         let mut bits = 9.0 + (self.number % GROUP) as f32 * 0.05 + self.normal() * 0.06;
