@@ -151,15 +151,8 @@ impl Plan {
             return;
         }
         self.kept.push(arrived.clone());
-        let order = self.gate.unit(time, key, bytes);
-        let fits = self.kept.keep_from(self.gate.keep_from());
-        match order {
-            Order::Skip => {
-                self.goes_on = false;
-                if !fits {
-                    self.lose();
-                }
-            }
+        match self.gate.unit(time, key, bytes) {
+            Order::Skip => self.goes_on = false,
             Order::Decode if key || self.goes_on => {
                 let report = self.gate.report();
                 let alone = key && report.state == State::Idle && !report.tier.decodes_all();
@@ -175,6 +168,11 @@ impl Plan {
                 let from = self.kept.from(key).cloned().collect();
                 self.decode_or_lose(from);
             }
+        }
+        // Afterwards: a group that has become too long to be kept is decoded once more from its beginning.
+        let fits = self.kept.keep_from(self.gate.keep_from());
+        if !fits && !self.goes_on {
+            self.lose();
         }
     }
 

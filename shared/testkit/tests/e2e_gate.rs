@@ -35,8 +35,9 @@ fn an_empty_scene_is_hardly_decoded_and_walkers_are_events() {
     let [received, decoded, open] = ["units_received_total", "units_decoded_total", "open_seconds_total"]
         .map(|n| grown(&before, &after, n, "yard"));
     assert!(decoded > 0.0, "key pictures are decoded all the same");
-    assert!(decoded < received * 0.3, "{decoded} of {received} units of an empty scene were decoded");
-    assert!(open < 6.0, "open for {open} s where nobody is");
+    // Not much less: what a detector takes for a thing, at a place that is new to the gate, opens it once for ten seconds.
+    assert!(decoded < received * 0.5, "{decoded} of {received} units of an empty scene were decoded");
+    assert!(open < 15.0, "open for {open} s where nobody is");
     assert_eq!(events_of(&stack, "yard"), events, "nobody came");
 
     wait::until("persons at the door with their pictures", wait::LONG, || {

@@ -242,6 +242,20 @@ fn after_a_loss_nothing_is_looked_back_at_beyond_it() {
 }
 
 #[test]
+fn without_key_pictures_everything_is_decoded() {
+    let mut edge = Edge::new(Mode::Gated);
+    edge.group = 1_000_000;
+    edge.run(300);
+    assert_eq!((edge.plan.report().tier, edge.plan.goes_on), (Tier::EveryPicture, true));
+    assert!(edge.decoded >= 300, "{}", edge.decoded);
+    edge.run(600);
+    edge.walk = Some(edge.number);
+    edge.forget();
+    edge.run(30);
+    assert!(edge.decoded >= 30 && edge.looks.len() > 5, "{:?}", edge.looks);
+}
+
+#[test]
 fn over_its_bound_an_open_gate_goes_on_and_an_idle_one_waits_for_a_key_picture() {
     let mut edge = Edge::new(Mode::Gated);
     // 1,800 units in two groups of 7.2 s: more than are kept.
