@@ -37,7 +37,8 @@
 //! A decoder of a reordered stream holds a picture back: a key picture that is decoded alone has to be flushed out of
 //! it, or it is judged a group late. A probe is answered before the next frame or unit is told.
 //!
-//! Where what is to be kept would exceed the caller's bound, it lets all go and says so: [`Gate::interrupted`].
+//! Where what is to be kept would exceed the caller's bound, it lets all go. While it decodes every unit it may go on so;
+//! once the gate asks for what is gone, or skips, it says so: [`Gate::interrupted`].
 //! `detect` gives what is of interest: classes nobody asked for are left out before. A frame that is dropped on its way
 //! to the detector does no harm: the gate asks again. After a loss or a reconnect: [`Gate::interrupted`].
 //!
