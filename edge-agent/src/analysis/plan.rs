@@ -101,6 +101,10 @@ impl Plan {
     pub(super) fn frame(&mut self, time: CaptureTime, thumbnail: impl FnOnce(&Mask) -> Thumbnail) -> Look {
         let look = self.gate.frame(time, thumbnail);
         let idle = look == Look::Pass && self.gate.report().state == State::Idle;
+        // The clock was set back.
+        if self.quiet.back().is_some_and(|last| *last > time) {
+            self.quiet.clear();
+        }
         if idle && self.quiet.back().is_none_or(|last| time.since(*last) >= QUIET_EVERY) {
             self.quiet.push_back(time);
         }
