@@ -71,7 +71,7 @@ def measure(engine, programs=PROGRAMS):
     footage = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "hd-high.h264"
     model = pathlib.Path(os.environ["OMMA_MODELS"]) / "nanodet-g-256x416"
     python = python_with_opencv()
-    with stack(programs, DEMO_PLAY=f"file:{footage}@30", DEMO_RATE="5", DEMO_ENGINE=engine) as omma:
+    with stack(programs, DEMO_PLAY=f"file:{footage}@30", DEMO_RATE="5", DEMO_GATE="always", DEMO_ENGINE=engine) as omma:
         peer = subprocess.Popen([python, ROOT / "bench" / "edge_peer.py", model / "model.onnx",
                                  f"rtsp://127.0.0.1:{PORTS['RTSP_PORT']}/walkers"],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,13 +1,21 @@
-//! Looking at one camera's pictures: decode → detect → track → event.
+//! Looking at one camera's pictures: gate → decode → detect → track → event.
 //!
 //! A thread for each camera that is looked at on the edge, since decoding and detecting keep a core busy:
 //!
-//! 1. take the next unit and decode it, every one, since each builds on those before;
-//! 2. keep the frame if it is its turn ([`Pace`]); a newer one replaces it while more units wait;
-//! 3. when no unit waits, detect in the frame, with the one detector that all cameras share;
-//! 4. follow the boxes, tell the uplink the result, put events and pictures into the outbox.
+//! 1. take the next unit; the gate says whether it is decoded, alone or with what was skipped before ([`plan`]);
+//! 2. of each frame that comes out, the gate says whether it is looked at, and whether for the gate alone (a probe);
+//! 3. of the past, each frame that is asked for is looked at, in order; of the present, the newest when no unit waits,
+//!    with the one detector that all cameras share;
+//! 4. follow the boxes, tell the uplink the result, put events and pictures into the outbox;
+//! 5. while the gate sees nothing change, tell the events that time passes.
+//!
+//! With the setting `gate = "always"` every unit is decoded, and `rate` frames a second are looked at.
 //!
 //! When the stream falls silent or the program ends, open events are closed at the last frame seen.
+
+mod plan;
+
+mod meters;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,12 +24,13 @@ use edge_core::Moment;
 use edge_core::unit_queue::Arrived;
 use omma_media::decode::{DecodeError, Decoder};
 use omma_media::frame::{Frame, FramePool};
-use omma_protocol::detection::{Analyst, Place};
+use omma_protocol::detection::{Analyst, Detection, Place};
 use omma_protocol::event::Lasting;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
 use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
 use omma_vision::detect::Detector;
+use omma_vision::gate::{Look, Thumbnail};
 use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
@@ -29,8 +38,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
-use crate::outbox::Outbox;
+use crate::outbox::{Ended, Outbox};
+use crate::state::gates::Gates;
 use crate::unit::Reader;
+use meters::{Kind, Meters};
+use plan::{Plan, Task};
 
 /// Results that the uplink may be behind; then the oldest are lost to it and counted there.
 pub const RESULTS: usize = 64;
@@ -45,20 +57,41 @@ pub type Results = broadcast::Sender<Arc<CameraResult>>;
 /// The detector of all cameras. Its lock is held for one detection; an edge has few cores to share in any case.
 pub type SharedDetector = Arc<Mutex<Detector>>;
 
+/// What a camera is looked at with.
+pub struct Eyes {
+    /// Its own.
+    pub decoder: Decoder,
+    /// Shared with the other cameras.
+    pub detector: SharedDetector,
+}
+
+/// Who is told of what was seen.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The QUIC uplink, of results.
+    pub results: Results,
+    /// The outbox, of events and pictures.
+    pub outbox: Outbox,
+    /// `/state`, of the gate.
+    pub gates: Gates,
+}
+
 /// One camera's analysis.
 pub struct Looker {
     camera: Arc<Camera>,
     clock: EdgeClock,
-    decoder: Decoder,
-    detector: SharedDetector,
+    plan: Plan,
+    eyes: Eyes,
     analysis: Analysis,
-    pace: Pace,
+    /// Time between two looks.
+    interval: Duration,
     pool: FramePool,
     waiting: Option<Waiting>,
-    results: Results,
-    outbox: Outbox,
+    told: Told,
     steps: Steps,
-    told: Option<String>,
+    meters: Meters,
+    /// The reason that was logged last.
+    logged: Option<String>,
     left_out: AnalysisCounts,
 }
 
@@ -83,21 +116,13 @@ enum Next {
 
 impl Looker {
     /// Waits for its first unit.
-    pub fn new(
-        camera: Arc<Camera>,
-        clock: EdgeClock,
-        decoder: Decoder,
-        detector: SharedDetector,
-        results: Results,
-        outbox: Outbox,
-    ) -> Self {
+    pub fn new(camera: Arc<Camera>, clock: EdgeClock, eyes: Eyes, told: Told) -> Self {
         let analyst = {
-            let detector = detector.lock().unwrap_or_else(PoisonError::into_inner);
+            let detector = eyes.detector.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
         };
         let config =
             AnalysisConfig { rules: camera.rules.clone(), ..AnalysisConfig::seeded(camera.min_score, rand::random()) };
-        let analysis = Analysis::new(camera.id.clone(), analyst, config);
         let steps = Steps {
             decode: Step::new("decode"),
             detect: Step::new("detect"),
@@ -105,18 +130,18 @@ impl Looker {
             event: Step::new("event"),
         };
         Self {
-            pace: Pace::new(camera.rate),
-            decoder,
+            plan: Plan::new(camera.gate.clone()),
+            analysis: Analysis::new(camera.id.clone(), analyst, config),
+            interval: Pace::new(camera.rate).interval(),
             pool: FramePool::new(FRAMES),
             waiting: None,
-            told: None,
+            meters: Meters::new(&camera.id),
+            logged: None,
             left_out: AnalysisCounts::default(),
             camera,
             clock,
-            detector,
-            analysis,
-            results,
-            outbox,
+            eyes,
+            told,
             steps,
         }
     }
@@ -131,88 +156,207 @@ impl Looker {
                     unit = tokio::time::timeout(SILENCE, units.next()) => unit.map_or(Next::Silence, Next::Unit),
                 }
             });
-            let lasting = match &next {
-                Next::Unit(arrived) => self.unit(arrived, units.is_empty()),
-                Next::Silence | Next::End => self.analysis.finish(),
+            let done = match next {
+                Next::Unit(arrived) => {
+                    self.plan.take(arrived);
+                    self.work(&mut units, token)
+                }
+                Next::Silence => self.finish(),
+                Next::End => {
+                    // Either way it is the end.
+                    self.finish().unwrap_or_default();
+                    return;
+                }
             };
-            lasting.iter().for_each(|_| self.steps.event.done());
-            if self.outbox.put_blocking(lasting).is_err() || matches!(next, Next::End) {
+            if done.is_err() {
                 return;
             }
         }
     }
 
-    fn unit(&mut self, arrived: &Arrived, last: bool) -> Vec<Lasting> {
-        self.decode(arrived);
-        let Some(waiting) = &self.waiting else { return vec![] };
-        // While units wait, the newest frame is still to come; but a decoder that never catches up must not keep
-        // every frame from being looked at.
-        let overdue = arrived.unit.time.since(waiting.frame.time) >= self.pace.interval();
-        match self.waiting.take_if(|_| last || overdue) {
-            Some(waiting) => self.look(&waiting),
-            None => vec![],
+    /// Decodes and looks until nothing is left of what was taken.
+    fn work(&mut self, units: &mut Reader, token: &CancellationToken) -> Result<(), Ended> {
+        while !token.is_cancelled() {
+            let Some(task) = self.plan.next() else { break };
+            // The past may take longer than the two seconds that the queue holds.
+            while self.plan.is_behind()
+                && self.plan.has_room()
+                && let Some(arrived) = units.try_next()
+            {
+                self.plan.take(arrived);
+            }
+            self.decode(&task)?;
+            // While units wait, the newest frame is still to come; but a decoder that never catches up must not keep
+            // every frame from being looked at.
+            let time = task.arrived.unit.time;
+            let overdue = self.waiting.as_ref().is_some_and(|w| time.since(w.frame.time) >= self.interval);
+            if overdue || (self.plan.is_done() && units.is_empty()) {
+                self.look_at_waiting()?;
+            }
         }
+        if self.plan.is_done() && units.is_empty() {
+            self.look_at_waiting()?;
+        }
+        self.let_time_pass()?;
+        let report = self.plan.report();
+        self.meters.show(&report.counts);
+        self.told.gates.tell(&self.camera.id, report);
+        Ok(())
     }
 
-    fn decode(&mut self, arrived: &Arrived) {
-        let _step = self.steps.decode.span().entered();
+    fn decode(&mut self, task: &Task) -> Result<(), Ended> {
+        let step = self.steps.decode.span().entered();
         let began = Instant::now();
-        match self.decoder.decode(&arrived.unit) {
+        let Arrived { unit, at, .. } = &task.arrived;
+        if task.anew {
+            self.eyes.decoder.begin_again();
+        }
+        let mut shown = None;
+        let mut wanted = None;
+        match self.eyes.decoder.decode(unit) {
             Ok(Some(decoded)) => {
                 self.steps.decode.observe(began.elapsed());
                 self.steps.decode.done();
-                if self.pace.takes(decoded.time()) {
-                    if self.waiting.is_some() {
-                        self.steps.detect.dropped("newer frame");
-                    }
-                    self.waiting = Some(Waiting { frame: decoded.to_frame(&self.pool), at: arrived.at });
-                }
+                shown = Some(decoded.time());
+                let look = self.plan.frame(decoded.time(), |mask| Thumbnail::of(&decoded.planes(), mask));
+                wanted = (look != Look::Pass).then(|| (look, decoded.to_frame(&self.pool)));
             }
+            Ok(None) if task.alone => {}
             Ok(None) => self.steps.decode.dropped("no picture"),
-            Err(e @ DecodeError::Broken { .. }) => {
-                self.steps.decode.dropped("broken");
-                tracing::debug!(camera = %self.camera.id, error = %e, "decode");
-            }
             Err(e) => {
-                self.steps.decode.dropped("unsupported");
-                self.tell(e.to_string());
+                self.plan.broken();
+                if matches!(e, DecodeError::Broken { .. }) {
+                    self.steps.decode.dropped("broken");
+                    tracing::debug!(camera = %self.camera.id, error = %e, "decode");
+                } else {
+                    self.steps.decode.dropped("unsupported");
+                    self.log(e.to_string());
+                }
+                return Ok(());
+            }
+        }
+        drop(step);
+        if let Some((look, frame)) = wanted {
+            self.act(look, frame, *at)?;
+        }
+        // Where a probe had the past decoded again, the key picture comes with it.
+        if task.alone && shown != Some(unit.time) && !self.plan.is_behind() { self.flush(*at) } else { Ok(()) }
+    }
+
+    /// A reordered stream's key picture would come out only with the next one.
+    fn flush(&mut self, at: Moment) -> Result<(), Ended> {
+        let frames = self.eyes.decoder.finish(&self.pool);
+        self.plan.flushed();
+        if frames.is_empty() {
+            self.steps.decode.dropped("no picture");
+            self.plan.broken();
+        }
+        for frame in frames {
+            self.steps.decode.done();
+            let look = self.plan.frame(frame.time, |mask| Thumbnail::of(&frame.planes(), mask));
+            self.act(look, frame, at)?;
+            if self.plan.is_behind() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, look: Look, frame: Arc<Frame>, at: Moment) -> Result<(), Ended> {
+        match look {
+            Look::Pass => Ok(()),
+            Look::Probe => {
+                self.probe(&frame);
+                Ok(())
+            }
+            Look::Detect if self.plan.is_behind() => {
+                self.look_at_waiting()?;
+                self.look(&Waiting { frame, at }, Kind::Back)
+            }
+            Look::Detect => {
+                if self.waiting.replace(Waiting { frame, at }).is_some() {
+                    self.steps.detect.dropped("newer frame");
+                }
+                Ok(())
             }
         }
     }
 
-    fn look(&mut self, waiting: &Waiting) -> Vec<Lasting> {
-        let _step = self.steps.detect.span().entered();
-        let began = Instant::now();
-        let found = {
-            let mut detector = self.detector.lock().unwrap_or_else(PoisonError::into_inner);
-            detector.detect(waiting.frame.planes())
-        };
-        let detections = match found {
-            Ok(detections) => detections,
-            Err(e) => {
-                self.steps.detect.dropped("failed");
-                self.tell(e.to_string());
-                return vec![];
-            }
-        };
-        self.steps.detect.observe(began.elapsed());
-        self.steps.detect.done();
-        self.told = None;
+    fn probe(&mut self, frame: &Frame) {
+        // Without an answer nothing is learnt, and the gate asks again.
+        let Some(detections) = self.detect(frame) else { return };
+        self.meters.looked(Kind::Probe);
+        self.plan.probed(frame.time, &self.analysis.of_interest(&detections));
+    }
+
+    fn look_at_waiting(&mut self) -> Result<(), Ended> {
+        match self.waiting.take() {
+            Some(waiting) => self.look(&waiting, Kind::Live),
+            None => Ok(()),
+        }
+    }
+
+    fn look(&mut self, Waiting { frame, at }: &Waiting, kind: Kind) -> Result<(), Ended> {
+        let Some(detections) = self.detect(frame) else { return Ok(()) };
+        self.meters.looked(kind);
 
         let began = Instant::now();
-        let tracks = self.analysis.follow(&waiting.frame, detections);
+        let found = self.analysis.of_interest(&detections);
+        let tracks = self.analysis.follow(frame, detections);
+        self.plan.tracked(frame.time, &found, &tracks);
         self.steps.track.observe(began.elapsed());
         self.steps.track.done();
 
         let began = Instant::now();
-        let took = self.clock.now().saturating_sub(waiting.at);
-        let looked = self.analysis.see(&waiting.frame, tracks, took);
+        let took = self.clock.now().saturating_sub(*at);
+        let looked = self.analysis.see(frame, tracks, took);
         self.steps.event.observe(began.elapsed());
         self.count_left_out();
         let result = CameraResult { camera: self.camera.id.clone(), result: looked.result };
         // Without a connection to the hub nobody listens, and that is no fault.
-        drop(self.results.send(Arc::new(result)));
-        looked.lasting
+        drop(self.told.results.send(Arc::new(result)));
+        self.put(looked.lasting)
+    }
+
+    fn detect(&mut self, frame: &Frame) -> Option<Vec<Detection>> {
+        let _step = self.steps.detect.span().entered();
+        let began = Instant::now();
+        let found = {
+            let mut detector = self.eyes.detector.lock().unwrap_or_else(PoisonError::into_inner);
+            detector.detect(frame.planes())
+        };
+        match found {
+            Ok(detections) => {
+                self.steps.detect.observe(began.elapsed());
+                self.steps.detect.done();
+                self.logged = None;
+                Some(detections)
+            }
+            Err(e) => {
+                self.steps.detect.dropped("failed");
+                self.log(e.to_string());
+                None
+            }
+        }
+    }
+
+    /// What stands still while nobody looks is still there.
+    fn let_time_pass(&mut self) -> Result<(), Ended> {
+        while let Some(time) = self.plan.unchanged() {
+            let lasting = self.analysis.unchanged(time);
+            self.put(lasting)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Ended> {
+        let lasting = self.analysis.finish();
+        self.put(lasting)
+    }
+
+    fn put(&self, lasting: Vec<Lasting>) -> Result<(), Ended> {
+        lasting.iter().for_each(|_| self.steps.event.done());
+        self.told.outbox.put_blocking(lasting)
     }
 
     fn count_left_out(&mut self) {
@@ -231,10 +375,10 @@ impl Looker {
     }
 
     /// Once for each new reason: a fault of the stream comes back with every picture.
-    fn tell(&mut self, reason: String) {
-        if self.told.as_ref() != Some(&reason) {
+    fn log(&mut self, reason: String) {
+        if self.logged.as_ref() != Some(&reason) {
             tracing::warn!(camera = %self.camera.id, reason, "the camera's pictures can't be looked at");
-            self.told = Some(reason);
+            self.logged = Some(reason);
         }
     }
 }

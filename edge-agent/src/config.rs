@@ -14,6 +14,7 @@ use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::secret::Secret;
 use omma_vision::engine::EngineChoice;
 use omma_vision::event::rule::written::{LineSection, MaskSection, RuleSection, ZoneSection};
+use omma_vision::gate::Mode;
 use serde::Deserialize;
 
 /// Prefix of the environment variables that override the file.
@@ -166,6 +167,13 @@ pub struct CameraSection {
     /// Looks a second.
     #[serde(default = "five")]
     pub rate: f32,
+    /// `gated` or `always`.
+    pub gate: Option<Mode>,
+    /// Decode every picture to see motion, where the stream's sizes do not show it.
+    pub prompt: Option<bool>,
+    /// Where motion wakes nobody.
+    #[serde(default)]
+    pub motion_mask: Vec<AreaSection>,
     /// Areas that rules speak of.
     #[serde(default)]
     pub zone: Vec<ZoneSection>,
@@ -178,6 +186,14 @@ pub struct CameraSection {
     /// What makes an event; everything that is seen where there is none.
     #[serde(default)]
     pub rule: Vec<RuleSection>,
+}
+
+/// `[[camera.motion_mask]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AreaSection {
+    /// At least three, in their order around.
+    pub points: Vec<Vec<f32>>,
 }
 
 fn five() -> f32 {

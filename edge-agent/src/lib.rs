@@ -1,7 +1,7 @@
 //! The agent beside the cameras. What it decides is in the crate `edge-core`; here it is done.
 //!
 //! ```text
-//! source → unit → decode → detect → track → event → outbox → uplink
+//! source → unit → gate → decode → detect → track → event → outbox → uplink
 //! ```
 //!
 //! [`pipeline`] is the table of contents: every joint with its bound. Then in the order of the path: [`clock`] dates

@@ -1,7 +1,7 @@
 //! The table of contents: everything that runs, and every joint with its bound.
 //!
 //! ```text
-//!  camera ─▶ source ─▶ Feed ─┬─▶ Looker (decode → detect → track → event) ─┬─▶ Outbox ─▶ MqttUplink ─▶ broker ─▶ hub
+//!  camera ─▶ source ─▶ Feed ─┬─▶ Looker (gate → decode → … → event) ───────┬─▶ Outbox ─▶ MqttUplink ─▶ broker ─▶ hub
 //!                            │                                             └─▶ Results ─┐
 //!                            └─▶ groups ────────────────────────────────────────────────┴▶ QuicUplink ─▶ hub
 //! ```
@@ -11,7 +11,9 @@
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
 //! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
-//! | decode → detect | frame | 1 | the newest wins, count |
+//! | unit → gate (`analysis/plan.rs`) | access unit | 2 groups of pictures, 24 s, 32 MB | all go; what was skipped can't be looked back at |
+//! | look back → live | access unit | 1440 units, 32 MB | the source's queue for this reader takes them, as above |
+//! | decode → detect | frame | 1 | the newest wins, count; of the past each is awaited |
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
 //! | outbox → MQTT uplink | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
@@ -38,11 +40,12 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{Looker, RESULTS, SharedDetector};
+use crate::analysis::{Eyes, Looker, RESULTS, SharedDetector, Told};
 use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config, Upstream};
 use crate::outbox::{self, Outbox};
 use crate::source::Source;
+use crate::state::gates::Gates;
 use crate::state::link::{Link, LinkState};
 use crate::state::{Reports, State};
 use crate::unit::{Feed, Reader};
@@ -72,6 +75,7 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     let clock = EdgeClock::start();
     let cameras: Vec<Arc<Camera>> = config.cameras.iter().cloned().map(Arc::new).collect();
     let reports = Reports::new(&config.cameras);
+    let gates = Gates::default();
     let (results, _) = broadcast::channel(RESULTS);
 
     let outbox = open_outbox(&config, parts.outbox).await?;
@@ -82,6 +86,7 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     let state = State {
         edge: config.edge().clone(),
         reports: reports.clone(),
+        gates: gates.clone(),
         quic: quic.clone(),
         mqtt: mqtt.clone(),
         outbox: outbox.state(),
@@ -108,8 +113,9 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
             tracing::debug!(step = "decode", camera = %camera.id, decoder = decoder.name(), "decoder");
             let (camera, detector) = (Arc::clone(camera), Arc::clone(detector));
             let units = feed.read("analysis behind", clock.now());
-            let looker =
-                Looker::new(Arc::clone(&camera), clock.clone(), decoder, detector, results.clone(), outbox.clone());
+            let eyes = Eyes { decoder, detector };
+            let told = Told { results: results.clone(), outbox: outbox.clone(), gates: gates.clone() };
+            let looker = Looker::new(Arc::clone(&camera), clock.clone(), eyes, told);
             first.push(look(&camera.id, looker, units, &token)?);
         }
         let source = Source::new(Arc::clone(camera), feed.clone(), reports.clone(), clock.clone(), random_seed());

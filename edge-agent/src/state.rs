@@ -5,6 +5,8 @@
 
 pub mod link;
 
+pub mod gates;
+
 use axum::routing::get;
 use axum::{Json, Router};
 use omma_protocol::camera::{CameraReport, CameraState};
@@ -14,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::AGENT;
 use crate::config::checked::Camera;
+use gates::{Gates, ShownGate};
 use link::{Link, LinkState};
 
 /// What is known of all cameras, in the order of the configuration. Clones share it; the QUIC uplink watches it.
@@ -72,6 +75,8 @@ pub struct State {
     pub edge: EdgeId,
     /// The cameras.
     pub reports: Reports,
+    /// Their gates.
+    pub gates: Gates,
     /// The QUIC uplink, where there is a hub.
     pub quic: Option<LinkState>,
     /// The MQTT uplink.
@@ -100,6 +105,8 @@ struct ShownCamera {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     video: Option<omma_protocol::camera::VideoInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<ShownGate>,
 }
 
 impl State {
@@ -122,6 +129,7 @@ impl State {
                 state,
                 reason,
                 video: report.video.clone(),
+                gate: self.gates.show(&report.camera),
             }
         });
         Shown {

@@ -53,7 +53,7 @@ impl Feed {
         let mut shared = lock(&self.shared);
         shared.readers.retain(|reader| match reader.upgrade() {
             Some(joint) => {
-                let dropped = lock(&joint.queue).push(Arrived { unit: unit.clone(), at });
+                let dropped = lock(&joint.queue).push(Arrived { unit: unit.clone(), at, anew: false });
                 if dropped > 0 {
                     self.step.dropped_many(joint.behind, dropped as u64);
                 }
@@ -82,7 +82,8 @@ impl Feed {
         let joint =
             Arc::new(Joint { queue: Mutex::new(UnitQueue::new(Bound::STREAM)), behind, arrived: Notify::new() });
         let mut shared = lock(&self.shared);
-        let begun: VecDeque<_> = shared.group.units().iter().map(|u| Arrived { unit: u.clone(), at: now }).collect();
+        let group = shared.group.units().iter().enumerate();
+        let begun: VecDeque<_> = group.map(|(n, u)| Arrived { unit: u.clone(), at: now, anew: n == 0 }).collect();
         if !begun.is_empty() {
             lock(&joint.queue).resume();
         }

@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use omma_protocol::time::CaptureTime;
+
 /// Results remembered: ten seconds at ten looks a second.
 const SAMPLES: usize = 100;
 /// What is added for the result's own way to the viewer. For what the last results did not show, the page waits a little
@@ -81,6 +83,28 @@ impl Delay {
     }
 }
 
+/// A result that is so much later than the one before may be of the past.
+const JUMP: Duration = Duration::from_millis(500);
+
+/// Tells results of the past from others. An edge whose gate has opened looks at what it had skipped, faster than it was
+/// captured, until it has caught up: how late those results are says nothing of how late boxes will be.
+#[derive(Debug, Default)]
+pub struct LookBack {
+    before: Option<(CaptureTime, Duration)>,
+    catching_up: bool,
+}
+
+impl LookBack {
+    /// Takes the result of the frame of `time`, which came `late` after its capture. Whether it is of the past: from
+    /// one that is suddenly late on, as long as each is less late than the one before by a part of the time between them.
+    pub fn is_past(&mut self, time: CaptureTime, late: Duration) -> bool {
+        let Some((before, was_late)) = self.before.replace((time, late)) else { return false };
+        let catches_up = late + time.since(before) / 4 < was_late;
+        self.catching_up = late > was_late + JUMP || (self.catching_up && catches_up);
+        self.catching_up
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +141,22 @@ mod tests {
         let mut delay = Delay::default();
         delay.sample(Duration::from_secs(3600));
         assert_eq!(delay.update(), Some(MAX));
+    }
+
+    #[test]
+    fn what_is_looked_at_late_is_told_from_what_takes_long() {
+        let past = |late: &[u64]| -> Vec<bool> {
+            let mut look_back = LookBack::default();
+            let results = late.iter().enumerate();
+            results.map(|(n, late)| look_back.is_past(CaptureTime(n as i64 * 200_000), ms(*late))).collect()
+        };
+        // Two seconds are looked at anew at 30 ms a frame.
+        assert_eq!(
+            past(&[90, 2100, 1930, 1760, 1000, 90, 95, 92]),
+            [false, true, true, true, true, true, false, false]
+        );
+        // The engine has become slow.
+        assert_eq!(past(&[90, 900, 910, 880, 905]), [false, true, false, false, false]);
+        assert_eq!(past(&[900, 90, 120, 100]), [false; 4]);
     }
 }

@@ -1,7 +1,7 @@
 //! The joint between a source and one reader of its units.
 //!
 //! Units depend on the ones before them, so a full queue can't drop one: it drops all it has and everything up to the
-//! next key picture, and counts them. The reader then goes on with a key picture and needs to be told nothing.
+//! next key picture, and counts them. The reader then goes on with a key picture, which says that it begins anew.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub struct Bound {
 impl Bound {
     /// Two seconds of stream; 16 MB and 240 pictures bound what a broken camera could make of two seconds.
     pub const STREAM: Self = Self { span: Duration::from_secs(2), bytes: 16 << 20, units: 240 };
+    /// Two groups of pictures of 12 s, the longest that the gate looks back into; 24 s of 10 Mbit/s.
+    pub const LOOK_BACK: Self = Self { span: Duration::from_secs(24), bytes: 32 << 20, units: 1440 };
 }
 
 /// A unit and when its last packet came.
@@ -33,6 +35,8 @@ pub struct Arrived {
     pub unit: AccessUnit,
     /// When it was whole.
     pub at: Moment,
+    /// Whether it does not go on from the unit before: the stream began, or units were lost.
+    pub anew: bool,
 }
 
 /// Units waiting for one reader.
@@ -60,8 +64,9 @@ impl UnitQueue {
         self.skipping = true;
     }
 
-    /// Takes a unit in. Returns how many were dropped for it, itself included.
-    pub fn push(&mut self, arrived: Arrived) -> usize {
+    /// Takes a unit in, and says of it whether it begins anew. Returns how many were dropped for it, itself included.
+    pub fn push(&mut self, mut arrived: Arrived) -> usize {
+        arrived.anew = self.skipping;
         if arrived.unit.key {
             self.skipping = false;
         }
@@ -73,6 +78,7 @@ impl UnitQueue {
             dropped = self.waiting.len();
             self.waiting.clear();
             self.bytes = 0;
+            arrived.anew = true;
             if !arrived.unit.key {
                 self.skipping = true;
                 return dropped + 1;
@@ -119,7 +125,7 @@ mod tests {
     fn unit(n: usize, key: bool, bytes: usize) -> Arrived {
         let unit =
             AccessUnit { time: CaptureTime(n as i64 * 100_000), key, codec: Codec::H264, data: vec![0; bytes].into() };
-        Arrived { unit, at: Moment::ZERO }
+        Arrived { unit, at: Moment::ZERO, anew: false }
     }
 
     proptest! {
@@ -145,6 +151,7 @@ mod tests {
             let mut before: Option<i64> = None;
             for arrived in out {
                 let gap = before.is_none_or(|b| arrived.unit.time.0 != b + 100_000);
+                prop_assert_eq!(gap, arrived.anew);
                 prop_assert!(!gap || arrived.unit.key, "after {before:?} came {:?}", arrived.unit.time);
                 before = Some(arrived.unit.time.0);
             }

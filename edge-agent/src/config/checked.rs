@@ -15,6 +15,7 @@ use omma_runtime::config::{self, Faults};
 use omma_vision::detect::DetectorConfig;
 use omma_vision::engine::Device;
 use omma_vision::event::rule::config::RulesConfig;
+use omma_vision::gate::GateConfig;
 use omma_vision::track::TrackerConfig;
 
 use super::{DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
@@ -81,6 +82,8 @@ pub struct Camera {
     pub rate: f32,
     /// Score from which on a thing is believed to be there.
     pub min_score: f32,
+    /// Which units are decoded, where it is looked at on the edge.
+    pub gate: GateConfig,
     /// What is looked for where, and what makes an event.
     pub rules: RulesConfig,
 }

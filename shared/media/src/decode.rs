@@ -198,6 +198,13 @@ impl Decoder {
         frames
     }
 
+    /// Forgets what was decoded, its times too, and waits for a key picture, which may be of before: whoever looks back
+    /// has the same pictures come out again.
+    pub fn begin_again(&mut self) {
+        self.state = State::Waiting { used: true };
+        self.last_shown = None;
+    }
+
     /// What was done so far.
     pub fn counts(&self) -> DecodeCounts {
         self.counts

@@ -77,7 +77,7 @@ fn waiting(stack: &EdgeOnly) -> Result<f64, String> {
 /// A camera that nobody looks at and that is not there: these tests are about the broker.
 fn absent() -> Vec<Camera> {
     let url = format!("rtsp://127.0.0.1:{}/absent", port::free());
-    vec![Camera { id: "door", placement: "none", url: Some(url) }]
+    vec![Camera { placement: "none", ..Camera::at("door", url) }]
 }
 
 fn start(mqtt: &str) -> EdgeOnly {

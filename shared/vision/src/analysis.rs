@@ -15,6 +15,7 @@ use omma_media::jpeg::{self, JpegError};
 use omma_protocol::detection::{Analyst, Detection};
 use omma_protocol::event::{Lasting, Picture};
 use omma_protocol::id::CameraId;
+use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{FrameResult, Track};
 
 use crate::event::rule::config::RulesConfig;
@@ -150,6 +151,16 @@ impl Analysis {
         }
         let analyst = Arc::clone(&self.analyst);
         Looked { result: FrameResult { time: frame.time, tracks, analyst, took }, lasting }
+    }
+
+    /// Nobody looked at the frame of `time` because nothing had changed since the last one: see [`Events::unchanged`].
+    pub fn unchanged(&mut self, time: CaptureTime) -> Vec<Lasting> {
+        self.events.unchanged(time).into_iter().map(|change| Lasting::Event(change.event)).collect()
+    }
+
+    /// Of what the detector found, what no mask hides. Counts nothing.
+    pub fn of_interest(&self, detections: &[Detection]) -> Vec<Detection> {
+        detections.iter().filter(|detection| !self.masks.hides(detection)).cloned().collect()
     }
 
     /// Closes what is open, at the last frame each thing was seen in: the stream has ended.

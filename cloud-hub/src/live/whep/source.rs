@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use hub_core::delay::Delay;
+use hub_core::delay::{Delay, LookBack};
 use omma_media::bitstream::Watch;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::FrameResult;
@@ -33,6 +33,7 @@ pub(super) struct Source {
     delay: Delay,
     /// How late results are behind their picture's capture.
     hold: Delay,
+    look_back: LookBack,
     /// When the cached group began.
     began: Option<Instant>,
     passed: VecDeque<(CaptureTime, Instant)>,
@@ -47,6 +48,7 @@ impl Source {
             watch: Watch::default(),
             delay: Delay::default(),
             hold: Delay::default(),
+            look_back: LookBack::default(),
             began: None,
             passed: VecDeque::with_capacity(REMEMBERED),
         }
@@ -74,12 +76,16 @@ impl Source {
     }
 
     /// Takes a result's lateness: how long after its picture it came, and how long after its capture. `clock` is the
-    /// stream's, now.
+    /// stream's, now. A picture that the edge has looked at long after it came is not waited for.
     pub(super) fn result(&mut self, result: &FrameResult, clock: CaptureTime, now: Instant) {
+        let late = clock.since(result.time);
+        if self.look_back.is_past(result.time, late) {
+            return;
+        }
         if let Ok(at) = self.passed.binary_search_by_key(&result.time, |&(time, _)| time) {
             self.delay.sample(now.saturating_duration_since(self.passed[at].1));
         }
-        self.hold.sample(clock.since(result.time));
+        self.hold.sample(late);
     }
 
     /// How long a viewer in exact mode holds pictures back after they came (`playout-delay`).

@@ -1,5 +1,6 @@
 use omma_protocol::secret::Secret;
 use omma_runtime::config as written;
+use omma_vision::gate::Mode;
 
 use super::*;
 
@@ -226,4 +227,28 @@ fn what_needs_a_hub_is_a_fault_without_one() {
         let lines: Vec<String> = load(&wrong).unwrap_err().lines().collect();
         assert!(lines.len() == 1 && lines[0].contains(key) && lines[0].contains(part), "{lines:#?}");
     }
+}
+
+#[test]
+fn a_camera_has_its_gate() {
+    let yard = "[[camera]]\n        id = \"yard\"";
+    let config = load(&good()).unwrap();
+    let [door, _] = config.cameras.as_slice() else { panic!("{} cameras", config.cameras.len()) };
+    assert_eq!((door.gate.mode, door.gate.prompt, door.gate.rate), (Mode::Gated, false, 5.0));
+    assert!(!door.gate.mask.covers(0.1, 0.1));
+
+    let text =
+        "gate = \"always\"\nprompt = true\n[[camera.motion_mask]]\npoints = [[0, 0], [0.5, 0], [0.5, 0.5], [0, 0.5]]";
+    let config = load(&good().replace(yard, &format!("{text}\n{yard}"))).unwrap();
+    let gate = &config.cameras[0].gate;
+    assert_eq!((gate.mode, gate.prompt), (Mode::Always, true));
+    assert!(gate.mask.covers(0.1, 0.1) && !gate.mask.covers(0.9, 0.1));
+
+    let wrong = good().replace(yard, &format!("[[camera.motion_mask]]\npoints = [[0, 0], [2, 0]]\n{yard}"));
+    let lines: Vec<String> = load(&wrong).unwrap_err().lines().collect();
+    assert!(lines.iter().any(|line| line.contains("camera[0].motion_mask[0].points[1]: ")), "{lines:#?}");
+
+    let hub = good().replace("placement = \"hub\"", "placement = \"hub\"\n        gate = \"gated\"");
+    let lines: Vec<String> = load(&hub).unwrap_err().lines().collect();
+    assert!(lines.iter().any(|line| line.contains("camera[1].gate: ")), "{lines:#?}");
 }

@@ -127,6 +127,7 @@ impl Edge {
             placement: Placement::Edge,
             rate: 5.0,
             min_score: 0.5,
+            gate: omma_vision::gate::GateConfig::default(),
             rules: omma_vision::event::rule::config::RulesConfig::default(),
         };
         let (feed, reports, state) = (Feed::new(), Reports::new([&camera]), LinkState::new("quic"));

@@ -207,6 +207,22 @@ fn what_is_not_decoded_here_says_how_to_mend_it() {
     }
 }
 
+#[test]
+fn who_looks_back_has_the_same_pictures_again() {
+    let units = &footage::units(&footage("vtest.h264"), 10)[..50];
+    for mut decoder in decoders() {
+        let pictures = |decoder: &mut Decoder, units: &[AccessUnit]| -> Vec<_> {
+            let all = units.iter().map(|unit| decoder.decode(unit).unwrap().map(|p| (p.time(), packed(&p.planes()))));
+            all.flatten().collect()
+        };
+        let first = pictures(&mut decoder, units);
+        decoder.begin_again();
+        assert!(pictures(&mut decoder, &units[10..20]).is_empty(), "no key picture");
+        let again = pictures(&mut decoder, &units[20..]);
+        assert!(units[20].key && again == first[20..], "{}", decoder.name());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

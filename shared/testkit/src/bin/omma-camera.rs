@@ -19,7 +19,8 @@ struct Arguments {
     /// Address of the RTSP port; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8554")]
     listen: SocketAddr,
-    /// A camera: NAME=file:PATH@RATE plays an H.264 byte stream in a loop, NAME=clock:WIDTHxHEIGHT@RATE a live clock,
+    /// A camera: NAME=file:PATH@RATE plays an H.264 byte stream in a loop, NAME=still:PATH@RATE its scene with
+    /// nobody in it, NAME=clock:WIDTHxHEIGHT@RATE a live clock,
     /// NAME=clock:WIDTHxHEIGHT:over=PATH@RATE a live clock over footage of that size. RATE is pictures a second. May be given many times.
     #[arg(long = "camera", required = true, value_name = "NAME=SCENE@RATE")]
     cameras: Vec<Camera>,

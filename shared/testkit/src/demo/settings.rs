@@ -23,6 +23,7 @@ pub(super) struct Settings {
     /// What the simulated camera plays: a file of access units, or `clock:WIDTHxHEIGHT@FPS`.
     play: String,
     placement: String,
+    gate: String,
     engine: String,
     rate: f64,
     http_port: u16,
@@ -39,7 +40,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads `HTTP_PORT`, `RTSP_PORT`, `QUIC_PORT`, `MQTT_PORT`, `MQTTS_PORT`, `WEBRTC_PORT`, `EDGE_PORT`, `CAMERA`,
     /// `DEMO_SECONDS`, `DEMO_DIR`, `DEMO_PLAY`, `DEMO_PLACEMENT`, `DEMO_ENGINE`,
-    /// `DEMO_RATE`, and the three `OMMA_…` paths that the
+    /// `DEMO_RATE`, `DEMO_GATE`, and the three `OMMA_…` paths that the
     /// Makefile sets.
     pub(super) fn from_env() -> Result<Self> {
         let camera = text("CAMERA").map(check_camera).transpose()?;
@@ -51,6 +52,7 @@ impl Settings {
             seconds: number("DEMO_SECONDS")?,
             play,
             placement: text("DEMO_PLACEMENT").unwrap_or_else(|| "edge".to_owned()),
+            gate: text("DEMO_GATE").unwrap_or_else(|| "gated".to_owned()),
             engine: text("DEMO_ENGINE").unwrap_or_else(|| "auto".to_owned()),
             rate: number("DEMO_RATE")?.unwrap_or(10.0),
             http_port: number("HTTP_PORT")?.unwrap_or(8080),
@@ -139,13 +141,15 @@ impl Settings {
     /// The join token and the camera's address are not written: they reach the edge by its environment.
     pub(super) fn write_edge_config(&self) -> Result<String> {
         let model = self.models.join("nanodet-g-256x416");
+        // Only what the edge looks at has a gate.
+        let gate = if self.placement == "edge" { format!("gate = {:?}\n", self.gate) } else { String::new() };
         let text = format!(
             "# Written by `make demo`; a real installation begins at docs/operate/install.md.\n\
              [edge]\ndata = {data:?}\n\n\
              [http]\nlisten = \"127.0.0.1:{http}\"\n\n\
              [detect]\nmodel = {model:?}\nengine = {engine:?}\nonnxruntime = {ort:?}\nthreads = 1\n\
              labels = [\"person\", \"bicycle\", \"car\", \"motorcycle\", \"bus\", \"truck\", \"dog\"]\n\n\
-             [[camera]]\nid = \"walkers\"\nname = \"Walkers\"\ntransport = \"tcp\"\nplacement = {placement:?}\nrate = {rate:?}\n",
+             [[camera]]\nid = \"walkers\"\nname = \"Walkers\"\ntransport = \"tcp\"\nplacement = {placement:?}\nrate = {rate:?}\n{gate}",
             data = self.folder.join("edge"),
             http = self.edge_port,
             ort = self.onnxruntime,

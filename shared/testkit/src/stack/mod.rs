@@ -28,7 +28,7 @@ use crate::wait;
 use api::Api;
 use settings::Ports;
 
-pub use settings::{CAMERA_PASSWORD, CAMERA_USER, Camera, EDGE, StackOptions};
+pub use settings::{CAMERA_PASSWORD, CAMERA_USER, Camera, EDGE, Scene, StackOptions};
 
 /// Three programs that belong together.
 #[derive(Debug)]

@@ -36,17 +36,33 @@ pub struct Camera {
     pub placement: &'static str,
     /// Where it is; `None` where it is one of the simulated ones.
     pub url: Option<String>,
+    /// What it plays where it is a simulated one.
+    pub scene: Scene,
+}
+
+/// What a simulated camera plays, without end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scene {
+    /// People who walk by.
+    Walkers,
+    /// The same place with nobody in it.
+    Empty,
 }
 
 impl Camera {
     /// Plays people who walk by, without end.
     pub fn simulated(id: &'static str) -> Self {
-        Self { id, placement: "edge", url: None }
+        Self { id, placement: "edge", url: None, scene: Scene::Walkers }
+    }
+
+    /// Plays a place with nobody in it, without end.
+    pub fn empty(id: &'static str) -> Self {
+        Self { scene: Scene::Empty, ..Self::simulated(id) }
     }
 
     /// Is somewhere else.
     pub fn at(id: &'static str, url: String) -> Self {
-        Self { id, placement: "edge", url: Some(url) }
+        Self { url: Some(url), ..Self::simulated(id) }
     }
 }
 
@@ -77,7 +93,11 @@ pub(super) fn camera(options: &StackOptions, ports: &Ports) -> Launch {
         .args(["--user", CAMERA_USER, "--password-env", "CAMERA_PASSWORD"])
         .env("CAMERA_PASSWORD", CAMERA_PASSWORD);
     for camera in options.cameras.iter().filter(|camera| camera.url.is_none()) {
-        launch = launch.args(["--camera", &format!("{}=file:{}@10", camera.id, film.display())]);
+        let kind = match camera.scene {
+            Scene::Walkers => "file",
+            Scene::Empty => "still",
+        };
+        launch = launch.args(["--camera", &format!("{}={kind}:{}@10", camera.id, film.display())]);
     }
     launch
 }
@@ -120,7 +140,7 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
     if !mqtt.is_empty() {
         text += &format!("[mqtt]\n{mqtt}\n");
     }
-    for Camera { id, placement, url } in &options.cameras {
+    for Camera { id, placement, url, .. } in &options.cameras {
         let simulated = format!("rtsp://{CAMERA_USER}:{CAMERA_PASSWORD}@127.0.0.1:{}/{id}", ports.rtsp);
         let url = url.as_deref().unwrap_or(&simulated);
         text += &format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\nplacement = \"{placement}\"\nrate = 5.0\n");

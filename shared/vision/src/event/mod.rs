@@ -15,6 +15,8 @@
 //!   a car parked for a day is a few hundred messages, not seventeen thousand.
 //! - **A thing that stands still** is often missed by the detector for seconds. Its event stays open for
 //!   `close_after_still`, and a new track of its class in its place goes on with the same event.
+//! - **While nobody looks because nothing changes** ([`Events::unchanged`]), what stood still stays, and time passes for
+//!   it: its event goes on, a rule's time in a zone is over, a schedule begins.
 //!
 //! This step never reads a clock and draws nothing from the system: ids come from capture times and a seeded
 //! generator. Nothing is kept but for things (see [`rule`]) and open events, of which there are at most `max_open`.
@@ -37,7 +39,7 @@ use rand::{Rng, SeedableRng};
 use crate::track::Life;
 use open::{Open, Sight, Step, Subject};
 use rule::config::RulesConfig;
-use rule::{Crowd, Gathering, Rules, Things, Want};
+use rule::{Crowd, Gathering, Rules, Thing, Things, Want};
 
 /// When events open, change and close.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,8 @@ pub struct Events {
     crowds: Vec<Crowd>,
     /// In the order of opening.
     open: Vec<Open>,
+    /// The newest time that was told of.
+    told: Option<CaptureTime>,
     refused: u64,
 }
 
@@ -121,6 +125,7 @@ impl Events {
             rules,
             things: Things::default(),
             open: vec![],
+            told: None,
             refused: 0,
         }
     }
@@ -128,16 +133,30 @@ impl Events {
     /// Takes the confirmed tracks of one frame, each with its life so far. `aspect` is the picture's width over its
     /// height. Changes come in the order of the events' opening.
     pub fn see(&mut self, time: CaptureTime, aspect: f32, tracks: &[(Track, Life)]) -> Vec<Change> {
+        self.told = Some(time);
         self.rules.see(&mut self.things, time, aspect, tracks, &self.config);
-        self.go_on(time);
+        self.go_on(time, |open, thing| open.see(time, &Sight::of(&thing.track)));
         self.open_for_things(time);
         self.open_for_crowds(time);
         self.step(time)
     }
 
+    /// Nobody looked at the frame of `time` because nothing had changed since the last one told of: what stood still in
+    /// that is still there. A time that is not after all others says nothing. Changes have no pictures.
+    pub fn unchanged(&mut self, time: CaptureTime) -> Vec<Change> {
+        let Some(before) = self.told.filter(|before| *before < time) else { return vec![] };
+        self.told = Some(time);
+        self.rules.stay(&mut self.things, before, time, &self.config);
+        self.go_on(time, |open, _| open.stay(time));
+        self.open_for_things(time);
+        self.open_for_crowds(time);
+        self.step(time).into_iter().map(|change| Change { picture: false, ..change }).collect()
+    }
+
     /// Closes what is open: the stream has ended. Each event is closed at the last frame its thing was seen in.
     pub fn finish(&mut self) -> Vec<Change> {
         let ended = std::mem::take(&mut self.open);
+        self.told = None;
         self.rules.end(&mut self.things);
         self.crowds.iter_mut().for_each(Crowd::end);
         ended
@@ -160,11 +179,11 @@ impl Events {
     }
 
     /// What is open sees its thing in this frame.
-    fn go_on(&mut self, time: CaptureTime) {
+    fn go_on(&mut self, time: CaptureTime, see: impl Fn(&mut Open, &Thing)) {
         for open in &mut self.open {
             let Subject::Thing { id, rule } = open.subject else { continue };
             let Some(thing) = self.things.find(id).filter(|thing| thing.last_seen == time) else { continue };
-            open.see(time, &Sight::of(&thing.track));
+            see(open, thing);
             if let Some(why) = self.rules.why_now(time, thing, rule) {
                 open.grow(why);
             }

@@ -113,6 +113,11 @@ impl Open {
         self.score = self.score.max(sight.score);
     }
 
+    /// What it is about is as it was, in a frame that nobody looked at: no view is better than those before.
+    pub(super) fn stay(&mut self, time: CaptureTime) {
+        self.last = View { time, quality: self.last.quality.min(self.best.quality), ..self.last };
+    }
+
     /// Its reason has grown: of numbers, the one furthest from what is allowed stays.
     pub(super) fn grow(&mut self, now: Why) {
         match (&mut self.cause.why, now) {

@@ -220,3 +220,36 @@ fn the_same_seed_gives_the_same_ids_and_another_seed_others() {
     assert_eq!(id.0.get_version(), Some(uuid::Version::SortRand));
     assert_eq!(id.0.get_timestamp().unwrap().to_unix().0, (START / 1_000_000) as u64);
 }
+
+/// Tells every two seconds that nothing has changed.
+fn unchanged(events: &mut Events, ms: std::ops::Range<i64>) -> Vec<(i64, Change)> {
+    let told = ms.step_by(2000);
+    told.flat_map(|ms| events.unchanged(at(ms)).into_iter().map(move |change| (ms, change)).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn what_stands_goes_on_while_nobody_looks() {
+    let mut events = events(EventsConfig::default());
+    let stands = |id| move |_| Some(track(id, 0.3, 0.2, 0.8));
+    assert_eq!(watch(&mut events, 0..4000, stands(1)).len(), 1);
+    let changes = unchanged(&mut events, 5000..120_000);
+    let phases: Vec<_> = changes.iter().map(|(ms, c)| (*ms, c.event.phase, c.picture)).collect();
+    assert_eq!(phases, [7000, 17_000, 37_000, 77_000].map(|ms| (ms, Phase::Updated, false)), "ever more rarely");
+    // Another track of it, minutes later, is the same thing.
+    assert!(watch(&mut events, 121_000..122_000, stands(2)).is_empty());
+    let changes = watch(&mut events, 122_000..140_000, |_| None);
+    let [(_, closed)] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!((closed.event.phase, closed.event.closed), (Phase::Closed, Some(at(121_900))));
+}
+
+#[test]
+fn who_was_gone_before_is_not_kept_by_nobody_looking() {
+    let mut events = events(EventsConfig::default());
+    let stands = |ms: i64| (ms < 4000).then(|| track(1, 0.3, 0.2, 0.8));
+    assert_eq!(watch(&mut events, 0..7000, stands).len(), 1);
+    let changes = unchanged(&mut events, 8000..60_000);
+    let [(ms, closed)] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!((*ms, closed.event.phase, closed.event.closed), (20_000, Phase::Closed, Some(at(3900))));
+    assert!(events.unchanged(at(10_000)).is_empty(), "a time of before says nothing");
+}

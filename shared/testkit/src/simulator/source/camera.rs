@@ -23,6 +23,8 @@ pub struct Camera {
 pub enum Scene {
     /// An H.264 byte stream without B-frames, in an endless loop.
     File(PathBuf),
+    /// The scene of an H.264 byte stream with nobody in it, over and over with light noise.
+    Still(PathBuf),
     /// A moving pattern with the time of capture drawn into it (see [`super::super::pattern`]).
     Clock {
         /// Pixels; even, and enough for the clock's cells.
@@ -39,7 +41,7 @@ pub enum Scene {
 pub enum CameraError {
     /// The parts are not there.
     #[error(
-        "`{0}` is not a camera: expected NAME=file:PATH@RATE, NAME=clock:WIDTHxHEIGHT@RATE or NAME=clock:WIDTHxHEIGHT:over=PATH@RATE"
+        "`{0}` is not a camera: expected NAME=file:PATH@RATE, NAME=still:PATH@RATE, NAME=clock:WIDTHxHEIGHT@RATE or NAME=clock:WIDTHxHEIGHT:over=PATH@RATE"
     )]
     Shape(String),
     /// The name can't be a path of a URL.
@@ -66,6 +68,7 @@ impl FromStr for Camera {
         let rate = rate.parse().map_err(|()| CameraError::Rate { camera: name.clone(), rate: rate.to_owned() })?;
         let scene = match scene.split_once(':') {
             Some(("file", path)) if !path.is_empty() => Scene::File(path.into()),
+            Some(("still", path)) if !path.is_empty() => Scene::Still(path.into()),
             Some(("clock", size)) => {
                 let (size, over) = match size.split_once(":over=") {
                     Some((size, path)) if !path.is_empty() => (size, Some(path.into())),
@@ -93,6 +96,8 @@ mod tests {
         let door: Camera = "door=file:/a@b/x.h264@29.97".parse().unwrap();
         assert_eq!((door.name.as_str(), door.scene), ("door", Scene::File("/a@b/x.h264".into())));
         assert_eq!(door.rate.to_string(), "29.97");
+        let empty: Camera = "yard=still:x.h264@10".parse().unwrap();
+        assert_eq!(empty.scene, Scene::Still("x.h264".into()));
         let clock: Camera = "c=clock:1280x720@30".parse().unwrap();
         assert_eq!(clock.scene, Scene::Clock { width: 1280, height: 720, over: None });
         let over: Camera = "c=clock:1280x720:over=a@b.h264@30".parse().unwrap();

@@ -27,7 +27,12 @@ pub(in crate::simulator) struct Film {
 impl Film {
     pub(super) fn read(path: &Path, rate: Rate) -> Result<Self, SourceError> {
         let bytes = std::fs::read(path).map_err(|error| SourceError::Read { path: path.to_owned(), error })?;
-        Self::parse(bytes.into(), rate).map_err(|fault| SourceError::Footage { path: path.to_owned(), fault })
+        Self::of(bytes.into(), path, rate)
+    }
+
+    /// A film of these bytes, which were made of the file.
+    pub(super) fn of(stream: Bytes, path: &Path, rate: Rate) -> Result<Self, SourceError> {
+        Self::parse(stream, rate).map_err(|fault| SourceError::Footage { path: path.to_owned(), fault })
     }
 
     fn parse(stream: Bytes, rate: Rate) -> Result<Self, &'static str> {

@@ -1,4 +1,5 @@
-//! Where a camera's pictures come from: a file played in a loop, or a clock drawn and coded live.
+//! Where a camera's pictures come from: a file played in a loop, its scene with nobody in it, or a clock drawn and coded
+//! live.
 //!
 //! A [`Feed`] is one player's place in a source. It never gets ahead of real time, and begins at a key picture.
 
@@ -21,6 +22,8 @@ pub(super) use picture::{ParameterSets, Picture, nal_type};
 
 mod film;
 use film::{Film, Showing};
+
+mod still;
 
 mod backdrop;
 use backdrop::Backdrop;
@@ -75,6 +78,7 @@ impl Source {
     pub(super) fn open(scene: &Scene, rate: Rate) -> Result<Self, SourceError> {
         Ok(match scene {
             Scene::File(path) => Self::Film(Arc::new(Film::read(path, rate)?)),
+            Scene::Still(path) => Self::Film(Arc::new(Film::of(still::coded(path, rate)?, path, rate)?)),
             Scene::Clock { width, height, over } => {
                 let backdrop = over.as_deref().map(|path| Backdrop::read(path, *width, *height)).transpose()?;
                 Self::Clock(Arc::new(Clock::new(*width, *height, rate, backdrop)?))

@@ -53,9 +53,9 @@ use super::EventsConfig;
 use crate::track::Life;
 use config::{Direction, Limits, Rule, RulesConfig, Trigger};
 use ground::Ground;
-use thing::Thing;
 
 pub(super) use crowd::{Crowd, Gathering};
+pub(super) use thing::Thing;
 pub(super) use things::Things;
 
 /// The rules of one camera at work.
@@ -94,6 +94,12 @@ impl Rules {
         }
         things.forget(time, config, self.config.parked);
         things.see(time, tracks, &self.ground, config);
+    }
+
+    /// Nothing has changed from `before`, the last time told of, to `time`.
+    pub(super) fn stay(&self, things: &mut Things, before: CaptureTime, time: CaptureTime, config: &EventsConfig) {
+        things.stay(before, time, config);
+        things.forget(time, config, self.config.parked);
     }
 
     /// What the rules want of a thing of the frame of `time` and have not had.

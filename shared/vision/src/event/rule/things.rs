@@ -44,6 +44,14 @@ impl Things {
         }
     }
 
+    /// What stood still and was there at `before` is there at `time`. Detectors miss what is there: who was seen within
+    /// `close_after` was there.
+    pub(super) fn stay(&mut self, before: CaptureTime, time: CaptureTime, config: &EventsConfig) {
+        let there =
+            |thing: &&mut Thing| thing.stands_still(config) && before.since(thing.last_seen) <= config.close_after;
+        self.all.iter_mut().filter(there).for_each(|thing| thing.last_seen = time);
+    }
+
     /// Forgets what has been out of sight for long.
     pub(super) fn forget(&mut self, time: CaptureTime, config: &EventsConfig, parked: Option<Parked>) {
         self.all.retain(|thing| time.since(thing.last_seen) <= thing.is_remembered_for(config, parked));

@@ -6,6 +6,7 @@ mod shapes;
 use omma_protocol::detection::Label;
 
 use super::config::{Parked, RulesConfig};
+use super::geometry::Polygon;
 use super::schedule::LocalTime;
 use super::written::RulesWritten;
 
@@ -50,6 +51,16 @@ pub fn check(written: &RulesWritten, site: Site<'_>) -> Result<RulesConfig, Vec<
         config.parked = Some(Parked::default());
     }
     if check.faults.is_empty() { Ok(config) } else { Err(check.faults) }
+}
+
+/// Checks an area that no rule speaks of, written at `key`.
+///
+/// # Errors
+/// Every fault that was found.
+pub fn area(key: &str, points: &[Vec<f32>]) -> Result<Polygon, Vec<RuleFault>> {
+    let mut check = Check { written: &RulesWritten::default(), site: Site::default(), faults: vec![] };
+    let area = check.polygon(key, points);
+    area.ok_or(check.faults)
 }
 
 struct Check<'a> {

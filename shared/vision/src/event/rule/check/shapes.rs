@@ -28,7 +28,7 @@ impl Check<'_> {
         (self.faults.len() == before).then_some(points)
     }
 
-    fn polygon(&mut self, key: &str, written: &[Vec<f32>]) -> Option<Polygon> {
+    pub(super) fn polygon(&mut self, key: &str, written: &[Vec<f32>]) -> Option<Polygon> {
         let polygon = Polygon(self.points(key, written)?);
         let wrong = match polygon.0.len() {
             n if !(3..=MAX_POINTS).contains(&n) => format!("there are {n} points: expected 3 to {MAX_POINTS}"),

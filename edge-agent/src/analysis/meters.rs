@@ -1,0 +1,73 @@
+//! What the gate of one camera does, for `/metrics`.
+//!
+//! | metric | |
+//! |---|---|
+//! | `omma_gate_watched_seconds_total{camera}` | how long the stream was watched, by capture time, whole seconds |
+//! | `omma_gate_open_seconds_total{camera}` | how long of that everything was decoded and looked at |
+//! | `omma_gate_units_received_total{camera}` | units that came |
+//! | `omma_gate_units_decoded_total{camera}` | pictures that came out of the decoder; looking back counts them again |
+//! | `omma_gate_looks_total{camera,kind}` | looks: `probe`, `live`, `back` |
+//! | `omma_gate_glances_total{camera}` | times that sizes had the stream decoded to see |
+//! | `omma_gate_over_budget_total{camera}` | probes and glances left out because too many before were in vain |
+
+use metrics::{Counter, counter};
+use omma_protocol::id::CameraId;
+use omma_vision::gate::Counts;
+
+/// Why a frame is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// For the gate alone.
+    Probe,
+    /// It was the newest.
+    Live,
+    /// It is of the past, in which something had begun.
+    Back,
+}
+
+pub(super) struct Meters {
+    watched: Counter,
+    open: Counter,
+    received: Counter,
+    decoded: Counter,
+    glances: Counter,
+    over_budget: Counter,
+    probe: Counter,
+    live: Counter,
+    back: Counter,
+}
+
+impl Meters {
+    pub(super) fn new(camera: &CameraId) -> Self {
+        let camera = camera.to_string();
+        let looks = |kind: &'static str| counter!("omma_gate_looks_total", "camera" => camera.clone(), "kind" => kind);
+        Self {
+            watched: counter!("omma_gate_watched_seconds_total", "camera" => camera.clone()),
+            open: counter!("omma_gate_open_seconds_total", "camera" => camera.clone()),
+            received: counter!("omma_gate_units_received_total", "camera" => camera.clone()),
+            decoded: counter!("omma_gate_units_decoded_total", "camera" => camera.clone()),
+            glances: counter!("omma_gate_glances_total", "camera" => camera.clone()),
+            over_budget: counter!("omma_gate_over_budget_total", "camera" => camera.clone()),
+            probe: looks("probe"),
+            live: looks("live"),
+            back: looks("back"),
+        }
+    }
+
+    pub(super) fn looked(&self, kind: Kind) {
+        match kind {
+            Kind::Probe => self.probe.increment(1),
+            Kind::Live => self.live.increment(1),
+            Kind::Back => self.back.increment(1),
+        }
+    }
+
+    pub(super) fn show(&self, counts: &Counts) {
+        self.watched.absolute(counts.watched.as_secs());
+        self.open.absolute(counts.open.as_secs());
+        self.received.absolute(counts.received);
+        self.decoded.absolute(counts.decoded);
+        self.glances.absolute(counts.glances);
+        self.over_budget.absolute(counts.over_budget);
+    }
+}

@@ -1,0 +1,212 @@
+//! Which unit is decoded next: the gate's orders, carried out over the units that are kept.
+//!
+//! ```text
+//! take(unit) ─▶ waiting ─▶ gate ─┬─ skip: kept only
+//!                                ├─ decode: it alone            ┐
+//!                                └─ decode from a key picture   ├─▶ next() ─▶ decoder ─▶ frame() ─▶ Look
+//!                       a probe found news: look back ──────────┘
+//! ```
+//!
+//! - Units are told to the gate one by one, each when all before it has been decoded. While the past is being decoded,
+//!   what comes meanwhile waits here.
+//! - Where the gate asks for what is no longer kept, it is told that the stream was interrupted; so it is after a loss and
+//!   after a picture that could not be decoded. It then waits for the next key picture.
+//! - With the setting `always` the gate only counts and paces: every unit is decoded and none is kept.
+//!
+//! No I/O, no clock, no decoder and no detector: the [`Looker`](super::Looker) has those.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use edge_core::kept_units::KeptUnits;
+use edge_core::unit_queue::{Arrived, Bound};
+use omma_protocol::detection::Detection;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::track::Track;
+use omma_vision::gate::{Gate, GateConfig, Look, Mask, Mode, Order, Report, State, Thumbnail};
+
+/// Time between two moments of which events are told that nothing has changed, at least.
+const QUIET_EVERY: Duration = Duration::from_secs(1);
+
+/// One camera's plan.
+#[derive(Debug)]
+pub(super) struct Plan {
+    gate: Gate,
+    always: bool,
+    kept: KeptUnits,
+    /// Not yet told to the gate.
+    waiting: VecDeque<Arrived>,
+    todo: VecDeque<Task>,
+    /// Whether the decoder has every unit of the group up to the newest that was told.
+    goes_on: bool,
+    /// Frames in which an idle gate saw nothing new.
+    quiet: VecDeque<CaptureTime>,
+}
+
+/// A unit to be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Task {
+    pub(super) arrived: Arrived,
+    /// It is a key picture that does not follow what the decoder has, and may be of before.
+    pub(super) anew: bool,
+    /// None may follow that would bring its picture out.
+    pub(super) alone: bool,
+}
+
+impl Plan {
+    pub(super) fn new(config: GateConfig) -> Self {
+        Self {
+            always: config.mode == Mode::Always,
+            gate: Gate::new(config),
+            kept: KeptUnits::new(Bound::LOOK_BACK),
+            waiting: VecDeque::new(),
+            todo: VecDeque::new(),
+            goes_on: false,
+            quiet: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next unit of the stream.
+    pub(super) fn take(&mut self, arrived: Arrived) {
+        self.waiting.push_back(arrived);
+    }
+
+    /// Whether another unit may be taken while the past is being decoded. Where not, it waits in the camera's queue,
+    /// which drops and counts what it can't hold.
+    pub(super) fn has_room(&self) -> bool {
+        let bytes: usize = self.waiting.iter().map(|arrived| arrived.unit.data.len()).sum();
+        self.waiting.len() < Bound::LOOK_BACK.units && bytes < Bound::LOOK_BACK.bytes
+    }
+
+    /// The next unit to decode. `None` where all that was taken has been told, and decoded or skipped.
+    pub(super) fn next(&mut self) -> Option<Task> {
+        while self.todo.is_empty() {
+            let arrived = self.waiting.pop_front()?;
+            self.tell(arrived);
+        }
+        self.todo.pop_front()
+    }
+
+    /// Whether newer units than the one handed out last are to be decoded already: it is of the past.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.todo.is_empty()
+    }
+
+    /// Whether nothing is left to decode.
+    pub(super) fn is_done(&self) -> bool {
+        self.todo.is_empty() && self.waiting.is_empty()
+    }
+
+    /// A frame came out of the decoder.
+    pub(super) fn frame(&mut self, time: CaptureTime, thumbnail: impl FnOnce(&Mask) -> Thumbnail) -> Look {
+        let look = self.gate.frame(time, thumbnail);
+        let idle = look == Look::Pass && self.gate.report().state == State::Idle;
+        // The clock was set back.
+        if self.quiet.back().is_some_and(|last| *last > time) {
+            self.quiet.clear();
+        }
+        if idle && self.quiet.back().is_none_or(|last| time.since(*last) >= QUIET_EVERY) {
+            self.quiet.push_back(time);
+        }
+        look
+    }
+
+    /// What a probe found. Where it is news, what is kept is decoded again.
+    pub(super) fn probed(&mut self, time: CaptureTime, found: &[Detection]) {
+        let Some(key) = self.gate.probed(time, found) else { return };
+        self.quiet.clear();
+        let from = self.kept.from(key).cloned().collect();
+        self.decode_from(from);
+    }
+
+    /// What a frame that was detected in holds.
+    pub(super) fn tracked(&mut self, time: CaptureTime, found: &[Detection], tracks: &[Track]) {
+        self.gate.tracked(time, found, tracks);
+    }
+
+    /// The unit handed out last could not be decoded.
+    pub(super) fn broken(&mut self) {
+        self.lose();
+    }
+
+    /// The decoder was emptied of what it held back, and begins at a key picture.
+    pub(super) fn flushed(&mut self) {
+        self.goes_on = false;
+    }
+
+    /// The next moment in which nothing had changed, of those that no look back will reach any more.
+    pub(super) fn unchanged(&mut self) -> Option<CaptureTime> {
+        let from = self.gate.keep_from();
+        self.quiet.pop_front_if(|time| from.is_none_or(|from| *time < from))
+    }
+
+    pub(super) fn report(&self) -> Report {
+        self.gate.report()
+    }
+
+    fn tell(&mut self, arrived: Arrived) {
+        if arrived.anew {
+            self.lose();
+        }
+        let (time, key, bytes) = (arrived.unit.time, arrived.unit.key, arrived.unit.data.len());
+        if self.always {
+            self.gate.unit(time, key, bytes);
+            self.todo.push_back(Task { arrived, anew: false, alone: false });
+            return;
+        }
+        self.kept.push(arrived.clone());
+        match self.gate.unit(time, key, bytes) {
+            Order::Skip => self.goes_on = false,
+            Order::Decode if key || self.goes_on => {
+                let report = self.gate.report();
+                let alone = key && report.state == State::Idle && !report.tier.decodes_all();
+                self.goes_on = true;
+                self.todo.push_back(Task { arrived, anew: false, alone });
+            }
+            // The decoder was emptied since.
+            Order::Decode => {
+                let group = self.kept.last_group().cloned().collect();
+                self.decode_or_lose(group);
+            }
+            Order::DecodeFrom(key) => {
+                let from = self.kept.from(key).cloned().collect();
+                self.decode_or_lose(from);
+            }
+        }
+        // Afterwards: a group that has become too long to be kept is decoded once more from its beginning.
+        let fits = self.kept.keep_from(self.gate.keep_from());
+        if !fits && !self.goes_on {
+            self.lose();
+        }
+    }
+
+    /// Puts kept units in the place of what was left to decode. `false`, and nothing is changed, where there are none.
+    fn decode_from(&mut self, units: Vec<Arrived>) -> bool {
+        if units.is_empty() {
+            return false;
+        }
+        let tasks = units.into_iter().enumerate();
+        self.todo = tasks.map(|(n, arrived)| Task { arrived, anew: n == 0, alone: false }).collect();
+        self.goes_on = true;
+        true
+    }
+
+    fn decode_or_lose(&mut self, units: Vec<Arrived>) {
+        if !self.decode_from(units) {
+            self.lose();
+        }
+    }
+
+    /// Nothing goes on from before: the next key picture is waited for.
+    fn lose(&mut self) {
+        self.gate.interrupted();
+        self.kept.clear();
+        if !self.always {
+            self.todo.clear();
+        }
+        self.goes_on = false;
+    }
+}
+
+#[cfg(test)]
+mod tests;

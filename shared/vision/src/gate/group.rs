@@ -1,0 +1,142 @@
+//! Where the stream is: its key pictures, what the decoder already has, and what must be decoded to go on.
+
+use std::time::Duration;
+
+use omma_protocol::time::CaptureTime;
+
+/// A group that lasts longer is not kept and not looked back into; two of them are the most that is kept: 24 s, of
+/// 0.5 Mbit/s 1.5 MB. Most cameras send a key picture every 1 to 4 s, those that save every 10.
+pub(super) const LONGEST: Duration = Duration::from_secs(12);
+/// Longer without a unit, or a step back in time: what came before says nothing of what comes.
+const GAP: Duration = Duration::from_secs(5);
+
+/// What to do with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing; but keep it, as [`Gate::keep_from`](super::Gate::keep_from) says.
+    Skip,
+    /// Decode it. The decoder has what it builds on.
+    Decode,
+    /// Decode the kept units from the key picture of this time on, up to and with this one.
+    DecodeFrom(CaptureTime),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    now: Option<CaptureTime>,
+    /// The last key picture, and the one before it where that is not too long ago.
+    key: Option<CaptureTime>,
+    previous: Option<CaptureTime>,
+    /// Time between the last two.
+    length: Duration,
+    /// Whether the decoder has every unit from the last key picture on.
+    decoding: bool,
+}
+
+impl Groups {
+    /// Takes the next unit. Gives the time since the one before; `None` where the stream begins anew.
+    pub(super) fn see(&mut self, time: CaptureTime, key: bool) -> Option<Duration> {
+        let before = self.now.replace(time);
+        let passed = before.filter(|&before| before <= time).map(|before| time.since(before)).filter(|&p| p <= GAP);
+        if before.is_some() && passed.is_none() {
+            self.interrupted();
+        }
+        if key {
+            self.previous = self.key.filter(|&key| time.since(key) <= LONGEST);
+            self.length = self.key.map_or(self.length, |key| time.since(key));
+            self.key = Some(time);
+        }
+        passed
+    }
+
+    /// Units were lost: nothing can be decoded before the next key picture.
+    pub(super) fn interrupted(&mut self) {
+        (self.key, self.previous, self.decoding) = (None, None, false);
+    }
+
+    /// How the unit seen last comes to be decoded.
+    pub(super) fn decode(&mut self) -> Order {
+        let (Some(key), Some(now)) = (self.key, self.now) else { return Order::Skip };
+        let goes_on = std::mem::replace(&mut self.decoding, true) || key == now;
+        if goes_on { Order::Decode } else { Order::DecodeFrom(key) }
+    }
+
+    /// The unit seen last is not decoded.
+    pub(super) fn skip(&mut self) {
+        self.decoding = false;
+    }
+
+    /// The key picture to look back from: the last one, or where there is one the one before it.
+    pub(super) fn look_back(&mut self, further: bool) -> Option<CaptureTime> {
+        let from = if further { self.keep_from() } else { self.kept_key() };
+        self.decoding |= from.is_some();
+        from
+    }
+
+    /// Whether the frame of `time` is the last key picture or the one before: a decoder may hand it over late.
+    pub(super) fn is_key(&self, time: CaptureTime) -> bool {
+        self.key == Some(time) || self.previous == Some(time)
+    }
+
+    pub(super) fn keep_from(&self) -> Option<CaptureTime> {
+        let key = self.kept_key()?;
+        Some(self.previous.unwrap_or(key))
+    }
+
+    fn kept_key(&self) -> Option<CaptureTime> {
+        self.key.filter(|&key| self.now.is_some_and(|now| now.since(key) <= LONGEST))
+    }
+
+    /// Whether the running group is longer than the last whole one.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.length() > self.length
+    }
+
+    /// The longer of the last whole group and the one that runs. Zero while nothing is known.
+    pub(super) fn length(&self) -> Duration {
+        let running = self.now.zip(self.key).map_or(Duration::ZERO, |(now, key)| now.since(key));
+        self.length.max(running)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> CaptureTime {
+        CaptureTime(ms * 1000)
+    }
+
+    #[test]
+    fn what_was_skipped_is_decoded_from_the_key_picture_on() {
+        let mut groups = Groups::default();
+        groups.see(at(0), false);
+        assert_eq!(groups.decode(), Order::Skip, "nothing to begin with");
+        groups.see(at(100), true);
+        assert_eq!(groups.decode(), Order::Decode);
+        groups.see(at(200), false);
+        groups.skip();
+        groups.see(at(300), false);
+        assert_eq!(groups.decode(), Order::DecodeFrom(at(100)));
+        groups.see(at(400), false);
+        assert_eq!(groups.decode(), Order::Decode);
+        assert_eq!(groups.look_back(true), Some(at(100)), "there is none before");
+        groups.see(at(500), true);
+        assert_eq!((groups.look_back(true), groups.look_back(false)), (Some(at(100)), Some(at(500))));
+        assert_eq!((groups.keep_from(), groups.length()), (Some(at(100)), Duration::from_millis(400)));
+    }
+
+    #[test]
+    fn a_loss_a_gap_and_a_step_back_wait_for_a_key_picture() {
+        for (next, lost) in [(200, true), (9_000, false), (-1, false)] {
+            let mut groups = Groups::default();
+            groups.see(at(0), true);
+            groups.decode();
+            if lost {
+                groups.interrupted();
+            }
+            assert_eq!(groups.see(at(next), false).is_some(), lost);
+            assert_eq!((groups.decode(), groups.keep_from()), (Order::Skip, None));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The gate's face: what is told goes in, what to do comes out. How its state changes: [`states`](super::states).
+
+use std::time::Duration;
+
+use omma_protocol::detection::Detection;
+use omma_protocol::geometry::Rect;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::track::Track;
+
+use super::budget::Budget;
+use super::config::{GateConfig, Mode};
+use super::group::{Groups, Order};
+use super::report::{Counts, Reason, Report, State};
+use super::scene::Scene;
+use super::sizes::Sizes;
+use super::still::{Seen, Still};
+use super::thumbnail::{Mask, Thumbnail};
+use super::tier::{Tier, Why, choose};
+use crate::pace::Pace;
+
+/// Time to the next probe after one in vain, how much it grows with each of the same glance, and how far.
+pub(super) const PROBE_AGAIN: Duration = Duration::from_millis(200);
+const PROBE_GROWTH: f32 = 1.4;
+const PROBE_LONGEST: Duration = Duration::from_secs(2);
+/// How long what a probe found holds the gate open before a track comes of it.
+const UNPROVEN: Duration = Duration::from_secs(10);
+/// A thing's box is enlarged by this share on each side before the scene around it is learnt: boxes cut off shadows.
+const AROUND: f32 = 0.2;
+/// Most boxes that the learning goes around.
+const MAX_THINGS: usize = 64;
+
+/// What to do with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing.
+    Pass,
+    /// Detect, and tell [`Gate::probed`]. Not for the tracker: the gate may ask for this frame again.
+    Probe,
+    /// Detect, follow, and tell [`Gate::tracked`].
+    Detect,
+}
+
+/// Gates one camera.
+#[derive(Debug)]
+pub struct Gate {
+    pub(super) config: GateConfig,
+    pub(super) groups: Groups,
+    pub(super) sizes: Sizes,
+    pub(super) scene: Scene,
+    pub(super) still: Still,
+    pub(super) budget: Budget,
+    pub(super) pace: Pace,
+    pub(super) state: State,
+    pub(super) reason: Reason,
+    pub(super) tier: (Tier, Why),
+    pub(super) counts: Counts,
+    /// When this state began; while looking the last sign of motion, while open the last moving track.
+    pub(super) since: CaptureTime,
+    pub(super) sign: CaptureTime,
+    /// Whether anything has been followed in this state.
+    pub(super) followed: bool,
+    /// When a probe may be made again, and how long to wait after the next.
+    pub(super) probe_due: CaptureTime,
+    pub(super) probe_wait: Duration,
+    /// The newest frame that was detected in, by probes too; and the newest that the tracker has.
+    pub(super) detected: CaptureTime,
+    pub(super) tracked: CaptureTime,
+    /// Where things were in the last frame detected in, enlarged.
+    pub(super) things: Vec<Rect>,
+    /// Units of this glance.
+    pub(super) units: usize,
+}
+
+pub(super) const NEVER: CaptureTime = CaptureTime(i64::MIN);
+
+impl Gate {
+    /// A gate that knows nothing.
+    pub fn new(config: GateConfig) -> Self {
+        Self {
+            groups: Groups::default(),
+            sizes: Sizes::new(),
+            scene: Scene::new(),
+            still: Still::default(),
+            budget: Budget::new(),
+            pace: Pace::new(config.rate),
+            state: if config.mode == Mode::Always { State::Active } else { State::Learning },
+            reason: Reason::Start,
+            tier: choose(&config, Tier::KeyPictures, None, Duration::ZERO),
+            counts: Counts::default(),
+            since: NEVER,
+            sign: NEVER,
+            followed: false,
+            probe_due: NEVER,
+            probe_wait: PROBE_AGAIN,
+            detected: NEVER,
+            tracked: NEVER,
+            things: vec![],
+            units: 0,
+            config,
+        }
+    }
+
+    /// Takes the next unit of the stream, in the order of decoding. `bytes` is its coded size.
+    pub fn unit(&mut self, time: CaptureTime, key: bool, bytes: usize) -> Order {
+        let passed = match self.groups.see(time, key) {
+            Some(passed) => passed,
+            None => self.begin(time),
+        };
+        self.count(passed);
+        self.budget.elapsed(passed);
+        let moves = self.sizes.see(key, bytes, passed, self.budget.doubt());
+        if key || self.groups.is_overdue() {
+            self.tier = choose(&self.config, self.tier.0, self.sizes.smallest_change(), self.groups.length());
+        }
+        if self.config.mode == Mode::Gated {
+            self.step(time, moves);
+        }
+        if !self.is_something_there(time) {
+            self.sizes.learn();
+        }
+        if key || self.state != State::Idle || self.tier.0.decodes_all() {
+            self.groups.decode()
+        } else {
+            self.groups.skip();
+            Order::Skip
+        }
+    }
+
+    /// Takes a frame that came out of the decoder; `thumbnail` is asked for where it is needed.
+    pub fn frame(&mut self, time: CaptureTime, thumbnail: impl FnOnce(&Mask) -> Thumbnail) -> Look {
+        self.counts.decoded += 1;
+        let is_key = self.groups.is_key(time);
+        let open = matches!(self.state, State::Learning | State::Active);
+        if self.config.mode == Mode::Gated && !self.scene.has_seen(time) && (is_key || !open) {
+            self.scene.see(time, thumbnail(&self.config.mask), self.budget.doubt());
+            if !open {
+                return self.judge(time, is_key);
+            }
+            self.scene.follow(false, &self.things);
+        }
+        // Where looks back meet what was open before, the tracker has had the frame.
+        if !open || time <= self.tracked || !self.pace.takes(time) {
+            return Look::Pass;
+        }
+        self.tracked = time;
+        self.counts.detections += 1;
+        Look::Detect
+    }
+
+    /// Takes what a probe of the frame of `time` found. Where it is news, the gate is open, and the kept units from the
+    /// key picture returned on are to be decoded again, up to the newest, their frames told to
+    /// [`Gate::frame`] in order. `None`: it is not, or there is no past at hand.
+    pub fn probed(&mut self, time: CaptureTime, detections: &[Detection]) -> Option<CaptureTime> {
+        self.detected = self.detected.max(time);
+        if !self.still.probe(detections, self.config.min_score) {
+            self.scene.in_vain();
+            self.probe_due = time + self.probe_wait;
+            self.probe_wait = self.probe_wait.mul_f32(PROBE_GROWTH).min(PROBE_LONGEST);
+            return None;
+        }
+        // One large picture is where it begins; whatever else tells may tell late.
+        let begins_here = self.reason == Reason::LargePicture && !self.groups.is_key(time);
+        let from = self.groups.look_back(!begins_here);
+        self.counts.hits += 1;
+        self.budget.found();
+        self.pace = Pace::new(self.config.rate);
+        self.enter(State::Active, time);
+        from
+    }
+
+    /// Takes what a frame that was detected in holds: all that was found, whatever its score, and the confirmed tracks.
+    /// Nothing, too, is worth being told.
+    pub fn tracked(&mut self, time: CaptureTime, detections: &[Detection], tracks: &[Track]) {
+        self.detected = self.detected.max(time);
+        let good = detections.iter().filter(|detection| detection.score >= self.config.min_score);
+        self.things = good.take(MAX_THINGS).map(|detection| enlarged(detection.rect)).collect();
+        match self.still.see(time, detections, self.config.min_score, tracks) {
+            Seen::Moves => (self.sign, self.followed) = (self.sign.max(time), true),
+            Seen::News if !self.followed && time.since(self.since) < UNPROVEN => self.sign = self.sign.max(time),
+            Seen::News | Seen::Nothing => {}
+        }
+    }
+
+    /// Units were lost, or the stream broke off: what comes before the next key picture continues nothing.
+    pub fn interrupted(&mut self) {
+        self.groups.interrupted();
+        self.sizes.interrupted();
+    }
+
+    /// The caller keeps units from this time on: from the key picture before the last one. `None`: none need be kept.
+    pub fn keep_from(&self) -> Option<CaptureTime> {
+        self.groups.keep_from()
+    }
+
+    /// What the gate does and why.
+    pub fn report(&self) -> Report {
+        let (tier, why) = self.tier;
+        Report {
+            state: self.state,
+            reason: self.reason,
+            tier,
+            why,
+            promise: tier.promise(self.groups.length()),
+            smallest_change: self.sizes.smallest_change(),
+            still: self.still.known(),
+            counts: self.counts,
+        }
+    }
+}
+
+fn enlarged(rect: Rect) -> Rect {
+    let (dx, dy) = (rect.w * AROUND, rect.h * AROUND);
+    Rect { x: rect.x - dx, y: rect.y - dy, w: rect.w + 2.0 * dx, h: rect.h + 2.0 * dy }
+}

@@ -1,0 +1,93 @@
+use super::*;
+
+const GROUP: usize = 20;
+const PASSED: Duration = Duration::from_millis(100);
+
+/// Small noise that repeats after 97 pictures.
+fn noise(n: usize) -> f32 {
+    (n * 61 % 97) as f32 / 97.0 - 0.5
+}
+
+/// What an encoder with a slope over its group makes of a still scene, in bytes.
+fn still(n: usize) -> usize {
+    (9.0 + 2.0 * (n % GROUP) as f32 / GROUP as f32 + 0.3 * noise(n)).exp2() as usize
+}
+
+fn settled() -> (Sizes, usize) {
+    let mut sizes = Sizes::new();
+    for n in 0..100 * GROUP {
+        let moves = sizes.see(n % GROUP == 0, still(n), PASSED, 1.0);
+        assert_eq!(moves, None, "picture {n}");
+        sizes.learn();
+    }
+    (sizes, 100 * GROUP)
+}
+
+#[test]
+fn a_rise_counts_at_its_place_in_the_group() {
+    let (mut sizes, begin) = settled();
+    for n in begin..begin + 10 * GROUP {
+        // One picture of each group, another one each time, is twice what is usual at its place.
+        let (place, large) = (n % GROUP, 1 + n / GROUP % 10 * 2);
+        let bytes = still(n) * if place == large { 2 } else { 1 };
+        let moves = sizes.see(place == 0, bytes, PASSED, 1.0);
+        assert_eq!(moves, (place == large).then_some(Moves::Single), "place {place}");
+        sizes.calm();
+    }
+    // Though twice the size of one place is less than the usual size of another.
+    assert!(still(begin + 19) > still(begin + 1) * 3 && sizes.smallest_change().is_some_and(|bytes| bytes < 600.0));
+}
+
+#[test]
+fn many_pictures_a_little_larger_tell_too() {
+    let (mut sizes, begin) = settled();
+    let told = (begin..begin + 20).find_map(|n| {
+        let bytes = still(n) as f32 * 1.12;
+        sizes.see(n % GROUP == 0, bytes as usize, PASSED, 1.0)
+    });
+    assert_eq!(told, Some(Moves::Slowly));
+}
+
+#[test]
+fn rain_that_begins_and_ends_tells_a_few_times_only() {
+    let (mut sizes, begin) = settled();
+    let mut told = [0, 0];
+    for n in begin..begin + 200 * GROUP {
+        let wet = (n - begin) / (100 * GROUP) == 0;
+        let bytes = still(n) * if wet { 3 } else { 1 };
+        if sizes.see(n % GROUP == 0, bytes, PASSED, 1.0).is_some() {
+            told[usize::from(!wet)] += 1;
+            sizes.learn();
+            sizes.in_vain(6);
+        } else {
+            sizes.learn();
+        }
+    }
+    assert!((1..10).contains(&told[0]) && told[1] < 6, "{told:?}");
+    // And who walks past after it is seen.
+    let n = begin + 200 * GROUP;
+    sizes.see(true, 9_000, PASSED, 1.0);
+    assert_eq!(sizes.see(false, still(n + 1) * 2, PASSED, 1.0), Some(Moves::Single));
+}
+
+#[test]
+fn without_a_key_picture_no_place_is_known() {
+    let (mut sizes, begin) = settled();
+    sizes.interrupted();
+    assert_eq!(sizes.see(false, 100_000, PASSED, 1.0), None);
+    sizes.see(true, 9_000, PASSED, 1.0);
+    assert_eq!(sizes.see(false, still(begin + 1) * 2, PASSED, 1.0), Some(Moves::Single));
+}
+
+#[test]
+fn doubt_asks_for_more() {
+    let (mut sizes, begin) = settled();
+    sizes.see(true, 9_000, PASSED, 1.0);
+    let rise = |sizes: &mut Sizes, doubt| {
+        (10..40).find(|tenths| {
+            sizes.see(true, 9_000, PASSED, doubt);
+            sizes.see(false, still(begin + 1) * tenths / 10, PASSED, doubt) == Some(Moves::Single)
+        })
+    };
+    assert!(rise(&mut sizes, 1.0) < rise(&mut sizes, 2.0));
+}
