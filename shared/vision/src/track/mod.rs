@@ -79,6 +79,12 @@ impl TrackerConfig {
     pub fn believing(min_score: f32) -> Self {
         Self { high_score: min_score, low_score: 0.8 * min_score, ..Self::default() }
     }
+
+    /// For so many looks a second: a thing may be missed in two of them and keep its id, however seldom they are.
+    pub fn looking(self, rate: f32) -> Self {
+        let three = Duration::try_from_secs_f32(3.5 / rate).unwrap_or(self.max_lost);
+        Self { max_lost: self.max_lost.max(three), ..self }
+    }
 }
 
 /// Follows the things of one stream.

@@ -140,3 +140,10 @@ fn garbage_is_left_out_and_the_number_of_tracks_is_bounded() {
     assert_eq!(tracker.update(at(200), grid(10).collect()).len(), 10);
     assert_eq!(tracker.update(at(0), grid(10).collect()).len(), 10);
 }
+
+#[test]
+fn at_one_look_in_two_seconds_things_are_followed_too() {
+    let mut tracker = Tracker::new(TrackerConfig::default().looking(0.5));
+    assert_eq!(walk(&mut tracker, 0, 20_000, 2000, |_| 0.3), [1]);
+    assert_eq!(TrackerConfig::default().looking(5.0), TrackerConfig::default());
+}
