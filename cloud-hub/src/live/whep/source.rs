@@ -133,7 +133,7 @@ mod tests {
         // 400 ms on its way, and 150 ms until its boxes were there.
         source.result(&result, time + ms(550), came + ms(150));
         assert!(source.update());
-        assert_eq!((source.delay(), source.hold()), (ms(170), ms(570)));
+        assert_eq!((source.delay(), source.hold()), (ms(160), ms(560)));
         assert!(!source.update());
     }
 }
