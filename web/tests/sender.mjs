@@ -99,15 +99,25 @@ function prepare({ lateMs, exact }) {
     });
     await connection.setRemoteDescription({ type: "offer", sdp: offer });
     const stream = canvas.captureStream(15);
-    const transform = new Worker(URL.createObjectURL(new Blob([worker])));
-    transform.addEventListener("message", ({ data: rtp }) => {
+    let heard = false;
+    const told = ({ data: rtp }) => {
+      heard = true;
       const time_us = clock.capturedUs(rtp);
       const box = place(drawn);
       const boxes = [{ track: 1, label: "person", score: 0.9, box }];
       const common = { stream: "north.door", place: "edge", engine: "none", model: "the-sender" };
       setTimeout(() => say({ type: "boxes", ...common, rtp, time_us, delay_ms: lateMs, boxes }), lateMs);
-    });
-    connection.addTrack(stream.getVideoTracks()[0], stream).transform = new RTCRtpScriptTransform(transform);
+    };
+    const track = connection.addTrack(stream.getVideoTracks()[0], stream);
+    // Chromium now and then lets every frame pass by a worker that started at another moment than it expects.
+    const listen = () => {
+      if (heard || connection.connectionState === "closed") return;
+      const transform = new Worker(URL.createObjectURL(new Blob([worker])));
+      transform.addEventListener("message", told);
+      track.transform = new RTCRtpScriptTransform(transform);
+      setTimeout(listen, 5000);
+    };
+    listen();
     await connection.setLocalDescription(await connection.createAnswer());
     await new Promise((resolve) => {
       connection.addEventListener("icegatheringstatechange", () => connection.iceGatheringState === "complete" && resolve());
