@@ -78,6 +78,11 @@ export async function screenshot(page, name) {
 
 /** Playwright evaluates past the page's content security policy, so axe needs no hole in it. */
 export async function assertAccessible(page) {
+  // Colours on their way from one theme to the other are neither's.
+  await page.evaluate(() => {
+    const ending = document.getAnimations().filter((one) => one.effect?.getComputedTiming().endTime !== Infinity);
+    return Promise.allSettled(ending.map((one) => one.finished)).then(() => undefined);
+  });
   if (!(await page.evaluate(() => "axe" in window))) {
     const { readFile } = await import("node:fs/promises");
     await page.evaluate(await readFile(AXE, "utf8"));
