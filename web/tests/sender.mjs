@@ -109,15 +109,11 @@ function prepare({ lateMs, exact }) {
       setTimeout(() => say({ type: "boxes", ...common, rtp, time_us, delay_ms: lateMs, boxes }), lateMs);
     };
     const track = connection.addTrack(stream.getVideoTracks()[0], stream);
-    // Chromium now and then lets every frame pass by a worker that started at another moment than it expects.
-    const listen = () => {
-      if (heard || connection.connectionState === "closed") return;
-      const transform = new Worker(URL.createObjectURL(new Blob([worker])));
-      transform.addEventListener("message", told);
-      track.transform = new RTCRtpScriptTransform(transform);
-      setTimeout(listen, 5000);
-    };
-    listen();
+    const transform = new Worker(URL.createObjectURL(new Blob([worker])));
+    transform.addEventListener("message", told);
+    track.transform = new RTCRtpScriptTransform(transform);
+    // Chromium now and then lets every frame of a session pass by it: the page then gets another session.
+    setTimeout(() => heard || window.paused || connection.close(), 5000);
     await connection.setLocalDescription(await connection.createAnswer());
     await new Promise((resolve) => {
       connection.addEventListener("icegatheringstatechange", () => connection.iceGatheringState === "complete" && resolve());
