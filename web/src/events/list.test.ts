@@ -198,6 +198,21 @@ test("older events that come after the list has started again are not put behind
   assert.deepEqual(tracks(), Array.from({ length: 100 }, (_, n) => 319 - n), "one after the other");
 });
 
+test("older events that come while the newest are asked for are not taken away by those", async () => {
+  hub.rows = Array.from({ length: 120 }, (_, n) => row(n));
+  await hub.answer();
+  hub.reconnect();
+  void list.loadOlder();
+  await hub.answer(1); // The older ones, before the newest.
+  hub.rows.push(row(120));
+  await hub.answer();
+  assert.equal(tracks().length, 100);
+  mock.timers.tick(500);
+  assert.match(hub.asked.at(-1) ?? "", /limit=100$/);
+  await hub.answer();
+  assert.deepEqual(tracks(), Array.from({ length: 100 }, (_, n) => 120 - n));
+});
+
 test("who looks away is asked for nothing", async () => {
   await hub.answer();
   hub.reconnect();

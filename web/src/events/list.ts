@@ -30,6 +30,8 @@ export class EventList {
   private life = new AbortController();
   private newest: Refetch | null = null;
   private feed: Feed = EMPTY_FEED;
+  /** Pages of older ones that were added so far. */
+  private pages = 0;
 
   /** `stream`: only of this camera; null for all. */
   constructor(
@@ -56,7 +58,10 @@ export class EventList {
     const page = await this.hub.events({ ...this.filter(), before, limit: PAGE }, this.life.signal);
     if (page.kind === "aborted") return;
     // Where the list has started again meanwhile, these would follow on a hole.
-    if (page.kind === "success" && this.feed.next === before) this.feed = withOlder(this.feed, page.value);
+    if (page.kind === "success" && this.feed.next === before) {
+      this.feed = withOlder(this.feed, page.value);
+      this.pages += 1;
+    }
     const older: OlderState = page.kind === "success" ? this.older() : { kind: "failed", message: explain(page.failure) };
     this.store.set({ kind: "ready", feed: this.feed, older });
   }
@@ -91,8 +96,12 @@ export class EventList {
   }
 
   private async fetchNewest(signal: AbortSignal): Promise<boolean> {
+    const { pages } = this;
     const page = await this.hub.events({ ...this.filter(), limit: newestLimit(this.feed) }, signal);
-    if (page.kind === "success") {
+    if (page.kind === "success" && this.pages !== pages) {
+      // It was asked for when the list was shorter, and would take away what was loaded since.
+      this.newest?.want();
+    } else if (page.kind === "success") {
       this.feed = withNewest(this.feed, page.value);
       this.store.set({ kind: "ready", feed: this.feed, older: this.older() });
     } else if (page.kind === "error" && this.store.get().kind !== "ready") {
