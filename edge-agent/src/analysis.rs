@@ -32,7 +32,6 @@ use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
 use omma_vision::detect::Detector;
 use omma_vision::gate::{Look, Thumbnail};
 use omma_vision::pace::Pace;
-use omma_vision::track::TrackerConfig;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -122,9 +121,8 @@ impl Looker {
             let detector = eyes.detector.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
         };
-        let tracker = TrackerConfig::believing(camera.min_score).looking(camera.rate);
-        let seeded = AnalysisConfig::seeded(camera.min_score, rand::random());
-        let config = AnalysisConfig { tracker, rules: camera.rules.clone(), ..seeded };
+        let seeded = AnalysisConfig::seeded(camera.min_score, camera.rate, rand::random());
+        let config = AnalysisConfig { rules: camera.rules.clone(), ..seeded };
         let steps = Steps {
             decode: Step::new("decode"),
             detect: Step::new("detect"),

@@ -24,6 +24,8 @@ pub(super) struct Engine {
     pub(super) sink: Sink,
     /// From which score on a thing is believed to be there.
     pub(super) min_score: f32,
+    /// Most looks a second at one stream.
+    pub(super) rate: f32,
 }
 
 /// The store is gone: there is nothing to look for any more.
@@ -58,7 +60,7 @@ impl Engine {
                     let back = analyses.get(&stream).is_some_and(|(_, last)| look.frame.time <= *last);
                     let ended = if back { self.end(analyses.remove(&stream), &stream) } else { Ok(()) };
                     let make = || {
-                        let config = AnalysisConfig::seeded(self.min_score, rand::random());
+                        let config = AnalysisConfig::seeded(self.min_score, self.rate, rand::random());
                         Analysis::new(stream.camera.clone(), analyst.clone(), config)
                     };
                     let (analysis, last) = analyses.entry(stream.clone()).or_insert_with(|| (make(), look.frame.time));

@@ -42,10 +42,11 @@ pub struct AnalysisConfig {
 }
 
 impl AnalysisConfig {
-    /// The defaults, with the score from which on a thing is believed to be there, and fresh random bytes.
-    pub fn seeded(min_score: f32, seed: [u8; 32]) -> Self {
+    /// The defaults for things that are believed to be there from `min_score` on, and for `rate` looks a second, with
+    /// fresh random bytes.
+    pub fn seeded(min_score: f32, rate: f32, seed: [u8; 32]) -> Self {
         Self {
-            tracker: TrackerConfig::believing(min_score),
+            tracker: TrackerConfig::believing(min_score).looking(rate),
             events: EventsConfig::default(),
             rules: RulesConfig::default(),
             picture_side: 960,

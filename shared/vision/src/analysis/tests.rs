@@ -23,7 +23,7 @@ fn person(x: f32) -> Detection {
 
 fn analysis() -> Analysis {
     let analyst = Analyst { place: Place::Hub, engine: "ort".into(), model: "m".into() };
-    Analysis::new("door".parse().unwrap(), Arc::new(analyst), AnalysisConfig::seeded(0.5, [3; 32]))
+    Analysis::new("door".parse().unwrap(), Arc::new(analyst), AnalysisConfig::seeded(0.5, 5.0, [3; 32]))
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_frame_with_nothing_in_it_is_told_of_too() {
 #[test]
 fn what_a_mask_hides_is_not_followed_and_counted() {
     let mask = Mask { shape: Polygon::picture(), anchor: Anchor::Foot, labels: vec!["cat".into()] };
-    let mut config = AnalysisConfig::seeded(0.5, [3; 32]);
+    let mut config = AnalysisConfig::seeded(0.5, 5.0, [3; 32]);
     config.rules.masks.push(mask);
     let analyst = Analyst { place: Place::Edge, engine: "tract".into(), model: "m".into() };
     let (mut analysis, pool) = (Analysis::new("door".parse().unwrap(), Arc::new(analyst), config), FramePool::new(1));
@@ -81,7 +81,7 @@ fn a_min_score_below_one_half_finds_the_things_between() {
         let mut analysis = super::Analysis::new(
             "door".parse().unwrap(),
             Arc::new(Analyst { place: Place::Edge, engine: "ort".into(), model: "m".into() }),
-            AnalysisConfig::seeded(min_score, [3; 32]),
+            AnalysisConfig::seeded(min_score, 5.0, [3; 32]),
         );
         let mut look = |ms| analysis.look(&frame(&pool, ms), vec![faint.clone()], Duration::ZERO).result.tracks.len();
         (0..3000).step_by(200).map(&mut look).last()
