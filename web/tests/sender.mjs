@@ -55,7 +55,8 @@ function prepare({ lateMs, exact }) {
       controller.enqueue(frame);
     } });
     readable.pipeThrough(tell).pipeTo(writable);
-  };`;
+  };
+  postMessage("ready");`;
 
   // 90 kHz ticks since the epoch at which this day's count begins, near enough; see `rtp.ts`.
   const DAY = 37_500 * 2 ** 32;
@@ -97,23 +98,20 @@ function prepare({ lateMs, exact }) {
         }
       });
     });
-    await connection.setRemoteDescription({ type: "offer", sdp: offer });
     const stream = canvas.captureStream(15);
-    let heard = false;
-    const told = ({ data: rtp }) => {
-      heard = true;
+    const transform = new Worker(URL.createObjectURL(new Blob([worker])));
+    await new Promise((ready) => transform.addEventListener("message", ready, { once: true }));
+    transform.addEventListener("message", ({ data: rtp }) => {
       const time_us = clock.capturedUs(rtp);
       const box = place(drawn);
       const boxes = [{ track: 1, label: "person", score: 0.9, box }];
       const common = { stream: "north.door", place: "edge", engine: "none", model: "the-sender" };
       setTimeout(() => say({ type: "boxes", ...common, rtp, time_us, delay_ms: lateMs, boxes }), lateMs);
-    };
-    const track = connection.addTrack(stream.getVideoTracks()[0], stream);
-    const transform = new Worker(URL.createObjectURL(new Blob([worker])));
-    transform.addEventListener("message", told);
-    track.transform = new RTCRtpScriptTransform(transform);
-    // Chromium now and then lets every frame of a session pass by it: the page then gets another session.
-    setTimeout(() => heard || window.paused || connection.close(), 5000);
+    });
+    // Before the offer is taken, in one breath, and with a worker that listens: a sender that has no transform soon after it
+    // was made never gets one in Chromium, and taking the offer makes one.
+    connection.addTrack(stream.getVideoTracks()[0], stream).transform = new RTCRtpScriptTransform(transform);
+    await connection.setRemoteDescription({ type: "offer", sdp: offer });
     await connection.setLocalDescription(await connection.createAnswer());
     await new Promise((resolve) => {
       connection.addEventListener("icegatheringstatechange", () => connection.iceGatheringState === "complete" && resolve());
