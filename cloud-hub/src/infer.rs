@@ -113,7 +113,8 @@ impl Infer {
             min_score: TrackerConfig::believing(config.min_score).low_score,
             labels: config.labels,
         };
-        let engine = Engine { turns: turns.clone(), bus: bus.clone(), sink, min_score: config.min_score, rate: config.rate };
+        let engine =
+            Engine { turns: turns.clone(), bus: bus.clone(), sink, min_score: config.min_score, rate: config.rate };
         let spawned = std::thread::Builder::new().name("infer".to_owned()).spawn(move || engine.run(&detector, &tell));
         if let Err(error) = spawned {
             tracing::error!(step = "infer", %error, "the engine's thread can't be started");
