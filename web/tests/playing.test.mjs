@@ -88,6 +88,20 @@ test("in live mode no picture waits, and boxes that come later are held over the
   assert.equal(await page.locator(".still").isVisible(), false);
 });
 
+test("the clock is asked for too where the channel opens before the browser says that it took the answer", async () => {
+  await page.addInitScript(() => {
+    const take = RTCPeerConnection.prototype.setRemoteDescription;
+    RTCPeerConnection.prototype.setRemoteDescription = async function (answer) {
+      await take.call(this, answer);
+      await new Promise((resolve) => this.addEventListener("connectionstatechange", () => setTimeout(resolve, 1000)));
+    };
+  });
+  await send(tab, page, hub);
+  await signIn(page, hub.url, TOKEN);
+  await playing();
+  await until("the stream's clock is known", async () => (await live()).clock !== null);
+});
+
 test("a session that ends is replaced by another, by itself", async () => {
   const other = await send(tab, page, hub);
   await signIn(page, hub.url, TOKEN);

@@ -142,6 +142,7 @@ export class LivePlayer {
       this.session = result.value;
       this.lastAnswerMs = performance.now();
       this.happened({ kind: "answered" });
+      if (result.value.isOpen) this.channelOpened();
     } else if (result.kind === "error") {
       const { failure } = result;
       this.again({ kind: failure.kind === "refused" ? "refused" : "lost", message: explain(failure) });
@@ -174,6 +175,7 @@ export class LivePlayer {
   }
 
   private channelOpened(): void {
+    if (this.session === null) return; // It opened before the answer was said to be taken; `connect` begins then.
     this.asked = 0;
     this.ask();
     this.applyMode();

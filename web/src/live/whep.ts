@@ -15,6 +15,7 @@ const GRACE_MS = 2500;
 
 export interface WhepHandlers {
   onStream(stream: MediaStream): void;
+  /** May come before `open()` has returned the session. */
   onChannelOpen(): void;
   onMessage(message: HubMessage): void;
   /** The session is of no more use; comes once at most, and not after `close()`. */
@@ -59,9 +60,13 @@ export class WhepSession {
     return result;
   }
 
+  get isOpen(): boolean {
+    return this.channel.readyState === "open";
+  }
+
   /** False while the channel is not open. What is sent may get lost. */
   send(message: BrowserMessage): boolean {
-    if (this.channel.readyState !== "open") return false;
+    if (!this.isOpen) return false;
     this.channel.send(encode(message));
     return true;
   }
