@@ -86,6 +86,7 @@ mod tests {
     fn coded(nals: &[&[u8]]) -> Coded {
         let data: Vec<u8> = nals.iter().flat_map(|nal| [&[0, 0, 0, 1][..], nal].concat()).collect();
         Coded {
+            unusable_packets: 0,
             rtp: 7,
             first_packet: Instant::now(),
             lost_packets: 2,

@@ -126,6 +126,8 @@ pub enum FailureKind {
     Silent,
     /// The camera closed the connection.
     Closed,
+    /// The camera has no session free.
+    Busy,
     /// Anything else.
     Failed,
 }

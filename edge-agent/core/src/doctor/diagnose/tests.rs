@@ -88,6 +88,7 @@ fn why_no_picture_comes() {
         (FailureKind::Unusable, "codec_unsupported"),
         (FailureKind::Silent, "silent"),
         (FailureKind::Closed, "closed"),
+        (FailureKind::Busy, "busy"),
         (FailureKind::Failed, "failed"),
     ] {
         let findings = diagnose(&failed(kind, "the camera does not"));
