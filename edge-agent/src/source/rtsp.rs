@@ -96,6 +96,7 @@ impl Farewells {
 /// A camera that has said what it offers.
 pub struct Described {
     session: Session<retina::client::Described>,
+    redirected: bool,
 }
 
 /// A playing stream.
@@ -114,9 +115,9 @@ pub struct Stream {
 /// See [`SourceError`].
 pub async fn describe(url: &CameraUrl, farewells: &Farewells) -> Result<Described, SourceError> {
     let mut at = url.bare().clone();
-    for _ in 0..=redirect::MOST {
+    for followed in 0..=redirect::MOST {
         match Session::describe(at.clone(), options(url, farewells)).await {
-            Ok(session) => return Ok(Described { session }),
+            Ok(session) => return Ok(Described { session, redirected: followed > 0 }),
             Err(e) if matches!(e.status_code(), Some(300..=399)) => at = redirect::follow(&at).await?,
             Err(e) => return Err(SourceError::of(&e)),
         }
@@ -150,6 +151,7 @@ impl Described {
         let tool = self.session.tool();
         Description {
             server: tool.map(|tool| tool.to_string()),
+            redirected: self.redirected,
             sends_to_closed_sessions: tool.is_some_and(Tool::has_live555_tcp_bug),
             streams: streams.iter().enumerate().map(offer).collect(),
             has_parameter_sets: String::from_utf8_lossy(self.session.sdp()).contains(PARAMETER_SETS),
