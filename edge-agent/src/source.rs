@@ -44,6 +44,8 @@ use rtsp::{Coded, Farewells, Stream};
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// How long a camera has to answer TEARDOWN before it is connected to again. Some let no second session in.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How long a stream may go on from its beginning without a key picture. Encoders that save bits have one every 16 s.
+const KEY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Everything that one camera's task works with.
 #[derive(Debug)]
@@ -116,10 +118,18 @@ impl Source {
 
     async fn listen(&mut self, stream: &mut Stream) -> SourceError {
         self.stamps.restart();
+        let mut key_due = Some(self.clock.now() + KEY_PATIENCE);
         loop {
-            match self.in_time(stream.next()).await {
-                Ok(Ok(coded)) => self.take(coded),
+            let coded = match self.in_time(stream.next()).await {
+                Ok(Ok(coded)) => coded,
                 Ok(Err(e)) | Err(e) => return stream.explain(e),
+            };
+            if self.take(coded) {
+                key_due = None;
+            }
+            // A new session begins with a key picture, as a rule.
+            if key_due.is_some_and(|due| self.clock.now() > due) {
+                return SourceError::NoKeyPicture { seconds: KEY_PATIENCE.as_secs() };
             }
         }
     }
@@ -138,7 +148,8 @@ impl Source {
         }
     }
 
-    fn take(&mut self, coded: Coded) {
+    /// Gives whether it is a key picture.
+    fn take(&mut self, coded: Coded) -> bool {
         let now = self.clock.now();
         if coded.lost_packets > 0 {
             self.step.dropped_many("packet lost", u64::from(coded.lost_packets));
@@ -172,6 +183,7 @@ impl Source {
             tracing::info!(camera = %self.camera.id, url = %self.camera.url, way, "live");
             self.reports.change(&self.camera.id, |report| report.state = CameraState::Live);
         }
+        key
     }
 
     fn ended(&mut self, error: SourceError, evidence: Evidence) {

@@ -154,7 +154,7 @@ impl Ear<'_> {
             SourceError::NotFound(_) => FailureKind::NotFound,
             SourceError::Unreachable(_) => FailureKind::Unreachable,
             SourceError::Unusable(_) => FailureKind::Unusable,
-            SourceError::Silent { .. } => FailureKind::Silent,
+            SourceError::Silent { .. } | SourceError::NoKeyPicture { .. } => FailureKind::Silent,
             SourceError::Closed => FailureKind::Closed,
             SourceError::Busy(_) => FailureKind::Busy,
             SourceError::TransportRefused(_) | SourceError::Unreadable(_) | SourceError::Failed(_) => {

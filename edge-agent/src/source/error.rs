@@ -42,6 +42,15 @@ pub enum SourceError {
         /// For how long.
         seconds: u64,
     },
+    /// Pictures, but none that decoding could begin with.
+    #[error(
+        "no key picture for {seconds} s, without which nothing can be shown: set \"I-frame interval\" or \"GOP\" in the \
+         camera to one or two seconds"
+    )]
+    NoKeyPicture {
+        /// For how long.
+        seconds: u64,
+    },
     /// The camera closed the stream.
     #[error("the camera closed the stream")]
     Closed,
@@ -75,6 +84,7 @@ impl SourceError {
             Self::Unusable(_) => "unusable",
             Self::Unreadable(_) => "unreadable",
             Self::Silent { .. } => "silent",
+            Self::NoKeyPicture { .. } => "no key picture",
             Self::Closed => "closed",
             Self::Failed(_) => "failed",
         }
@@ -95,7 +105,8 @@ impl SourceError {
             | Self::NotFound(_)
             | Self::Unreachable(_)
             | Self::Busy(_)
-            | Self::Unusable(_) => Evidence::None,
+            | Self::Unusable(_)
+            | Self::NoKeyPicture { .. } => Evidence::None,
         }
     }
 

@@ -21,6 +21,7 @@ plays! {
 
 is_told! {
     packets_without_content: EmptyPackets, "Empty NAL";
+    no_key_picture: NoKeyPictures, "no key picture for 20 s";
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -150,6 +150,9 @@ impl Player {
             self.left_out -= 1;
             return Ok(());
         }
+        if due.picture.key && self.quirks.has(Quirk::NoKeyPictures) {
+            return Ok(());
+        }
         if self.is_mute() {
             return Ok(());
         }

@@ -111,6 +111,8 @@ pub enum Quirk {
     LargePackets,
     /// The first key picture is left out: the stream begins within a group of pictures.
     MidGroup,
+    /// No key picture ever comes.
+    NoKeyPictures,
     /// The marker bit is on SEI units too (Ivel).
     MarkerOnSei,
     /// The marker bit is never set.
