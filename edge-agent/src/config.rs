@@ -8,6 +8,7 @@ pub mod checked;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use edge_core::doctor::report::Asked;
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
 use omma_protocol::id::{CameraId, EdgeId};
@@ -204,9 +205,21 @@ fn five() -> f32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// Within the RTSP connection (RFC 7826 §14).
+    /// Over TCP; as datagrams where that is refused or brings no picture.
     #[default]
+    Auto,
+    /// Within the RTSP connection (RFC 7826 §14).
     Tcp,
     /// As datagrams.
     Udp,
+}
+
+impl From<Transport> for Asked {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Auto => Self::Auto,
+            Transport::Tcp => Self::Tcp,
+            Transport::Udp => Self::Udp,
+        }
+    }
 }

@@ -53,7 +53,7 @@ fn a_good_file_is_taken_with_its_defaults() {
     let [door, yard] = config.cameras.as_slice() else { panic!("{} cameras", config.cameras.len()) };
     assert_eq!(
         (door.name.as_str(), door.transport, door.placement, door.rate),
-        ("door", Transport::Tcp, Placement::Edge, 5.0)
+        ("door", Transport::Auto, Placement::Edge, 5.0)
     );
     assert_eq!(
         (yard.name.as_str(), yard.transport, yard.placement, yard.rate),

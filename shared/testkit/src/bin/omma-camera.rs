@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use omma_protocol::secret::Secret;
+use omma_testkit::simulator::quirk::Quirk;
 use omma_testkit::simulator::source::Camera;
 use omma_testkit::simulator::{Config, Login, Server};
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,6 +34,9 @@ struct Arguments {
     /// Seconds after which a silent client is cut off.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=3600))]
     session_timeout: u64,
+    /// Something that real cameras get wrong. May be given many times.
+    #[arg(long = "quirk", value_enum, value_name = "NAME")]
+    quirks: Vec<Quirk>,
 }
 
 impl Arguments {
@@ -46,7 +50,8 @@ impl Arguments {
             _ => None,
         };
         let session_timeout = Duration::from_secs(self.session_timeout);
-        Ok(Config { listen: self.listen, cameras: self.cameras, login, session_timeout })
+        let quirks = self.quirks.into_iter().collect();
+        Ok(Config { listen: self.listen, cameras: self.cameras, login, session_timeout, quirks })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use omma_protocol::id::CameraId;
@@ -17,8 +17,10 @@ use tokio_util::task::TaskTracker;
 use super::auth::Login;
 use super::connection::{Connection, End};
 use super::player::SendError;
+use super::quirk::{Quirk, Quirks};
 use super::response::{Response, Status};
-use super::source::{Camera, Rate, Source, SourceError};
+use super::seat::Seat;
+use super::source::{Camera, Rate, Scene, Source, SourceError};
 
 /// Most connections at a time; further ones are told 503 and closed.
 const MAX_CONNECTIONS: usize = 256;
@@ -26,6 +28,8 @@ const MAX_CONNECTIONS: usize = 256;
 /// nobody would notice that the client is behind.
 const SEND_BUFFER: u32 = 256 * 1024;
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// What is shown after a change of size.
+const OTHER_SIZE: Scene = Scene::Clock { width: 832, height: 96, over: None };
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -38,13 +42,21 @@ pub struct Config {
     pub login: Option<Login>,
     /// A client that sends neither request nor report for this long is cut off.
     pub session_timeout: Duration,
+    /// What it gets wrong.
+    pub quirks: Quirks,
 }
 
 impl Config {
-    /// These cameras on a free port of 127.0.0.1, open to everybody, with a time-out of 60 s.
+    /// These cameras on a free port of 127.0.0.1, open to everybody, with a time-out of 60 s and no quirk.
     pub fn new(cameras: Vec<Camera>) -> Self {
         let listen = (Ipv4Addr::LOCALHOST, 0).into();
-        Self { listen, cameras, login: None, session_timeout: Duration::from_secs(60) }
+        Self { listen, cameras, login: None, session_timeout: Duration::from_secs(60), quirks: Quirks::default() }
+    }
+
+    /// With these oddities.
+    #[must_use]
+    pub fn with_quirks(self, quirks: impl IntoIterator<Item = Quirk>) -> Self {
+        Self { quirks: quirks.into_iter().collect(), ..self }
     }
 }
 
@@ -131,6 +143,8 @@ impl Counter {
 pub(super) struct Station {
     pub(super) source: Source,
     pub(super) rate: Rate,
+    /// What it goes over to where the size of its pictures changes.
+    pub(super) other_size: Option<Source>,
 }
 
 /// What all connections share.
@@ -140,9 +154,18 @@ pub(super) struct House {
     pub(super) login: Option<Login>,
     pub(super) session_timeout: Duration,
     pub(super) tally: Tally,
+    pub(super) quirks: Quirks,
+    seat: Mutex<Seat>,
     stop: CancellationToken,
     /// Cuts the connections of now, a child of `stop`; replaced when it has been used.
     cut: Mutex<CancellationToken>,
+}
+
+impl House {
+    /// The one session, where there is only one.
+    pub(super) fn seat(&self) -> MutexGuard<'_, Seat> {
+        self.seat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A running server. Dropped, it ends with all its connections; [`Server::stop`] also waits for that.
@@ -162,9 +185,12 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let mut cameras = BTreeMap::new();
         for Camera { name, scene, rate } in config.cameras {
-            let source =
-                Source::open(&scene, rate).map_err(|error| StartError::Source { camera: name.clone(), error })?;
-            if cameras.insert(name.as_str().to_owned(), Station { source, rate }).is_some() {
+            let open = |scene: &Scene| {
+                Source::open(scene, rate).map_err(|error| StartError::Source { camera: name.clone(), error })
+            };
+            let source = open(&scene)?;
+            let other_size = config.quirks.has(Quirk::SizeChanges).then(|| open(&OTHER_SIZE)).transpose()?;
+            if cameras.insert(name.as_str().to_owned(), Station { source, rate, other_size }).is_some() {
                 return Err(StartError::Twice(name));
             }
         }
@@ -177,6 +203,8 @@ impl Server {
             login: config.login,
             session_timeout: config.session_timeout,
             tally: Tally::default(),
+            quirks: config.quirks,
+            seat: Mutex::default(),
             stop: stop.clone(),
             cut: Mutex::new(stop.child_token()),
         });
