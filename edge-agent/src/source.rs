@@ -3,11 +3,15 @@
 //! When is decided by [`edge_core::session`], capture times by [`edge_core::capture_clock`]; this task does it:
 //!
 //! 1. wait until the session says connect;
-//! 2. open the stream ([`rtsp`]) and take units, each under the session's time-out;
+//! 2. open the stream ([`rtsp`], [`http`]) and take units, each under the session's time-out;
 //! 3. stamp each and hand it to the camera's [`Feed`];
 //! 4. when it ends, say why in the camera's report, and begin again.
 
 pub mod rtsp;
+
+pub mod http;
+
+pub mod encoded;
 
 pub mod error;
 
@@ -20,7 +24,7 @@ use std::time::Duration;
 
 use edge_core::Moment;
 use edge_core::capture_clock::CaptureClock;
-use edge_core::session::{Act, Failure, Session};
+use edge_core::session::{Act, Failure, SILENCE, Session};
 use metrics::{Counter, counter};
 use omma_media::bitstream::{self, Watch};
 use omma_protocol::camera::CameraState;
@@ -34,7 +38,7 @@ use crate::config::checked::Camera;
 use crate::state::Reports;
 use crate::unit::Feed;
 use error::SourceError;
-use rtsp::{Coded, Stream};
+use rtsp::Coded;
 
 /// How often the same kind of failure is told while a camera does not come back.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
@@ -78,8 +82,11 @@ impl Source {
         }
         self.reconnects.increment(1);
         let camera = Arc::clone(&self.camera);
-        let failure = match self.in_time(rtsp::open(&camera)).await {
-            Ok(Ok(mut stream)) => self.listen(&mut stream).await,
+        let failure = match self.in_time(Stream::open(&camera)).await {
+            Ok(Ok(mut stream)) => {
+                self.session.allow_silence(stream.silence());
+                self.listen(&mut stream).await
+            }
             Ok(Err(e)) | Err(e) => e,
         };
         self.feed.interrupted();
@@ -153,5 +160,35 @@ impl Source {
             self.told.insert(kind, now);
         }
         self.reports.change(&self.camera.id, |report| report.state = CameraState::Failed { reason });
+    }
+}
+
+/// A camera whose pictures come, whatever it speaks.
+enum Stream {
+    Rtsp(Box<rtsp::Stream>),
+    Http(http::Stream),
+}
+
+impl Stream {
+    async fn open(camera: &Camera) -> Result<Self, SourceError> {
+        if camera.url.is_http() {
+            return Ok(Self::Http(http::open(camera).await?));
+        }
+        Ok(Self::Rtsp(Box::new(rtsp::open(camera).await?)))
+    }
+
+    async fn next(&mut self) -> Result<Coded, SourceError> {
+        match self {
+            Self::Rtsp(stream) => stream.next().await,
+            Self::Http(stream) => stream.next().await,
+        }
+    }
+
+    /// How long nothing may come.
+    fn silence(&self) -> Duration {
+        match self {
+            Self::Rtsp(_) => SILENCE,
+            Self::Http(stream) => stream.silence(),
+        }
     }
 }
