@@ -11,6 +11,8 @@
 //! 3. `DESCRIBE` is answered by [`sdp`]; `SETUP` picks a [`transport`].
 //! 4. `PLAY` opens a [`source`]; [`player`] waits for each picture's time, [`rtp`] cuts it into packets, they are sent.
 //!
+//! The same cameras can be had over HTTP too ([`http`]), with what cheaper cameras get wrong there.
+//!
 //! `request`, `auth`, `session`, `sdp`, `transport`, `rtp` and `pattern` do no I/O and read no clock.
 
 mod server;
@@ -33,6 +35,8 @@ mod transport;
 mod player;
 
 mod rtp;
+
+pub mod http;
 
 pub mod source;
 
