@@ -166,13 +166,13 @@ impl Source {
 /// A camera whose pictures come, whatever it speaks.
 enum Stream {
     Rtsp(Box<rtsp::Stream>),
-    Http(http::Stream),
+    Http(Box<http::Stream>),
 }
 
 impl Stream {
     async fn open(camera: &Camera) -> Result<Self, SourceError> {
         if camera.url.is_http() {
-            return Ok(Self::Http(http::open(camera).await?));
+            return Ok(Self::Http(Box::new(http::open(camera).await?)));
         }
         Ok(Self::Rtsp(Box::new(rtsp::open(camera).await?)))
     }

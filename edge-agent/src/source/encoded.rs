@@ -142,6 +142,8 @@ async fn finished<T>(work: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
 struct Studio {
     opened: Instant,
     decoder: Decoder,
+    /// Why the decoder has no picture.
+    fault: Option<String>,
     /// Made for the first picture.
     encoder: Option<Encoder>,
     keys: Keys,
@@ -155,17 +157,19 @@ impl std::fmt::Debug for Studio {
 
 impl Studio {
     fn new(opened: Instant) -> Self {
-        Self { opened, decoder: Decoder::default(), encoder: None, keys: Keys::default() }
+        let fault = Some("there is none yet".to_owned());
+        Self { opened, decoder: Decoder::default(), fault, encoder: None, keys: Keys::default() }
     }
 
     fn code(&mut self, shot: &Shot) -> Result<Coded, String> {
         if let Picture::Jpeg(jpeg) = &shot.picture {
-            self.decoder.decode(jpeg).map_err(|e| e.to_string())?;
+            self.fault = self.decoder.decode(jpeg).err().map(|e| e.to_string());
+        }
+        // What is as a broken picture was is as broken.
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
         }
         let planes = self.decoder.planes();
-        if !planes.is_sound() {
-            return Err("there was no picture before that it could be like".to_owned());
-        }
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             None => self.encoder.insert(Encoder::of_constant_quality(COLOUR).map_err(|e| e.to_string())?),

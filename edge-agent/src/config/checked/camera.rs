@@ -68,8 +68,8 @@ fn http(n: usize, camera: &CameraSection, faults: &mut Faults) -> HttpOptions {
     let snapshot_interval = match camera.snapshot_interval {
         Some(seconds) if SNAPSHOT_INTERVALS.contains(&seconds) => Duration::from_secs_f32(seconds),
         Some(_) => {
-            let (least, most) = (SNAPSHOT_INTERVALS.start(), SNAPSHOT_INTERVALS.end());
-            faults.push(&format!("camera[{n}].snapshot_interval"), format!("expected {least} to {most} seconds"));
+            let expected = format!("expected {} to {} seconds", SNAPSHOT_INTERVALS.start(), SNAPSHOT_INTERVALS.end());
+            faults.push(&format!("camera[{n}].snapshot_interval"), expected);
             default.snapshot_interval
         }
         None => default.snapshot_interval,

@@ -99,6 +99,8 @@ fn an_unchanged_picture_costs_next_to_nothing_and_is_a_picture_all_the_same() {
     let opened = Instant::now();
     let mut studio = Studio::new(opened);
     assert!(studio.code(&shot(Picture::Unchanged, opened, 0)).is_err(), "like which one?");
+    let broken = studio.code(&shot(Picture::Jpeg(Bytes::from_static(b"no JPEG")), opened, 50)).unwrap_err();
+    assert_eq!(studio.code(&shot(Picture::Unchanged, opened, 60)).unwrap_err(), broken);
     let first = studio.code(&shot(picture(90, 640, 480), opened, 100)).unwrap();
     let second = studio.code(&shot(Picture::Unchanged, opened, 1100)).unwrap();
     assert!(is_key(&first) && !is_key(&second) && second.data.len() < 200, "{} bytes", second.data.len());
