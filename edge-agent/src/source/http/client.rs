@@ -185,6 +185,8 @@ async fn connect(url: &CameraUrl, tls: Option<&Arc<ClientConfig>>) -> Result<Con
 
 async fn shake_hands<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T) -> Result<Connection, SourceError> {
     let (sender, connection) = http1::Builder::new()
+        // Not every camera knows that `authorization` is `Authorization`.
+        .title_case_headers(true)
         .allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
         .ignore_invalid_headers_in_responses(true)
