@@ -9,8 +9,9 @@
 //! quotes too many, no `Content-Length` or a wrong one, no empty line, garbage. What they get right is the JPEG. So the
 //! boundary is not looked at. A picture begins with its start-of-image marker and is walked by its own segments
 //! (ITU-T T.81 §B.1) to its end; a thumbnail in a segment is passed over with it. `Content-Length` is a hint that ends a
-//! picture which has no end-of-image marker, where what follows looks like the end of a part. A start of image within a
-//! picture ends it too: it was cut off, which its decoder finds out.
+//! picture which has no end-of-image marker, where what follows looks like the end of a part. A picture in which another one
+//! begins was cut off: it is thrown away and counted, because its missing half would be shown as something else, and be
+//! taken for motion.
 //!
 //! Invariant: however the bytes are cut, the same pictures come out. Holds at most [`MAX_PICTURE`] and what came last.
 
@@ -60,6 +61,7 @@ pub struct Multipart {
     /// Bytes that were let go since the last picture.
     passed: usize,
     picture: Option<Walk>,
+    cut_off: u64,
 }
 
 /// A picture that is at the front of the buffer.
@@ -74,6 +76,14 @@ struct Walk {
     promised: Option<usize>,
 }
 
+/// Where a picture ends, in bytes from its beginning.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Whole(usize),
+    /// Another one begins here.
+    CutOff(usize),
+}
+
 impl Multipart {
     /// Takes what came at `now`. Call [`Self::next_picture`] until there is none.
     pub fn push(&mut self, bytes: &[u8], now: Moment) {
@@ -81,27 +91,46 @@ impl Multipart {
         self.now = now;
     }
 
+    /// Pictures thrown away because they were cut off.
+    pub fn cut_off(&self) -> u64 {
+        self.cut_off
+    }
+
     /// The next whole picture.
     ///
     /// # Errors
     /// See [`MultipartError`].
     pub fn next_picture(&mut self) -> Result<Option<Picture>, MultipartError> {
-        let mut walk = match self.picture.take() {
-            Some(walk) => walk,
-            None => match self.begin()? {
+        loop {
+            let mut walk = match self.picture.take() {
                 Some(walk) => walk,
-                None => return Ok(None),
-            },
-        };
-        let end = walk.go_on(&self.buffer);
-        if end.unwrap_or(walk.at).min(self.buffer.len()) > MAX_PICTURE {
-            return Err(MultipartError::TooLarge);
+                None => match self.begin()? {
+                    Some(walk) => walk,
+                    None => return Ok(None),
+                },
+            };
+            let end = walk.go_on(&self.buffer);
+            let reached = match end {
+                Some(End::Whole(at) | End::CutOff(at)) => at,
+                None => walk.at.min(self.buffer.len()),
+            };
+            if reached > MAX_PICTURE {
+                return Err(MultipartError::TooLarge);
+            }
+            match end {
+                Some(End::Whole(_)) => {
+                    return Ok(Some(Picture { data: self.buffer.split_to(reached).freeze(), began: walk.began }));
+                }
+                Some(End::CutOff(_)) => {
+                    self.buffer.advance(reached);
+                    self.cut_off += 1;
+                }
+                None => {
+                    self.picture = Some(walk);
+                    return Ok(None);
+                }
+            }
         }
-        let Some(end) = end else {
-            self.picture = Some(walk);
-            return Ok(None);
-        };
-        Ok(Some(Picture { data: self.buffer.split_to(end).freeze(), began: walk.began }))
     }
 
     /// Looks for a start of image and brings it to the front of the buffer.
@@ -127,11 +156,11 @@ impl Multipart {
 
 impl Walk {
     /// Walks as far as the bytes go. The picture's end, where it is among them.
-    fn go_on(&mut self, picture: &[u8]) -> Option<usize> {
+    fn go_on(&mut self, picture: &[u8]) -> Option<End> {
         loop {
             if let Some(promised) = self.promised.filter(|&promised| self.at >= promised) {
                 if matches!(picture.get(promised)?, b'\r' | b'\n' | b'-') {
-                    return Some(promised);
+                    return Some(End::Whole(promised));
                 }
                 self.promised = None;
             }
@@ -151,8 +180,8 @@ impl Walk {
                 // A stuffed byte, restart or temporary marker: stand alone (§B.1.1.3).
                 (MARKER, 0x00 | 0x01 | 0xd0..=0xd7) => self.at += 2,
                 (MARKER, START_OF_IMAGE) if self.at == 0 => self.at += 2,
-                (MARKER, START_OF_IMAGE) => return Some(self.at),
-                (MARKER, END_OF_IMAGE) => return Some(self.at + 2),
+                (MARKER, START_OF_IMAGE) => return Some(End::CutOff(self.at)),
+                (MARKER, END_OF_IMAGE) => return Some(End::Whole(self.at + 2)),
                 (MARKER, segment) => {
                     let length = [*picture.get(self.at + 2)?, *picture.get(self.at + 3)?];
                     self.at += 2 + usize::from(u16::from_be_bytes(length));

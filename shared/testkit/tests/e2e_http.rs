@@ -98,10 +98,10 @@ fn forms_of_the_wild_come_live_and_what_can_not_says_why() {
         if stack.edge.log().contains("no picture for 5 s") { Ok(()) } else { Err("nothing is said of it") }
     });
     // Every fourth picture of one camera is cut off, and it goes on all the same.
-    wait::until("broken pictures to be counted", wait::LONG, || {
-        match stack.api.metric("omma_step_dropped_total{step=\"source\",reason=\"picture broken\"}")? {
-            broken if broken >= 5.0 => Ok(()),
-            broken => Err(format!("{broken} so far")),
+    wait::until("pictures cut off to be counted", wait::LONG, || {
+        match stack.api.metric("omma_step_dropped_total{step=\"source\",reason=\"picture cut off\"}")? {
+            cut_off if cut_off >= 5.0 => Ok(()),
+            cut_off => Err(format!("{cut_off} so far")),
         }
     });
     for id in ["dashes", "lengths", "damaged", "lazy"] {

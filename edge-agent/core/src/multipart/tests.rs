@@ -72,11 +72,14 @@ fn without_an_end_of_image_the_promised_length_ends_a_picture() {
 }
 
 #[test]
-fn a_picture_cut_off_ends_where_the_next_begins() {
+fn a_picture_cut_off_is_thrown_away_where_the_next_begins() {
     let bytes = [&jpeg(1)[..22], b"\r\n--b\r\n\r\n", &jpeg(2)].concat();
-    let (pictures, end) = read(&bytes, 3);
-    assert_eq!((pictures.len(), end), (2, Ok(())));
-    assert!(pictures[0].starts_with(&jpeg(1)[..22]) && pictures[1] == jpeg(2));
+    for piece in [1, 3, bytes.len()] {
+        assert_eq!(read(&bytes, piece), (vec![jpeg(2).into()], Ok(())));
+    }
+    let mut multipart = Multipart::default();
+    multipart.push(&bytes, Moment::ZERO);
+    assert!(multipart.next_picture().unwrap().is_some() && multipart.cut_off() == 1);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! 2. decoded to luma, or to interleaved YCbCr of full resolution, whatever the sampling;
 //! 3. to planar 4:2:0 of even sides and limited range, which every H.264 decoder and browser takes for granted.
 //!
-//! A picture that was cut off is refused, not shown half grey: grey where something was would be taken for motion.
+//! Of a picture that was cut off the decoder may make up the rest. Whoever takes it off the network sees to it that it
+//! is whole.
 
 mod huffman;
 
@@ -87,7 +88,7 @@ impl Decoder {
                 return Err(DecodeError::Colours(other.map_or("unknown".to_owned(), |other| format!("{other:?}"))));
             }
         };
-        // But its picture must be all there.
+        // But not within its picture.
         decoder.set_options(options.jpeg_set_out_colorspace(colours).set_strict_mode(true));
         self.samples.resize(width * height * colours.num_components(), 0);
         decoder.decode_into(&mut self.samples).map_err(|e| broken(e.to_string()))?;

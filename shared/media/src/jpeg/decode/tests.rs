@@ -95,11 +95,11 @@ fn what_a_camera_leaves_out_is_put_in() {
 }
 
 #[test]
-fn a_picture_cut_off_is_refused_and_the_next_is_fine() {
+fn a_picture_cut_off_in_its_head_is_refused_and_the_next_is_fine() {
     let file = jpeg(320, 240, SamplingFactor::F_2_2);
     let mut decoder = Decoder::default();
     let junk = b"\r\n--boundary\r\nContent-Type: image/jpeg\r\n\r\n";
-    for cut in [0, 2, 100, file.len() / 2, file.len() * 2 / 3] {
+    for cut in [0, 2, 100, 200] {
         for tail in [&[][..], &[0xff, 0xd9], junk] {
             let cut_off = [&file[..cut], tail].concat();
             let refused = decoder.decode(&cut_off).map(|planes| (planes.width, planes.height));

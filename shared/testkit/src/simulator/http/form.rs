@@ -21,7 +21,7 @@ pub enum Form {
     NoEnd,
     /// Pictures without Huffman tables.
     NoTables,
-    /// Every fourth picture is cut off in the middle.
+    /// Every fourth picture is cut off in the middle, behind the `Content-Length` of the whole.
     CutOff,
     /// A stream that falls silent after some pictures, but stays open.
     Silent,
@@ -76,13 +76,13 @@ impl Forms {
     /// One part with all that stands around it. `number` from 0 on.
     pub(super) fn part(&self, number: u64, jpeg: &[u8]) -> Vec<u8> {
         let mut picture = self.picture(jpeg);
+        let length = if self.has(Form::ShortLength) { picture.len() - 100 } else { picture.len() };
         if self.has(Form::CutOff) && number % 4 == 3 {
             picture.to_mut().truncate(jpeg.len() / 2);
         }
         let end = if self.has(Form::LineFeeds) { "\n" } else { "\r\n" };
         let boundary = if self.has(Form::WrongBoundary) { "other" } else { "omma" };
         let mut head = format!("--{boundary}{end}Content-Type: image/jpeg{end}");
-        let length = if self.has(Form::ShortLength) { picture.len() - 100 } else { picture.len() };
         if !self.has(Form::NoLength) {
             head += &format!("Content-Length: {length}{end}");
         }
