@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use edge_core::multipart::Multipart;
-use omma_runtime::step::Step;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use omma_runtime::step::Step;
 use tokio::sync::mpsc::Sender;
 
 use super::client::{self, Client};
