@@ -157,11 +157,16 @@ pub struct CameraSection {
     pub id: CameraId,
     /// For people; the id where absent.
     pub name: Option<String>,
-    /// `rtsp://user:password@host/path`; what is not a letter or digit in user name and password percent-encoded.
+    /// `rtsp://user:password@host/path`, or `http://…` or `https://…` of an MJPEG stream or a snapshot; what is not a
+    /// letter or digit in user name and password percent-encoded.
     pub url: Secret<String>,
-    /// How pictures come.
+    /// How pictures come over RTSP.
     #[serde(default)]
     pub transport: Transport,
+    /// Seconds from one snapshot to the next, where that is what the camera gives over HTTP.
+    pub snapshot_interval: Option<f32>,
+    /// SHA-256 of the camera's certificate, where `https://` meets one that nobody vouches for.
+    pub certificate_sha256: Option<String>,
     /// Where they are looked at.
     #[serde(default)]
     pub placement: Placement,

@@ -10,6 +10,7 @@
 //!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
+//! | camera's picture → encoder ([`crate::source::encoded`]) | picture of an HTTP camera | 1 | the newest wins, count |
 //! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
 //! | unit → gate (`analysis/plan.rs`) | access unit | 2 groups of pictures, 24 s, 32 MB | all go; what was skipped can't be looked back at |
 //! | look back → live | access unit | 1440 units, 32 MB | the source's queue for this reader takes them, as above |

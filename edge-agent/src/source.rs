@@ -4,13 +4,17 @@
 //! [`edge_core::capture_clock`]; this task does it:
 //!
 //! 1. wait until the session says connect, and until the last one is ended with TEARDOWN;
-//! 2. open the stream ([`rtsp`]) and take units, each under the session's time-out;
+//! 2. open the stream ([`rtsp`], [`http`]) and take units, each under the session's time-out;
 //! 3. stamp each and hand it to the camera's [`Feed`];
 //! 4. when it ends, say why in the camera's report, and begin again.
 
 pub mod rtsp;
 
 mod redirect;
+
+pub mod http;
+
+pub mod encoded;
 
 pub mod error;
 
@@ -24,7 +28,7 @@ use std::time::Duration;
 use edge_core::Moment;
 use edge_core::capture_clock::CaptureClock;
 use edge_core::change_over::{ChangeOver, Evidence};
-use edge_core::session::{Act, Failure, Session};
+use edge_core::session::{Act, Failure, SILENCE, Session};
 use metrics::{Counter, counter};
 use omma_media::bitstream::{self, Watch};
 use omma_protocol::camera::CameraState;
@@ -38,7 +42,7 @@ use crate::config::checked::Camera;
 use crate::state::Reports;
 use crate::unit::Feed;
 use error::SourceError;
-use rtsp::{Coded, Farewells, Stream};
+use rtsp::{Coded, Farewells};
 
 /// How often the same kind of failure is told while a camera does not come back.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
@@ -103,12 +107,18 @@ impl Source {
         let (camera, farewells, way) = (Arc::clone(&self.camera), self.farewells.clone(), self.transport.way());
         let mut packets_asked_for = false;
         let opening = async {
+            if camera.url.is_http() {
+                return Ok(Stream::Http(Box::new(http::open(&camera).await?)));
+            }
             let described = rtsp::describe(&camera.url, &farewells).await?;
             packets_asked_for = true;
-            described.play(way).await
+            Ok(Stream::Rtsp(Box::new(described.play(way).await?)))
         };
         let failure = match self.in_time(opening).await {
-            Ok(Ok(mut stream)) => self.listen(&mut stream).await,
+            Ok(Ok(mut stream)) => {
+                self.session.allow_silence(stream.silence());
+                self.listen(&mut stream).await
+            }
             Ok(Err(e)) | Err(e) => e,
         };
         self.feed.interrupted();
@@ -205,5 +215,36 @@ impl Source {
             self.told.insert(kind, now);
         }
         self.reports.change(&self.camera.id, |report| report.state = CameraState::Failed { reason });
+    }
+}
+
+/// A camera whose pictures come, whatever it speaks.
+enum Stream {
+    Rtsp(Box<rtsp::Stream>),
+    Http(Box<http::Stream>),
+}
+
+impl Stream {
+    async fn next(&mut self) -> Result<Coded, SourceError> {
+        match self {
+            Self::Rtsp(stream) => stream.next().await,
+            Self::Http(stream) => stream.next().await,
+        }
+    }
+
+    /// The failure with what was seen before it.
+    fn explain(&self, error: SourceError) -> SourceError {
+        match self {
+            Self::Rtsp(stream) => stream.explain(error),
+            Self::Http(_) => error,
+        }
+    }
+
+    /// How long nothing may come.
+    fn silence(&self) -> Duration {
+        match self {
+            Self::Rtsp(_) => SILENCE,
+            Self::Http(stream) => stream.silence(),
+        }
     }
 }

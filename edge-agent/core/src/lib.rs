@@ -4,14 +4,17 @@
 //! every seed is an argument, so that a test can replay any history. Moments are [`Moment`]s of a clock that never
 //! steps; only capture times are dates.
 //!
-//! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), when
-//! was a picture taken ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]), which may be looked
-//! back at ([`kept_units`]), which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what
-//! a camera is like and what is wrong with it ([`doctor`]).
+//! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), where in
+//! an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded pictures
+//! wait for a reader ([`unit_queue`]), which may be looked back at ([`kept_units`]), which lasting things are sent, sent
+//! again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what a camera is like and what is wrong
+//! with it ([`doctor`]).
 
 pub mod session;
 
 pub mod change_over;
+
+pub mod multipart;
 
 pub mod capture_clock;
 

@@ -6,6 +6,7 @@ mod camera;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
@@ -65,6 +66,21 @@ pub enum Upstream {
     },
 }
 
+/// Of a camera that is asked over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// From one snapshot to the next.
+    pub snapshot_interval: Duration,
+    /// SHA-256 of the one certificate that is its own; those that this machine's authorities vouch for where `None`.
+    pub certificate: Option<[u8; 32]>,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self { snapshot_interval: Duration::from_secs(1), certificate: None }
+    }
+}
+
 /// One camera.
 #[derive(Debug, Clone)]
 pub struct Camera {
@@ -74,8 +90,10 @@ pub struct Camera {
     pub name: String,
     /// Where it is. Prints without its password.
     pub url: CameraUrl,
-    /// How pictures come.
+    /// How pictures come over RTSP.
     pub transport: Transport,
+    /// What there is to know of a camera that is asked over HTTP.
+    pub http: HttpOptions,
     /// Where they are looked at.
     pub placement: Placement,
     /// Looks a second.

@@ -38,7 +38,7 @@ const MANY: u32 = 8;
 /// One access unit as it came.
 #[derive(Debug)]
 pub struct Coded {
-    /// RTP timestamp, 90 kHz.
+    /// RTP timestamp, 90 kHz; of a camera that does not speak RTP, its arrival in such ticks.
     pub rtp: u32,
     /// When its first packet was read.
     pub first_packet: Instant,

@@ -76,7 +76,7 @@ fn every_fault_is_said_at_once_and_no_secret_with_it() {
         url = "amqp://omma:hunter2@broker"
         [[camera]]
         id = "door"
-        url = "http://admin:hunter2@cam/live"
+        url = "ftp://admin:hunter2@cam/live"
         rate = 0
         [[camera]]
         id = "door"
@@ -251,4 +251,31 @@ fn a_camera_has_its_gate() {
     let hub = good().replace("placement = \"hub\"", "placement = \"hub\"\n        gate = \"gated\"");
     let lines: Vec<String> = load(&hub).unwrap_err().lines().collect();
     assert!(lines.iter().any(|line| line.contains("camera[1].gate: ")), "{lines:#?}");
+}
+
+#[test]
+fn a_camera_may_be_asked_over_http() {
+    let mjpeg = good().replace("rtsp://admin:hunter2@cam/live", "http://admin:hunter2@cam/mjpg/video.mjpg");
+    assert_eq!(load(&mjpeg).unwrap().cameras[0].http, HttpOptions::default());
+    let sha = "0A:1b".to_owned() + &":ff".repeat(30);
+    let options = format!("snapshot_interval = 0.5\n        certificate_sha256 = \"{sha}\"");
+    let with = |url: &str, options: &str| {
+        good().replace("url = \"rtsp://admin:hunter2@cam/live\"", &format!("url = \"{url}\"\n        {options}"))
+    };
+    let http = load(&with("https://cam/jpg/image.jpg", &options)).unwrap().cameras[0].http;
+    assert_eq!(http.snapshot_interval, Duration::from_millis(500));
+    assert_eq!(http.certificate.map(|sha| (sha[0], sha[1], sha[31])), Some((0x0a, 0x1b, 0xff)));
+
+    for (url, options, key, part) in [
+        ("https://cam/", "snapshot_interval = 0", "snapshot_interval", "0.1 to 10 seconds"),
+        ("https://cam/", "snapshot_interval = nan", "snapshot_interval", "0.1 to 10 seconds"),
+        ("https://cam/", "certificate_sha256 = \"ff:0\"", "certificate_sha256", "64 hexadecimal digits"),
+        ("http://cam/", "transport = \"udp\"", "transport", "rtsp://"),
+        ("rtsp://cam/", "snapshot_interval = 1", "snapshot_interval", "http://"),
+        ("http://cam/", &format!("certificate_sha256 = \"{sha}\""), "certificate_sha256", "https://"),
+    ] {
+        let lines: Vec<String> = load(&with(url, options)).unwrap_err().lines().collect();
+        let [line] = lines.as_slice() else { panic!("{url} {options}: {lines:#?}") };
+        assert!(line.contains(&format!("camera[0].{key}: ")) && line.contains(part), "{line}");
+    }
 }

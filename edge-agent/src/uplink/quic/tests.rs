@@ -124,6 +124,7 @@ impl Edge {
             name: "Front door".to_owned(),
             url: crate::source::url::CameraUrl::parse("rtsp://cam/").unwrap(),
             transport: crate::config::Transport::Tcp,
+            http: crate::config::checked::HttpOptions::default(),
             placement: Placement::Edge,
             rate: 5.0,
             min_score: 0.5,

@@ -1,4 +1,4 @@
-//! `omma-camera`: simulated cameras on an RTSP port, for demos, tests and benchmarks.
+//! `omma-camera`: simulated cameras on an RTSP port and an HTTP port, for demos, tests and benchmarks.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -20,6 +20,9 @@ struct Arguments {
     /// Address of the RTSP port; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8554")]
     listen: SocketAddr,
+    /// Address of an HTTP port with the same cameras as MJPEG (/NAME/mjpeg) and snapshots (/NAME/snapshot.jpg).
+    #[arg(long)]
+    http: Option<SocketAddr>,
     /// A camera: NAME=file:PATH@RATE plays an H.264 byte stream in a loop, NAME=still:PATH@RATE its scene with
     /// nobody in it, NAME=clock:WIDTHxHEIGHT@RATE a live clock,
     /// NAME=clock:WIDTHxHEIGHT:over=PATH@RATE a live clock over footage of that size. RATE is pictures a second. May be given many times.
@@ -51,7 +54,8 @@ impl Arguments {
         };
         let session_timeout = Duration::from_secs(self.session_timeout);
         let quirks = self.quirks.into_iter().collect();
-        Ok(Config { listen: self.listen, cameras: self.cameras, login, session_timeout, quirks })
+        let (listen, http) = (self.listen, self.http);
+        Ok(Config { listen, http, cameras: self.cameras, login, session_timeout, quirks })
     }
 }
 
@@ -74,6 +78,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let server = Server::start(arguments.into_config()?).await?;
+    if let Some(address) = server.http_address() {
+        writeln!(std::io::stdout(), "listening http://{address}")?;
+    }
     writeln!(std::io::stdout(), "listening rtsp://{}", server.address())?;
     tokio::select! {
         _ = interrupt.recv() => {}

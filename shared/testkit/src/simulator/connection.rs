@@ -243,6 +243,7 @@ async fn next_picture(player: &mut Option<(String, Player)>) -> Result<Due, Send
     }
 }
 
-fn random_text() -> String {
+/// What nobody guesses.
+pub(super) fn random_text() -> String {
     format!("{:032x}", rand::random::<u128>())
 }

@@ -11,7 +11,8 @@
 //! 3. `DESCRIBE` is answered by [`sdp`]; `SETUP` picks a [`transport`].
 //! 4. `PLAY` opens a [`source`]; [`player`] waits for each picture's time, [`rtp`] cuts it into packets, they are sent.
 //!
-//! What a bad camera gives is switched on by a [`Quirk`](quirk::Quirk) each.
+//! What a bad camera gives is switched on by a [`Quirk`](quirk::Quirk) each. The same cameras can be had over HTTP too
+//! ([`http`]), with what cheaper cameras get wrong there.
 //!
 //! `request`, `auth`, `session`, `sdp`, `transport`, `seat`, `rtp`, `odd_pictures` and `pattern` do no I/O and read no
 //! clock.
@@ -42,6 +43,8 @@ mod player;
 mod rtp;
 
 mod odd_pictures;
+
+pub mod http;
 
 pub mod source;
 

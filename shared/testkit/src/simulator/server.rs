@@ -14,8 +14,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use super::auth::Login;
-use super::connection::{Connection, End};
+use super::auth::{Guard, Login};
+use super::connection::{Connection, End, random_text};
+use super::http::{self, Darkrooms};
 use super::player::SendError;
 use super::quirk::{Quirk, Quirks};
 use super::response::{Response, Status};
@@ -36,6 +37,8 @@ const OTHER_SIZE: Scene = Scene::Clock { width: 832, height: 96, over: None };
 pub struct Config {
     /// Address of the RTSP port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Address of the HTTP port, where there is to be one.
+    pub http: Option<SocketAddr>,
     /// What it shows, each under its name.
     pub cameras: Vec<Camera>,
     /// Who may play; `None` lets everybody.
@@ -47,10 +50,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// These cameras on a free port of 127.0.0.1, open to everybody, with a time-out of 60 s and no quirk.
+    /// These cameras over RTSP on a free port of 127.0.0.1, open to everybody, with a time-out of 60 s and no quirk.
     pub fn new(cameras: Vec<Camera>) -> Self {
         let listen = (Ipv4Addr::LOCALHOST, 0).into();
-        Self { listen, cameras, login: None, session_timeout: Duration::from_secs(60), quirks: Quirks::default() }
+        let session_timeout = Duration::from_secs(60);
+        Self { listen, http: None, cameras, login: None, session_timeout, quirks: Quirks::default() }
     }
 
     /// With these oddities.
@@ -156,7 +160,9 @@ pub(super) struct House {
     pub(super) tally: Tally,
     pub(super) quirks: Quirks,
     seat: Mutex<Seat>,
-    stop: CancellationToken,
+    /// What is made of the cameras' pictures over HTTP.
+    pub(super) darkrooms: Darkrooms,
+    pub(super) stop: CancellationToken,
     /// Cuts the connections of now, a child of `stop`; replaced when it has been used.
     cut: Mutex<CancellationToken>,
 }
@@ -172,6 +178,7 @@ impl House {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    http: Option<SocketAddr>,
     house: Arc<House>,
     tasks: TaskTracker,
     stop: DropGuard,
@@ -194,9 +201,8 @@ impl Server {
                 return Err(StartError::Twice(name));
             }
         }
-        let refused = |error| StartError::Listen { address: config.listen, error };
-        let listener = listen(config.listen).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let (listener, address) = listen(config.listen)?;
+        let http = config.http.map(listen).transpose()?;
         let stop = CancellationToken::new();
         let house = Arc::new(House {
             cameras,
@@ -205,17 +211,30 @@ impl Server {
             tally: Tally::default(),
             quirks: config.quirks,
             seat: Mutex::default(),
+            darkrooms: Darkrooms::default(),
             stop: stop.clone(),
             cut: Mutex::new(stop.child_token()),
         });
         let tasks = TaskTracker::new();
-        tasks.spawn(accept(listener, house.clone(), tasks.clone()));
-        Ok(Self { address, house, tasks, stop: stop.drop_guard() })
+        let http_address = http.as_ref().map(|(_, address)| *address);
+        if let Some((listener, _)) = http {
+            // A nonce is good for every connection: clients answer a challenge on another one.
+            let guard = Arc::new(Guard::new(house.login.clone(), random_text()));
+            let serve = move |house, stream, _: SocketAddr, cut| http::serve(house, stream, guard.clone(), cut);
+            tasks.spawn(accept(listener, house.clone(), tasks.clone(), serve));
+        }
+        tasks.spawn(accept(listener, house.clone(), tasks.clone(), serve));
+        Ok(Self { address, http: http_address, house, tasks, stop: stop.drop_guard() })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for HTTP, if it does.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// A camera's URL, without a login.
@@ -255,7 +274,13 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (bound, listener) = bound.map_err(|error| StartError::Listen { address, error })?;
+    Ok((listener, bound))
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // So that a restart may take the port while connections of the last run linger.
     socket.set_reuseaddr(true)?;
@@ -265,14 +290,20 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(128)
 }
 
-async fn accept(listener: TcpListener, house: Arc<House>, tasks: TaskTracker) {
+/// Gives each connection to a task of its own, which runs `serve`.
+async fn accept<F: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    house: Arc<House>,
+    tasks: TaskTracker,
+    serve: impl Fn(Arc<House>, TcpStream, SocketAddr, CancellationToken) -> F + Send + 'static,
+) {
     loop {
         let accepted = tokio::select! {
             () = house.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            // One of the tasks is this one.
+            // One of the tasks is this one, and another the port's of the other protocol.
             Ok((stream, _)) if tasks.len() > MAX_CONNECTIONS => {
                 house.tally.refused.add(1);
                 refuse(stream).await;
