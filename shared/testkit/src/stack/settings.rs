@@ -1,5 +1,6 @@
 //! How the programs of a [`Stack`](super::Stack) are configured.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::process::{Launch, port};
@@ -140,8 +141,9 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
     if !mqtt.is_empty() {
         text += &format!("[mqtt]\n{mqtt}\n");
     }
+    let password = write_secret(folder, "camera-password", CAMERA_PASSWORD);
     for Camera { id, placement, url, .. } in &options.cameras {
-        let simulated = format!("rtsp://{CAMERA_USER}:{CAMERA_PASSWORD}@127.0.0.1:{}/{id}", ports.rtsp);
+        let simulated = format!("rtsp://{CAMERA_USER}:${{file:{password}}}@127.0.0.1:{}/{id}", ports.rtsp);
         let url = url.as_deref().unwrap_or(&simulated);
         text += &format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\nplacement = \"{placement}\"\nrate = 5.0\n");
     }
@@ -162,4 +164,12 @@ pub(super) fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap_or_else(|e| panic!("write {}: {e}", path.display()));
     path.display().to_string()
+}
+
+/// As [`write`], of a file that only its owner can read.
+pub(super) fn write_secret(folder: &Path, name: &str, text: &str) -> String {
+    let path = write(folder, name, text);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .unwrap_or_else(|e| panic!("keep {path} from others: {e}"));
+    path
 }
