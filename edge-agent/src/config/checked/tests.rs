@@ -252,3 +252,20 @@ fn a_camera_has_its_gate() {
     let lines: Vec<String> = load(&hub).unwrap_err().lines().collect();
     assert!(lines.iter().any(|line| line.contains("camera[1].gate: ")), "{lines:#?}");
 }
+
+#[test]
+fn a_memory_limit_is_taken_and_one_that_nothing_fits_into_is_refused() {
+    let with = |max: u64| load(&good().replace("[detect]", &format!("[health]\nmemory_max_mb = {max}\n[detect]")));
+    assert_eq!(with(300).unwrap().memory_max, Some(300_000_000));
+    assert_eq!(load(&good()).unwrap().memory_max, None);
+    let said = with(63).unwrap_err().to_string();
+    assert!(said.contains("health.memory_max_mb: expected at least 64"), "{said}");
+}
+
+#[test]
+fn credentials_written_literally_are_taken_with_a_warning_for_each() {
+    let warnings = load(&good()).unwrap().warnings;
+    let keys: Vec<_> = warnings.iter().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(keys, ["edge.join", "camera[0].url"]);
+    assert!(!warnings.concat().contains("hunter2"), "{warnings:?}");
+}
