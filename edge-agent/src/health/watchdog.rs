@@ -170,6 +170,9 @@ fn exit() {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixDatagram;
+    use std::path::Path;
+
+    use omma_runtime::crash::LastRun;
 
     use super::*;
 
@@ -230,14 +233,36 @@ mod tests {
         assert!(socket.recv(&mut [0; 64]).is_ok(), "it goes on");
     }
 
+    /// Where the process of the next test leaves its report.
+    const FOLDER: &str = "OMMA_TEST_FOLDER";
+
     #[test]
-    fn without_a_manager_a_stuck_step_is_told_to_who_ends_the_process() {
+    #[ignore = "ends its process: started by the next test"]
+    fn a_process_whose_outbox_is_stuck() {
+        let Some(folder) = std::env::var_os(FOLDER) else { return };
+        let (record, _) = Record::begin(Path::new(&folder), "edge-agent 0");
         let watchdog = Watchdog::default();
         let pulse = watchdog.pulse("outbox", Duration::ZERO);
         pulse.beat();
-        let (tell, told) = mpsc::channel();
-        let _watching = watchdog.watch(Manager::default(), move |stuck| tell.send(stuck.len()).unwrap()).unwrap();
-        assert_eq!(told.recv_timeout(WITHIN), Ok(1));
+        let _watching = watchdog.watch(Manager::default(), give_up(record, false)).unwrap();
+        std::thread::sleep(WITHIN);
+    }
+
+    #[test]
+    fn a_stuck_process_that_nobody_watches_ends_with_a_status_of_its_own_and_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let stuck = "health::watchdog::tests::a_process_whose_outbox_is_stuck";
+        let program = std::env::current_exe().unwrap();
+        let ended = process::Command::new(program)
+            .args([stuck, "--exact", "--ignored"])
+            .env(FOLDER, folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(ended.status.code(), Some(i32::from(STUCK)), "{ended:?}");
+        let (_, past) = Record::begin(folder.path(), "edge-agent 0");
+        assert_eq!((past.last_run, past.unclean_ends), (LastRun::Killed, 1));
+        let [crash] = &past.crashes[..] else { panic!("{past:?}") };
+        assert!(crash.kind == "watchdog" && crash.message.starts_with("stuck: outbox ("), "{crash:?}");
     }
 
     #[test]

@@ -253,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_panics_leaves_a_report_with_its_place_and_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (record, _) = begin(folder.path(), "first");
+        record.report_panics();
+        let thread = std::thread::Builder::new().name("look door".to_owned());
+        let panicked = thread.spawn(|| panic!("index 7 is out of range")).unwrap().join();
+        drop(panic::take_hook());
+        assert!(panicked.is_err());
+        let reports = begin(folder.path(), "first").1.crashes;
+        let report = reports.iter().find(|report| report.thread == "look door").unwrap();
+        assert_eq!((report.kind.as_str(), report.message.as_str()), ("panic", "index 7 is out of range"));
+        assert!(report.place.contains("crash.rs:"), "{report:?}");
+    }
+
+    #[test]
     fn garbage_in_the_folder_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("crashes")).unwrap();
