@@ -128,9 +128,12 @@ impl HealthWatch {
         if let Some(max) = memory_max {
             gauge!("omma_health_memory_max_bytes").set(max as f64);
         }
-        let memory_max_mb = memory_max.map(|max| max / 1_000_000);
+        let (memory_max_mb, clock_state) = (memory_max.map(|max| max / 1_000_000), clock.state());
+        if !clock_state.plausible {
+            tracing::info!("the system's clock is earlier than this program: dates are wrong until it is set");
+        }
         let shown =
-            watch::Sender::new(HealthState { memory_max_mb, past, clock: clock.state(), ..HealthState::default() });
+            watch::Sender::new(HealthState { memory_max_mb, past, clock: clock_state, ..HealthState::default() });
         let (guard, steps_counted, told_over) = (MemoryGuard::default(), 0, false);
         Self { data, clock, reports, notifier, leave, guard, memory_max, shown, steps_counted, told_over }
     }
