@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
+use crate::health::watchdog::Pulse;
 use crate::outbox::{Ended, Outbox};
 use crate::state::gates::Gates;
 use crate::unit::Reader;
@@ -88,6 +89,7 @@ pub struct Looker {
     pool: FramePool,
     waiting: Option<Waiting>,
     told: Told,
+    pulse: Pulse,
     steps: Steps,
     meters: Meters,
     /// The reason that was logged last.
@@ -116,7 +118,7 @@ enum Next {
 
 impl Looker {
     /// Waits for its first unit.
-    pub fn new(camera: Arc<Camera>, clock: EdgeClock, eyes: Eyes, told: Told) -> Self {
+    pub fn new(camera: Arc<Camera>, clock: EdgeClock, eyes: Eyes, told: Told, pulse: Pulse) -> Self {
         let analyst = {
             let detector = eyes.detector.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
@@ -142,6 +144,7 @@ impl Looker {
             clock,
             eyes,
             told,
+            pulse,
             steps,
         }
     }
@@ -149,6 +152,7 @@ impl Looker {
     /// Runs until `token` is cancelled or the outbox has ended. Blocks: give it a thread of its own.
     pub fn run(mut self, mut units: Reader, runtime: &Handle, token: &CancellationToken) {
         loop {
+            self.pulse.rest();
             let next = runtime.block_on(async {
                 tokio::select! {
                     biased;
@@ -205,6 +209,7 @@ impl Looker {
     }
 
     fn decode(&mut self, task: &Task) -> Result<(), Ended> {
+        self.pulse.beat();
         let step = self.steps.decode.span().entered();
         let began = Instant::now();
         let Arrived { unit, at, .. } = &task.arrived;
@@ -322,7 +327,10 @@ impl Looker {
         let _step = self.steps.detect.span().entered();
         let began = Instant::now();
         let found = {
+            // Another camera's turn may take long; that camera's own pulse tells.
+            self.pulse.rest();
             let mut detector = self.eyes.detector.lock().unwrap_or_else(PoisonError::into_inner);
+            self.pulse.beat();
             detector.detect(frame.planes())
         };
         match found {
@@ -356,7 +364,11 @@ impl Looker {
 
     fn put(&self, lasting: Vec<Lasting>) -> Result<(), Ended> {
         lasting.iter().for_each(|_| self.steps.event.done());
-        self.told.outbox.put_blocking(lasting)
+        // While the disk is full, this waits for as long as that takes.
+        self.pulse.rest();
+        let put = self.told.outbox.put_blocking(lasting);
+        self.pulse.beat();
+        put
     }
 
     fn count_left_out(&mut self) {

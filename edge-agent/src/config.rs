@@ -1,6 +1,6 @@
 //! The configuration as it is written. Second stage: [`checked`].
 //!
-//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `backfill_kbit_s` 1,000 bits a second, `min_score` 0 to 1.
+//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `memory_max_mb` 10⁶ bytes of memory, `backfill_kbit_s` 1,000 bits a second, `min_score` 0 to 1.
 //! Those of zones, lines, masks and rules: [`omma_vision::event::rule::written`].
 
 pub mod checked;
@@ -38,6 +38,9 @@ pub struct Written {
     /// What must last.
     #[serde(default)]
     pub outbox: OutboxSection,
+    /// What the program may take.
+    #[serde(default)]
+    pub health: HealthSection,
     /// An external broker in place of the hub's; without a hub the only way out.
     pub mqtt: Option<MqttSection>,
     /// The cameras.
@@ -131,6 +134,15 @@ impl Default for OutboxSection {
     fn default() -> Self {
         Self { budget_mb: 512, backfill_kbit_s: 2000 }
     }
+}
+
+/// `[health]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthSection {
+    /// Resident memory above which the program starts again in good order; nine tenths of its control group's limit where
+    /// absent, and none where that has none.
+    pub memory_max_mb: Option<u64>,
 }
 
 /// `[mqtt]`

@@ -8,7 +8,7 @@
 //! what the cameras send, [`source`] receives it, [`mod@unit`] hands it to its readers, [`analysis`] looks at it,
 //! [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how all of them fare.
 //!
-//! Beside the path, [`doctor`] examines one camera for a person at a terminal.
+//! Beside the path, [`health`] sees that the agent itself is well, and [`doctor`] examines one camera for a person at a terminal.
 
 pub mod config;
 
@@ -27,6 +27,8 @@ pub mod outbox;
 pub mod uplink;
 
 pub mod state;
+
+pub mod health;
 
 pub mod doctor;
 

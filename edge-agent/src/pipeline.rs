@@ -30,9 +30,11 @@ use omma_protocol::camera::Placement;
 use omma_protocol::id::CameraId;
 use omma_protocol::unit::Codec;
 use omma_runtime::backoff::random_seed;
+use omma_runtime::crash::Past;
 use omma_runtime::health::{Health, Part};
 use omma_runtime::http::Server;
 use omma_runtime::metrics::Metrics;
+use omma_runtime::notify::Notifier;
 use omma_runtime::supervise;
 use omma_vision::detect::{Detector, DetectorConfig};
 use omma_vision::engine::EngineChoice;
@@ -44,6 +46,8 @@ use tokio_util::sync::CancellationToken;
 use crate::analysis::{Eyes, Looker, RESULTS, SharedDetector, Told};
 use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config, Upstream};
+use crate::health::watchdog::{self, Pulse, Watchdog};
+use crate::health::{HealthWatch, Leave, Why};
 use crate::outbox::{self, Outbox};
 use crate::source::Source;
 use crate::state::gates::Gates;
@@ -64,12 +68,32 @@ struct Parts {
     pipelines: Part,
 }
 
+/// Who is told of the program itself.
+#[derive(Debug, Default)]
+pub struct Supervision {
+    /// The service manager.
+    pub notifier: Notifier,
+    /// Who watches that every step gets on.
+    pub watchdog: Watchdog,
+    /// Ends the program though nobody asked for it.
+    pub leave: Leave,
+    /// What earlier runs left.
+    pub past: Past,
+}
+
 /// Runs everything until `token` is cancelled, and ends it in the order of the path, so that what was seen last is in
-/// the outbox before the outbox ends.
+/// the outbox before the outbox ends. Ends by itself too, where `supervision.leave` says so.
 ///
 /// # Errors
 /// When something that the program can't do without can't be had: the outbox, or the detector.
-pub async fn run(config: Config, http: Server, metrics: Metrics, token: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    config: Config,
+    http: Server,
+    metrics: Metrics,
+    supervision: Supervision,
+    token: CancellationToken,
+) -> anyhow::Result<()> {
+    let Supervision { notifier, watchdog, leave, past } = supervision;
     let health = Health::new();
     let parts =
         Parts { outbox: health.part("outbox"), detector: health.part("detector"), pipelines: health.part("pipelines") };
@@ -79,11 +103,14 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     let gates = Gates::default();
     let (results, _) = broadcast::channel(RESULTS);
 
-    let outbox = open_outbox(&config, parts.outbox).await?;
+    let outbox = open_outbox(&config, parts.outbox, watchdog.pulse("outbox", watchdog::OUTBOX)).await?;
     let (quic, mqtt) = match &config.upstream {
         Upstream::Hub { .. } => (Some(LinkState::new("quic")), LinkState::new("mqtt")),
         Upstream::Broker { .. } => (None, LinkState::to("mqtt", "the broker")),
     };
+    let (data, memory_max) = (config.data.clone(), config.memory_max);
+    let watch =
+        HealthWatch::new(data, memory_max, clock.clone(), reports.clone(), notifier.clone(), leave.clone(), past);
     let state = State {
         edge: config.edge().clone(),
         reports: reports.clone(),
@@ -91,13 +118,16 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
         quic: quic.clone(),
         mqtt: mqtt.clone(),
         outbox: outbox.state(),
+        health: watch.state(),
     };
     let served = tokio::spawn(http.serve(health.clone(), metrics, state.clone().router(), token.clone()));
 
     // Uplinks outlive the cameras: the last events are still sent.
     let uplinks = CancellationToken::new();
     let feeds: BTreeMap<_, _> = cameras.iter().map(|camera| (camera.id.clone(), Feed::new())).collect();
-    let mut last = vec![served, tokio::spawn(clock.clone().follow(uplinks.clone()))];
+    let runtime = watchdog.pulse("runtime", watchdog::RUNTIME);
+    let beats = tokio::spawn(runtime.beat_always(uplinks.clone()));
+    let mut last = vec![served, beats, tokio::spawn(watch.run(uplinks.clone()))];
     if let (Some(join), Some(quic)) = (config.hub(), quic) {
         let (feeds, results, reports) = (feeds.clone(), results.clone(), reports.clone());
         let quic = QuicUplink::new(join.clone(), feeds, results, reports, clock.clone(), quic);
@@ -116,21 +146,28 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
             let units = feed.read("analysis behind", clock.now());
             let eyes = Eyes { decoder, detector };
             let told = Told { results: results.clone(), outbox: outbox.clone(), gates: gates.clone() };
-            let looker = Looker::new(Arc::clone(&camera), clock.clone(), eyes, told);
+            let pulse = watchdog.pulse(format!("analysis of {}", camera.id), watchdog::ANALYSIS);
+            let looker = Looker::new(Arc::clone(&camera), clock.clone(), eyes, told, pulse);
             first.push(look(&camera.id, looker, units, &token)?);
         }
         let source = Source::new(Arc::clone(camera), feed.clone(), reports.clone(), clock.clone(), random_seed());
         first.push(tokio::spawn(source.run(token.clone())));
     }
     parts.pipelines.ready();
+    notifier.ready();
     tracing::info!(edge = %config.edge(), cameras = cameras.len(), "running");
 
     let outcome = tokio::select! {
         biased;
         () = token.cancelled() => Ok(()),
+        () = leave.asked() => Ok(()),
         ended = one_ends(&mut first, &mut last) => Err(ended),
         () = outbox.ended() => Err(anyhow!("the outbox has ended unasked: see the lines above")),
     };
+    // What begins anew under its process id is no service that stops.
+    if leave.why() != Some(Why::ClockSetBack) {
+        notifier.stopping();
+    }
     token.cancel();
     join_all(first).await;
     send_the_last(&outbox, &state.mqtt).await;
@@ -163,9 +200,9 @@ async fn send_the_last(outbox: &Outbox, mqtt: &LinkState) {
     }
 }
 
-async fn open_outbox(config: &Config, part: Part) -> anyhow::Result<Outbox> {
+async fn open_outbox(config: &Config, part: Part, pulse: Pulse) -> anyhow::Result<Outbox> {
     let (folder, budget) = (config.data.clone(), config.outbox_budget);
-    let opened = tokio::task::spawn_blocking(move || outbox::open(&folder, budget, part)).await?;
+    let opened = tokio::task::spawn_blocking(move || outbox::open_watched(&folder, budget, part, pulse)).await?;
     opened.with_context(|| format!("open the outbox in {} (edge.data)", config.data.display()))
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::AGENT;
 use crate::config::checked::Camera;
+use crate::health::HealthState;
 use gates::{Gates, ShownGate};
 use link::{Link, LinkState};
 
@@ -83,6 +84,8 @@ pub struct State {
     pub mqtt: LinkState,
     /// The outbox.
     pub outbox: watch::Receiver<OutboxState>,
+    /// The agent itself.
+    pub health: watch::Receiver<HealthState>,
 }
 
 #[derive(Serialize)]
@@ -94,6 +97,7 @@ struct Shown {
     quic: Option<Link>,
     mqtt: Link,
     outbox: OutboxState,
+    health: HealthState,
 }
 
 #[derive(Serialize)]
@@ -139,6 +143,7 @@ impl State {
             quic: self.quic.as_ref().map(LinkState::now),
             mqtt: self.mqtt.now(),
             outbox: *self.outbox.borrow(),
+            health: self.health.borrow().clone(),
         }
     }
 }

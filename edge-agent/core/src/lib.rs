@@ -8,7 +8,8 @@
 //! an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded pictures
 //! wait for a reader ([`unit_queue`]), which may be looked back at ([`kept_units`]), which lasting things are sent, sent
 //! again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what a camera is like and what is wrong
-//! with it ([`doctor`]).
+//! with it ([`doctor`]), whether every step gets on with its work ([`vitals`]), when the program takes too much memory
+//! ([`memory`]), and what to do when the system's clock is set ([`wall_clock`]).
 
 pub mod session;
 
@@ -25,6 +26,12 @@ pub mod kept_units;
 pub mod outbox;
 
 pub mod doctor;
+
+pub mod vitals;
+
+pub mod memory;
+
+pub mod wall_clock;
 
 /// A moment: time since the program began, by a clock that never steps.
 pub type Moment = std::time::Duration;

@@ -25,6 +25,7 @@ use crate::uplink::mqtt::broker::ExternalBroker;
 
 const MIN_BUDGET_MB: u64 = 16;
 const MIN_BACKFILL_KBIT_S: u64 = 8;
+const MIN_MEMORY_MB: u64 = 64;
 
 /// All settings, sound.
 #[derive(Debug, Clone)]
@@ -43,8 +44,12 @@ pub struct Config {
     pub outbox_budget: u64,
     /// What of the uplink pictures of the past may take, bytes a second.
     pub backfill: u64,
+    /// What the process may take, bytes.
+    pub memory_max: Option<u64>,
     /// In the order of the file.
     pub cameras: Vec<Camera>,
+    /// What works, and should be written otherwise. Holds no secret.
+    pub warnings: Vec<String>,
 }
 
 /// Who takes this edge's events.
@@ -148,6 +153,10 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     if written.outbox.backfill_kbit_s < MIN_BACKFILL_KBIT_S {
         faults.push("outbox.backfill_kbit_s", format!("expected at least {MIN_BACKFILL_KBIT_S}"));
     }
+    if written.health.memory_max_mb.is_some_and(|max| max < MIN_MEMORY_MB) {
+        faults.push("health.memory_max_mb", format!("expected at least {MIN_MEMORY_MB}"));
+    }
+    warn_of_exposed_files(&written, &mut faults);
     match upstream {
         Some(upstream) if faults.is_empty() => Ok(Config {
             data: written.edge.data,
@@ -157,9 +166,25 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
             backfill: written.outbox.backfill_kbit_s.saturating_mul(1000) / 8,
+            memory_max: written.health.memory_max_mb.map(|max| max.saturating_mul(1_000_000)),
             cameras,
+            warnings: faults.warnings().collect(),
         }),
         _ => Err(faults),
+    }
+}
+
+/// Of the files that settings name as such; those of placeholders have been seen to.
+fn warn_of_exposed_files(written: &Written, faults: &mut Faults) {
+    let mqtt = written.mqtt.as_ref();
+    for (key, file) in [
+        ("edge.join_file", written.edge.join_file.as_ref()),
+        ("mqtt.password_file", mqtt.and_then(|mqtt| mqtt.password_file.as_ref())),
+        ("mqtt.key", mqtt.and_then(|mqtt| mqtt.key.as_ref())),
+    ] {
+        if let Some(exposed) = file.and_then(|file| config::credential::exposed(file)) {
+            faults.warn(key, exposed);
+        }
     }
 }
 

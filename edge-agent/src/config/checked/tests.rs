@@ -279,3 +279,20 @@ fn a_camera_may_be_asked_over_http() {
         assert!(line.contains(&format!("camera[0].{key}: ")) && line.contains(part), "{line}");
     }
 }
+
+#[test]
+fn a_memory_limit_is_taken_and_one_that_nothing_fits_into_is_refused() {
+    let with = |max: u64| load(&good().replace("[detect]", &format!("[health]\nmemory_max_mb = {max}\n[detect]")));
+    assert_eq!(with(300).unwrap().memory_max, Some(300_000_000));
+    assert_eq!(load(&good()).unwrap().memory_max, None);
+    let said = with(63).unwrap_err().to_string();
+    assert!(said.contains("health.memory_max_mb: expected at least 64"), "{said}");
+}
+
+#[test]
+fn credentials_written_literally_are_taken_with_a_warning_for_each() {
+    let warnings = load(&good()).unwrap().warnings;
+    let keys: Vec<_> = warnings.iter().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(keys, ["edge.join", "camera[0].url"]);
+    assert!(!warnings.concat().contains("hunter2"), "{warnings:?}");
+}

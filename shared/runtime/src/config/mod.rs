@@ -35,6 +35,13 @@
 //! `{PREFIX}_{KEY}__{KEY}…`, upper case, two underscores between keys, a number for a place in a list:
 //! `OMMA_EDGE_HTTP__LISTEN`, `OMMA_EDGE_CAMERA__0__URL` (the number after the last adds one). Where text is wanted the
 //! value is taken as it is; elsewhere it is read as TOML: `5`, `true`, `["person"]`.
+//!
+//! # Credentials
+//!
+//! Any text may hold `${file:/path}`, `${credential:name}` (systemd's) and `${env:NAME}`: see [`credential`]. A password
+//! that is written in the file itself works, and is warned of ([`Faults::warnings`]).
+
+pub mod credential;
 
 mod document;
 mod environment;
@@ -87,10 +94,12 @@ pub fn parse<T: DeserializeOwned>(
 ) -> Result<(T, Faults), Faults> {
     let (mut root, syntax) = document::parse(text);
     let overrides = environment::apply(&mut root, prefix, environment);
+    // Before what is looked up is put in, so that faults hold no more secrets than the file.
     let mut faults = Faults::of(path, root.clone());
     for fault in syntax.into_iter().chain(overrides) {
         faults.add(fault);
     }
+    credential::put_in(&mut root, &mut faults);
     let value = reader::read(root, &mut faults);
     match value {
         Some(value) if faults.is_empty() => Ok((value, faults)),

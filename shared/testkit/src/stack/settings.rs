@@ -1,5 +1,6 @@
 //! How the programs of a [`Stack`](super::Stack) are configured.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::process::{Launch, port};
@@ -151,8 +152,9 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
     if !mqtt.is_empty() {
         text += &format!("[mqtt]\n{mqtt}\n");
     }
+    let password = write_secret(folder, "camera-password", CAMERA_PASSWORD);
     for Camera { id, placement, url, page, .. } in &options.cameras {
-        let login = format!("{CAMERA_USER}:{CAMERA_PASSWORD}");
+        let login = format!("{CAMERA_USER}:${{file:{password}}}");
         let simulated = match page {
             Some(page) => format!("http://{login}@127.0.0.1:{}/{id}/{page}", ports.camera_http),
             None => format!("rtsp://{login}@127.0.0.1:{}/{id}", ports.rtsp),
@@ -180,4 +182,12 @@ pub(super) fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap_or_else(|e| panic!("write {}: {e}", path.display()));
     path.display().to_string()
+}
+
+/// As [`write`], of a file that only its owner can read.
+pub(super) fn write_secret(folder: &Path, name: &str, text: &str) -> String {
+    let path = write(folder, name, text);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .unwrap_or_else(|e| panic!("keep {path} from others: {e}"));
+    path
 }
