@@ -7,12 +7,22 @@
 //! | `status` | [`StatusMessage`] (also the last will) | edge | yes |
 //! | `cameras/{camera}/events` | [`EventMessage`] | edge | no |
 //! | `cameras/{camera}/pictures/{event}` | a JPEG file; user properties below | edge | no |
+//! | `cameras/{camera}/state` | [`CameraMessage`] | edge | yes |
+//! | `cameras/{camera}/motion`, `cameras/{camera}/detection` | [`ON`] or [`OFF`] | edge | yes |
+//! | `cameras/{camera}/objects/{label}` | how many are there now, decimal | edge | yes |
+//! | `cameras/{camera}/snapshot` | a JPEG file | edge | yes |
+//! | `cameras/{camera}/command/{command}`, `command/{command}` | as [`Command`] wants it | anyone | no |
+//! | `config/desired` | TOML: every `[[camera]]` | anyone | may be |
+//! | `config/reported` | [`ReportedMessage`] | edge | yes |
+//! | `responses/{name}` | [`ResponseMessage`] | edge | no |
 //! | `acks` | [`AckMessage`] | hub | no |
 //!
 //! Events that the hub's own analysis makes are under `omma/v1/hub/cameras/{edge.camera}/events`, with no outbox.
 //! An event and a picture are in the edge's outbox under `(outbox, sequence)`; an event carries both in its payload,
 //! a picture in the MQTT 5 user properties `outbox`, `sequence`, `revision` and `time_us`. The hub acknowledges what
 //! its *store* has; where there is no hub, nobody speaks on `acks`.
+
+mod control;
 
 mod topic;
 
@@ -29,7 +39,8 @@ use crate::id::{EdgeId, EventId, OutboxId, StreamId};
 use crate::time::CaptureTime;
 use crate::track::TrackId;
 
-pub use topic::Topic;
+pub use control::{CameraMessage, OFF, ON, ReportedMessage, ReportedState, ResponseMessage};
+pub use topic::{CameraValue, Command, Topic};
 pub use why::WhyMessage;
 
 /// User property: the outbox.
