@@ -8,7 +8,9 @@
 //! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]), which may be looked back at
 //! ([`kept_units`]),
 //! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what
-//! a camera is like and what is wrong with it ([`doctor`]).
+//! a camera sees now ([`presence`]), which values of the moment are published ([`retained`]) and how Home Assistant is told
+//! of them ([`home_assistant`]), what the edge is asked ([`control`]), what a camera is like and what is wrong with it
+//! ([`doctor`]).
 
 pub mod session;
 
@@ -19,6 +21,14 @@ pub mod unit_queue;
 pub mod kept_units;
 
 pub mod outbox;
+
+pub mod presence;
+
+pub mod retained;
+
+pub mod home_assistant;
+
+pub mod control;
 
 pub mod doctor;
 
