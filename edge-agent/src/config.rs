@@ -146,6 +146,8 @@ pub struct MqttSection {
     pub certificate: Option<PathBuf>,
     /// PEM file of its private key.
     pub key: Option<PathBuf>,
+    /// Home Assistant's discovery prefix, `homeassistant` unless changed there; not told where absent.
+    pub home_assistant: Option<String>,
 }
 
 /// `[[camera]]`

@@ -7,6 +7,8 @@ pub mod link;
 
 pub mod gates;
 
+pub mod switches;
+
 use axum::routing::get;
 use axum::{Json, Router};
 use omma_protocol::camera::{CameraReport, CameraState};
@@ -18,6 +20,7 @@ use crate::AGENT;
 use crate::config::checked::Camera;
 use gates::{Gates, ShownGate};
 use link::{Link, LinkState};
+use switches::Switches;
 
 /// What is known of all cameras, in the order of the configuration. Clones share it; the QUIC uplink watches it.
 #[derive(Debug, Clone)]
@@ -77,6 +80,8 @@ pub struct State {
     pub reports: Reports,
     /// Their gates.
     pub gates: Gates,
+    /// Which are looked at just now.
+    pub switches: Switches,
     /// The QUIC uplink, where there is a hub.
     pub quic: Option<LinkState>,
     /// The MQTT uplink.
@@ -105,6 +110,9 @@ struct ShownCamera {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     video: Option<omma_protocol::camera::VideoInfo>,
+    /// Whether it is looked at; absent where the edge never does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detection: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<ShownGate>,
 }
@@ -129,6 +137,7 @@ impl State {
                 state,
                 reason,
                 video: report.video.clone(),
+                detection: self.switches.is_on(&report.camera),
                 gate: self.gates.show(&report.camera),
             }
         });

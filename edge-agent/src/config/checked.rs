@@ -42,6 +42,8 @@ pub struct Config {
     pub outbox_budget: u64,
     /// What of the uplink pictures of the past may take, bytes a second.
     pub backfill: u64,
+    /// Home Assistant's discovery prefix, where it is told of the cameras.
+    pub home_assistant: Option<String>,
     /// In the order of the file.
     pub cameras: Vec<Camera>,
 }
@@ -105,6 +107,14 @@ impl Config {
         }
     }
 
+    /// The operator's broker, where it is used.
+    pub fn own_broker(&self) -> Option<&ExternalBroker> {
+        match &self.upstream {
+            Upstream::Hub { broker, .. } => broker.as_ref(),
+            Upstream::Broker { broker, .. } => Some(broker),
+        }
+    }
+
     /// Reads and checks the file and the environment.
     ///
     /// # Errors
@@ -139,6 +149,7 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
             backfill: written.outbox.backfill_kbit_s.saturating_mul(1000) / 8,
+            home_assistant: written.mqtt.and_then(|mqtt| mqtt.home_assistant),
             cameras,
         }),
         _ => Err(faults),
