@@ -1,7 +1,7 @@
 //! The cameras that run, each with everything of its own: source, feed, and analysis where the edge looks at it.
 //!
 //! ```text
-//! begin ──▶ running ──restart──▶ ending (asked) ──▶ running
+//! begin ──▶ running ──restart, or another configuration──▶ ending (asked) ──▶ running, or gone
 //!              │ ends unasked: the program ends as a whole
 //!              ▼
 //!            end
@@ -10,7 +10,7 @@
 //! One task owns them: [`crate::control`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -20,6 +20,7 @@ use omma_media::jpeg;
 use omma_protocol::id::CameraId;
 use omma_protocol::unit::Codec;
 use omma_runtime::backoff::random_seed;
+use omma_vision::detect::{Detector, DetectorConfig};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -31,7 +32,7 @@ use crate::config::checked::Camera;
 use crate::source::Source;
 use crate::state::Reports;
 use crate::state::switches::Switches;
-use crate::unit::{Feed, Reader};
+use crate::unit::{Feed, Feeds, Reader};
 
 /// How long a camera may take to end before it is taken to hang.
 const END: Duration = Duration::from_secs(10);
@@ -50,8 +51,10 @@ pub struct Surroundings {
     pub told: Told,
     /// Which program decodes.
     pub decoder: DecoderChoice,
-    /// `Some` where the edge looks at a camera.
+    /// Loaded where the edge looks at a camera.
     pub detector: Option<SharedDetector>,
+    /// Where each camera's units come.
+    pub feeds: Feeds,
     /// Which are looked at just now.
     pub switches: Switches,
 }
@@ -65,7 +68,6 @@ pub struct Cameras {
 
 struct Running {
     camera: Arc<Camera>,
-    feed: Feed,
     token: CancellationToken,
 }
 
@@ -79,11 +81,12 @@ impl Cameras {
     ///
     /// # Errors
     /// When there can be no decoder or no thread.
-    pub fn begin(&mut self, camera: Arc<Camera>, feed: Feed) -> anyhow::Result<()> {
+    pub fn begin(&mut self, camera: Arc<Camera>) -> anyhow::Result<()> {
         let (token, id) = (CancellationToken::new(), camera.id.clone());
+        let feed = self.surroundings.feeds.of(&id);
         let looked = self.look(&camera, &feed, &token)?;
         let Surroundings { clock, reports, .. } = &self.surroundings;
-        let source = Source::new(Arc::clone(&camera), feed.clone(), reports.clone(), clock.clone(), random_seed());
+        let source = Source::new(Arc::clone(&camera), feed, reports.clone(), clock.clone(), random_seed());
         let (cancelled, name) = (token.clone(), id.clone());
         self.tasks.spawn(async move {
             let sourced = source.run(cancelled.clone());
@@ -100,7 +103,7 @@ impl Cameras {
             }
             name
         });
-        self.running.insert(id, Running { camera, feed, token });
+        self.running.insert(id, Running { camera, token });
         Ok(())
     }
 
@@ -138,7 +141,54 @@ impl Cameras {
     /// # Errors
     /// When it does not end, or can't begin. The program should then end as a whole.
     pub async fn restart(&mut self, camera: &CameraId) -> anyhow::Result<()> {
-        let Some(Running { camera, feed, token }) = self.running.remove(camera) else { return Ok(()) };
+        match self.stop(camera).await? {
+            Some(camera) => self.begin(camera),
+            None => Ok(()),
+        }
+    }
+
+    /// Has these cameras run and no others. Those that are as they were go on undisturbed.
+    ///
+    /// # Errors
+    /// As [`Cameras::restart`].
+    pub async fn apply(&mut self, wanted: &[Arc<Camera>]) -> anyhow::Result<()> {
+        let stays = |running: &Running| wanted.iter().any(|camera| *camera == running.camera);
+        let others: Vec<CameraId> =
+            self.running.iter().filter(|(_, running)| !stays(running)).map(|(id, _)| id.clone()).collect();
+        for camera in &others {
+            self.stop(camera).await?;
+            self.surroundings.told.gates.forget(camera);
+            if !wanted.iter().any(|wanted| wanted.id == *camera) {
+                self.surroundings.feeds.remove(camera);
+            }
+        }
+        let Surroundings { reports, switches, feeds, .. } = &self.surroundings;
+        // Before the hub is told of them, and asks for their units.
+        wanted.iter().for_each(|camera| drop(feeds.of(&camera.id)));
+        switches.set(wanted.iter().map(|camera| &**camera));
+        reports.set(wanted.iter().map(|camera| &**camera), |camera| self.running.contains_key(camera));
+        for camera in wanted.iter().filter(|camera| !self.has(&camera.id)).cloned().collect::<Vec<_>>() {
+            self.begin(camera)?;
+        }
+        Ok(())
+    }
+
+    /// Loads the detector, where it was not needed before.
+    ///
+    /// # Errors
+    /// Why it can't be loaded.
+    pub async fn ready_to_look(&mut self, config: Option<DetectorConfig>) -> Result<(), String> {
+        let Some(config) = config.filter(|_| self.surroundings.detector.is_none()) else { return Ok(()) };
+        let loaded = tokio::task::spawn_blocking(move || Detector::load(&config)).await;
+        let detector = loaded.map_err(|_| "loading the detector failed".to_owned())?;
+        let detector = detector.map_err(|e| format!("load the detector ([detect]): {e}"))?;
+        self.surroundings.detector = Some(Arc::new(Mutex::new(detector)));
+        Ok(())
+    }
+
+    /// Ends everything of one camera. What it was, where it ran.
+    async fn stop(&mut self, camera: &CameraId) -> anyhow::Result<Option<Arc<Camera>>> {
+        let Some(Running { camera, token }) = self.running.remove(camera) else { return Ok(None) };
         token.cancel();
         let ended = async {
             loop {
@@ -150,8 +200,8 @@ impl Cameras {
             }
         };
         tokio::time::timeout(END, ended).await.map_err(|_| anyhow!("camera {} does not end", camera.id))??;
-        feed.interrupted();
-        self.begin(camera, feed)
+        self.surroundings.feeds.of(&camera.id).interrupted();
+        Ok(Some(camera))
     }
 
     /// Waits until a part of a camera ends unasked, which it never does but by a panic, of which its own line in the log
@@ -180,9 +230,9 @@ impl Cameras {
     /// # Errors
     /// Why there is none.
     pub async fn snapshot(&self, camera: &CameraId) -> Result<(), String> {
-        let Some(running) = self.running.get(camera) else { return Err("there is no such camera".to_owned()) };
-        let Surroundings { clock, decoder, told, .. } = &self.surroundings;
-        let mut units = running.feed.read("snapshot", clock.now());
+        let Surroundings { clock, decoder, told, feeds, .. } = &self.surroundings;
+        let feed = feeds.get(camera).ok_or("there is no such camera")?;
+        let mut units = feed.read("snapshot", clock.now());
         let arrived = units.try_next().ok_or("the camera has sent no picture: see its state")?;
         drop(units);
         let (decoder, notices, camera) = (*decoder, told.notices.clone(), camera.clone());

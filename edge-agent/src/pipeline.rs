@@ -22,7 +22,6 @@
 //! | MQTT uplink → control | question | 16 | answered with that |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +42,7 @@ use crate::cameras::{Cameras, Surroundings};
 use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config, Upstream};
 use crate::control::Control;
+use crate::control::configuration::Configuration;
 use crate::control::notices::{Notices, Question};
 use crate::control::tell::Teller;
 use crate::outbox::{self, Outbox};
@@ -50,7 +50,7 @@ use crate::state::gates::Gates;
 use crate::state::link::{Link, LinkState};
 use crate::state::switches::Switches;
 use crate::state::{Reports, State};
-use crate::unit::Feed;
+use crate::unit::Feeds;
 use crate::uplink::mqtt::MqttUplink;
 use crate::uplink::mqtt::broker::Broker;
 use crate::uplink::quic::QuicUplink;
@@ -75,8 +75,11 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     let parts =
         Parts { outbox: health.part("outbox"), detector: health.part("detector"), pipelines: health.part("pipelines") };
     let clock = EdgeClock::start();
-    let cameras: Vec<Arc<Camera>> = config.cameras.iter().cloned().map(Arc::new).collect();
-    let reports = Reports::new(&config.cameras);
+    let (notices, questions) = notices(&config);
+    let (config, configuration) = open_configuration(config, notices.clone()).await?;
+    let wanted = configuration.cameras();
+    let cameras: Vec<Arc<Camera>> = wanted.borrow().clone();
+    let reports = Reports::new(cameras.iter().map(|camera| &**camera));
     let gates = Gates::default();
     let (results, _) = broadcast::channel(RESULTS);
 
@@ -89,19 +92,19 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
         edge: config.edge().clone(),
         reports: reports.clone(),
         gates: gates.clone(),
-        switches: Switches::new(&config.cameras),
+        switches: Switches::new(cameras.iter().map(|camera| &**camera)),
         quic: quic.clone(),
         mqtt: mqtt.clone(),
         outbox: outbox.state(),
     };
-    let (notices, questions) = notices(&config);
     let labels = config.detect.as_ref().and_then(|detect| detect.labels.as_deref());
-    let teller = Teller::new(notices.clone(), clock.clone(), state.clone(), results.subscribe(), &cameras, labels);
+    let teller = Teller::new(notices.clone(), clock.clone(), state.clone(), results.subscribe(), wanted, labels);
     let served = tokio::spawn(http.serve(health.clone(), metrics, state.clone().router(), token.clone()));
 
     // Uplinks outlive the cameras: the last events are still sent.
     let uplinks = CancellationToken::new();
-    let feeds: BTreeMap<_, _> = cameras.iter().map(|camera| (camera.id.clone(), Feed::new())).collect();
+    let feeds = Feeds::default();
+    cameras.iter().for_each(|camera| drop(feeds.of(&camera.id)));
     let mut last =
         vec![served, tokio::spawn(clock.clone().follow(uplinks.clone())), tokio::spawn(teller.run(uplinks.clone()))];
     if let (Some(join), Some(quic)) = (config.hub(), quic) {
@@ -113,13 +116,18 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
 
     let detector = load_detector(config.detect.clone(), &parts.detector, &token).await?;
     let told = Told { results, outbox: outbox.clone(), gates, notices: notices.clone() };
-    let (decoder, switches) = (config.decoder, state.switches.clone());
-    let surroundings = Surroundings { clock, reports, told, decoder, detector, switches: switches.clone() };
-    let mut running = Cameras::new(surroundings);
-    for (camera, feed) in cameras.iter().filter_map(|camera| Some((camera, feeds.get(&camera.id)?))) {
-        running.begin(Arc::clone(camera), feed.clone())?;
-    }
-    let mut control = Control::new(running, switches, notices, questions);
+    let mut running = Cameras::new(Surroundings {
+        clock: clock.clone(),
+        reports,
+        told,
+        decoder: config.decoder,
+        detector,
+        feeds,
+        switches: state.switches.clone(),
+    });
+    cameras.iter().cloned().try_for_each(|camera| running.begin(camera))?;
+    let (switches, link) = (state.switches.clone(), state.mqtt.watch());
+    let mut control = Control { cameras: running, configuration, switches, notices, questions, link, clock };
     parts.pipelines.ready();
     tracing::info!(edge = %config.edge(), cameras = cameras.len(), "running");
 
@@ -159,6 +167,11 @@ async fn send_the_last(outbox: &Outbox, mqtt: &LinkState) {
             tracing::debug!("the last events wait on disk for the next start");
         }
     }
+}
+
+/// The file's configuration with the cameras that run, and who changes them.
+async fn open_configuration(file: Config, notices: Notices) -> anyhow::Result<(Config, Configuration)> {
+    Ok(tokio::task::spawn_blocking(move || Configuration::open(file, notices)).await?)
 }
 
 async fn open_outbox(config: &Config, part: Part) -> anyhow::Result<Outbox> {

@@ -39,6 +39,19 @@ impl Reports {
         Self(watch::Sender::new(reports.collect()))
     }
 
+    /// These cameras are there from now on. Those that `stay` as they are keep their reports, all others are connecting.
+    pub fn set<'a>(&self, cameras: impl IntoIterator<Item = &'a Camera>, stay: impl Fn(&CameraId) -> bool) {
+        let mut begun = Self::new(cameras).0.borrow().clone();
+        self.0.send_modify(|reports| {
+            for report in &mut begun {
+                if let Some(known) = reports.iter().find(|known| known.camera == report.camera && stay(&known.camera)) {
+                    *report = known.clone();
+                }
+            }
+            *reports = begun;
+        });
+    }
+
     /// Changes one camera's report and tells the watchers if that made a difference.
     pub fn change(&self, camera: &CameraId, change: impl FnOnce(&mut CameraReport)) {
         self.0.send_if_modified(|reports| {

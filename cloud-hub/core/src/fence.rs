@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! client   publishes                                        subscribes
-//! hub      acks, events of its own analysis, commands       everything
+//! hub      acks, events of its own analysis, commands,      everything
+//!          desired configurations
 //! edge     its status, events, pictures, its cameras'       what lies under omma/v1/edges/{edge}/
-//!          values, its answers
+//!          values, what it reports and answers
 //! reader   nothing                                          everything but $ topics
 //! ```
 //!
@@ -39,8 +40,10 @@ impl Client {
     /// Whether the client may publish on `topic`. Also the question to ask of a last will, at CONNECT.
     pub fn may_publish(&self, topic: &str) -> bool {
         let Some(topic) = Topic::parse(topic) else { return false };
-        let to_edges =
-            matches!(topic, Topic::Acks(_) | Topic::HubEvents(_) | Topic::Command(..) | Topic::CameraCommand(..));
+        let to_edges = matches!(
+            topic,
+            Topic::Acks(_) | Topic::HubEvents(_) | Topic::Desired(_) | Topic::Command(..) | Topic::CameraCommand(..)
+        );
         match self {
             Client::Hub => to_edges,
             Client::Edge(me) => !to_edges && topic.edge() == Some(me),
@@ -92,6 +95,8 @@ mod tests {
             (edge("a"), "omma/v1/edges/ab/status", false),
             (edge("a"), "omma/v1/edges/a/cameras/c/state", true),
             (edge("a"), "omma/v1/edges/a/cameras/c/objects/person", true),
+            (edge("a"), "omma/v1/edges/a/config/reported", true),
+            (edge("a"), "omma/v1/edges/a/config/desired", false),
             (edge("a"), "omma/v1/edges/a/responses/r1", true),
             (edge("b"), "omma/v1/edges/a/cameras/c/motion", false),
             (edge("a"), "omma/v1/edges/a/command/restart_camera", false),
@@ -103,6 +108,7 @@ mod tests {
             (edge("a"), "$SYS/broker", false),
             (Client::Hub, "omma/v1/edges/a/acks", true),
             (Client::Hub, "omma/v1/hub/cameras/a.c/events", true),
+            (Client::Hub, "omma/v1/edges/a/config/desired", true),
             (Client::Hub, "omma/v1/edges/a/cameras/c/command/detection", true),
             (Client::Hub, "omma/v1/edges/a/cameras/c/motion", false),
             (Client::Hub, "omma/v1/edges/a/status", false),

@@ -9,7 +9,8 @@
 //! ([`kept_units`]),
 //! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what
 //! a camera sees now ([`presence`]), which values of the moment are published ([`retained`]) and how Home Assistant is told
-//! of them ([`home_assistant`]), what the edge is asked ([`control`]), what a camera is like and what is wrong with it
+//! of them ([`home_assistant`]), what the edge is asked ([`control`]) and whether a change of its
+//! cameras is kept ([`rollout`]), what a camera is like and what is wrong with it
 //! ([`doctor`]).
 
 pub mod session;
@@ -29,6 +30,8 @@ pub mod retained;
 pub mod home_assistant;
 
 pub mod control;
+
+pub mod rollout;
 
 pub mod doctor;
 

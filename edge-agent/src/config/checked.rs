@@ -6,6 +6,7 @@ mod camera;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
@@ -18,12 +19,14 @@ use omma_vision::event::rule::config::RulesConfig;
 use omma_vision::gate::GateConfig;
 use omma_vision::track::TrackerConfig;
 
-use super::{DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
+use super::{Desired, DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
 use crate::source::url::CameraUrl;
 use crate::uplink::mqtt::broker::ExternalBroker;
 
 const MIN_BUDGET_MB: u64 = 16;
 const MIN_BACKFILL_KBIT_S: u64 = 8;
+const MIN_ROLLBACK_S: u64 = 10;
+const MAX_ROLLBACK_S: u64 = 3600;
 
 /// All settings, sound.
 #[derive(Debug, Clone)]
@@ -44,8 +47,12 @@ pub struct Config {
     pub backfill: u64,
     /// Home Assistant's discovery prefix, where it is told of the cameras.
     pub home_assistant: Option<String>,
+    /// After how long without its broker a change of the cameras is taken back.
+    pub rollback: Duration,
     /// In the order of the file.
     pub cameras: Vec<Camera>,
+    /// As it was written, for [`Config::with_cameras`].
+    written: Written,
 }
 
 /// Who takes this edge's events.
@@ -68,7 +75,7 @@ pub enum Upstream {
 }
 
 /// One camera.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Camera {
     /// Unique on this edge.
     pub id: CameraId,
@@ -123,6 +130,15 @@ impl Config {
         let (written, faults) = config::read::<Written>(path, ENV_PREFIX)?;
         check(written, faults)
     }
+
+    /// The same with the cameras of another text, which is checked as the file is. Reads the files that are named.
+    ///
+    /// # Errors
+    /// Every fault that was found.
+    pub fn with_cameras(&self, text: &str) -> Result<Self, Faults> {
+        let (desired, faults) = config::parse::<Desired>(text, None, ENV_PREFIX, [])?;
+        check(Written { camera: desired.camera, ..self.written.clone() }, faults)
+    }
 }
 
 fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
@@ -140,17 +156,22 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     if written.outbox.backfill_kbit_s < MIN_BACKFILL_KBIT_S {
         faults.push("outbox.backfill_kbit_s", format!("expected at least {MIN_BACKFILL_KBIT_S}"));
     }
+    if !(MIN_ROLLBACK_S..=MAX_ROLLBACK_S).contains(&written.edge.rollback_s) {
+        faults.push("edge.rollback_s", format!("expected {MIN_ROLLBACK_S} to {MAX_ROLLBACK_S}"));
+    }
     match upstream {
         Some(upstream) if faults.is_empty() => Ok(Config {
-            data: written.edge.data,
+            data: written.edge.data.clone(),
             upstream,
             http: written.http.listen,
             decoder: written.decode.decoder,
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
             backfill: written.outbox.backfill_kbit_s.saturating_mul(1000) / 8,
-            home_assistant: written.mqtt.and_then(|mqtt| mqtt.home_assistant),
+            home_assistant: written.mqtt.as_ref().and_then(|mqtt| mqtt.home_assistant.clone()),
+            rollback: Duration::from_secs(written.edge.rollback_s),
             cameras,
+            written,
         }),
         _ => Err(faults),
     }

@@ -125,6 +125,15 @@ impl Notices {
         Ok(())
     }
 
+    /// The camera is no more: its values are cleared, and Home Assistant is told.
+    pub fn forget(&self, camera: &CameraId) {
+        let state = self.camera(camera, CameraValue::State);
+        let values = state.strip_suffix(CameraValue::State.name()).unwrap_or(&state);
+        let mut topics: Vec<String> = self.retained().topics(values).map(str::to_owned).collect();
+        topics.extend(self.announcer().map(|announcer| announcer.camera_topic(camera)));
+        topics.iter().for_each(|topic| self.set(topic, Bytes::new(), Duration::ZERO));
+    }
+
     /// The topic of a camera's value.
     pub fn camera(&self, camera: &CameraId, value: CameraValue) -> String {
         Topic::Camera(self.0.edge.clone(), camera.clone(), value).to_string()

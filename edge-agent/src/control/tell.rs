@@ -15,6 +15,7 @@ use omma_protocol::wire::mqtt::{CameraMessage, CameraValue, OFF, ON, Topic};
 use omma_protocol::wire::quic::CameraResult;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::notices::Notices;
@@ -38,6 +39,8 @@ pub struct Teller {
     clock: EdgeClock,
     state: State,
     results: Receiver<Arc<CameraResult>>,
+    wanted: watch::Receiver<Vec<Arc<Camera>>>,
+    labels: Vec<String>,
     cameras: Vec<Followed>,
 }
 
@@ -49,27 +52,22 @@ struct Followed {
 }
 
 impl Teller {
-    /// Sets each value for the first time, so that all are known when the broker tells what it has of earlier runs. `labels`:
-    /// the classes that are looked for, where the configuration names them.
+    /// Sets each value for the first time, so that all are known when the broker tells what it has of earlier runs. `wanted`:
+    /// the cameras that there are; `labels`: the classes that are looked for, where the configuration names them.
     pub fn new(
         notices: Notices,
         clock: EdgeClock,
         state: State,
         results: Receiver<Arc<CameraResult>>,
-        cameras: &[Arc<Camera>],
+        wanted: watch::Receiver<Vec<Arc<Camera>>>,
         labels: Option<&[String]>,
     ) -> Self {
-        let presence = || match labels {
-            Some(labels) => Presence::new(labels.iter().map(String::as_str)),
-            None => Presence::new(USUAL),
-        };
-        let followed =
-            |camera: &Arc<Camera>| Followed { camera: Arc::clone(camera), presence: presence(), announced: None };
-        let cameras = cameras.iter().map(followed).collect();
-        let mut teller = Self { notices, clock, state, results, cameras };
+        let labels = labels.map_or_else(|| USUAL.map(str::to_owned).to_vec(), <[String]>::to_vec);
+        let mut teller = Self { notices, clock, state, results, wanted, labels, cameras: vec![] };
         if let Some(announcer) = teller.notices.announcer() {
             teller.notices.set(&announcer.edge_topic(), json(&announcer.edge()), SMALL_EVERY);
         }
+        teller.follow();
         teller.tell_all();
         teller
     }
@@ -85,6 +83,12 @@ impl Teller {
                 () = token.cancelled() => return,
                 changed = reports.changed() => if changed.is_err() { return },
                 () = gates.changed() => {}
+                changed = self.wanted.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.follow();
+                }
                 result = self.results.recv() => match result {
                     Ok(result) => {
                         self.see(&result);
@@ -98,6 +102,27 @@ impl Teller {
             }
             self.tell_all();
         }
+    }
+
+    /// Other cameras are there.
+    fn follow(&mut self) {
+        let wanted = self.wanted.borrow_and_update().clone();
+        let mut before = std::mem::take(&mut self.cameras);
+        for camera in wanted {
+            let known = before.iter().position(|known| known.camera.id == camera.id).map(|at| before.swap_remove(at));
+            self.cameras.push(match known {
+                Some(known) if known.camera.placement == camera.placement => {
+                    Followed { camera, announced: None, ..known }
+                }
+                other => {
+                    // What only a camera has that is looked at.
+                    other.iter().for_each(|known| self.notices.forget(&known.camera.id));
+                    let presence = Presence::new(self.labels.iter().map(String::as_str));
+                    Followed { camera, presence, announced: None }
+                }
+            });
+        }
+        before.iter().for_each(|gone| self.notices.forget(&gone.camera.id));
     }
 
     fn see(&mut self, result: &CameraResult) {

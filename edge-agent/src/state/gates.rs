@@ -51,6 +51,11 @@ impl Gates {
         }
     }
 
+    /// The camera is no more, or another one.
+    pub fn forget(&self, camera: &CameraId) {
+        self.lock().remove(camera);
+    }
+
     /// Waits until a gate's state has changed. For one task alone.
     pub async fn changed(&self) {
         self.0.changed.notified().await;

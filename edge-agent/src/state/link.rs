@@ -110,6 +110,11 @@ impl LinkState {
         news
     }
 
+    /// For who acts on it.
+    pub fn watch(&self) -> watch::Receiver<Link> {
+        self.link.subscribe()
+    }
+
     /// As it is now.
     pub fn now(&self) -> Link {
         self.link.borrow().clone()

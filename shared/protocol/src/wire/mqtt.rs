@@ -12,6 +12,8 @@
 //! | `cameras/{camera}/objects/{label}` | how many are there now, decimal | edge | yes |
 //! | `cameras/{camera}/snapshot` | a JPEG file | edge | yes |
 //! | `cameras/{camera}/command/{command}`, `command/{command}` | as [`Command`] wants it | anyone | no |
+//! | `config/desired` | TOML: every `[[camera]]` | anyone | may be |
+//! | `config/reported` | [`ReportedMessage`] | edge | yes |
 //! | `responses/{name}` | [`ResponseMessage`] | edge | no |
 //! | `acks` | [`AckMessage`] | hub | no |
 //!
@@ -37,7 +39,7 @@ use crate::id::{EdgeId, EventId, OutboxId, StreamId};
 use crate::time::CaptureTime;
 use crate::track::TrackId;
 
-pub use control::{CameraMessage, OFF, ON, ResponseMessage};
+pub use control::{CameraMessage, OFF, ON, ReportedMessage, ReportedState, ResponseMessage};
 pub use topic::{CameraValue, Command, Topic};
 pub use why::WhyMessage;
 

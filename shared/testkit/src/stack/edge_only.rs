@@ -28,6 +28,14 @@ impl EdgeOnly {
     /// # Panics
     /// When it does not come up.
     pub fn start(cameras: Vec<Camera>, mqtt: &str) -> Self {
+        Self::start_with(cameras, "", mqtt)
+    }
+
+    /// As [`EdgeOnly::start`], with more lines for the `[edge]` section.
+    ///
+    /// # Panics
+    /// As [`EdgeOnly::start`].
+    pub fn start_with(cameras: Vec<Camera>, edge: &str, mqtt: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let (options, ports) = (StackOptions { cameras, external_broker: None }, Ports::free());
         let camera = options.cameras.iter().any(|camera| camera.url.is_none()).then(|| {
@@ -35,7 +43,7 @@ impl EdgeOnly {
             camera.wait_for_line("listening rtsp://");
             camera
         });
-        let who = format!("name = \"{EDGE}\"");
+        let who = format!("name = \"{EDGE}\"\n{edge}");
         let text = settings::edge(&options, &ports, folder.path(), &who, mqtt);
         let config = settings::write(folder.path(), "edge.toml", &text);
         let mut edge = Launch::of_workspace("edge-agent").args(["run", "--config", &config]).start();

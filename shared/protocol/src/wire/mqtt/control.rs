@@ -62,7 +62,7 @@ impl CameraMessage {
     }
 }
 
-/// The answer to a command, for who named a response topic (MQTT 5 §4.10).
+/// The answer to a command or a desired configuration, for who named a response topic (MQTT 5 §4.10).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResponseMessage {
     /// Whether it was done.
@@ -80,4 +80,43 @@ impl ResponseMessage {
             Err(reasons) => Self { ok: false, reasons },
         }
     }
+}
+
+/// What became of the cameras that an edge shall have. Holds nothing of them but their hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedMessage {
+    /// Version of this message.
+    pub version: u32,
+    /// What became of the newest one.
+    pub state: ReportedState,
+    /// SHA-256 of the newest one's text, in hexadecimal; absent where none was desired since the edge started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<String>,
+    /// SHA-256 of the text that is in force; absent where the cameras are those of the edge's own file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<String>,
+    /// Why it is not in force, and how to mend it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+impl ReportedMessage {
+    /// Of this version of Omma.
+    pub const VERSION: u32 = 1;
+}
+
+/// What became of a desired configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedState {
+    /// Nothing is desired: the edge's own file is in force.
+    File,
+    /// In force, and taken back where the edge loses its broker.
+    Trial,
+    /// In force, also after a restart.
+    Applied,
+    /// It has faults: what was in force before is.
+    Refused,
+    /// It cut the edge off: what was in force before is.
+    RolledBack,
 }

@@ -25,6 +25,10 @@ pub enum Topic {
     CameraCommand(EdgeId, CameraId, Command),
     /// The answer to a command, where its sender wants it within the edge's fence, under a name of the sender's.
     Response(EdgeId, LabelName),
+    /// The cameras that an edge shall have.
+    Desired(EdgeId),
+    /// What became of them, retained.
+    Reported(EdgeId),
     /// What the hub's store has.
     Acks(EdgeId),
     /// Events made by the hub's own analysis.
@@ -97,6 +101,8 @@ impl Topic {
         Some(match levels {
             ["status"] => Topic::Status(edge),
             ["acks"] => Topic::Acks(edge),
+            ["config", "desired"] => Topic::Desired(edge),
+            ["config", "reported"] => Topic::Reported(edge),
             ["command", command] => Topic::Command(edge, Command::parse(command)?),
             ["responses", name] => Topic::Response(edge, name.parse().ok()?),
             ["cameras", camera, "events"] => Topic::Events(edge, camera.parse().ok()?),
@@ -121,6 +127,8 @@ impl Topic {
             | Topic::Command(e, _)
             | Topic::CameraCommand(e, ..)
             | Topic::Response(e, _)
+            | Topic::Desired(e)
+            | Topic::Reported(e)
             | Topic::Acks(e) => Some(e),
             Topic::HubEvents(_) => None,
         }
@@ -137,8 +145,12 @@ impl Topic {
     }
 
     /// The filters by which an edge hears what it is asked.
-    pub fn request_filters(edge: &EdgeId) -> [String; 2] {
-        [format!("{ROOT}/{edge}/command/+"), format!("{ROOT}/{edge}/cameras/+/command/+")]
+    pub fn request_filters(edge: &EdgeId) -> [String; 3] {
+        [
+            Topic::Desired(edge.clone()).to_string(),
+            format!("{ROOT}/{edge}/command/+"),
+            format!("{ROOT}/{edge}/cameras/+/command/+"),
+        ]
     }
 
     /// The filters by which an edge finds what it had published and the broker retains: one topic of each camera, and
@@ -153,6 +165,8 @@ impl fmt::Display for Topic {
         match self {
             Topic::Status(edge) => write!(f, "{ROOT}/{edge}/status"),
             Topic::Acks(edge) => write!(f, "{ROOT}/{edge}/acks"),
+            Topic::Desired(edge) => write!(f, "{ROOT}/{edge}/config/desired"),
+            Topic::Reported(edge) => write!(f, "{ROOT}/{edge}/config/reported"),
             Topic::Command(edge, command) => write!(f, "{ROOT}/{edge}/command/{}", command.name()),
             Topic::Response(edge, name) => write!(f, "{ROOT}/{edge}/responses/{name}"),
             Topic::Events(edge, camera) => write!(f, "{ROOT}/{edge}/cameras/{camera}/events"),
@@ -178,6 +192,8 @@ mod tests {
         let mut topics = vec![
             Topic::Status(edge.clone()),
             Topic::Acks(edge.clone()),
+            Topic::Desired(edge.clone()),
+            Topic::Reported(edge.clone()),
             Topic::Response(edge.clone(), "x".parse().unwrap()),
             Topic::Events(edge.clone(), camera.clone()),
             Topic::Picture(edge.clone(), camera.clone(), event),
