@@ -360,6 +360,8 @@ impl MqttUplink {
 
     fn show(&self) {
         metrics::gauge!("omma_uplink_in_flight").set(self.flight.len() as f64);
+        let topics = self.notices.retained().refused_topics();
+        metrics::counter!("omma_control_dropped_total", "what" => "too many topics").absolute(topics);
     }
 }
 
