@@ -11,7 +11,10 @@
 //!
 //! With the setting `gate = "always"` every unit is decoded, and `rate` frames a second are looked at.
 //!
-//! When the stream falls silent or the program ends, open events are closed at the last frame seen.
+//! When the stream falls silent, detection is switched off or the program ends, open events are closed at the last frame
+//! seen.
+
+mod admission;
 
 mod plan;
 
@@ -33,15 +36,17 @@ use omma_vision::detect::Detector;
 use omma_vision::gate::{Look, Thumbnail};
 use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
+use crate::control::notices::Notices;
 use crate::health::watchdog::Pulse;
 use crate::outbox::{Ended, Outbox};
 use crate::state::gates::Gates;
 use crate::unit::Reader;
+use admission::{Admission, Admitted};
 use meters::{Kind, Meters};
 use plan::{Plan, Task};
 
@@ -75,6 +80,8 @@ pub struct Told {
     pub outbox: Outbox,
     /// `/state`, of the gate.
     pub gates: Gates,
+    /// Who follows the edge over MQTT, of the newest picture.
+    pub notices: Notices,
 }
 
 /// One camera's analysis.
@@ -89,6 +96,7 @@ pub struct Looker {
     pool: FramePool,
     waiting: Option<Waiting>,
     told: Told,
+    admission: Admission,
     pulse: Pulse,
     steps: Steps,
     meters: Meters,
@@ -117,8 +125,15 @@ enum Next {
 }
 
 impl Looker {
-    /// Waits for its first unit.
-    pub fn new(camera: Arc<Camera>, clock: EdgeClock, eyes: Eyes, told: Told, pulse: Pulse) -> Self {
+    /// Waits for its first unit. Looks while `wanted`.
+    pub fn new(
+        camera: Arc<Camera>,
+        clock: EdgeClock,
+        eyes: Eyes,
+        told: Told,
+        wanted: watch::Receiver<bool>,
+        pulse: Pulse,
+    ) -> Self {
         let analyst = {
             let detector = eyes.detector.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
@@ -144,6 +159,7 @@ impl Looker {
             clock,
             eyes,
             told,
+            admission: Admission::new(wanted),
             pulse,
             steps,
         }
@@ -161,10 +177,17 @@ impl Looker {
                 }
             });
             let done = match next {
-                Next::Unit(arrived) => {
-                    self.plan.take(arrived);
-                    self.work(&mut units, token)
-                }
+                Next::Unit(arrived) => match self.admission.admit(arrived) {
+                    Admitted::Look(arrived) => {
+                        self.plan.take(arrived);
+                        self.work(&mut units, token)
+                    }
+                    Admitted::Close => {
+                        self.waiting = None;
+                        self.finish()
+                    }
+                    Admitted::Pass => Ok(()),
+                },
                 Next::Silence => self.finish(),
                 Next::End => {
                     // Either way it is the end.
@@ -364,6 +387,10 @@ impl Looker {
 
     fn put(&self, lasting: Vec<Lasting>) -> Result<(), Ended> {
         lasting.iter().for_each(|_| self.steps.event.done());
+        if let Some(Lasting::Picture(picture)) = lasting.iter().rfind(|new| matches!(new, Lasting::Picture(_))) {
+            // Where none is published, nobody waits for one.
+            self.told.notices.snapshot(&picture.camera, picture.jpeg.clone()).unwrap_or_default();
+        }
         // While the disk is full, this waits for as long as that takes.
         self.pulse.rest();
         let put = self.told.outbox.put_blocking(lasting);

@@ -62,6 +62,13 @@ pub struct EdgeSection {
     pub name: Option<EdgeId>,
     /// Whose days and hours the schedules of rules mean: `Europe/Berlin`.
     pub time_zone: Option<String>,
+    /// After how many seconds without its broker a change of the cameras is taken back.
+    #[serde(default = "sixty")]
+    pub rollback_s: u64,
+}
+
+fn sixty() -> u64 {
+    60
 }
 
 /// `[http]`
@@ -159,6 +166,17 @@ pub struct MqttSection {
     pub certificate: Option<PathBuf>,
     /// PEM file of its private key.
     pub key: Option<PathBuf>,
+    /// Home Assistant's discovery prefix, `homeassistant` unless changed there; not told where absent.
+    pub home_assistant: Option<String>,
+}
+
+/// The cameras that someone desires over MQTT: as in the file, and nothing else of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desired {
+    /// All of them.
+    #[serde(default)]
+    pub camera: Vec<CameraSection>,
 }
 
 /// `[[camera]]`

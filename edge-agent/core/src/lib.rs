@@ -7,9 +7,13 @@
 //! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), where in
 //! an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded pictures
 //! wait for a reader ([`unit_queue`]), which may be looked back at ([`kept_units`]), which lasting things are sent, sent
-//! again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what a camera is like and what is wrong
-//! with it ([`doctor`]), whether every step gets on with its work ([`vitals`]), when the program takes too much memory
-//! ([`memory`]), and what to do when the system's clock is set ([`wall_clock`]).
+//! again, forgotten, and given up when the disk is full ([`outbox`]).
+//!
+//! Beside it: what a camera sees now ([`presence`]), which values of the moment are published ([`retained`]) and how Home
+//! Assistant is told of them ([`home_assistant`]), what the edge is asked ([`control`]) and whether a change of its cameras
+//! is kept ([`rollout`]); what a camera is like and what is wrong with it ([`doctor`]); whether every step gets on with its
+//! work ([`vitals`]), when the program takes too much memory ([`memory`]), and what to do when the system's clock is set
+//! ([`wall_clock`]).
 
 pub mod session;
 
@@ -24,6 +28,16 @@ pub mod unit_queue;
 pub mod kept_units;
 
 pub mod outbox;
+
+pub mod presence;
+
+pub mod retained;
+
+pub mod home_assistant;
+
+pub mod control;
+
+pub mod rollout;
 
 pub mod doctor;
 

@@ -19,13 +19,15 @@ use omma_vision::event::rule::config::RulesConfig;
 use omma_vision::gate::GateConfig;
 use omma_vision::track::TrackerConfig;
 
-use super::{DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
+use super::{Desired, DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
 use crate::source::url::CameraUrl;
 use crate::uplink::mqtt::broker::ExternalBroker;
 
 const MIN_BUDGET_MB: u64 = 16;
 const MIN_BACKFILL_KBIT_S: u64 = 8;
 const MIN_MEMORY_MB: u64 = 64;
+const MIN_ROLLBACK_S: u64 = 10;
+const MAX_ROLLBACK_S: u64 = 3600;
 
 /// All settings, sound.
 #[derive(Debug, Clone)]
@@ -46,10 +48,16 @@ pub struct Config {
     pub backfill: u64,
     /// What the process may take, bytes.
     pub memory_max: Option<u64>,
+    /// Home Assistant's discovery prefix, where it is told of the cameras.
+    pub home_assistant: Option<String>,
+    /// After how long without its broker a change of the cameras is taken back.
+    pub rollback: Duration,
     /// In the order of the file.
     pub cameras: Vec<Camera>,
     /// What works, and should be written otherwise. Holds no secret.
     pub warnings: Vec<String>,
+    /// As it was written, for [`Config::with_cameras`].
+    written: Written,
 }
 
 /// Who takes this edge's events.
@@ -87,7 +95,7 @@ impl Default for HttpOptions {
 }
 
 /// One camera.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Camera {
     /// Unique on this edge.
     pub id: CameraId,
@@ -128,6 +136,14 @@ impl Config {
         }
     }
 
+    /// The operator's broker, where it is used.
+    pub fn own_broker(&self) -> Option<&ExternalBroker> {
+        match &self.upstream {
+            Upstream::Hub { broker, .. } => broker.as_ref(),
+            Upstream::Broker { broker, .. } => Some(broker),
+        }
+    }
+
     /// Reads and checks the file and the environment.
     ///
     /// # Errors
@@ -135,6 +151,15 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, Faults> {
         let (written, faults) = config::read::<Written>(path, ENV_PREFIX)?;
         check(written, faults)
+    }
+
+    /// The same with the cameras of another text, which is checked as the file is. Reads the files that are named.
+    ///
+    /// # Errors
+    /// Every fault that was found.
+    pub fn with_cameras(&self, text: &str) -> Result<Self, Faults> {
+        let (desired, faults) = config::parse::<Desired>(text, None, ENV_PREFIX, [])?;
+        check(Written { camera: desired.camera, ..self.written.clone() }, faults)
     }
 }
 
@@ -157,9 +182,12 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
         faults.push("health.memory_max_mb", format!("expected at least {MIN_MEMORY_MB}"));
     }
     warn_of_exposed_files(&written, &mut faults);
+    if !(MIN_ROLLBACK_S..=MAX_ROLLBACK_S).contains(&written.edge.rollback_s) {
+        faults.push("edge.rollback_s", format!("expected {MIN_ROLLBACK_S} to {MAX_ROLLBACK_S}"));
+    }
     match upstream {
         Some(upstream) if faults.is_empty() => Ok(Config {
-            data: written.edge.data,
+            data: written.edge.data.clone(),
             upstream,
             http: written.http.listen,
             decoder: written.decode.decoder,
@@ -167,8 +195,11 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
             backfill: written.outbox.backfill_kbit_s.saturating_mul(1000) / 8,
             memory_max: written.health.memory_max_mb.map(|max| max.saturating_mul(1_000_000)),
+            home_assistant: written.mqtt.as_ref().and_then(|mqtt| mqtt.home_assistant.clone()),
+            rollback: Duration::from_secs(written.edge.rollback_s),
             cameras,
             warnings: faults.warnings().collect(),
+            written,
         }),
         _ => Err(faults),
     }

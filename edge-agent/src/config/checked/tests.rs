@@ -230,6 +230,24 @@ fn what_needs_a_hub_is_a_fault_without_one() {
 }
 
 #[test]
+fn desired_cameras_are_checked_as_those_of_the_file_are() {
+    let file = load(&good()).unwrap();
+    let yard = "[[camera]]\nid = \"yard\"\nurl = \"rtsp://admin:hunter2@cam/live\"\n";
+    let desired = file.with_cameras(yard).unwrap();
+    assert_eq!(desired.cameras.iter().map(|camera| camera.id.as_str()).collect::<Vec<_>>(), ["yard"]);
+    assert_eq!((desired.edge(), &desired.data), (file.edge(), &file.data));
+    let wrong = format!("{yard}rate = 0\nplcement = \"hub\"\n[[camera]]\nid = \"yard\"\nurl = \"x\"\n[http]\n");
+    let lines: Vec<String> = file.with_cameras(&wrong).unwrap_err().lines().collect();
+    for part in ["line 5: camera[0].plcement: unknown key, did you mean \"placement\"?", "http: unknown key"] {
+        assert!(lines.iter().any(|line| line.contains(part)), "{part} in {lines:#?}");
+    }
+    let lines: Vec<String> = file.with_cameras(&format!("{yard}rate = 0\n")).unwrap_err().lines().collect();
+    assert!(lines.len() == 1 && lines[0].starts_with("line 4: camera[0].rate: "), "{lines:#?}");
+    assert!(file.with_cameras("").unwrap_err().to_string().contains("at least one"));
+    assert!(!lines.concat().contains("hunter2"));
+}
+
+#[test]
 fn a_camera_has_its_gate() {
     let yard = "[[camera]]\n        id = \"yard\"";
     let config = load(&good()).unwrap();

@@ -28,7 +28,7 @@ impl EdgeOnly {
     /// # Panics
     /// When it does not come up.
     pub fn start(cameras: Vec<Camera>, mqtt: &str) -> Self {
-        Self::start_in(cameras, mqtt, &[])
+        Self::begin(cameras, "", mqtt, &[])
     }
 
     /// As [`EdgeOnly::start`], with more in the edge's environment.
@@ -36,6 +36,18 @@ impl EdgeOnly {
     /// # Panics
     /// When it does not come up.
     pub fn start_in(cameras: Vec<Camera>, mqtt: &str, environment: &[(&str, &str)]) -> Self {
+        Self::begin(cameras, "", mqtt, environment)
+    }
+
+    /// As [`EdgeOnly::start`], with more lines for the `[edge]` section.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_with(cameras: Vec<Camera>, edge: &str, mqtt: &str) -> Self {
+        Self::begin(cameras, edge, mqtt, &[])
+    }
+
+    fn begin(cameras: Vec<Camera>, edge: &str, mqtt: &str, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let (options, ports) = (StackOptions { cameras, external_broker: None }, Ports::free());
         let camera = options.cameras.iter().any(|camera| camera.url.is_none()).then(|| {
@@ -43,7 +55,7 @@ impl EdgeOnly {
             camera.wait_for_line("listening rtsp://");
             camera
         });
-        let who = format!("name = \"{EDGE}\"");
+        let who = format!("name = \"{EDGE}\"\n{edge}");
         let text = settings::edge(&options, &ports, folder.path(), &who, mqtt);
         let config = settings::write(folder.path(), "edge.toml", &text);
         let launch = Launch::of_workspace("edge-agent").args(["run", "--config", &config]);
