@@ -153,12 +153,13 @@ impl Config {
         check(written, faults)
     }
 
-    /// The same with the cameras of another text, which is checked as the file is. Reads the files that are named.
+    /// The same with the cameras of a text that came from elsewhere, checked as the file is. It may have nothing of this
+    /// machine looked up. Reads the models' files.
     ///
     /// # Errors
     /// Every fault that was found.
     pub fn with_cameras(&self, text: &str) -> Result<Self, Faults> {
-        let (desired, faults) = config::parse::<Desired>(text, None, ENV_PREFIX, [])?;
+        let (desired, faults) = config::parse_foreign::<Desired>(text)?;
         check(Written { camera: desired.camera, ..self.written.clone() }, faults)
     }
 }

@@ -256,7 +256,8 @@ mod tests {
 
     fn sent(notices: &Notices) -> Vec<(String, Bytes)> {
         let mut out = vec![];
-        while let Next::Send(value) = notices.retained().next(Duration::from_secs(1)) {
+        let next = || notices.retained().next(Duration::from_secs(1));
+        while let Next::Send(value) = next() {
             notices.retained().answered(value.serial, true, Duration::from_secs(1));
             out.push((value.topic, value.payload));
         }

@@ -86,6 +86,7 @@ impl Watcher {
             name: "Door".to_owned(),
             url: CameraUrl::parse(url).unwrap(),
             transport,
+            http: checked::HttpOptions::default(),
             placement: Placement::None,
             rate: 5.0,
             min_score: 0.5,

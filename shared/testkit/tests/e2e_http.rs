@@ -23,7 +23,11 @@ fn they_are_shown_live_and_make_events_and_come_back() {
         let stream = format!("{EDGE}.{id}");
         let shown = stack.api.camera(&stream).unwrap();
         let video = ["codec", "width", "height", "reorders"].map(|key| shown[key].clone());
-        assert_eq!(video, ["h264".into(), 768.into(), 576.into(), false.into()], "{shown}");
+        assert_eq!(
+            video,
+            [serde_json::json!("h264"), serde_json::json!(768), serde_json::json!(576), serde_json::json!(false)],
+            "{shown}"
+        );
         is_watched(&stack, &stream);
         wait::until(&format!("a person with a picture on {stream}"), wait::LONG, || {
             let events = stack.api.events(&format!("stream={stream}&label=person"))?;

@@ -244,6 +244,10 @@ fn desired_cameras_are_checked_as_those_of_the_file_are() {
     let lines: Vec<String> = file.with_cameras(&format!("{yard}rate = 0\n")).unwrap_err().lines().collect();
     assert!(lines.len() == 1 && lines[0].starts_with("line 4: camera[0].rate: "), "{lines:#?}");
     assert!(file.with_cameras("").unwrap_err().to_string().contains("at least one"));
+    // Else whoever writes it could have this machine send any of its files to a camera of his own.
+    let reads = yard.replace("hunter2", "${file:/etc/hostname}");
+    let said: Vec<String> = file.with_cameras(&reads).unwrap_err().lines().collect();
+    assert!(said.len() == 1 && said[0].starts_with("line 3: camera[0].url: ${file:…} works only in"), "{said:#?}");
     assert!(!lines.concat().contains("hunter2"));
 }
 

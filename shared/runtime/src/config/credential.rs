@@ -8,6 +8,9 @@
 //!
 //! Within a URL (behind its `://`) what is put in is percent-encoded, so that the file holds the password as it is:
 //! `rtsp://viewer:${file:/etc/omma/door}@192.0.2.20/stream1`. Whatever else begins with `${` stays as it is.
+//!
+//! A configuration that came from elsewhere names none of these: it could have this machine send any of its files as the
+//! password of a camera that its author made up.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -32,11 +35,19 @@ pub fn exposed(file: &FilePath) -> Option<String> {
 pub(super) fn put_in(root: &mut Node, faults: &mut Faults) {
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let variable = |name: &str| std::env::var(name).ok();
-    let sources = Sources { directory: directory.as_deref(), variable: &variable };
+    let sources = Sources { trusted: true, directory: directory.as_deref(), variable: &variable };
+    visit(root, &Path::default(), &Origin::None, &sources, faults);
+}
+
+/// Refuses each placeholder.
+pub(super) fn refuse(root: &mut Node, faults: &mut Faults) {
+    let sources = Sources { trusted: false, directory: None, variable: &|_| None };
     visit(root, &Path::default(), &Origin::None, &sources, faults);
 }
 
 struct Sources<'a> {
+    /// Whether the text may have this machine's secrets looked up.
+    trusted: bool,
     directory: Option<&'a FilePath>,
     variable: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -111,6 +122,9 @@ fn expand(text: &str, sources: &Sources<'_>) -> Result<Expanded, String> {
 impl Sources<'_> {
     /// The end of a message never holds what was read.
     fn get(&self, kind: &str, name: &str, warnings: &mut Vec<String>) -> Result<String, String> {
+        if !self.trusted {
+            return Err(format!("${{{kind}:…}} works only in this machine's own file: write the value itself"));
+        }
         match (kind, self.directory) {
             ("env", _) => {
                 let value = (self.variable)(name).filter(|value| !value.is_empty());
@@ -186,7 +200,7 @@ mod tests {
     /// Looks up in `folder`, and in one variable.
     fn look_up(text: &str, folder: Option<&FilePath>) -> Result<Expanded, String> {
         let variable = |name: &str| (name == "DOOR").then(|| "from env".to_owned());
-        expand(text, &Sources { directory: folder, variable: &variable })
+        expand(text, &Sources { trusted: true, directory: folder, variable: &variable })
     }
 
     #[test]
@@ -266,7 +280,7 @@ mod tests {
         #[test]
         fn any_password_survives_a_url(password in "[^\r\n]{1,40}") {
             let variable = |_: &str| Some(password.clone());
-            let expanded = expand("rtsp://u:${env:P}@h/", &Sources { directory: None, variable: &variable }).unwrap();
+            let expanded = expand("rtsp://u:${env:P}@h/", &Sources { trusted: true, directory: None, variable: &variable }).unwrap();
             let encoded = expanded.text.strip_prefix("rtsp://u:").unwrap().strip_suffix("@h/").unwrap();
             prop_assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{}", encoded);
             let mut bytes = vec![];

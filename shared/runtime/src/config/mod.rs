@@ -96,12 +96,25 @@ pub fn parse<T: DeserializeOwned>(
     let overrides = environment::apply(&mut root, prefix, environment);
     // Before what is looked up is put in, so that faults hold no more secrets than the file.
     let mut faults = Faults::of(path, root.clone());
-    for fault in syntax.into_iter().chain(overrides) {
-        faults.add(fault);
-    }
+    syntax.into_iter().chain(overrides).for_each(|fault| faults.add(fault));
     credential::put_in(&mut root, &mut faults);
-    let value = reader::read(root, &mut faults);
-    match value {
+    finish(root, faults)
+}
+
+/// A text that came from elsewhere: as it is, without this machine's environment, files and credentials.
+///
+/// # Errors
+/// Every fault that was found.
+pub fn parse_foreign<T: DeserializeOwned>(text: &str) -> Result<(T, Faults), Faults> {
+    let (mut root, syntax) = document::parse(text);
+    let mut faults = Faults::of(None, root.clone());
+    syntax.into_iter().for_each(|fault| faults.add(fault));
+    credential::refuse(&mut root, &mut faults);
+    finish(root, faults)
+}
+
+fn finish<T: DeserializeOwned>(root: document::Node, mut faults: Faults) -> Result<(T, Faults), Faults> {
+    match reader::read(root, &mut faults) {
         Some(value) if faults.is_empty() => Ok((value, faults)),
         _ => Err(faults),
     }
