@@ -61,6 +61,8 @@ pub struct Multipart {
     /// Bytes that were let go since the last picture.
     passed: usize,
     picture: Option<Walk>,
+    /// `Content-Length` of the picture at the front of the buffer, where its head went with a picture that was cut off.
+    foretold: Option<usize>,
     cut_off: u64,
 }
 
@@ -122,6 +124,7 @@ impl Multipart {
                     return Ok(Some(Picture { data: self.buffer.split_to(reached).freeze(), began: walk.began }));
                 }
                 Some(End::CutOff(_)) => {
+                    self.foretold = content_length(&self.buffer[reached.saturating_sub(HEAD)..reached]);
                     self.buffer.advance(reached);
                     self.cut_off += 1;
                 }
@@ -147,7 +150,8 @@ impl Multipart {
             self.passed += over;
             return Ok(None);
         };
-        let promised = content_length(&self.buffer[start.saturating_sub(HEAD)..start]);
+        let foretold = self.foretold.take().filter(|_| start == 0);
+        let promised = content_length(&self.buffer[start.saturating_sub(HEAD)..start]).or(foretold);
         self.buffer.advance(start);
         self.passed = 0;
         Ok(Some(Walk { began: self.now, at: 0, coded: false, promised }))

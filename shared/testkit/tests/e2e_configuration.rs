@@ -19,6 +19,7 @@ fn start(mosquitto: &Mosquitto, edge: &str) -> EdgeOnly {
     let mqtt = format!("url = \"mqtt://127.0.0.1:{}\"", mosquitto.port);
     let mut stack = EdgeOnly::start_with(vec![door], edge, &mqtt);
     stack.edge.expect("camera failed: trying again");
+    stack.edge.expect("a credential is written here");
     stack.wait_for_mqtt("up");
     stack
 }

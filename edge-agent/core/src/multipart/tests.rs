@@ -72,6 +72,18 @@ fn without_an_end_of_image_the_promised_length_ends_a_picture() {
 }
 
 #[test]
+fn a_picture_cut_off_takes_no_promised_length_with_it() {
+    let whole = jpeg(1);
+    let open = &whole[..whole.len() - 2];
+    let head = format!("\r\n--b\r\nContent-Length: {}\r\n\r\n", open.len());
+    let part = |picture: &[u8]| [head.as_bytes(), picture].concat();
+    let bytes = [part(&open[..22]), part(open), part(open), b"\r\n--b".to_vec()].concat();
+    for piece in [1, 5, bytes.len()] {
+        assert_eq!(read(&bytes, piece), (vec![Bytes::copy_from_slice(open); 2], Ok(())), "{piece}");
+    }
+}
+
+#[test]
 fn a_picture_cut_off_is_thrown_away_where_the_next_begins() {
     let bytes = [&jpeg(1)[..22], b"\r\n--b\r\n\r\n", &jpeg(2)].concat();
     for piece in [1, 3, bytes.len()] {
