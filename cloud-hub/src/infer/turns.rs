@@ -1,12 +1,12 @@
-//! Between the decoding threads and the engine's: one slot for each stream, taken in turn ([`hub_core::fair`]).
+//! Between the decoding threads and the engine's: one slot for each stream, taken in turn ([`omma_vision::fair`]).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use hub_core::fair::Fair;
 use omma_media::frame::Frame;
 use omma_protocol::id::StreamId;
+use omma_vision::fair::Fair;
 
 /// A frame to be looked at.
 #[derive(Debug)]
