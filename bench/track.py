@@ -21,7 +21,7 @@ from harness import PROGRAMS, ROOT, python_with, report, say, spread
 SEQUENCES = ("TUD-Campus", "TUD-Stadtmitte")
 WIDTH, HEIGHT, RATE = 640, 480, 25
 SEEDS, RUNS = range(100, 110), 5  # those below 60 were looked at while the tracker was made
-MIN_SCORE = 0.4
+MIN_SCORE = 0.5  # as a camera has it that says nothing else
 # What our tracker takes at that: the edge's detector leaves out what is below.
 LEAST_SCORE = 0.8 * MIN_SCORE
 TARGETS = {"idf1_gain": (">=", 0), "mota_gain": (">=", 0), "time_ratio": ("<=", 0.1)}

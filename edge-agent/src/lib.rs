@@ -5,8 +5,9 @@
 //! ```
 //!
 //! [`pipeline`] is the table of contents: every joint with its bound. Then in the order of the path: [`clock`] dates
-//! what the cameras send, [`source`] receives it, [`mod@unit`] hands it to its readers, [`analysis`] looks at it,
-//! [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how all of them fare.
+//! what the cameras send, [`source`] receives it, [`mod@unit`] hands it to its readers, [`analysis`] looks at it
+//! with what [`detect`] shares, [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how all
+//! of them fare.
 //!
 //! Beside the path, [`doctor`] examines one camera for a person at a terminal.
 
@@ -21,6 +22,8 @@ pub mod source;
 pub mod unit;
 
 pub mod analysis;
+
+pub mod detect;
 
 pub mod outbox;
 

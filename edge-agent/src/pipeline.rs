@@ -13,14 +13,15 @@
 //! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
 //! | unit → gate (`analysis/plan.rs`) | access unit | 2 groups of pictures, 24 s, 32 MB | all go; what was skipped can't be looked back at |
 //! | look back → live | access unit | 1440 units, 32 MB | the source's queue for this reader takes them, as above |
-//! | decode → detect | frame | 1 | the newest wins, count; of the past each is awaited |
+//! | gate → decode | access unit | as before; a core's turn each | those with tracks, and key pictures, first; who is late and does not catch up goes on at the next key picture, count |
+//! | decode → detect | frame | 1 a camera | the newest wins, count; one turn after the other, those with tracks first; of the past each is awaited |
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
 //! | outbox → MQTT uplink | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -40,9 +41,10 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{Eyes, Looker, RESULTS, SharedDetector, Told};
+use crate::analysis::{Eyes, Looker, RESULTS, Told};
 use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config, Upstream};
+use crate::detect::Shared;
 use crate::outbox::{self, Outbox};
 use crate::source::Source;
 use crate::state::gates::Gates;
@@ -104,18 +106,18 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
     }
     last.push(mqtt_uplink(&config, &outbox, &clock, mqtt, &uplinks)?);
 
-    let detector = load_detector(config.detect.clone(), &parts.detector, &token).await?;
+    let shared = load_detector(config.detect.clone(), &parts.detector, &token).await?;
     let mut first = vec![];
     for camera in &cameras {
         let Some(feed) = feeds.get(&camera.id) else { continue };
-        if let Some(detector) = detector.as_ref().filter(|_| camera.placement == Placement::Edge) {
+        if let Some(shared) = shared.as_ref().filter(|_| camera.placement == Placement::Edge) {
             let decoder = Decoder::new(Codec::H264, config.decoder)?;
             tracing::debug!(step = "decode", camera = %camera.id, decoder = decoder.name(), "decoder");
-            let (camera, detector) = (Arc::clone(camera), Arc::clone(detector));
+            let camera = Arc::clone(camera);
             let units = feed.read("analysis behind", clock.now());
-            let eyes = Eyes { decoder, detector };
+            let eyes = Eyes { decoder, shared: shared.clone() };
             let told = Told { results: results.clone(), outbox: outbox.clone(), gates: gates.clone() };
-            let looker = Looker::new(Arc::clone(&camera), clock.clone(), eyes, told);
+            let looker = Looker::new(Arc::clone(&camera), clock.clone(), eyes, told, Handle::current());
             first.push(look(&camera.id, looker, units, &token)?);
         }
         let source = Source::new(Arc::clone(camera), feed.clone(), reports.clone(), clock.clone(), random_seed());
@@ -172,7 +174,7 @@ async fn load_detector(
     config: Option<DetectorConfig>,
     part: &Part,
     token: &CancellationToken,
-) -> anyhow::Result<Option<SharedDetector>> {
+) -> anyhow::Result<Option<Shared>> {
     let Some(config) = config else {
         part.ready();
         return Ok(None);
@@ -190,15 +192,15 @@ async fn load_detector(
         }
     }
     part.ready();
-    Ok(Some(Arc::new(Mutex::new(detector))))
+    Ok(Some(Shared::new(detector)))
 }
 
 /// Gives the camera's analysis a thread of its own.
 fn look(camera: &CameraId, looker: Looker, units: Reader, token: &CancellationToken) -> anyhow::Result<JoinHandle<()>> {
-    let (runtime, token) = (Handle::current(), token.clone());
+    let token = token.clone();
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name(format!("look {camera}")).spawn(move || {
-        looker.run(units, &runtime, &token);
+        looker.run(units, &token);
         // Nobody waits any more where the program's deadline has passed.
         ended.send(()).unwrap_or_default();
     })?;

@@ -5,8 +5,8 @@
 //! steps; only capture times are dates.
 //!
 //! In the order of the path: when is a camera tried again ([`session`]), when was a picture taken
-//! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]), which may be looked back at
-//! ([`kept_units`]),
+//! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]) and when it gives them up
+//! ([`lateness`]), which may be looked back at ([`kept_units`]),
 //! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what
 //! a camera is like and what is wrong with it ([`doctor`]).
 
@@ -15,6 +15,8 @@ pub mod session;
 pub mod capture_clock;
 
 pub mod unit_queue;
+
+pub mod lateness;
 
 pub mod kept_units;
 

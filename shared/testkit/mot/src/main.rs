@@ -30,7 +30,7 @@ enum Arguments {
         #[arg(long)]
         onnxruntime: Option<PathBuf>,
         /// The camera's `min_score`: what the tracker takes is found, too.
-        #[arg(long, default_value_t = 0.4)]
+        #[arg(long, default_value_t = 0.5)]
         min_score: f32,
         /// Where the boxes are written.
         #[arg(long)]
@@ -50,7 +50,7 @@ enum Arguments {
         #[arg(long)]
         frames: u32,
         /// The camera's `min_score`.
-        #[arg(long, default_value_t = 0.4)]
+        #[arg(long, default_value_t = 0.5)]
         min_score: f32,
         /// How often all is done anew; the median is told.
         #[arg(long, default_value_t = 1)]
