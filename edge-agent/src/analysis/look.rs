@@ -131,7 +131,7 @@ impl Looker {
         let began = Instant::now();
         let took = self.clock.now().saturating_sub(*at);
         self.meters.took(kind, took);
-        tracing::trace!(camera = %self.camera.id, time = frame.time.0, ?kind, tracks = tracks.len(), ?took, "looked");
+        tracing::trace!(camera = %self.camera.id, time = frame.time.0, ?kind, tracks = tracks.len(), ms = took.as_millis() as u64, "looked");
         let looked = self.analysis.see(frame, tracks, took);
         self.steps.event.observe(began.elapsed());
         self.count_left_out();
