@@ -24,9 +24,9 @@ class World:
         """The edge's process id."""
         return self.programs["edge"].process.pid
 
-    def log(self):
-        """What the edge has logged."""
-        return self.programs["edge"].log.read_text(errors="replace")
+    def log(self, program="edge"):
+        """The lines that a program has logged."""
+        return self.programs[program].log.read_text(errors="replace").splitlines()
 
     def check(self):
         for program in self.programs.values():
@@ -89,23 +89,22 @@ def write_settings(folder, cameras):
             f'labels = ["person"]\n[mqtt]\nurl = "mqtt://127.0.0.1:{PORTS["MQTT_PORT"]}"\n')
     for camera, (scene, settings) in cameras.items():
         text += (f'[[camera]]\nid = "{camera}"\nurl = "rtsp://127.0.0.1:{PORTS["RTSP_PORT"]}/{scene}"\ntransport = "tcp"\n'
-                 f'placement = "edge"\n{settings}')
+                 f'{settings}')
     (folder / "edge.toml").write_text(text)
 
 
 @contextlib.contextmanager
-def edge_world(folder, scenes, cameras, log="info", cores=None):
-    """Runs them. `scenes`: name → what `omma-camera` plays; `cores`: those that the edge may use, or all."""
+def edge_world(folder, scenes, cameras, log="info", camera_log="info"):
+    """Runs them. `scenes`: name → what `omma-camera` plays; `cameras` as in `write_settings`."""
     folder.mkdir(parents=True)
     write_settings(folder, cameras)
-    pinned = ["taskset", "--cpu-list", cores] if cores else []
+    played = [part for name, scene in scenes.items() for part in ("--camera", f"{name}={scene}")]
     programs = {
         "broker": Program("broker", [shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", folder / "broker.conf"], folder),
-        "camera": Program("camera", [PROGRAMS / "omma-camera", "--listen", f"127.0.0.1:{PORTS['RTSP_PORT']}",
-                                     *(part for name, scene in scenes.items() for part in ("--camera", f"{name}={scene}"))],
-                          folder),
-        "edge": Program("edge", ["env", f"OMMA_LOG={log}", "NO_COLOR=1", *pinned, PROGRAMS / "edge-agent", "run", "--config",
-                                 folder / "edge.toml"], folder),
+        "camera": Program("camera", ["env", f"OMMA_LOG={camera_log}", "NO_COLOR=1", PROGRAMS / "omma-camera", "--listen",
+                                     f"127.0.0.1:{PORTS['RTSP_PORT']}", *played], folder),
+        "edge": Program("edge", ["env", f"OMMA_LOG={log}", PROGRAMS / "edge-agent", "run", "--config", folder / "edge.toml"],
+                        folder),
     }
     try:
         for name, program in programs.items():

@@ -26,7 +26,7 @@ def measure(folder, count):
     film = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "hd-high.h264"
     names = [f"c{n:02}" for n in range(count)]
     scenes = {name: f"file:{film}@{FPS}" for name in names}
-    cameras = {name: (name, f'rate = {RATE}.0\ngate = "always"\n') for name in names}
+    cameras = {name: (name, f'placement = "edge"\nrate = {RATE}.0\ngate = "always"\n') for name in names}
     with edge_world(folder, scenes, cameras) as world:
         world.until_live()
         time.sleep(WARM_UP)

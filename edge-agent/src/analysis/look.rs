@@ -1,11 +1,12 @@
 //! Frames that were chosen: when they are looked at, and what comes of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use edge_core::Moment;
 use omma_media::frame::Frame;
 use omma_protocol::detection::Detection;
+use omma_protocol::track::Track;
 use omma_protocol::wire::quic::CameraResult;
 use omma_vision::fair::Rank;
 use omma_vision::gate::Look;
@@ -131,7 +132,7 @@ impl Looker {
         let began = Instant::now();
         let took = self.clock.now().saturating_sub(*at);
         self.meters.took(kind, took);
-        tracing::trace!(camera = %self.camera.id, time = frame.time.0, ?kind, tracks = tracks.len(), ms = took.as_millis() as u64, "looked");
+        self.log_look(frame, &tracks, kind, took);
         let looked = self.analysis.see(frame, tracks, took);
         self.steps.event.observe(began.elapsed());
         self.count_left_out();
@@ -139,6 +140,19 @@ impl Looker {
         // Without a connection to the hub nobody listens, and that is no fault.
         drop(self.told.results.send(Arc::new(result)));
         self.put(looked.lasting)
+    }
+
+    /// For whoever wants to see what is looked at and when: `OMMA_LOG=edge_agent::analysis=trace`.
+    fn log_look(&self, frame: &Frame, tracks: &[Track], kind: Kind, took: Duration) {
+        let boxes = || tracks.iter().map(|Track { id, rect, .. }| (id.0, rect.x, rect.y, rect.w, rect.h));
+        tracing::trace!(
+            camera = %self.camera.id,
+            time = frame.time.0,
+            ?kind,
+            took_ms = took.as_secs_f64() * 1000.0,
+            boxes = ?boxes().collect::<Vec<_>>(),
+            "looked"
+        );
     }
 
     fn detect(&mut self, frame: &Frame, turn: DetectorTurn) -> Option<Vec<Detection>> {

@@ -158,7 +158,11 @@ impl Connection {
             Decision::Play => match &mut self.player {
                 Some((camera, player)) if let Some(station) = self.house.cameras.get(camera) => {
                     let response = self.session.play(&player.packetiser, wall_clock());
-                    player.begin(station.source.play());
+                    let feed = station.source.play();
+                    if let Some((picture, wall)) = feed.begins_with() {
+                        tracing::debug!(%camera, picture, wall_us = wall.0, "a player begins");
+                    }
+                    player.begin(feed);
                     self.house.tally.plays.add(1);
                     response
                 }
