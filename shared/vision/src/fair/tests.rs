@@ -87,11 +87,11 @@ fn looks(cameras: usize, tracked: usize, detection: Duration, seed: u64) -> (Vec
     let (mut fair, mut now) = (Fair::default(), Duration::ZERO);
     let (mut counts, mut oldest) = (vec![0; cameras], Duration::ZERO);
     while now < Duration::from_secs(60) {
-        for camera in 0..cameras {
-            while next[camera] <= now {
-                newest[camera] = next[camera];
+        for (camera, (next, newest)) in next.iter_mut().zip(&mut newest).enumerate() {
+            while *next <= now {
+                *newest = *next;
                 // Up to a fifth early or late.
-                next[camera] += INTERVAL.mul_f64(dice.random_range(0.8..1.2));
+                *next += INTERVAL.mul_f64(dice.random_range(0.8..1.2));
                 fair.put(&camera, if camera < tracked { Rank::First } else { Rank::Usual }, ());
             }
         }
