@@ -15,7 +15,7 @@ try {
   await page.evaluate(install);
   const live = await page.evaluate((seconds) => window.bench.live(seconds), seconds);
   await page.locator('input[name="mode"][value="exact"]').check({ force: true });
-  await page.waitForFunction(() => window.__omma.live()?.mode === "exact" && window.__omma.live().delayMs > 0);
+  await page.waitForFunction(() => window.__omma.live()?.mode === "exact" && window.__omma.live().holdMs > 0);
   await page.waitForTimeout(5000);
   const before = await looks();
   const exact = await page.evaluate((seconds) => window.bench.exact(seconds), seconds);
@@ -29,7 +29,7 @@ try {
   console.log(
     JSON.stringify({
       live: screen(live, named.live),
-      exact: { ...screen(exact, named.exact), ...boxes(exact, named.exact), delay_ms: exact.delayMs },
+      exact: { ...screen(exact, named.exact), ...boxes(exact, named.exact), hold_ms: exact.holdMs },
       pictures: kept(pictures, named.exact.stampAfterBurn),
       edge_looks_per_second: (after.looks - before.looks) / (after.at - before.at),
     }),

@@ -58,7 +58,7 @@ def main():
         "edge_looks_per_second": raw["edge_looks_per_second"],
         "stamp_after_burn_ms": {mode: quantiles(raw[mode]["stamp_after_burn"]) for mode in ("live", "exact", "pictures")},
     } | {key: each(key) for key in ("misnamed_frames", "unreadable_frames", "shown_per_second", "clock_drift_ms")}
-      | {key: value for key, value in exact.items() if key.startswith(("analysed", "boxes", "frames_with", "delay"))},
+      | {key: value for key, value in exact.items() if key.startswith(("analysed", "boxes", "frames_with", "hold"))},
         TARGETS, list(faults(raw)))
 
 

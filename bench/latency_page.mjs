@@ -78,7 +78,7 @@ export function install() {
     delete painter.drawImage;
     await sleep(1); // Boxes of the last frames may still come.
     open = false;
-    const { frames: log, analysed, delayMs } = window.__omma.live();
+    const { frames: log, analysed, holdMs } = window.__omma.live();
     // Of two that were painted for the same refresh of the screen nobody saw the first.
     const seen = paintings.filter(({ refreshMs }, n) => paintings[n + 1]?.refreshMs !== refreshMs);
     const frames = seen.map(({ atMs, burned }) => {
@@ -93,7 +93,7 @@ export function install() {
       };
     });
     const received = analysed.map((record) => ({ ...record, received: wall + record.receivedMs }));
-    return { frames, analysed: received, delayMs, clockDriftMs: wallOffset() - wall };
+    return { frames, analysed: received, holdMs, clockDriftMs: wallOffset() - wall };
   }
 
   /** Of events whose best frame was taken after `since`: that frame's time, and the clock in the picture that was kept. */

@@ -17,10 +17,12 @@ def write_settings(folder, join=None):
     """The files of broker and hub, or with a join token that of the edge."""
     at = lambda port: f"127.0.0.1:{PORTS[port]}"
     if join:
+        (folder / "join").touch(mode=0o600)
+        (folder / "join").write_text(join)
         (folder / "edge.toml").write_text(f"""
 [edge]
 data = "{folder}/edge"
-join = "{join}"
+join_file = "{folder}/join"
 [http]
 listen = "{at("EDGE_PORT")}"
 [mqtt]

@@ -38,6 +38,8 @@ pub struct Config {
     pub infer: InferConfig,
     /// Live video.
     pub live: LiveConfig,
+    /// What works, and should be written otherwise. Holds no secret.
+    pub warnings: Vec<String>,
 }
 
 /// Which broker.
@@ -152,6 +154,7 @@ impl Config {
             database,
             infer,
             live,
+            warnings: faults.warnings().collect(),
         };
         config.check_ports(&mut faults);
         faults.into_result()?;

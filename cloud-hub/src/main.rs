@@ -74,7 +74,7 @@ fn start(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(file) => run(file.load()?),
         Command::Check(file) => {
-            file.load()?;
+            file.load()?.warnings.iter().for_each(|warning| println!("warning: {warning}"));
             println!("the configuration is sound");
             Ok(())
         }
@@ -97,6 +97,7 @@ fn start(command: Command) -> anyhow::Result<()> {
 
 fn run(config: Config) -> anyhow::Result<()> {
     telemetry::init(telemetry::Format::Auto)?;
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let metrics = metrics::install()?;
     let runtime = tokio::runtime::Runtime::new().context("start the runtime")?;
     let result = runtime.block_on(async {

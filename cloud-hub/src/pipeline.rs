@@ -31,6 +31,7 @@ use omma_protocol::event::Lasting;
 use omma_protocol::id::StreamId;
 use omma_runtime::health::{Health, Part};
 use omma_runtime::metrics::Metrics;
+use omma_runtime::notify::Notifier;
 use omma_runtime::{http, shutdown};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -127,12 +128,15 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
 
     let api = Api { store: store.clone(), registry, access, attempts, infer: infer.state() };
     tracing::info!(page = %format_args!("http://{}", server.address()), quic = %config.quic, "the hub is up");
+    let manager = Notifier::from_environment();
+    manager.ready();
     let served = tokio::select! {
         () = server.serve(health, metrics, api::router(api, live), token.clone()) => Ok(()),
         failure = steps.failure() => Err(failure),
     };
 
     // Those that write to the store end before it does.
+    manager.stopping();
     token.cancel();
     let end = async {
         if shutdown::deadline(DRAIN, steps.end()).await.is_err() {

@@ -15,7 +15,10 @@
 //! A camera that is late and does not catch up goes on with the next key picture ([`edge_core::lateness`]): where there are
 //! more cameras than the machine has time for, they are looked at less often, and not later.
 //!
-//! When the stream falls silent or the program ends, open events are closed at the last frame seen.
+//! When the stream falls silent, detection is switched off or the program ends, open events are closed at the last frame
+//! seen.
+
+mod admission;
 
 mod plan;
 
@@ -39,15 +42,18 @@ use omma_vision::fair::Rank;
 use omma_vision::gate::{Look, Thumbnail};
 use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
+use crate::control::notices::Notices;
 use crate::detect::{AskedDetector, DetectorTurn, Shared};
+use crate::health::watchdog::Pulse;
 use crate::outbox::{Ended, Outbox};
 use crate::state::gates::Gates;
 use crate::unit::Reader;
+use admission::{Admission, Admitted};
 use look::turn_of;
 use meters::Meters;
 use plan::{Plan, Task};
@@ -79,6 +85,8 @@ pub struct Told {
     pub outbox: Outbox,
     /// `/state`, of the gate.
     pub gates: Gates,
+    /// Who follows the edge over MQTT, of the newest picture.
+    pub notices: Notices,
 }
 
 /// One camera's analysis.
@@ -98,6 +106,8 @@ pub struct Looker {
     tracked: bool,
     lateness: Lateness,
     told: Told,
+    admission: Admission,
+    pulse: Pulse,
     runtime: Handle,
     steps: Steps,
     meters: Meters,
@@ -129,8 +139,16 @@ enum Next {
 }
 
 impl Looker {
-    /// Waits for its first unit. The `runtime` wakes its thread.
-    pub fn new(camera: Arc<Camera>, clock: EdgeClock, eyes: Eyes, told: Told, runtime: Handle) -> Self {
+    /// Waits for its first unit. Looks while `wanted`. The `runtime` wakes its thread.
+    pub fn new(
+        camera: Arc<Camera>,
+        clock: EdgeClock,
+        eyes: Eyes,
+        told: Told,
+        wanted: watch::Receiver<bool>,
+        pulse: Pulse,
+        runtime: Handle,
+    ) -> Self {
         let seeded = AnalysisConfig::seeded(camera.min_score, camera.rate, rand::random());
         let config = AnalysisConfig { rules: camera.rules.clone(), ..seeded };
         let steps = Steps {
@@ -156,6 +174,8 @@ impl Looker {
             clock,
             eyes,
             told,
+            admission: Admission::new(wanted),
+            pulse,
             runtime,
             steps,
         }
@@ -164,6 +184,7 @@ impl Looker {
     /// Runs until `token` is cancelled or the outbox has ended. Blocks: give it a thread of its own.
     pub fn run(mut self, mut units: Reader, token: &CancellationToken) {
         loop {
+            self.pulse.rest();
             let asked = &mut self.asked;
             let next = self.runtime.block_on(async {
                 tokio::select! {
@@ -173,12 +194,21 @@ impl Looker {
                     unit = tokio::time::timeout(SILENCE, units.next()) => unit.map_or(Next::Silence, Next::Unit),
                 }
             });
+            self.pulse.beat();
             let done = match next {
                 Next::Turn(turn) => self.look_at_waiting(turn).and_then(|()| self.work(&mut units, token)),
-                Next::Unit(arrived) => {
-                    self.plan.take(arrived);
-                    self.work(&mut units, token)
-                }
+                Next::Unit(arrived) => match self.admission.admit(arrived) {
+                    Admitted::Look(arrived) => {
+                        self.plan.take(arrived);
+                        self.work(&mut units, token)
+                    }
+                    Admitted::Close => {
+                        // Given back: nobody waits for a detector that is not used.
+                        (self.waiting, self.asked) = (None, None);
+                        self.finish()
+                    }
+                    Admitted::Pass => Ok(()),
+                },
                 Next::Silence => self.finish(),
                 Next::End => {
                     // Either way it is the end.
@@ -236,6 +266,7 @@ impl Looker {
     }
 
     fn decode(&mut self, task: &Task) -> Result<(), Ended> {
+        self.pulse.beat();
         let step = self.steps.decode.span().entered();
         let Arrived { unit, at, .. } = &task.arrived;
         // A key picture is a group's one look where there is no time for more.
@@ -312,7 +343,15 @@ impl Looker {
 
     fn put(&self, lasting: Vec<Lasting>) -> Result<(), Ended> {
         lasting.iter().for_each(|_| self.steps.event.done());
-        self.told.outbox.put_blocking(lasting)
+        if let Some(Lasting::Picture(picture)) = lasting.iter().rfind(|new| matches!(new, Lasting::Picture(_))) {
+            // Where none is published, nobody waits for one.
+            self.told.notices.snapshot(&picture.camera, picture.jpeg.clone()).unwrap_or_default();
+        }
+        // While the disk is full, this waits for as long as that takes.
+        self.pulse.rest();
+        let put = self.told.outbox.put_blocking(lasting);
+        self.pulse.beat();
+        put
     }
 
     fn count_left_out(&mut self) {

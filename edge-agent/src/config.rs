@@ -1,6 +1,6 @@
 //! The configuration as it is written. Second stage: [`checked`].
 //!
-//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `backfill_kbit_s` 1,000 bits a second, `min_score` 0 to 1.
+//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `memory_max_mb` 10⁶ bytes of memory, `backfill_kbit_s` 1,000 bits a second, `min_score` 0 to 1.
 //! Those of zones, lines, masks and rules: [`omma_vision::event::rule::written`].
 
 pub mod checked;
@@ -8,6 +8,7 @@ pub mod checked;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use edge_core::doctor::report::Asked;
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
 use omma_protocol::id::{CameraId, EdgeId};
@@ -37,6 +38,9 @@ pub struct Written {
     /// What must last.
     #[serde(default)]
     pub outbox: OutboxSection,
+    /// What the program may take.
+    #[serde(default)]
+    pub health: HealthSection,
     /// An external broker in place of the hub's; without a hub the only way out.
     pub mqtt: Option<MqttSection>,
     /// The cameras.
@@ -58,6 +62,13 @@ pub struct EdgeSection {
     pub name: Option<EdgeId>,
     /// Whose days and hours the schedules of rules mean: `Europe/Berlin`.
     pub time_zone: Option<String>,
+    /// After how many seconds without its broker a change of the cameras is taken back.
+    #[serde(default = "sixty")]
+    pub rollback_s: u64,
+}
+
+fn sixty() -> u64 {
+    60
 }
 
 /// `[http]`
@@ -132,6 +143,15 @@ impl Default for OutboxSection {
     }
 }
 
+/// `[health]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthSection {
+    /// Resident memory above which the program starts again in good order; nine tenths of its control group's limit where
+    /// absent, and none where that has none.
+    pub memory_max_mb: Option<u64>,
+}
+
 /// `[mqtt]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +166,17 @@ pub struct MqttSection {
     pub certificate: Option<PathBuf>,
     /// PEM file of its private key.
     pub key: Option<PathBuf>,
+    /// Home Assistant's discovery prefix, `homeassistant` unless changed there; not told where absent.
+    pub home_assistant: Option<String>,
+}
+
+/// The cameras that someone desires over MQTT: as in the file, and nothing else of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desired {
+    /// All of them.
+    #[serde(default)]
+    pub camera: Vec<CameraSection>,
 }
 
 /// `[[camera]]`
@@ -156,11 +187,16 @@ pub struct CameraSection {
     pub id: CameraId,
     /// For people; the id where absent.
     pub name: Option<String>,
-    /// `rtsp://user:password@host/path`; what is not a letter or digit in user name and password percent-encoded.
+    /// `rtsp://user:password@host/path`, or `http://…` or `https://…` of an MJPEG stream or a snapshot; what is not a
+    /// letter or digit in user name and password percent-encoded.
     pub url: Secret<String>,
-    /// How pictures come.
+    /// How pictures come over RTSP.
     #[serde(default)]
     pub transport: Transport,
+    /// Seconds from one snapshot to the next, where that is what the camera gives over HTTP.
+    pub snapshot_interval: Option<f32>,
+    /// SHA-256 of the camera's certificate, where `https://` meets one that nobody vouches for.
+    pub certificate_sha256: Option<String>,
     /// Where they are looked at.
     #[serde(default)]
     pub placement: Placement,
@@ -204,9 +240,21 @@ fn five() -> f32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// Within the RTSP connection (RFC 7826 §14).
+    /// Over TCP; as datagrams where that is refused or brings no picture.
     #[default]
+    Auto,
+    /// Within the RTSP connection (RFC 7826 §14).
     Tcp,
     /// As datagrams.
     Udp,
+}
+
+impl From<Transport> for Asked {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Auto => Self::Auto,
+            Transport::Tcp => Self::Tcp,
+            Transport::Udp => Self::Udp,
+        }
+    }
 }

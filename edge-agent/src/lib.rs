@@ -6,10 +6,11 @@
 //!
 //! [`pipeline`] is the table of contents: every joint with its bound. Then in the order of the path: [`clock`] dates
 //! what the cameras send, [`source`] receives it, [`mod@unit`] hands it to its readers, [`analysis`] looks at it
-//! with what [`detect`] shares, [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how all
-//! of them fare.
+//! with what [`detect`] shares, [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how
+//! all of them fare. [`cameras`] begins and ends what belongs to one camera, [`control`] tells others of it and does
+//! what they ask.
 //!
-//! Beside the path, [`doctor`] examines one camera for a person at a terminal.
+//! Beside the path, [`health`] sees that the agent itself is well, and [`doctor`] examines one camera for a person at a terminal.
 
 pub mod config;
 
@@ -30,6 +31,12 @@ pub mod outbox;
 pub mod uplink;
 
 pub mod state;
+
+pub mod cameras;
+
+pub mod control;
+
+pub mod health;
 
 pub mod doctor;
 

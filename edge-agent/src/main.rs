@@ -6,9 +6,14 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
 use edge_agent::config::checked::{Config, Upstream};
-use edge_agent::{AGENT, doctor, pipeline};
+use edge_agent::health::watchdog::{self, Manager, Watchdog};
+use edge_agent::health::{self, Leave, Why};
+use edge_agent::pipeline::{self, Supervision};
+use edge_agent::{AGENT, doctor};
 use omma_protocol::camera::Placement;
+use omma_runtime::crash::{LastRun, Past, Record};
 use omma_runtime::environment::{self, Wanted};
+use omma_runtime::notify::{self, Notifier};
 use omma_runtime::telemetry::{self, Format};
 use omma_runtime::{http, metrics, shutdown, tls};
 use omma_vision::detect::Detector;
@@ -51,7 +56,7 @@ fn main() -> ExitCode {
         eprintln!("edge-agent: goes on in the environment as it is: {e}");
     }
     let (done, failure) = match Cli::parse().command {
-        Command::Run(file) => (run(&file).map(|()| ExitCode::SUCCESS), ExitCode::FAILURE),
+        Command::Run(file) => (run(&file), ExitCode::FAILURE),
         Command::Check(file) => (check(&file).map(|()| ExitCode::SUCCESS), ExitCode::FAILURE),
         // As clap ends where the command line is wrong.
         Command::Doctor(arguments) => (examine(&arguments), ExitCode::from(2)),
@@ -66,18 +71,27 @@ fn load(file: &File) -> anyhow::Result<Config> {
     Config::load(file.config.as_deref()).map_err(|faults| anyhow!("the configuration has faults\n{faults}"))
 }
 
-fn run(file: &File) -> anyhow::Result<()> {
+fn run(file: &File) -> anyhow::Result<ExitCode> {
     let config = load(file)?;
     telemetry::init(Format::Auto)?;
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     tls::install_provider();
     let metrics = metrics::install()?;
     tracing::info!(agent = AGENT, edge = %config.edge(), "starting");
+    let (record, past) = Record::begin(&config.data, AGENT);
+    record.report_panics();
+    tell_past(&past);
+    let manager = Manager { notifier: Notifier::from_environment(), period: notify::watchdog() };
+    let (notifier, watchdog, leave) = (manager.notifier.clone(), Watchdog::default(), Leave::default());
+    let stuck = watchdog::give_up(record.clone(), manager.period.is_some());
+    let _watching = watchdog.clone().watch(manager, stuck).context("start the watchdog's thread")?;
     let runtime = tokio::runtime::Runtime::new().context("start the tokio runtime")?;
     let done = runtime.block_on(async {
         let token = shutdown::token().context("listen for signals")?;
         let http = http::bind(config.http).await?;
         tracing::info!(address = %http.address(), "http");
-        let running = pipeline::run(config, http, metrics, token.clone());
+        let supervision = Supervision { notifier, watchdog, leave: leave.clone(), past };
+        let running = pipeline::run(config, http, metrics, supervision, token.clone());
         tokio::pin!(running);
         tokio::select! {
             done = &mut running => done,
@@ -89,11 +103,31 @@ fn run(file: &File) -> anyhow::Result<()> {
     });
     // A thread that hangs in a camera's or the disk's hands must not keep the process.
     runtime.shutdown_background();
-    done
+    // It said what was wrong, also where it ends with a fault.
+    record.end();
+    match leave.why() {
+        None => done.map(|()| ExitCode::SUCCESS),
+        Some(Why::OverMemory) => Ok(ExitCode::from(health::OVER_MEMORY)),
+        Some(Why::ClockSetBack) => Err(environment::begin_anew()).context("begin anew"),
+    }
+}
+
+/// What the last run could not say itself.
+fn tell_past(past: &Past) {
+    match past.last_run {
+        LastRun::Unknown | LastRun::Ended => {}
+        LastRun::Killed => tracing::info!("the last run did not end as it should: it was killed or ran out of memory"),
+        LastRun::MachineRestarted => tracing::info!("the last run did not end as it should: the machine went down"),
+    }
+    if let Some(last) = past.crashes.last() {
+        let (kind, said, place, agent) = (&last.kind, &last.message, &last.place, &last.agent);
+        tracing::info!(count = past.crashes.len(), kind, said, place, agent, "earlier runs left crash reports");
+    }
 }
 
 fn check(file: &File) -> anyhow::Result<()> {
     let config = load(file)?;
+    config.warnings.iter().for_each(|warning| println!("warning: {warning}"));
     match &config.detect {
         Some(detect) => {
             let detector = Detector::load(detect).context("load the detector ([detect])")?;

@@ -35,6 +35,7 @@ use omma_runtime::health::Part;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
 use keeper::Keeper;
 use store::{Store, StoreError};
@@ -108,6 +109,14 @@ pub struct Outbox {
 /// # Errors
 /// When there can be no thread.
 pub fn open(folder: &Path, budget: u64, part: Part) -> Result<Outbox, StoreError> {
+    open_watched(folder, budget, part, Pulse::unwatched())
+}
+
+/// As [`open`], with a pulse for its thread.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_watched(folder: &Path, budget: u64, part: Part, pulse: Pulse) -> Result<Outbox, StoreError> {
     let opened = Store::open_or_set_aside(folder, budget).and_then(|mut store| {
         store.close_what_was_left_open()?;
         Ok(store)
@@ -123,7 +132,7 @@ pub fn open(folder: &Path, budget: u64, part: Part) -> Result<Outbox, StoreError
     // Until it is open it is one that nothing is in.
     let (id, id_watch) = watch::channel(store.as_ref().map_or_else(|| OutboxId(Uuid::new_v4()), Store::id));
     let (state, state_watch) = watch::channel(store.as_ref().map(Store::state).unwrap_or_default());
-    let keeper = Keeper::new(folder.to_owned(), budget, store, inbox, id, state, part);
+    let keeper = Keeper::new(folder.to_owned(), budget, store, inbox, id, state, part).watched(pulse);
     std::thread::Builder::new()
         .name("outbox".to_owned())
         .spawn(move || keeper.run())

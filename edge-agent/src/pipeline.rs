@@ -6,10 +6,12 @@
 //!                            └─▶ groups ────────────────────────────────────────────────┴▶ QuicUplink ─▶ hub
 //! ```
 //!
-//! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken.
+//! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. Beside the path, [`Control`]
+//! owns the cameras and does what is asked over MQTT, and [`Teller`] says there how they are.
 //!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
+//! | camera's picture → encoder ([`crate::source::encoded`]) | picture of an HTTP camera | 1 | the newest wins, count |
 //! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
 //! | unit → gate (`analysis/plan.rs`) | access unit | 2 groups of pictures, 24 s, 32 MB | all go; what was skipped can't be looked back at |
 //! | look back → live | access unit | 1440 units, 32 MB | the source's queue for this reader takes them, as above |
@@ -18,39 +20,44 @@
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
 //! | outbox → MQTT uplink | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
+//! | state, results → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
+//! | MQTT uplink → control | question | 16 | answered with that |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use omma_media::decode::Decoder;
-use omma_protocol::camera::Placement;
-use omma_protocol::id::CameraId;
-use omma_protocol::unit::Codec;
-use omma_runtime::backoff::random_seed;
+use edge_core::home_assistant::Announcer;
+use omma_runtime::crash::Past;
 use omma_runtime::health::{Health, Part};
 use omma_runtime::http::Server;
 use omma_runtime::metrics::Metrics;
+use omma_runtime::notify::Notifier;
 use omma_runtime::supervise;
 use omma_vision::detect::{Detector, DetectorConfig};
 use omma_vision::engine::EngineChoice;
-use tokio::runtime::Handle;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{Eyes, Looker, RESULTS, Told};
+use crate::analysis::{RESULTS, Told};
+use crate::cameras::{Cameras, Surroundings};
 use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config, Upstream};
+use crate::control::Control;
+use crate::control::configuration::Configuration;
+use crate::control::notices::{Notices, Question};
+use crate::control::tell::Teller;
 use crate::detect::Shared;
+use crate::health::watchdog::{self, Pulse, Watchdog};
+use crate::health::{HealthWatch, Leave, Why};
 use crate::outbox::{self, Outbox};
-use crate::source::Source;
 use crate::state::gates::Gates;
 use crate::state::link::{Link, LinkState};
+use crate::state::switches::Switches;
 use crate::state::{Reports, State};
-use crate::unit::{Feed, Reader};
+use crate::unit::Feeds;
 use crate::uplink::mqtt::MqttUplink;
 use crate::uplink::mqtt::broker::Broker;
 use crate::uplink::quic::QuicUplink;
@@ -65,75 +72,114 @@ struct Parts {
     pipelines: Part,
 }
 
+/// Who is told of the program itself.
+#[derive(Debug, Default)]
+pub struct Supervision {
+    /// The service manager.
+    pub notifier: Notifier,
+    /// Who watches that every step gets on.
+    pub watchdog: Watchdog,
+    /// Ends the program though nobody asked for it.
+    pub leave: Leave,
+    /// What earlier runs left.
+    pub past: Past,
+}
+
 /// Runs everything until `token` is cancelled, and ends it in the order of the path, so that what was seen last is in
-/// the outbox before the outbox ends.
+/// the outbox before the outbox ends. Ends by itself too, where `supervision.leave` says so.
 ///
 /// # Errors
 /// When something that the program can't do without can't be had: the outbox, or the detector.
-pub async fn run(config: Config, http: Server, metrics: Metrics, token: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    config: Config,
+    http: Server,
+    metrics: Metrics,
+    supervision: Supervision,
+    token: CancellationToken,
+) -> anyhow::Result<()> {
+    let Supervision { notifier, watchdog, leave, past } = supervision;
     let health = Health::new();
     let parts =
         Parts { outbox: health.part("outbox"), detector: health.part("detector"), pipelines: health.part("pipelines") };
     let clock = EdgeClock::start();
-    let cameras: Vec<Arc<Camera>> = config.cameras.iter().cloned().map(Arc::new).collect();
-    let reports = Reports::new(&config.cameras);
+    let (notices, questions) = notices(&config);
+    let (config, configuration) = open_configuration(config, notices.clone()).await?;
+    let wanted = configuration.cameras();
+    let cameras: Vec<Arc<Camera>> = wanted.borrow().clone();
+    let reports = Reports::new(cameras.iter().map(|camera| &**camera));
     let gates = Gates::default();
     let (results, _) = broadcast::channel(RESULTS);
 
-    let outbox = open_outbox(&config, parts.outbox).await?;
+    let outbox = open_outbox(&config, parts.outbox, watchdog.pulse("outbox", watchdog::OUTBOX)).await?;
     let (quic, mqtt) = match &config.upstream {
         Upstream::Hub { .. } => (Some(LinkState::new("quic")), LinkState::new("mqtt")),
         Upstream::Broker { .. } => (None, LinkState::to("mqtt", "the broker")),
     };
+    let (data, memory_max) = (config.data.clone(), config.memory_max);
+    let watch =
+        HealthWatch::new(data, memory_max, clock.clone(), reports.clone(), notifier.clone(), leave.clone(), past);
     let state = State {
         edge: config.edge().clone(),
         reports: reports.clone(),
         gates: gates.clone(),
+        switches: Switches::new(cameras.iter().map(|camera| &**camera)),
         quic: quic.clone(),
         mqtt: mqtt.clone(),
         outbox: outbox.state(),
+        health: watch.state(),
     };
+    let labels = config.detect.as_ref().and_then(|detect| detect.labels.as_deref());
+    let teller = Teller::new(notices.clone(), clock.clone(), state.clone(), results.subscribe(), wanted, labels);
     let served = tokio::spawn(http.serve(health.clone(), metrics, state.clone().router(), token.clone()));
 
     // Uplinks outlive the cameras: the last events are still sent.
     let uplinks = CancellationToken::new();
-    let feeds: BTreeMap<_, _> = cameras.iter().map(|camera| (camera.id.clone(), Feed::new())).collect();
-    let mut last = vec![served, tokio::spawn(clock.clone().follow(uplinks.clone()))];
+    let feeds = Feeds::default();
+    cameras.iter().for_each(|camera| drop(feeds.of(&camera.id)));
+    let runtime = watchdog.pulse("runtime", watchdog::RUNTIME);
+    let beats = tokio::spawn(runtime.beat_always(uplinks.clone()));
+    let (watching, telling) = (tokio::spawn(watch.run(uplinks.clone())), tokio::spawn(teller.run(uplinks.clone())));
+    let mut last = vec![served, beats, watching, telling];
     if let (Some(join), Some(quic)) = (config.hub(), quic) {
         let (feeds, results, reports) = (feeds.clone(), results.clone(), reports.clone());
         let quic = QuicUplink::new(join.clone(), feeds, results, reports, clock.clone(), quic);
         last.push(tokio::spawn(quic.run(uplinks.clone())));
     }
-    last.push(mqtt_uplink(&config, &outbox, &clock, mqtt, &uplinks)?);
+    last.push(mqtt_uplink(&config, &outbox, &notices, &clock, mqtt, &uplinks)?);
 
-    let shared = load_detector(config.detect.clone(), &parts.detector, &token).await?;
-    let mut first = vec![];
-    for camera in &cameras {
-        let Some(feed) = feeds.get(&camera.id) else { continue };
-        if let Some(shared) = shared.as_ref().filter(|_| camera.placement == Placement::Edge) {
-            let decoder = Decoder::new(Codec::H264, config.decoder)?;
-            tracing::debug!(step = "decode", camera = %camera.id, decoder = decoder.name(), "decoder");
-            let camera = Arc::clone(camera);
-            let units = feed.read("analysis behind", clock.now());
-            let eyes = Eyes { decoder, shared: shared.clone() };
-            let told = Told { results: results.clone(), outbox: outbox.clone(), gates: gates.clone() };
-            let looker = Looker::new(Arc::clone(&camera), clock.clone(), eyes, told, Handle::current());
-            first.push(look(&camera.id, looker, units, &token)?);
-        }
-        let source = Source::new(Arc::clone(camera), feed.clone(), reports.clone(), clock.clone(), random_seed());
-        first.push(tokio::spawn(source.run(token.clone())));
-    }
+    let detector = load_detector(config.detect.clone(), &parts.detector, &token).await?;
+    let told = Told { results, outbox: outbox.clone(), gates, notices: notices.clone() };
+    let mut running = Cameras::new(Surroundings {
+        clock: clock.clone(),
+        reports,
+        told,
+        decoder: config.decoder,
+        detector,
+        feeds,
+        switches: state.switches.clone(),
+        watchdog,
+    });
+    cameras.iter().cloned().try_for_each(|camera| running.begin(camera))?;
+    let (switches, link) = (state.switches.clone(), state.mqtt.watch());
+    let mut control = Control { cameras: running, configuration, switches, notices, questions, link, clock };
     parts.pipelines.ready();
+    notifier.ready();
     tracing::info!(edge = %config.edge(), cameras = cameras.len(), "running");
 
     let outcome = tokio::select! {
         biased;
         () = token.cancelled() => Ok(()),
-        ended = one_ends(&mut first, &mut last) => Err(ended),
+        () = leave.asked() => Ok(()),
+        ended = control.serve() => Err(ended),
+        ended = one_ends(&mut last) => Err(ended),
         () = outbox.ended() => Err(anyhow!("the outbox has ended unasked: see the lines above")),
     };
+    // What begins anew under its process id is no service that stops.
+    if leave.why() != Some(Why::ClockSetBack) {
+        notifier.stopping();
+    }
     token.cancel();
-    join_all(first).await;
+    control.end().await;
     send_the_last(&outbox, &state.mqtt).await;
     uplinks.cancel();
     join_all(last).await;
@@ -142,12 +188,11 @@ pub async fn run(config: Config, http: Server, metrics: Metrics, token: Cancella
 }
 
 /// No part ends unasked. One that does has panicked, which its own line in the log tells: the program then ends as a
-/// whole, so that whoever started it starts it again, rather than going on with a camera that nobody looks at.
-async fn one_ends(first: &mut Vec<JoinHandle<()>>, last: &mut Vec<JoinHandle<()>>) -> anyhow::Error {
-    let cameras = first.len();
-    let (ended, at, _) = futures::future::select_all(first.iter_mut().chain(last.iter_mut())).await;
+/// whole, so that whoever started it starts it again.
+async fn one_ends(tasks: &mut Vec<JoinHandle<()>>) -> anyhow::Error {
+    let (ended, at, _) = futures::future::select_all(tasks.iter_mut()).await;
     // A handle that has given its answer must not be asked again.
-    drop(if at < cameras { first.swap_remove(at) } else { last.swap_remove(at - cameras) });
+    drop(tasks.swap_remove(at));
     match ended {
         Ok(()) => anyhow!("a part of the program ended unasked: see the lines above"),
         Err(e) => anyhow!("a part of the program ended unasked: {e}"),
@@ -164,9 +209,14 @@ async fn send_the_last(outbox: &Outbox, mqtt: &LinkState) {
     }
 }
 
-async fn open_outbox(config: &Config, part: Part) -> anyhow::Result<Outbox> {
+/// The file's configuration with the cameras that run, and who changes them.
+async fn open_configuration(file: Config, notices: Notices) -> anyhow::Result<(Config, Configuration)> {
+    Ok(tokio::task::spawn_blocking(move || Configuration::open(file, notices)).await?)
+}
+
+async fn open_outbox(config: &Config, part: Part, pulse: Pulse) -> anyhow::Result<Outbox> {
     let (folder, budget) = (config.data.clone(), config.outbox_budget);
-    let opened = tokio::task::spawn_blocking(move || outbox::open(&folder, budget, part)).await?;
+    let opened = tokio::task::spawn_blocking(move || outbox::open_watched(&folder, budget, part, pulse)).await?;
     opened.with_context(|| format!("open the outbox in {} (edge.data)", config.data.display()))
 }
 
@@ -195,34 +245,35 @@ async fn load_detector(
     Ok(Some(Shared::new(detector)))
 }
 
-/// Gives the camera's analysis a thread of its own.
-fn look(camera: &CameraId, looker: Looker, units: Reader, token: &CancellationToken) -> anyhow::Result<JoinHandle<()>> {
-    let token = token.clone();
-    let (ended, end) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new().name(format!("look {camera}")).spawn(move || {
-        looker.run(units, &token);
-        // Nobody waits any more where the program's deadline has passed.
-        ended.send(()).unwrap_or_default();
-    })?;
-    Ok(tokio::spawn(async move { end.await.unwrap_or_default() }))
+/// On its hub's broker an edge publishes no snapshots: the hub has the pictures already, and the uplink may be weak.
+fn notices(config: &Config) -> (Notices, mpsc::Receiver<Question>) {
+    let snapshots = config.own_broker().is_some();
+    let announcer = config.home_assistant.clone().map(|prefix| Announcer {
+        prefix,
+        edge: config.edge().clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        snapshots,
+    });
+    Notices::new(config.edge().clone(), snapshots, announcer)
 }
 
 fn mqtt_uplink(
     config: &Config,
     outbox: &Outbox,
+    notices: &Notices,
     clock: &EdgeClock,
     state: LinkState,
     token: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
     let (broker, hub) = (Broker::of(config)?, config.hub().is_some());
     let (edge, outbox, clock, cancel) = (config.edge().clone(), outbox.clone(), clock.clone(), token.clone());
-    let backfill = config.backfill;
+    let (backfill, notices) = (config.backfill, notices.clone());
     let (done, end) = (CancellationToken::new(), token.clone());
     let finished = done.clone();
     // The supervisor drops the uplink when its token is cancelled; the uplink's own token comes first, for a goodbye.
     let supervised = supervise::spawn("uplink mqtt", done, move || {
         let (edge, broker, outbox) = (edge.clone(), broker.clone(), outbox.clone());
-        let uplink = MqttUplink::new(edge, broker, outbox, backfill, clock.clone(), state.clone());
+        let uplink = MqttUplink::new(edge, broker, outbox, backfill, notices.clone(), clock.clone(), state.clone());
         let uplink = if hub { uplink } else { uplink.without_hub() };
         uplink.run(cancel.clone())
     });

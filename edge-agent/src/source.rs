@@ -1,13 +1,20 @@
 //! A camera: connected to, listened to, and connected to again, for as long as the program runs.
 //!
-//! When is decided by [`edge_core::session`], capture times by [`edge_core::capture_clock`]; this task does it:
+//! When is decided by [`edge_core::session`], over which transport by [`edge_core::change_over`], capture times by
+//! [`edge_core::capture_clock`]; this task does it:
 //!
-//! 1. wait until the session says connect;
-//! 2. open the stream ([`rtsp`]) and take units, each under the session's time-out;
+//! 1. wait until the session says connect, and until the last one is ended with TEARDOWN;
+//! 2. open the stream ([`rtsp`], [`http`]) and take units, each under the session's time-out;
 //! 3. stamp each and hand it to the camera's [`Feed`];
 //! 4. when it ends, say why in the camera's report, and begin again.
 
 pub mod rtsp;
+
+mod redirect;
+
+pub mod http;
+
+pub mod encoded;
 
 pub mod error;
 
@@ -20,7 +27,8 @@ use std::time::Duration;
 
 use edge_core::Moment;
 use edge_core::capture_clock::CaptureClock;
-use edge_core::session::{Act, Failure, Session};
+use edge_core::change_over::{ChangeOver, Evidence};
+use edge_core::session::{Act, Failure, SILENCE, Session};
 use metrics::{Counter, counter};
 use omma_media::bitstream::{self, Watch};
 use omma_protocol::camera::CameraState;
@@ -34,10 +42,14 @@ use crate::config::checked::Camera;
 use crate::state::Reports;
 use crate::unit::Feed;
 use error::SourceError;
-use rtsp::{Coded, Stream};
+use rtsp::{Coded, Farewells};
 
 /// How often the same kind of failure is told while a camera does not come back.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// How long a camera has to answer TEARDOWN before it is connected to again. Some let no second session in.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How long a stream may go on from its beginning without a key picture. Encoders that save bits have one every 16 s.
+const KEY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Everything that one camera's task works with.
 #[derive(Debug)]
@@ -47,6 +59,8 @@ pub struct Source {
     reports: Reports,
     clock: EdgeClock,
     session: Session,
+    transport: ChangeOver,
+    farewells: Farewells,
     stamps: CaptureClock,
     watch: Watch,
     step: Step,
@@ -61,8 +75,20 @@ impl Source {
         let session = Session::new(clock.now(), seed);
         let reconnects = counter!("omma_source_connects_total", "camera" => camera.id.to_string());
         let step = Step::new("source");
-        let (stamps, watch) = (CaptureClock::default(), Watch::default());
-        Self { camera, feed, reports, clock, session, stamps, watch, step, reconnects, told: BTreeMap::new() }
+        Self {
+            transport: ChangeOver::new(camera.transport.into()),
+            farewells: Farewells::default(),
+            stamps: CaptureClock::default(),
+            watch: Watch::default(),
+            told: BTreeMap::new(),
+            camera,
+            feed,
+            reports,
+            clock,
+            session,
+            step,
+            reconnects,
+        }
     }
 
     /// Runs until `token` is cancelled.
@@ -72,26 +98,48 @@ impl Source {
     }
 
     async fn one_session(&mut self) {
+        self.farewells.said(FAREWELL).await;
         tokio::time::sleep_until(self.clock.instant(self.session.wake())).await;
         if self.session.poll(self.clock.now()) != Act::Connect {
             return;
         }
         self.reconnects.increment(1);
-        let camera = Arc::clone(&self.camera);
-        let failure = match self.in_time(rtsp::open(&camera)).await {
-            Ok(Ok(mut stream)) => self.listen(&mut stream).await,
+        let (camera, farewells, way) = (Arc::clone(&self.camera), self.farewells.clone(), self.transport.way());
+        let mut packets_asked_for = false;
+        let opening = async {
+            if camera.url.is_http() {
+                return Ok(Stream::Http(Box::new(http::open(&camera).await?)));
+            }
+            let described = rtsp::describe(&camera.url, &farewells).await?;
+            packets_asked_for = true;
+            Ok(Stream::Rtsp(Box::new(described.play(way).await?)))
+        };
+        let failure = match self.in_time(opening).await {
+            Ok(Ok(mut stream)) => {
+                self.session.allow_silence(stream.silence());
+                self.listen(&mut stream).await
+            }
             Ok(Err(e)) | Err(e) => e,
         };
         self.feed.interrupted();
-        self.ended(failure);
+        let evidence = if packets_asked_for { failure.evidence() } else { Evidence::None };
+        self.ended(failure, evidence);
     }
 
     async fn listen(&mut self, stream: &mut Stream) -> SourceError {
         self.stamps.restart();
+        let mut key_due = Some(self.clock.now() + KEY_PATIENCE);
         loop {
-            match self.in_time(stream.next()).await {
-                Ok(Ok(coded)) => self.take(coded),
-                Ok(Err(e)) | Err(e) => return e,
+            let coded = match self.in_time(stream.next()).await {
+                Ok(Ok(coded)) => coded,
+                Ok(Err(e)) | Err(e) => return stream.explain(e),
+            };
+            if self.take(coded) {
+                key_due = None;
+            }
+            // A new session begins with a key picture, as a rule.
+            if key_due.is_some_and(|due| self.clock.now() > due) {
+                return SourceError::NoKeyPicture { seconds: KEY_PATIENCE.as_secs() };
             }
         }
     }
@@ -110,10 +158,14 @@ impl Source {
         }
     }
 
-    fn take(&mut self, coded: Coded) {
+    /// Gives whether it is a key picture.
+    fn take(&mut self, coded: Coded) -> bool {
         let now = self.clock.now();
         if coded.lost_packets > 0 {
             self.step.dropped_many("packet lost", u64::from(coded.lost_packets));
+        }
+        if coded.unusable_packets > 0 {
+            self.step.dropped_many("packet unusable", u64::from(coded.unusable_packets));
         }
         let stamped = self.stamps.stamp(coded.rtp, self.clock.date(coded.first_packet));
         if let Some(jump) = stamped.jump {
@@ -134,18 +186,28 @@ impl Source {
         self.step.observe(now.saturating_sub(self.clock.moment(coded.first_packet)));
         self.step.done();
         self.feed.deliver(unit, now);
+        self.transport.picture();
         if self.session.unit(now) {
             self.told.clear();
-            tracing::info!(camera = %self.camera.id, url = %self.camera.url, "live");
+            let way = self.transport.way().name();
+            tracing::info!(camera = %self.camera.id, url = %self.camera.url, way, "live");
             self.reports.change(&self.camera.id, |report| report.state = CameraState::Live);
         }
+        key
     }
 
-    fn ended(&mut self, error: SourceError) {
+    fn ended(&mut self, error: SourceError, evidence: Evidence) {
         let (now, kind) = (self.clock.now(), error.kind());
         let failure = if error.is_refusal() { Failure::Refused } else { Failure::Failed };
         self.session.failed(now, failure);
+        let other = self.transport.failed(evidence);
         counter!("omma_source_failures_total", "camera" => self.camera.id.to_string(), "kind" => kind).increment(1);
+        if let Some(way) = other {
+            tracing::debug!(camera = %self.camera.id, way = way.name(), "the other transport is tried");
+        }
+        if self.transport.is_finding_out() {
+            return;
+        }
         let reason = self.camera.url.redact(&error.to_string());
         // One line when it begins to fail and then once in a while, not one for each attempt.
         if self.told.get(kind).is_none_or(|told| now.saturating_sub(*told) >= TELL_AGAIN) {
@@ -153,5 +215,36 @@ impl Source {
             self.told.insert(kind, now);
         }
         self.reports.change(&self.camera.id, |report| report.state = CameraState::Failed { reason });
+    }
+}
+
+/// A camera whose pictures come, whatever it speaks.
+enum Stream {
+    Rtsp(Box<rtsp::Stream>),
+    Http(Box<http::Stream>),
+}
+
+impl Stream {
+    async fn next(&mut self) -> Result<Coded, SourceError> {
+        match self {
+            Self::Rtsp(stream) => stream.next().await,
+            Self::Http(stream) => stream.next().await,
+        }
+    }
+
+    /// The failure with what was seen before it.
+    fn explain(&self, error: SourceError) -> SourceError {
+        match self {
+            Self::Rtsp(stream) => stream.explain(error),
+            Self::Http(_) => error,
+        }
+    }
+
+    /// How long nothing may come.
+    fn silence(&self) -> Duration {
+        match self {
+            Self::Rtsp(_) => SILENCE,
+            Self::Http(stream) => stream.silence(),
+        }
     }
 }

@@ -7,6 +7,8 @@ pub mod link;
 
 pub mod gates;
 
+pub mod switches;
+
 use axum::routing::get;
 use axum::{Json, Router};
 use omma_protocol::camera::{CameraReport, CameraState};
@@ -16,8 +18,10 @@ use tokio::sync::watch;
 
 use crate::AGENT;
 use crate::config::checked::Camera;
+use crate::health::HealthState;
 use gates::{Gates, ShownGate};
 use link::{Link, LinkState};
+use switches::Switches;
 
 /// What is known of all cameras, in the order of the configuration. Clones share it; the QUIC uplink watches it.
 #[derive(Debug, Clone)]
@@ -34,6 +38,19 @@ impl Reports {
             video: None,
         });
         Self(watch::Sender::new(reports.collect()))
+    }
+
+    /// These cameras are there from now on. Those that `stay` as they are keep their reports, all others are connecting.
+    pub fn set<'a>(&self, cameras: impl IntoIterator<Item = &'a Camera>, stay: impl Fn(&CameraId) -> bool) {
+        let mut begun = Self::new(cameras).0.borrow().clone();
+        self.0.send_modify(|reports| {
+            for report in &mut begun {
+                if let Some(known) = reports.iter().find(|known| known.camera == report.camera && stay(&known.camera)) {
+                    *report = known.clone();
+                }
+            }
+            *reports = begun;
+        });
     }
 
     /// Changes one camera's report and tells the watchers if that made a difference.
@@ -77,12 +94,16 @@ pub struct State {
     pub reports: Reports,
     /// Their gates.
     pub gates: Gates,
+    /// Which are looked at just now.
+    pub switches: Switches,
     /// The QUIC uplink, where there is a hub.
     pub quic: Option<LinkState>,
     /// The MQTT uplink.
     pub mqtt: LinkState,
     /// The outbox.
     pub outbox: watch::Receiver<OutboxState>,
+    /// The agent itself.
+    pub health: watch::Receiver<HealthState>,
 }
 
 #[derive(Serialize)]
@@ -94,6 +115,7 @@ struct Shown {
     quic: Option<Link>,
     mqtt: Link,
     outbox: OutboxState,
+    health: HealthState,
 }
 
 #[derive(Serialize)]
@@ -105,6 +127,9 @@ struct ShownCamera {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     video: Option<omma_protocol::camera::VideoInfo>,
+    /// Whether it is looked at; absent where the edge never does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detection: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<ShownGate>,
 }
@@ -129,6 +154,7 @@ impl State {
                 state,
                 reason,
                 video: report.video.clone(),
+                detection: self.switches.is_on(&report.camera),
                 gate: self.gates.show(&report.camera),
             }
         });
@@ -139,6 +165,7 @@ impl State {
             quic: self.quic.as_ref().map(LinkState::now),
             mqtt: self.mqtt.now(),
             outbox: *self.outbox.borrow(),
+            health: self.health.borrow().clone(),
         }
     }
 }

@@ -3,13 +3,14 @@
 //! Each reader has a queue of its own ([`UnitQueue`]), so that a slow one never holds another up. A new reader begins
 //! with what was sent since the last key picture and has a picture at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use edge_core::Moment;
 use edge_core::unit_queue::{Arrived, Bound, UnitQueue};
 use omma_media::group::GroupBuffer;
+use omma_protocol::id::CameraId;
 use omma_protocol::unit::AccessUnit;
 use omma_runtime::step::Step;
 use tokio::sync::Notify;
@@ -29,6 +30,27 @@ pub struct Feed {
 struct Shared {
     group: GroupBuffer,
     readers: Vec<Weak<Joint>>,
+}
+
+/// The feeds of all cameras. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Feeds(Arc<Mutex<BTreeMap<CameraId, Feed>>>);
+
+impl Feeds {
+    /// A camera's.
+    pub fn get(&self, camera: &CameraId) -> Option<Feed> {
+        lock(&self.0).get(camera).cloned()
+    }
+
+    /// A camera's, a new one where it has none.
+    pub fn of(&self, camera: &CameraId) -> Feed {
+        lock(&self.0).entry(camera.clone()).or_default().clone()
+    }
+
+    /// The camera is no more.
+    pub fn remove(&self, camera: &CameraId) {
+        lock(&self.0).remove(camera);
+    }
 }
 
 /// One reader's queue. The lock is held for a push or a pop and never over an await.

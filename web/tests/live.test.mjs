@@ -90,7 +90,7 @@ test("in exact mode analysed frames have their own boxes on them when they are s
   const share = boxesWithFrame / (boxesWithFrame + boxesWhileShown + boxesLate);
   const { delayMs, holdMs } = probe;
   assert.ok(share >= 0.95, JSON.stringify({ boxesWithFrame, boxesWhileShown, boxesLate, delayMs, holdMs }));
-  assert.ok(delayMs > 0 && holdMs > 0, "pictures wait");
+  assert.ok(holdMs > 0, "pictures wait");
   for (const frame of probe.frames.filter(({ drawn }) => drawn === "own")) assert.equal(frame.rtp, frame.boxesRtp);
   assert.ok(probe.frames.some(({ drawn }) => drawn === "own"));
   await screenshot(page, "live-exact");

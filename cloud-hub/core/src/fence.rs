@@ -1,11 +1,17 @@
 //! Who may say and hear what on the hub's broker.
 //!
 //! ```text
-//! client   publishes                              subscribes
-//! hub      acks, events of its own analysis       everything
-//! edge     its status, events, pictures           what lies under omma/v1/edges/{edge}/
-//! reader   nothing                                everything but $ topics
+//! client   publishes                                        subscribes
+//! hub      acks, events of its own analysis, commands,      everything
+//!          desired configurations
+//! edge     its status, events, pictures, its cameras'       what lies under omma/v1/edges/{edge}/
+//!          values, what it reports and answers
+//! reader   nothing                                          everything but $ topics
 //! ```
+//!
+//! Nobody publishes outside of `omma/v1/`, such as Home Assistant's discovery: what is retained there configures another
+//! program, for which an edge of one site could speak in the name of all. Who wants it has a broker of their own, and its
+//! access rules.
 //!
 //! A client that takes another's identifier ends its connection (MQTT 5.0 §3.1.4), so that identifiers are fenced in
 //! too: the hub's and each edge's are theirs alone.
@@ -33,12 +39,15 @@ pub enum Client {
 impl Client {
     /// Whether the client may publish on `topic`. Also the question to ask of a last will, at CONNECT.
     pub fn may_publish(&self, topic: &str) -> bool {
-        match (self, Topic::parse(topic)) {
-            (Client::Hub, Some(Topic::Acks(_) | Topic::HubEvents(_))) => true,
-            (Client::Edge(me), Some(Topic::Status(edge) | Topic::Events(edge, _) | Topic::Picture(edge, ..))) => {
-                *me == edge
-            }
-            _ => false,
+        let Some(topic) = Topic::parse(topic) else { return false };
+        let to_edges = matches!(
+            topic,
+            Topic::Acks(_) | Topic::HubEvents(_) | Topic::Desired(_) | Topic::Command(..) | Topic::CameraCommand(..)
+        );
+        match self {
+            Client::Hub => to_edges,
+            Client::Edge(me) => !to_edges && topic.edge() == Some(me),
+            Client::Reader => false,
         }
     }
 
@@ -84,12 +93,24 @@ mod tests {
             (edge("b"), event, false),
             (edge("a"), "omma/v1/edges/b/status", false),
             (edge("a"), "omma/v1/edges/ab/status", false),
+            (edge("a"), "omma/v1/edges/a/cameras/c/state", true),
+            (edge("a"), "omma/v1/edges/a/cameras/c/objects/person", true),
+            (edge("a"), "omma/v1/edges/a/config/reported", true),
+            (edge("a"), "omma/v1/edges/a/config/desired", false),
+            (edge("a"), "omma/v1/edges/a/responses/r1", true),
+            (edge("b"), "omma/v1/edges/a/cameras/c/motion", false),
+            (edge("a"), "omma/v1/edges/a/command/restart_camera", false),
+            (edge("a"), "omma/v1/edges/a/cameras/c/command/detection", false),
+            (edge("a"), "homeassistant/device/omma_a_c/config", false),
             (edge("a"), "omma/v1/edges/a/acks", false),
             (edge("a"), "omma/v1/edges/a/other", false),
             (edge("a"), "omma/v1/hub/cameras/a.c/events", false),
             (edge("a"), "$SYS/broker", false),
             (Client::Hub, "omma/v1/edges/a/acks", true),
             (Client::Hub, "omma/v1/hub/cameras/a.c/events", true),
+            (Client::Hub, "omma/v1/edges/a/config/desired", true),
+            (Client::Hub, "omma/v1/edges/a/cameras/c/command/detection", true),
+            (Client::Hub, "omma/v1/edges/a/cameras/c/motion", false),
             (Client::Hub, "omma/v1/edges/a/status", false),
             (Client::Reader, "omma/v1/edges/a/status", false),
             (Client::Reader, "anything", false),

@@ -57,7 +57,8 @@ pub fn read(topic: &[u8], payload: Bytes, properties: &[(String, String)]) -> Re
         Topic::Status(edge) => Ok(Message::Status(edge, json(&payload)?)),
         Topic::Events(edge, camera) => event(edge, &camera, &payload).map(Message::Lasting),
         Topic::Picture(edge, camera, event) => picture(edge, camera, event, payload, properties).map(Message::Lasting),
-        Topic::Acks(_) | Topic::HubEvents(_) => Err(Unreadable::Topic),
+        // Nothing else was subscribed to.
+        _ => Err(Unreadable::Topic),
     }
 }
 

@@ -9,8 +9,9 @@ use rmqtt::Result;
 use rmqtt::retain::{DefaultRetainStorage, RetainStorage};
 use rmqtt::types::{Retain, TopicFilter, TopicName};
 
-/// Most retained messages; a new topic beyond it is not retained, which is counted. An edge retains one.
-const MAX: isize = 4096;
+/// Most retained messages; a new topic beyond it is not retained, which is counted. An edge retains two, and some five
+/// small ones for each of its cameras: here it sends no snapshots, which are the hub's already.
+const MAX: isize = 16_384;
 
 #[derive(Default)]
 pub(super) struct Retained(DefaultRetainStorage);

@@ -4,13 +4,23 @@
 //! every seed is an argument, so that a test can replay any history. Moments are [`Moment`]s of a clock that never
 //! steps; only capture times are dates.
 //!
-//! In the order of the path: when is a camera tried again ([`session`]), when was a picture taken
-//! ([`capture_clock`]), which coded pictures wait for a reader ([`unit_queue`]) and when it gives them up
-//! ([`lateness`]), which may be looked back at ([`kept_units`]),
-//! which lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]). Beside it: what
-//! a camera is like and what is wrong with it ([`doctor`]).
+//! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), where in
+//! an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded pictures
+//! wait for a reader ([`unit_queue`]) and when it gives them up ([`lateness`]), which may be looked back at
+//! ([`kept_units`]), which lasting things are sent, sent again, forgotten, and given up when the disk is full
+//! ([`outbox`]).
+//!
+//! Beside it: what a camera sees now ([`presence`]), which values of the moment are published ([`retained`]) and how Home
+//! Assistant is told of them ([`home_assistant`]), what the edge is asked ([`control`]) and whether a change of its cameras
+//! is kept ([`rollout`]); what a camera is like and what is wrong with it ([`doctor`]); whether every step gets on with its
+//! work ([`vitals`]), when the program takes too much memory ([`memory`]), and what to do when the system's clock is set
+//! ([`wall_clock`]).
 
 pub mod session;
+
+pub mod change_over;
+
+pub mod multipart;
 
 pub mod capture_clock;
 
@@ -22,7 +32,23 @@ pub mod kept_units;
 
 pub mod outbox;
 
+pub mod presence;
+
+pub mod retained;
+
+pub mod home_assistant;
+
+pub mod control;
+
+pub mod rollout;
+
 pub mod doctor;
+
+pub mod vitals;
+
+pub mod memory;
+
+pub mod wall_clock;
 
 /// A moment: time since the program began, by a clock that never steps.
 pub type Moment = std::time::Duration;

@@ -64,6 +64,7 @@ enum State {
 #[derive(Debug)]
 pub struct Session {
     state: State,
+    silence: Duration,
     retry: Backoff,
     refused: Backoff,
 }
@@ -73,9 +74,16 @@ impl Session {
     pub fn new(now: Moment, seed: u64) -> Self {
         Self {
             state: State::Waiting { until: now },
+            silence: SILENCE,
             retry: Backoff::new(FIRST_RETRY, LAST_RETRY, seed),
             refused: Backoff::new(LAST_RETRY, REFUSED_RETRY, !seed),
         }
+    }
+
+    /// How long a live camera may keep silent from here on: [`SILENCE`] where nothing else is said, longer where it is
+    /// asked for a picture only now and then.
+    pub fn allow_silence(&mut self, silence: Duration) {
+        self.silence = silence;
     }
 
     /// When [`Session::poll`] is due.
@@ -83,7 +91,7 @@ impl Session {
         match self.state {
             State::Waiting { until } => until,
             State::Connecting { since } => since + CONNECT_TIMEOUT,
-            State::Live { heard, .. } => heard + SILENCE,
+            State::Live { heard, .. } => heard + self.silence,
         }
     }
 
@@ -176,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_that_is_asked_now_and_then_may_be_silent_in_between() {
+        let mut session = live(S);
+        session.allow_silence(S * 9);
+        assert_eq!(session.poll(S * 9), Act::Wait);
+        assert_eq!(session.poll(S * 10), Act::Abandon(S * 9));
+    }
+
+    #[test]
     fn an_attempt_without_a_unit_is_abandoned() {
         let mut session = Session::new(S, 7);
         assert_eq!(session.poll(S), Act::Connect);
@@ -211,7 +227,8 @@ mod tests {
                 }
                 prop_assert!(session.wake() <= now + REFUSED_RETRY);
                 let wake = session.wake().max(now);
-                let mut probe = Session { state: session.state, retry: session.retry.clone(), refused: session.refused.clone() };
+                let (retry, refused) = (session.retry.clone(), session.refused.clone());
+                let mut probe = Session { state: session.state, silence: session.silence, retry, refused };
                 prop_assert_ne!(probe.poll(wake), Act::Wait);
             }
         }

@@ -84,6 +84,8 @@ impl Looker {
             return Ok(Some(core));
         }
         loop {
+            // Another camera's turn may take long; that camera's own pulse tells.
+            self.pulse.rest();
             let asked = &mut self.asked;
             let next = self.runtime.block_on(async {
                 tokio::select! {
@@ -92,6 +94,7 @@ impl Looker {
                     turn = turn_of(asked) => Next::Detector(turn),
                 }
             });
+            self.pulse.beat();
             match next {
                 Next::Core(core) => return Ok(core),
                 Next::Detector(turn) => self.look_at_waiting(turn)?,
@@ -103,7 +106,10 @@ impl Looker {
     fn wait_for_turn(&mut self) -> Option<DetectorTurn> {
         let asked = self.asked.take();
         let asked = asked.unwrap_or_else(|| self.eyes.shared.ask_detector(&self.camera.id, Rank::First));
-        asked.blocking_recv().ok()
+        self.pulse.rest();
+        let turn = asked.blocking_recv().ok();
+        self.pulse.beat();
+        turn
     }
 
     pub(super) fn rank(&self) -> Rank {

@@ -6,6 +6,7 @@ mod camera;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
@@ -18,12 +19,15 @@ use omma_vision::event::rule::config::RulesConfig;
 use omma_vision::gate::GateConfig;
 use omma_vision::track::TrackerConfig;
 
-use super::{DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
+use super::{Desired, DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
 use crate::source::url::CameraUrl;
 use crate::uplink::mqtt::broker::ExternalBroker;
 
 const MIN_BUDGET_MB: u64 = 16;
 const MIN_BACKFILL_KBIT_S: u64 = 8;
+const MIN_MEMORY_MB: u64 = 64;
+const MIN_ROLLBACK_S: u64 = 10;
+const MAX_ROLLBACK_S: u64 = 3600;
 
 /// All settings, sound.
 #[derive(Debug, Clone)]
@@ -42,8 +46,18 @@ pub struct Config {
     pub outbox_budget: u64,
     /// What of the uplink pictures of the past may take, bytes a second.
     pub backfill: u64,
+    /// What the process may take, bytes.
+    pub memory_max: Option<u64>,
+    /// Home Assistant's discovery prefix, where it is told of the cameras.
+    pub home_assistant: Option<String>,
+    /// After how long without its broker a change of the cameras is taken back.
+    pub rollback: Duration,
     /// In the order of the file.
     pub cameras: Vec<Camera>,
+    /// What works, and should be written otherwise. Holds no secret.
+    pub warnings: Vec<String>,
+    /// As it was written, for [`Config::with_cameras`].
+    written: Written,
 }
 
 /// Who takes this edge's events.
@@ -65,8 +79,23 @@ pub enum Upstream {
     },
 }
 
+/// Of a camera that is asked over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// From one snapshot to the next.
+    pub snapshot_interval: Duration,
+    /// SHA-256 of the one certificate that is its own; those that this machine's authorities vouch for where `None`.
+    pub certificate: Option<[u8; 32]>,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self { snapshot_interval: Duration::from_secs(1), certificate: None }
+    }
+}
+
 /// One camera.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Camera {
     /// Unique on this edge.
     pub id: CameraId,
@@ -74,8 +103,10 @@ pub struct Camera {
     pub name: String,
     /// Where it is. Prints without its password.
     pub url: CameraUrl,
-    /// How pictures come.
+    /// How pictures come over RTSP.
     pub transport: Transport,
+    /// What there is to know of a camera that is asked over HTTP.
+    pub http: HttpOptions,
     /// Where they are looked at.
     pub placement: Placement,
     /// Looks a second.
@@ -105,6 +136,14 @@ impl Config {
         }
     }
 
+    /// The operator's broker, where it is used.
+    pub fn own_broker(&self) -> Option<&ExternalBroker> {
+        match &self.upstream {
+            Upstream::Hub { broker, .. } => broker.as_ref(),
+            Upstream::Broker { broker, .. } => Some(broker),
+        }
+    }
+
     /// Reads and checks the file and the environment.
     ///
     /// # Errors
@@ -112,6 +151,16 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, Faults> {
         let (written, faults) = config::read::<Written>(path, ENV_PREFIX)?;
         check(written, faults)
+    }
+
+    /// The same with the cameras of a text that came from elsewhere, checked as the file is. It may have nothing of this
+    /// machine looked up. Reads the models' files.
+    ///
+    /// # Errors
+    /// Every fault that was found.
+    pub fn with_cameras(&self, text: &str) -> Result<Self, Faults> {
+        let (desired, faults) = config::parse_foreign::<Desired>(text)?;
+        check(Written { camera: desired.camera, ..self.written.clone() }, faults)
     }
 }
 
@@ -130,18 +179,44 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     if written.outbox.backfill_kbit_s < MIN_BACKFILL_KBIT_S {
         faults.push("outbox.backfill_kbit_s", format!("expected at least {MIN_BACKFILL_KBIT_S}"));
     }
+    if written.health.memory_max_mb.is_some_and(|max| max < MIN_MEMORY_MB) {
+        faults.push("health.memory_max_mb", format!("expected at least {MIN_MEMORY_MB}"));
+    }
+    warn_of_exposed_files(&written, &mut faults);
+    if !(MIN_ROLLBACK_S..=MAX_ROLLBACK_S).contains(&written.edge.rollback_s) {
+        faults.push("edge.rollback_s", format!("expected {MIN_ROLLBACK_S} to {MAX_ROLLBACK_S}"));
+    }
     match upstream {
         Some(upstream) if faults.is_empty() => Ok(Config {
-            data: written.edge.data,
+            data: written.edge.data.clone(),
             upstream,
             http: written.http.listen,
             decoder: written.decode.decoder,
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
             backfill: written.outbox.backfill_kbit_s.saturating_mul(1000) / 8,
+            memory_max: written.health.memory_max_mb.map(|max| max.saturating_mul(1_000_000)),
+            home_assistant: written.mqtt.as_ref().and_then(|mqtt| mqtt.home_assistant.clone()),
+            rollback: Duration::from_secs(written.edge.rollback_s),
             cameras,
+            warnings: faults.warnings().collect(),
+            written,
         }),
         _ => Err(faults),
+    }
+}
+
+/// Of the files that settings name as such; those of placeholders have been seen to.
+fn warn_of_exposed_files(written: &Written, faults: &mut Faults) {
+    let mqtt = written.mqtt.as_ref();
+    for (key, file) in [
+        ("edge.join_file", written.edge.join_file.as_ref()),
+        ("mqtt.password_file", mqtt.and_then(|mqtt| mqtt.password_file.as_ref())),
+        ("mqtt.key", mqtt.and_then(|mqtt| mqtt.key.as_ref())),
+    ] {
+        if let Some(exposed) = file.and_then(|file| config::credential::exposed(file)) {
+            faults.warn(key, exposed);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Target {
     pub literal: bool,
 }
 
-/// Why an address can't be read. Holds nothing of it.
+/// Why an address can't be taken. Holds nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// No URL, however read.
@@ -34,6 +34,12 @@ pub enum TargetError {
          as OMMA_CAMERA_USER and {PASSWORD} in the environment, and write `@` in the path as %40"
     )]
     Ambiguous,
+    /// Not RTSP.
+    #[error(
+        "only cameras that are asked over RTSP are examined so far (a URL that begins with rtsp://): write this one as \
+         `url` of a [[camera]] into the configuration and start the agent; its log and /state say what is wrong"
+    )]
+    Http,
 }
 
 impl Target {
@@ -48,6 +54,9 @@ impl Target {
             Err(error @ (UrlError::NotAUrl(_) | UrlError::Encoding)) => (literal(text).ok_or(error)?, true),
             Err(error) => return Err(error.into()),
         };
+        if url.is_http() {
+            return Err(TargetError::Http);
+        }
         if user.is_none() && password.is_none() {
             return Ok(Self { url, literal });
         }

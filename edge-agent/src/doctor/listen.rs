@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use super::address::Target;
 use super::reading;
 use crate::clock::EdgeClock;
-use crate::config::Transport;
 use crate::source::error::SourceError;
 use crate::source::rtsp::{self, Coded, Farewells, Item};
 
@@ -106,11 +105,7 @@ impl Ear<'_> {
         let described = described.map_err(|e| self.failed(&e))?;
         attempt.described_after_ms = Some(millis(self.clock.now().saturating_sub(began)));
         heard.description = Some(described.description());
-        let transport = match way {
-            Way::Tcp => Transport::Tcp,
-            Way::Udp => Transport::Udp,
-        };
-        let Some(stream) = self.until(connected_by, described.play(transport)).await? else {
+        let Some(stream) = self.until(connected_by, described.play(way)).await? else {
             let reason = format!("the camera does not answer SETUP or PLAY within {} s", CONNECT_TIMEOUT.as_secs());
             return Err(End::Failed(Failure { kind: FailureKind::Silent, reason }));
         };
@@ -132,7 +127,8 @@ impl Ear<'_> {
                 Some(Err(e)) => return Err(self.failed(&e)),
                 None if self.clock.now() >= silent_at => {
                     let limit = if done_at.is_none() { CONNECT_TIMEOUT } else { SILENCE };
-                    return Err(self.failed(&SourceError::Silent { seconds: limit.as_secs() }));
+                    let silent = SourceError::Silent { seconds: limit.as_secs() };
+                    return Err(self.failed(&stream.explain(silent)));
                 }
                 None => {}
             }
@@ -154,13 +150,16 @@ impl Ear<'_> {
 
     fn failed(&self, error: &SourceError) -> End {
         let kind = match error {
-            SourceError::Refused(_) => FailureKind::Refused,
+            SourceError::Refused(_) | SourceError::Withheld(_) => FailureKind::Refused,
             SourceError::NotFound(_) => FailureKind::NotFound,
             SourceError::Unreachable(_) => FailureKind::Unreachable,
             SourceError::Unusable(_) => FailureKind::Unusable,
-            SourceError::Silent { .. } => FailureKind::Silent,
+            SourceError::Silent { .. } | SourceError::NoKeyPicture { .. } => FailureKind::Silent,
             SourceError::Closed => FailureKind::Closed,
-            SourceError::Failed(_) => FailureKind::Failed,
+            SourceError::Busy(_) => FailureKind::Busy,
+            SourceError::TransportRefused(_) | SourceError::Unreadable(_) | SourceError::Failed(_) => {
+                FailureKind::Failed
+            }
         };
         End::Failed(Failure { kind, reason: self.target.url.redact(&error.to_string()) })
     }

@@ -20,6 +20,7 @@ pub fn picture(coded: &Coded, arrival: Moment, rate_hz: Option<f64>) -> Picture 
         key,
         b_slices: coded.codec == Codec::H264 && h264::has_b_slice(&coded.data),
         lost_packets: coded.lost_packets,
+        unusable_packets: coded.unusable_packets,
         new_parameter_sets: coded.new_parameter_sets,
         coding,
     }
@@ -86,6 +87,7 @@ mod tests {
     fn coded(nals: &[&[u8]]) -> Coded {
         let data: Vec<u8> = nals.iter().flat_map(|nal| [&[0, 0, 0, 1][..], nal].concat()).collect();
         Coded {
+            unusable_packets: 0,
             rtp: 7,
             first_packet: Instant::now(),
             lost_packets: 2,

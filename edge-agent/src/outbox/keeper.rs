@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::store::{self, Store, StoreError};
 use super::{ORDERS, Order};
+use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
 
 const RETRY: Duration = Duration::from_millis(200);
@@ -42,6 +43,7 @@ pub(super) struct Keeper {
     id: watch::Sender<OutboxId>,
     state: watch::Sender<OutboxState>,
     part: Part,
+    pulse: Pulse,
     step: Step,
     retry: Backoff,
     given_up: u64,
@@ -74,6 +76,7 @@ impl Keeper {
             id,
             state,
             part,
+            pulse: Pulse::unwatched(),
             step,
             retry,
             given_up: 0,
@@ -81,6 +84,10 @@ impl Keeper {
         };
         keeper.tell();
         keeper
+    }
+
+    pub(super) fn watched(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     pub(super) fn run(mut self) {
@@ -98,8 +105,11 @@ impl Keeper {
         let mut orders = Vec::with_capacity(ORDERS);
         loop {
             orders.extend(self.held.drain(..));
-            if orders.is_empty() && self.inbox.blocking_recv_many(&mut orders, ORDERS) == 0 {
-                return Ok(());
+            if orders.is_empty() {
+                self.pulse.rest();
+                if self.inbox.blocking_recv_many(&mut orders, ORDERS) == 0 {
+                    return Ok(());
+                }
             }
             let mut put = vec![];
             let mut synced = vec![];
@@ -239,6 +249,8 @@ impl Keeper {
     }
 
     fn attempt<T>(&mut self, work: &mut impl FnMut(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        // A disk that fails is tried for as long as it takes; one that never answers is not.
+        self.pulse.beat();
         let store = match &mut self.store {
             Some(store) => store,
             None => {

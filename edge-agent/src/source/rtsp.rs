@@ -5,14 +5,17 @@
 //! ```
 //!
 //! Gives H.264 access units in Annex B with their parameter sets before each key picture. What retina tolerates of
-//! real cameras it is told to tolerate. Two use it: the source, which only wants pictures ([`open`]), and the doctor,
-//! which wants to know everything on the way ([`describe`]).
+//! real cameras it is told to tolerate. Beyond that a camera that answers with another address is followed
+//! ([`redirect`]), and a packet that is not of this stream, or comes out of order, is left out where retina would have
+//! ended the stream. Two use it: the source, which only wants pictures, and the doctor, which wants to know everything
+//! on the way.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use edge_core::doctor::report::{Description, Offer};
+use edge_core::doctor::report::{Description, Offer, Way};
 use futures::StreamExt;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
@@ -25,20 +28,24 @@ use retina::codec::{CodecItem, FrameFormat, ParametersRef};
 use retina::rtcp::ReceivedCompoundPacket;
 
 use crate::AGENT;
-use crate::config::Transport;
-use crate::config::checked::Camera;
-use crate::source::error::SourceError;
+use crate::source::error::{SourceError, packet_fault};
+use crate::source::redirect;
 use crate::source::url::CameraUrl;
+
+/// Packets in a row that could not be used, after which they are the reason why there is no picture.
+const MANY: u32 = 8;
 
 /// One access unit as it came.
 #[derive(Debug)]
 pub struct Coded {
-    /// RTP timestamp, 90 kHz.
+    /// RTP timestamp, 90 kHz; of a camera that does not speak RTP, its arrival in such ticks.
     pub rtp: u32,
     /// When its first packet was read.
     pub first_packet: Instant,
     /// RTP packets missing before or within it.
     pub lost_packets: u16,
+    /// Packets left out before it because they could not be used.
+    pub unusable_packets: u32,
     /// Whether it brought parameter sets that were not known.
     pub new_parameter_sets: bool,
     /// How it is coded.
@@ -69,6 +76,12 @@ pub struct SenderReport {
 #[derive(Clone, Default)]
 pub struct Farewells(Arc<SessionGroup>);
 
+impl fmt::Debug for Farewells {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Farewells").finish_non_exhaustive()
+    }
+}
+
 impl Farewells {
     /// Waits until they are answered or given up, at most for `patience`.
     pub async fn said(&self, patience: Duration) {
@@ -83,6 +96,7 @@ impl Farewells {
 /// A camera that has said what it offers.
 pub struct Described {
     session: Session<retina::client::Described>,
+    redirected: bool,
 }
 
 /// A playing stream.
@@ -90,30 +104,36 @@ pub struct Stream {
     demuxed: Demuxed,
     index: usize,
     codec: Codec,
+    /// Packets left out since the last picture, and what was wrong with the last one.
+    unusable: u32,
+    fault: Option<String>,
 }
 
-/// Connects and starts playing.
-///
-/// # Errors
-/// See [`SourceError`].
-pub async fn open(camera: &Camera) -> Result<Stream, SourceError> {
-    describe(&camera.url, &Farewells::default()).await?.play(camera.transport).await
-}
-
-/// Connects and asks what there is.
+/// Connects and asks what there is. Follows a camera that answers with another of its addresses.
 ///
 /// # Errors
 /// See [`SourceError`].
 pub async fn describe(url: &CameraUrl, farewells: &Farewells) -> Result<Described, SourceError> {
+    let mut at = url.bare().clone();
+    for followed in 0..=redirect::MOST {
+        match Session::describe(at.clone(), options(url, farewells)).await {
+            Ok(session) => return Ok(Described { session, redirected: followed > 0 }),
+            Err(e) if matches!(e.status_code(), Some(300..=399)) => at = redirect::follow(&at).await?,
+            Err(e) => return Err(SourceError::of(&e)),
+        }
+    }
+    let what = "the camera sends its players from one address to the next in a circle: put the right one into `url`";
+    Err(SourceError::Unusable(what.to_owned()))
+}
+
+fn options(url: &CameraUrl, farewells: &Farewells) -> SessionOptions {
     let credentials =
         url.credentials().map(|c| Credentials { username: c.user.clone(), password: c.password.expose().clone() });
-    let options = SessionOptions::default()
+    SessionOptions::default()
         .creds(credentials)
         .user_agent(AGENT.to_owned())
         .session_group(Arc::clone(&farewells.0))
-        .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore);
-    let session = Session::describe(url.bare().clone(), options).await.map_err(|e| SourceError::of(&e))?;
-    Ok(Described { session })
+        .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
 }
 
 impl Described {
@@ -131,6 +151,7 @@ impl Described {
         let tool = self.session.tool();
         Description {
             server: tool.map(|tool| tool.to_string()),
+            redirected: self.redirected,
             sends_to_closed_sessions: tool.is_some_and(Tool::has_live555_tcp_bug),
             streams: streams.iter().enumerate().map(offer).collect(),
             has_parameter_sets: String::from_utf8_lossy(self.session.sdp()).contains(PARAMETER_SETS),
@@ -142,12 +163,12 @@ impl Described {
     ///
     /// # Errors
     /// See [`SourceError`].
-    pub async fn play(mut self, transport: Transport) -> Result<Stream, SourceError> {
+    pub async fn play(mut self, way: Way) -> Result<Stream, SourceError> {
         let fail = |e: retina::Error| SourceError::of(&e);
         let (index, codec) = choose(self.session.streams())?;
-        let transport = match transport {
-            Transport::Tcp => retina::client::Transport::Tcp(Default::default()),
-            Transport::Udp => retina::client::Transport::Udp(Default::default()),
+        let transport = match way {
+            Way::Tcp => retina::client::Transport::Tcp(Default::default()),
+            Way::Udp => retina::client::Transport::Udp(Default::default()),
         };
         let setup = SetupOptions::default().transport(transport).frame_format(FrameFormat::SIMPLE);
         self.session.setup(index, setup).await.map_err(fail)?;
@@ -155,7 +176,7 @@ impl Described {
             .initial_timestamp(InitialTimestampPolicy::Ignore)
             .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
         let demuxed = self.session.play(play).await.map_err(fail)?.demuxed().map_err(fail)?;
-        Ok(Stream { demuxed, index, codec })
+        Ok(Stream { demuxed, index, codec, unusable: 0, fault: None })
     }
 }
 
@@ -195,10 +216,12 @@ impl Stream {
         loop {
             match self.demuxed.next().await {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
+                    self.fault = None;
                     return Ok(Item::Unit(Coded {
                         rtp: frame.timestamp().timestamp() as u32,
                         first_packet: frame.start_ctx().received(),
                         lost_packets: frame.loss(),
+                        unusable_packets: std::mem::take(&mut self.unusable),
                         new_parameter_sets: frame.has_new_parameters(),
                         codec: self.codec,
                         data: frame.into_data().into(),
@@ -210,9 +233,30 @@ impl Stream {
                     }
                 }
                 Some(Ok(_)) => {}
-                Some(Err(e)) => return Err(SourceError::of(&e)),
+                Some(Err(e)) => match packet_fault(&e) {
+                    Some(fault) => self.leave_out(fault),
+                    None => return Err(SourceError::of(&e)),
+                },
                 None => return Err(SourceError::Closed),
             }
+        }
+    }
+
+    fn leave_out(&mut self, fault: String) {
+        if self.fault.is_none() {
+            tracing::debug!(%fault, "a packet is left out");
+        }
+        self.unusable = self.unusable.saturating_add(1);
+        self.fault = Some(fault);
+    }
+
+    /// The reason for the silence of a stream, where it is known better.
+    pub fn explain(&self, error: SourceError) -> SourceError {
+        match (error, &self.fault) {
+            (SourceError::Silent { .. }, Some(fault)) if self.unusable >= MANY => {
+                SourceError::Unreadable(fault.clone())
+            }
+            (error, _) => error,
         }
     }
 

@@ -14,7 +14,7 @@ pub struct Credentials {
     pub password: Secret<String>,
 }
 
-/// `rtsp://…`. Prints as scheme, host and port: many cameras take the password in path or query.
+/// `rtsp://…`, `http://…` or `https://…`. Prints as scheme, host and port: many cameras take the password in path or query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CameraUrl {
     bare: Url,
@@ -31,7 +31,7 @@ pub enum UrlError {
     )]
     NotAUrl(url::ParseError),
     /// Another protocol.
-    #[error("expected a URL that begins with rtsp://")]
+    #[error("expected a URL that begins with rtsp://, http:// or https://")]
     Scheme,
     /// No host.
     #[error("the URL names no host")]
@@ -48,10 +48,15 @@ impl CameraUrl {
     /// See [`UrlError`].
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (bare, credentials) = split(text)?;
-        if bare.scheme() != "rtsp" {
-            return Err(UrlError::Scheme);
+        match bare.scheme() {
+            "rtsp" | "http" | "https" => Ok(Self { bare, credentials }),
+            _ => Err(UrlError::Scheme),
         }
-        Ok(Self { bare, credentials })
+    }
+
+    /// Whether the camera is asked over HTTP, with TLS or without.
+    pub fn is_http(&self) -> bool {
+        matches!(self.bare.scheme(), "http" | "https")
     }
 
     /// With this user name and password in place of its own.
@@ -169,7 +174,7 @@ mod tests {
         for (text, expected) in [
             ("hunter2", "not a URL"),
             ("rtsp://a:hunter2@cam:port/", "not a URL"),
-            ("http://a:hunter2@cam/", "rtsp://"),
+            ("ftp://a:hunter2@cam/", "rtsp://"),
             ("rtsp://a:hunter2%4@cam/", "percent-encoded"),
             ("rtsp://a:hunter2%ff@cam/", "percent-encoded"),
             ("rtsp:///hunter2", "no host"),
@@ -192,11 +197,13 @@ mod tests {
         for text in [
             "rtsp://10.0.0.9:8554/user=admin&password=hunter2&channel=1&stream=0.sdp",
             "rtsp://10.0.0.9:8554/live?user=admin&pwd=hunter2",
+            "http://10.0.0.9:8554/snapshot.cgi?user=admin&pwd=hunter2",
         ] {
             let url = CameraUrl::parse(text).unwrap();
-            assert_eq!(url.to_string(), "rtsp://10.0.0.9:8554/…");
+            let shown = format!("{}://10.0.0.9:8554/…", url.bare().scheme());
+            assert_eq!(url.to_string(), shown);
             let said = url.redact(&format!("404 for {text}"));
-            assert_eq!(said, "404 for rtsp://10.0.0.9:8554/…");
+            assert_eq!(said, format!("404 for {shown}"));
         }
         assert_eq!(CameraUrl::parse("rtsp://cam").unwrap().to_string(), "rtsp://cam");
     }

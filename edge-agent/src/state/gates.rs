@@ -1,15 +1,22 @@
 //! What each camera's gate does and why, for `/state`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use omma_protocol::id::CameraId;
-use omma_vision::gate::{Report, State};
+use omma_vision::gate::{Report, State, Tier};
 use serde::Serialize;
+use tokio::sync::Notify;
 
 /// The gates of all cameras that are looked at here. Clones share it; each camera's analysis tells of its own.
 #[derive(Debug, Clone, Default)]
-pub struct Gates(Arc<Mutex<BTreeMap<CameraId, Report>>>);
+pub struct Gates(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    reports: Mutex<BTreeMap<CameraId, Report>>,
+    changed: Notify,
+}
 
 /// A gate as `/state` shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,16 +40,45 @@ pub struct ShownGate {
 impl Gates {
     /// Tells of a camera's gate.
     pub fn tell(&self, camera: &CameraId, report: Report) {
-        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match gates.get_mut(camera) {
-            Some(known) => *known = report,
-            None => drop(gates.insert(camera.clone(), report)),
+        let state = report.state;
+        let mut gates = self.lock();
+        let before = match gates.get_mut(camera) {
+            Some(known) => Some(std::mem::replace(known, report)),
+            None => gates.insert(camera.clone(), report),
+        };
+        if before.is_none_or(|before| before.state != state) {
+            self.0.changed.notify_one();
         }
+    }
+
+    /// The camera is no more, or another one.
+    pub fn forget(&self, camera: &CameraId) {
+        self.lock().remove(camera);
+    }
+
+    /// Waits until a gate's state has changed. For one task alone.
+    pub async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Whether something moves. A camera whose every picture is looked at says nothing of that.
+    pub fn moves(&self, camera: &CameraId) -> bool {
+        let gates = self.lock();
+        gates.get(camera).is_some_and(|report| report.state == State::Active && report.tier != Tier::Always)
+    }
+
+    /// State and reason.
+    pub fn words(&self, camera: &CameraId) -> Option<(&'static str, &'static str)> {
+        self.lock().get(camera).map(|report| (report.state.name(), report.reason.name()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Report>> {
+        self.0.reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As it is now. `None` where the camera is not looked at here, or has sent nothing yet.
     pub fn show(&self, camera: &CameraId) -> Option<ShownGate> {
-        let report = *self.0.lock().unwrap_or_else(PoisonError::into_inner).get(camera)?;
+        let report = *self.lock().get(camera)?;
         Some(ShownGate {
             open: matches!(report.state, State::Learning | State::Active),
             state: report.state.name(),

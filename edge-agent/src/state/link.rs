@@ -1,5 +1,6 @@
 //! Whether a way to the hub, or to the broker where there is no hub, is open.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,8 +36,8 @@ pub struct LinkState {
     name: &'static str,
     whom: &'static str,
     link: watch::Sender<Link>,
-    /// The reason told last, and when.
-    told: Arc<Mutex<Option<(String, Instant)>>>,
+    /// The reasons that were told a short while ago, and when.
+    told: Arc<Mutex<BTreeMap<String, Instant>>>,
 }
 
 impl LinkState {
@@ -78,6 +79,14 @@ impl LinkState {
         self.link.send_replace(Link::Refused { reason });
     }
 
+    /// Events go out, but something beside them does not, or is not heard.
+    pub fn hindered(&self, reason: String) {
+        metrics::counter!("omma_uplink_refused_total", "uplink" => self.name).increment(1);
+        if self.is_news(&reason) {
+            tracing::warn!(uplink = self.name, reason, "something beside events is refused");
+        }
+    }
+
     /// What was refused is taken again.
     pub fn accepted(&self) {
         self.link.send_if_modified(|link| {
@@ -93,11 +102,17 @@ impl LinkState {
     /// a while.
     fn is_news(&self, reason: &str) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = told.as_ref().is_some_and(|(known, at)| known == reason && at.elapsed() < TELL_AGAIN);
-        if !old {
-            *told = Some((reason.to_owned(), Instant::now()));
+        told.retain(|_, at| at.elapsed() < TELL_AGAIN);
+        let news = !told.contains_key(reason);
+        if news {
+            told.insert(reason.to_owned(), Instant::now());
         }
-        !old
+        news
+    }
+
+    /// For who acts on it.
+    pub fn watch(&self) -> watch::Receiver<Link> {
+        self.link.subscribe()
     }
 
     /// As it is now.

@@ -1,4 +1,5 @@
-//! What must last, over MQTT 5: events, pictures, and whether this edge is there.
+//! What must last, over MQTT 5: events, pictures, and whether this edge is there; and beside it how its cameras are now,
+//! and what is asked of it.
 //!
 //! ```text
 //! outbox ──read──▶ flight ──publish──▶ link ──▶ broker ──▶ hub ──▶ store
@@ -8,8 +9,8 @@
 //!
 //! A record leaves the outbox only when the hub says that its *store* has it. What the broker confirms (PUBACK) counts
 //! for nothing: every broker tried confirms before its disk has it. Where there is no hub
-//! ([`MqttUplink::without_hub`]) the broker's confirmation is all that ever comes, and [`edge_core::outbox::receipts`]
-//! tells of which record it is. Which records are sent when is decided by
+//! ([`MqttUplink::without_hub`]) the broker's confirmation is all that ever comes. [`edge_core::outbox::receipts`] tells
+//! of what it is. Which records are sent when is decided by
 //! [`edge_core::outbox::flight`]; the connection is kept by a task of its own ([`link`]), which never waits for this one
 //! to publish.
 //!
@@ -18,6 +19,8 @@
 //! | 32 states of events and 4 pictures in flight | the rest waits on disk |
 //! | the rate of pictures from before the connection (`outbox.backfill_kbit_s`) | they wait on disk |
 //! | [`link::REQUESTS`] publishes handed to the client | publishing is tried again when one has gone out |
+//!
+//! Values of the moment ([`crate::control::notices`]) go out when no event may, so that they hold none up.
 
 pub mod broker;
 
@@ -31,25 +34,31 @@ mod message;
 
 use std::time::{Duration, Instant};
 
+use edge_core::Moment;
 use edge_core::outbox::flight::{Flight, Next, WINDOW};
 use edge_core::outbox::pace::Pace;
 use edge_core::outbox::receipts::{Message, Miscounted, Receipts};
+use edge_core::retained;
 use omma_protocol::id::{EdgeId, OutboxId};
-use omma_protocol::wire::mqtt::AckMessage;
+use omma_protocol::wire::mqtt::{AckMessage, Topic};
 use omma_runtime::step::Step;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::clock::EdgeClock;
+use crate::control::notices::{Notices, ReplyTo};
 use crate::outbox::{Ended, Outbox, Stored, Which};
 use crate::state::link::LinkState;
 use broker::Broker;
-use link::{Hears, Link, LinkEvent};
+use link::{Heard, Link, LinkEvent};
+use rumqttc::v5::mqttbytes::QoS;
 
 /// How long a read from the outbox may take before the connection is looked after again.
 const READ: Duration = Duration::from_secs(2);
 /// How soon publishing is tried again when the client takes no more.
 const FULL: Duration = Duration::from_millis(50);
+/// How long after a connection began the broker has told what it had retained.
+const TOLD: Duration = Duration::from_secs(5);
 /// How long the goodbye may take.
 pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -62,8 +71,13 @@ pub struct MqttUplink {
     clock: EdgeClock,
     state: LinkState,
     flight: Flight,
-    /// `None` where a hub acknowledges.
-    receipts: Option<Receipts>,
+    notices: Notices,
+    /// Whether a hub acknowledges; else the broker's word counts.
+    hub: bool,
+    receipts: Receipts,
+    up: bool,
+    /// When what the broker had retained has been told.
+    told_at: Option<Moment>,
     /// The outbox that the flight's numbers are of.
     numbered: OutboxId,
     /// Longest packet that the broker takes.
@@ -78,19 +92,32 @@ impl MqttUplink {
         broker: Broker,
         outbox: Outbox,
         backfill: u64,
+        notices: Notices,
         clock: EdgeClock,
         state: LinkState,
     ) -> Self {
-        let (flight, step) = (Flight::new(WINDOW, Pace::new(backfill)), Step::new("uplink"));
-        let numbered = outbox.id();
-        let (receipts, max_packet) = (None, usize::MAX);
-        Self { edge, broker, outbox, clock, state, flight, receipts, numbered, max_packet, step }
+        Self {
+            flight: Flight::new(WINDOW, Pace::new(backfill)),
+            numbered: outbox.id(),
+            step: Step::new("uplink"),
+            receipts: Receipts::default(),
+            max_packet: usize::MAX,
+            hub: true,
+            up: false,
+            told_at: None,
+            edge,
+            broker,
+            outbox,
+            notices,
+            clock,
+            state,
+        }
     }
 
     /// Where there is no hub: a record leaves the outbox when the broker has taken it.
     #[must_use]
     pub fn without_hub(self) -> Self {
-        Self { flight: self.flight.without_hub(), receipts: Some(Receipts::default()), ..self }
+        Self { flight: self.flight.without_hub(), hub: false, ..self }
     }
 
     /// Sends until `token` is cancelled, then says goodbye. Connects again for as long as it takes.
@@ -103,9 +130,9 @@ impl MqttUplink {
     }
 
     async fn serve(mut self, token: CancellationToken) -> Result<(), UplinkError> {
-        let hears = if self.receipts.is_some() { Hears::Receipts } else { Hears::Acks };
-        let mut link = Link::start(&self.edge, &self.broker, hears, self.state.clone());
+        let mut link = Link::start(&self.edge, &self.broker, self.filters(), self.state.clone());
         let mut stored = self.outbox.state();
+        let notices = self.notices.clone();
         loop {
             let wake = self.send(&link).await?;
             tokio::select! {
@@ -113,6 +140,7 @@ impl MqttUplink {
                 () = token.cancelled() => break,
                 event = link.next() => self.heard(event.ok_or(UplinkError::LinkDied)?, &link).await?,
                 changed = stored.changed() => changed.map_err(|_| Ended)?,
+                () = notices.changed() => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
         }
@@ -122,29 +150,51 @@ impl MqttUplink {
         Ok(())
     }
 
+    /// What is subscribed to.
+    fn filters(&self) -> Vec<(String, QoS)> {
+        let acks = self.hub.then(|| Topic::Acks(self.edge.clone()).to_string());
+        let asked = acks.into_iter().chain(self.notices.request_filters());
+        // What may be told twice or not at all needs no confirmation.
+        let found = self.notices.retained_filters().into_iter().map(|filter| (filter, QoS::AtMostOnce));
+        asked.map(|filter| (filter, QoS::AtLeastOnce)).chain(found).collect()
+    }
+
     async fn heard(&mut self, event: LinkEvent, link: &Link) -> Result<(), UplinkError> {
         match event {
-            LinkEvent::Up { max_packet } => {
+            LinkEvent::Up { max_packet, session_kept } => {
                 self.max_packet = max_packet.map_or(usize::MAX, |max| max as usize);
                 self.state.up();
                 if link.greet(&self.edge) {
-                    self.handed(Message::Other);
+                    self.receipts.handed(Message::Other);
                 }
                 self.flight.connected(self.newest());
+                self.notices.retained().connected(session_kept);
+                (self.up, self.told_at) = (true, Some(self.clock.now() + TOLD));
             }
             LinkEvent::Down(answer) => {
                 self.flight.disconnected();
-                self.receipts.iter_mut().for_each(Receipts::connection_ended);
+                self.receipts.connection_ended();
+                self.notices.retained().disconnected();
+                (self.up, self.told_at) = (false, None);
                 // The link may have ended in the meantime.
                 answer.send(()).unwrap_or_default();
             }
             LinkEvent::Ack(ack) => self.acknowledged(&ack).await?,
-            LinkEvent::Sent(id) => {
-                if let Some(receipts) = &mut self.receipts {
-                    receipts.sent(id)?;
+            LinkEvent::Heard(Heard { topic, payload, retained, properties }) => {
+                let correlation = properties.correlation_data;
+                let reply_to = properties.response_topic.map(|topic| ReplyTo { topic, correlation });
+                self.notices.heard(&topic, payload, retained, reply_to);
+            }
+            LinkEvent::NotHeard { filter, code } => {
+                let reason = self.refusal("subscribe to", &filter, &code);
+                if filter == Topic::Acks(self.edge.clone()).to_string() {
+                    self.state.refused(reason);
+                } else {
+                    self.state.hindered(reason);
                 }
             }
-            LinkEvent::Answered { id, taken } => self.answered(id, taken).await?,
+            LinkEvent::Sent(id) => self.receipts.sent(id)?,
+            LinkEvent::Answered { id, refusal } => self.answered(id, refusal).await?,
         }
         self.show();
         Ok(())
@@ -162,16 +212,38 @@ impl MqttUplink {
     }
 
     /// The broker's word.
-    async fn answered(&mut self, id: u16, taken: bool) -> Result<(), UplinkError> {
+    async fn answered(&mut self, id: u16, refusal: Option<String>) -> Result<(), UplinkError> {
         // Before the answer is taken for one to a record of the new outbox.
         self.renumber();
-        let Some(sequence) = self.receipts.as_mut().and_then(|receipts| receipts.answered(id)) else { return Ok(()) };
-        if !taken {
-            self.flight.refused(sequence, self.clock.now());
+        let (answered, now) = (self.receipts.answered(id), self.clock.now());
+        if let Some(Message::Value(serial)) = answered {
+            let refused = self.notices.retained().answered(serial, refusal.is_none(), now);
+            if let Some((topic, code)) = refused.zip(refusal) {
+                let rule = self.notices.rule_for(&topic);
+                self.state.hindered(self.refusal("publish", &rule, &code));
+            }
             return Ok(());
         }
-        self.state.accepted();
-        self.forget(&[[sequence, sequence]]).await
+        if let Some(code) = &refusal {
+            self.state.refused(self.refusal("publish", &Topic::fence(&self.edge), code));
+        }
+        match answered {
+            // The hub's word is what counts, and it is asked again.
+            Some(Message::Record(_)) if self.hub => Ok(()),
+            Some(Message::Record(sequence)) if refusal.is_some() => {
+                self.flight.refused(sequence, now);
+                Ok(())
+            }
+            Some(Message::Record(sequence)) => {
+                self.state.accepted();
+                self.forget(&[[sequence, sequence]]).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refusal(&self, what: &str, which: &str, code: &str) -> String {
+        format!("the broker does not let this edge {what} {which} ({code}): mend its access rules")
     }
 
     async fn forget(&mut self, acknowledged: &[[u64; 2]]) -> Result<(), UplinkError> {
@@ -183,18 +255,12 @@ impl MqttUplink {
         Ok(())
     }
 
-    fn handed(&mut self, message: Message) {
-        if let Some(receipts) = &mut self.receipts {
-            receipts.handed(message);
-        }
-    }
-
     /// After a damaged database was set aside, its numbers mean nothing any more.
     fn renumber(&mut self) {
         if self.numbered != self.outbox.id() {
             self.numbered = self.outbox.id();
             self.flight.begin_anew();
-            self.receipts.iter_mut().for_each(Receipts::begin_anew);
+            self.receipts.begin_anew();
         }
     }
 
@@ -207,7 +273,9 @@ impl MqttUplink {
                 Next::Again(sequence) => Which::Exactly(sequence),
                 Next::First { kind, from, to } => Which::First { kind, from, to },
                 Next::Wait(until) => {
-                    return Ok(self.clock.instant(until.unwrap_or(now + Duration::from_secs(60))));
+                    let wakes = [until, self.send_values(link, now), self.told_at];
+                    let wake = wakes.into_iter().flatten().min();
+                    return Ok(self.clock.instant(wake.unwrap_or(now + Duration::from_secs(60))));
                 }
             };
             let began = Instant::now();
@@ -229,13 +297,49 @@ impl MqttUplink {
                         metrics::counter!("omma_uplink_resent_total").increment(1);
                     }
                     self.step.observe(began.elapsed());
-                    self.handed(Message::Record(stored.stamp.sequence));
+                    self.receipts.handed(Message::Record(stored.stamp.sequence));
                     self.flight.sent(stored.stamp.sequence, stored.kind(), len as u64, now);
                 }
                 (None, Which::Exactly(sequence)) => self.flight.gone(sequence),
                 (None, Which::First { kind, to, .. }) => self.flight.nothing(kind, to),
             }
             self.show();
+        }
+    }
+
+    /// Hands over what is not in the outbox. Returns when to come back even if nothing happens.
+    fn send_values(&mut self, link: &Link, now: Moment) -> Option<Moment> {
+        if !self.up {
+            return None;
+        }
+        if self.told_at.is_some_and(|at| at <= now) {
+            self.told_at = None;
+            link.hear_no_more(&self.notices.retained_filters());
+        }
+        while let Some(answer) = self.notices.next_answer() {
+            let answer = message::answer(answer);
+            if answer.len() <= self.max_packet && link.publish(answer) {
+                self.receipts.handed(Message::Other);
+            } else {
+                self.step.dropped("answer");
+            }
+        }
+        loop {
+            let value = match self.notices.retained().next(now) {
+                retained::Next::Send(value) => value,
+                retained::Next::Wait(until) => return until,
+            };
+            let serial = value.serial;
+            let publish = message::value(value);
+            if publish.len() > self.max_packet {
+                self.step.dropped("value too large");
+                self.notices.retained().answered(serial, true, now);
+            } else if link.publish(publish) {
+                self.receipts.handed(Message::Value(serial));
+            } else {
+                self.notices.retained().not_taken(serial);
+                return Some(now + FULL);
+            }
         }
     }
 
@@ -256,6 +360,8 @@ impl MqttUplink {
 
     fn show(&self) {
         metrics::gauge!("omma_uplink_in_flight").set(self.flight.len() as f64);
+        let topics = self.notices.retained().refused_topics();
+        metrics::counter!("omma_control_dropped_total", "what" => "too many topics").absolute(topics);
     }
 }
 

@@ -24,12 +24,11 @@ mod serving;
 
 mod groups;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use edge_core::Moment;
 use omma_protocol::backoff::Backoff;
-use omma_protocol::id::{CameraId, EdgeId};
+use omma_protocol::id::EdgeId;
 use omma_protocol::join::JoinToken;
 use omma_protocol::wire::quic::{EdgeToHub, HubToEdge, VERSION, WireError};
 use omma_runtime::backoff::random_seed;
@@ -44,7 +43,7 @@ use crate::analysis::Results;
 use crate::clock::EdgeClock;
 use crate::state::Reports;
 use crate::state::link::LinkState;
-use crate::unit::Feed;
+use crate::unit::Feeds;
 use connect::Connected;
 use control::Control;
 use serving::Serving;
@@ -84,7 +83,7 @@ impl From<quinn::ConnectionError> for QuicError {
 pub struct QuicUplink {
     edge: EdgeId,
     join: JoinToken,
-    feeds: BTreeMap<CameraId, Feed>,
+    feeds: Feeds,
     results: Results,
     reports: Reports,
     clock: EdgeClock,
@@ -97,7 +96,7 @@ impl QuicUplink {
     /// Not connected.
     pub fn new(
         join: JoinToken,
-        feeds: BTreeMap<CameraId, Feed>,
+        feeds: Feeds,
         results: Results,
         reports: Reports,
         clock: EdgeClock,

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
-use openh264::encoder::{BitRate, EncoderConfig as Settings, FrameRate, IntraFramePeriod, RateControlMode};
+use openh264::encoder::{BitRate, EncoderConfig as Settings, FrameRate, IntraFramePeriod, RateControlMode, VuiConfig};
 use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
 
 use crate::bitstream::is_key;
-use crate::frame::Planes;
+use crate::frame::{Colour, Matrix, Planes, Range};
 
 /// What the encoded stream is to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +61,33 @@ impl Encoder {
             // A frame that is left out has no unit, and who waits for it waits for ever.
             .skip_frames(false)
             .num_threads(1);
+        Self::with(settings)
+    }
+
+    /// An encoder for pictures that come at no known rate: each gets the bits that it needs, a still scene next to none.
+    /// The first picture is a key picture, and then those that [`Self::force_key`] asks for; a sudden change of scene may
+    /// be one too. The stream says that its samples mean `colour`.
+    ///
+    /// # Errors
+    /// [`EncodeError::OpenH264`] when openh264 can't be made.
+    pub fn of_constant_quality(colour: Colour) -> Result<Self, EncodeError> {
+        let vui = match colour.matrix {
+            Matrix::Bt601 => VuiConfig::bt601(),
+            Matrix::Bt709 => VuiConfig::bt709(),
+        };
+        let settings = Settings::new()
+            // Quantisation by openh264's own constant, 26, with nothing that varies it.
+            .rate_control_mode(RateControlMode::Off)
+            .adaptive_quantization(false)
+            // Only for the level that the stream announces.
+            .max_frame_rate(FrameRate::from_hz(30.0))
+            .vui(vui.full_range(colour.range == Range::Full))
+            .skip_frames(false)
+            .num_threads(1);
+        Self::with(settings)
+    }
+
+    fn with(settings: Settings) -> Result<Self, EncodeError> {
         let openh264 = openh264::encoder::Encoder::with_api_config(OpenH264API::from_source(), settings)
             .map_err(|error| refused("make an H.264 encoder", &error))?;
         Ok(Self { openh264 })
@@ -125,7 +152,6 @@ mod tests {
     use crate::bitstream::h264::{Reordering, Sps, has_b_slice};
     use crate::decode::{Decoder, DecoderChoice};
     use crate::footage;
-    use crate::frame::Colour;
 
     #[test]
     fn what_is_encoded_can_be_decoded_and_looks_alike() {
@@ -156,6 +182,30 @@ mod tests {
             assert!(psnr > 30.0, "picture {i}: {psnr:.1} dB");
         }
         assert!(keys.starts_with(&[0, 8, 11]), "{keys:?}");
+    }
+
+    #[test]
+    fn constant_quality_spends_bits_where_something_changes() {
+        let colour = Colour { range: Range::Limited, matrix: Matrix::Bt601 };
+        let mut encoder = Encoder::of_constant_quality(colour).unwrap();
+        let noise = |factor: u32| (0..1280 * 720u32).map(|n| (n.wrapping_mul(factor) >> 25) as u8).collect::<Vec<u8>>();
+        let pictures = [noise(2_654_435_761), noise(2_246_822_519)];
+        let chroma = vec![128; 640 * 360];
+        let mut units = vec![];
+        for (n, picture) in [0, 0, 0, 1, 1, 1].into_iter().enumerate() {
+            if n == 5 {
+                encoder.force_key();
+            }
+            let (y, u, v) = (&pictures[picture][..], &chroma[..], &chroma[..]);
+            let planes = Planes { width: 1280, height: 720, y, u, v, y_stride: 1280, uv_stride: 640, colour };
+            units.push(encoder.encode(planes, CaptureTime(n as i64 * 700_000)).unwrap());
+        }
+        let sizes: Vec<usize> = units.iter().map(|unit| unit.data.len()).collect();
+        assert!(units[0].key && !units[1].key && !units[2].key && units[5].key, "{sizes:?}");
+        assert!(sizes[2] * 20 < sizes[0] && sizes[2] * 20 < sizes[3], "{sizes:?}");
+        let sps = Sps::find(&units[0].data).unwrap();
+        // Of 720 lines BT.709 would be guessed.
+        assert_eq!((sps.width, sps.height, sps.colour), (1280, 720, colour));
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Picture → JPEG file, straight from YCbCr: no detour over red, green and blue.
+//! Picture → JPEG file, straight from YCbCr: no detour over red, green and blue. The way back is [`decode`].
 //!
 //! 1. cut to the wanted part, to even samples, so that chroma stays in place;
 //! 2. shrink the three planes;
 //! 3. from the stream's range and matrix to those of JFIF (full range, BT.601), row by row as the encoder asks.
+
+pub mod decode;
 
 use bytes::Bytes;
 use fast_image_resize as resize;

@@ -99,6 +99,23 @@ name! {
     CameraId
 }
 
+name! {
+    /// A class of things as a topic level: what its model calls `traffic light` is `traffic_light` there. Same alphabet as
+    /// [`EdgeId`].
+    LabelName
+}
+
+impl LabelName {
+    /// The name of a model's label. What a topic level can't hold becomes `_`; two labels that differ in nothing else
+    /// share a name.
+    pub fn of(label: &str) -> Self {
+        let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { '_' };
+        let begun = label.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+        let name: String = begun.chars().take(MAX_NAME).map(allowed).collect();
+        Self(if name.is_empty() { "thing".to_owned() } else { name })
+    }
+}
+
 /// One camera of one edge, unique in a hub. Written `edge.camera`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -192,6 +209,18 @@ mod tests {
         for bad in ["", "A", "a.b", "a/b", "+", "#", "-a", "é", &"a".repeat(MAX_NAME + 1)] {
             assert!(bad.parse::<CameraId>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn any_label_has_a_name_for_topics() {
+        for (label, name) in
+            [("person", "person"), ("Traffic light", "traffic_light"), ("+/#", "thing"), ("", "thing"), ("_a/b", "a_b")]
+        {
+            assert_eq!(LabelName::of(label).as_str(), name);
+            assert!(name.parse::<LabelName>().is_ok(), "{name}");
+        }
+        assert!(LabelName::of(&"é".repeat(99)).as_str().parse::<LabelName>().is_ok());
+        assert!(LabelName::of(&"x".repeat(99)).as_str().parse::<LabelName>().is_ok());
     }
 
     #[test]

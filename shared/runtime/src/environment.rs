@@ -40,9 +40,23 @@ pub fn ensure(wanted: &[Wanted]) -> io::Result<()> {
     if lacking.is_empty() {
         return Ok(());
     }
+    Err(start(lacking))
+}
+
+/// Starts this program anew as it was started. Returns only where the system can't, with the reason.
+///
+/// Last thing in `main`: what was begun and not ended ends here.
+pub fn begin_anew() -> io::Error {
+    start(vec![])
+}
+
+fn start(with: Vec<(&'static str, &'static str)>) -> io::Error {
     let mut args = env::args_os();
     let name = args.next().unwrap_or_default();
-    Err(Command::new(env::current_exe()?).arg0(name).args(args).envs(lacking).exec())
+    match env::current_exe() {
+        Ok(program) => Command::new(program).arg0(name).args(args).envs(with).exec(),
+        Err(e) => e,
+    }
 }
 
 fn lacking(wanted: &[Wanted], is: impl Fn(&OsStr) -> Option<OsString>) -> Vec<(&'static str, &'static str)> {

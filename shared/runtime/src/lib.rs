@@ -5,7 +5,8 @@
 //! 0. [`environment`] sees to what libraries read when they are loaded.
 //! 1. [`config`] reads the file and the environment, and reports every fault at once.
 //! 2. [`telemetry`], [`metrics`] and [`tls`] are installed, once, before anything else starts.
-//! 3. [`shutdown`] gives the token on which everything ends.
+//!    [`crash`] keeps what a run leaves behind for the next.
+//! 3. [`shutdown`] gives the token on which everything ends, [`notify`] tells systemd.
 //! 4. [`http`] shows [`health`] and metrics; [`listen`] opens sockets with errors that say how to mend them.
 //! 5. The steps of the pipeline count and time themselves with [`step`]; [`supervise`] restarts what fails, spaced
 //!    by [`backoff`].
@@ -22,7 +23,11 @@ pub mod step;
 
 pub mod tls;
 
+pub mod crash;
+
 pub mod shutdown;
+
+pub mod notify;
 
 pub mod health;
 

@@ -79,12 +79,15 @@ fn process(text: &mut String) {
             writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}").unwrap_or_default();
         }
     };
-    let status = std::fs::read_to_string("/proc/self/status").ok();
     let stat = std::fs::read_to_string("/proc/self/stat").ok();
-    let memory = status.as_deref().and_then(resident_bytes);
-    add("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", memory);
+    add("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", resident_memory());
     let cpu = stat.as_deref().and_then(cpu_seconds);
     add("process_cpu_seconds_total", "counter", "User and system CPU time in seconds.", cpu);
+}
+
+/// Resident memory of this process, bytes. `None` where this system does not give it.
+pub fn resident_memory() -> Option<f64> {
+    resident_bytes(&std::fs::read_to_string("/proc/self/status").ok()?)
 }
 
 /// `VmRSS` of `/proc/self/status`, proc(5).

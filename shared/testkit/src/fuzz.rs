@@ -4,6 +4,8 @@
 //! replays every input that was ever kept. None may panic; where something was parsed, its invariants are asserted.
 
 use bytes::{Bytes, BytesMut};
+use edge_core::Moment;
+use edge_core::multipart::{Multipart, MultipartError, Picture};
 use hub_core::arrival::{Arrival, Content, Origin};
 use hub_core::message::{self, Message};
 use hub_core::record::{check_event, check_picture};
@@ -34,6 +36,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("join_token", join_token),
     ("bitstream", bitstream),
     ("rtsp_request", rtsp_request),
+    ("multipart", multipart),
+    ("jpeg", jpeg),
 ];
 
 /// The control stream of an edge or a hub: what was parsed is written as it was read.
@@ -160,4 +164,34 @@ pub fn bitstream(data: &[u8]) {
         assert!(watch.info().is_none_or(|info| info.codec == codec && info.width > 0 && info.height > 0));
     }
     assert!(detect_codec(data).is_none() || !units.is_empty());
+}
+
+/// An MJPEG stream as a camera sends it: however the bytes are cut, the same pictures come out, none of them invented.
+pub fn multipart(data: &[u8]) {
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| -> Result<Vec<Bytes>, (Vec<Bytes>, MultipartError)> {
+        let (mut multipart, mut pictures) = (Multipart::default(), vec![]);
+        for piece in pieces {
+            multipart.push(piece, Moment::ZERO);
+            loop {
+                match multipart.next_picture() {
+                    Ok(Some(Picture { data, .. })) => pictures.push(data),
+                    Ok(None) => break,
+                    Err(e) => return Err((pictures, e)),
+                }
+            }
+        }
+        Ok(pictures)
+    };
+    let whole = read(&mut std::iter::once(data));
+    let (Ok(pictures) | Err((pictures, _))) = &whole;
+    assert!(pictures.iter().all(|picture| picture.starts_with(&[0xff, 0xd8])));
+    assert!(pictures.iter().map(Bytes::len).sum::<usize>() <= data.len());
+    assert_eq!(read(&mut data.chunks(7)), whole);
+}
+
+/// A JPEG as a camera sends it: what is decoded is a whole picture of even sides.
+pub fn jpeg(data: &[u8]) {
+    if let Ok(planes) = omma_media::jpeg::decode::Decoder::default().decode(data) {
+        assert!(planes.is_sound() && planes.width.is_multiple_of(2) && planes.height.is_multiple_of(2));
+    }
 }

@@ -91,6 +91,34 @@ fn every_fault_of_a_hub_file_is_told_with_line_and_remedy() {
 }
 
 #[test]
+fn credentials_are_looked_up_and_one_that_is_written_is_taken_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("door"), "hunter2/:@\n").unwrap();
+    let config = write(
+        folder.path(),
+        r#"[edge]
+data = "d"
+name = "site"
+[mqtt]
+url = "mqtt://site:hunter2@broker"
+[[camera]]
+id = "door"
+url = "rtsp://viewer:${credential:door}@camera/1"
+placement = "none"
+"#,
+    );
+    let check = Launch::of_workspace("edge-agent").args(["check", "--config", &config]);
+    let (status, told, said) = check.clone().env("CREDENTIALS_DIRECTORY", &folder.path().display().to_string()).run();
+    assert!(status.success(), "{said}");
+    assert_says(&told, &["config.toml:5: mqtt.url: a credential is written here", "${file:", "rtsp://camera/…"]);
+    assert!(!told.contains("hunter2") && !told.contains("camera[0].url"), "{told}");
+
+    let (status, _, said) = check.run();
+    assert!(!status.success());
+    assert_says(&said, &["config.toml:8: camera[0].url: there is no CREDENTIALS_DIRECTORY", "LoadCredential=door"]);
+}
+
+#[test]
 fn a_taken_port_is_named_with_its_setting() {
     let folder = tempfile::tempdir().unwrap();
     let taken = port::free();

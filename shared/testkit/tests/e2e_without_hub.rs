@@ -110,7 +110,8 @@ fn tls_with_a_password() {
     let who = passwords(folder.path(), &[(EDGE, PASSWORD)]);
     let mosquitto = tls(folder.path(), &authority.issue("broker"), &authority, &who);
 
-    let stack = start(&own(mosquitto.port, &format!("{EDGE}:{PASSWORD}@"), &authority));
+    let mut stack = start(&own(mosquitto.port, &format!("{EDGE}:{PASSWORD}@"), &authority));
+    stack.edge.expect("mqtt.url: a credential is written here");
     stack.wait_for_mqtt("up");
     assert!(!shown(&stack).contains(PASSWORD));
     stack.finish();
@@ -120,6 +121,7 @@ fn tls_with_a_password() {
     std::fs::write(&file, "wrong\n").unwrap();
     let in_file = format!("password_file = {file:?}\n");
     let mut stack = start(&(own(mosquitto.port, &format!("{EDGE}@"), &authority) + &in_file));
+    stack.edge.expect("can be read by every user of this machine");
     stack.edge.expect("the broker can't be reached: trying again");
     let state = stack.wait_for_mqtt("down");
     let reason = state["mqtt"]["reason"].as_str().unwrap();
@@ -153,6 +155,7 @@ fn a_broker_that_is_someone_else_is_refused_with_a_reason() {
     let who = passwords(folder.path(), &[(EDGE, PASSWORD)]);
     let mosquitto = tls(folder.path(), &stranger.issue("broker"), &stranger, &who);
     let mut stack = start(&own(mosquitto.port, &format!("{EDGE}:{PASSWORD}@"), &authority));
+    stack.edge.expect("mqtt.url: a credential is written here");
     stack.edge.expect("the broker can't be reached: trying again");
     let state = stack.wait_for_mqtt("down");
     let reason = state["mqtt"]["reason"].as_str().unwrap();

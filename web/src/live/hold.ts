@@ -1,10 +1,10 @@
 /**
  * Frames that wait for their boxes, in exact mode.
  *
- * The hub writes beside each picture how long the browser is to hold it back (`playout-delay`), and the browser obeys,
- * but takes ten seconds and more to come near a delay that has changed; nor does it know how old a picture was when it
- * arrived. So the page holds the rest itself: no frame is shown before its boxes can be there, and one that comes later
- * is shown at once.
+ * A browser can be told to hold pictures back (`playout-delay`), but takes ten seconds and more to come near a delay that
+ * has changed, and does not know how old a picture was when it arrived. So the page holds frames itself, and the browser
+ * is asked only for what there is no room for here: no frame is shown before its boxes can be there, and one that comes
+ * later is shown at once.
  *
  * Of several that are due in one refresh of the screen the newest is shown. But a frame with boxes of its own is not
  * passed over: it is shown first, and those behind it at the next refresh. And one whose boxes are awaited, because the
@@ -29,8 +29,8 @@ export interface Released<T> {
 
 /** As long as the hub's longest delay (`MAX` in `cloud-hub/core/src/delay.rs`). */
 export const LONGEST_MS = 2000;
-/** Most boxes that miss their time miss it by less. */
-export const PATIENCE_MS = 60;
+/** Boxes that miss their time miss it by less, unless the machine or the uplink stalls. */
+export const PATIENCE_MS = 120;
 /** Longer than a busy page keeps its screen waiting, shorter than a person takes for another moment. */
 export const LATE_MS = 300;
 

@@ -42,8 +42,8 @@ export type HubMessage =
   /** `streamUs`: the stream's clock when the hub answered, µs since the epoch. */
   | { readonly type: "clock"; readonly id: number; readonly streamUs: number }
   /**
-   * `delayMs`: how long the browser is to hold each picture back once it has it. `holdMs`: how long after a picture's
-   * capture, by the stream's clock, its boxes are there. Both 0 when live.
+   * `delayMs`: how long the browser's own buffer is to hold each picture back once it has it. `holdMs`: how long after a
+   * picture's capture, by the stream's clock, its boxes are there. Both 0 when live.
    */
   | { readonly type: "mode"; readonly mode: Mode; readonly delayMs: number; readonly holdMs: number }
   | { readonly type: "error"; readonly reason: string };

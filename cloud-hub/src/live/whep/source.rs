@@ -17,6 +17,11 @@ use crate::bus::Subscription;
 /// Pictures whose result may still come: some eight seconds.
 const REMEMBERED: usize = 256;
 
+/// The first part of a wait, which the page holds by itself: exactly, and as soon as it is told. A browser's own buffer
+/// comes near a time that it is asked for only after ten seconds and more, and where it was busy stays beyond it; so that is
+/// asked only for what copies of frames have no room for (eight frames of 3840×2160, 270 ms at 30 frames/s).
+const PAGE_HOLDS: Duration = Duration::from_millis(200);
+
 /// Why a stream can't be sent to browsers.
 pub(super) const REORDERS: &str = "the camera sends B-frames, which WebRTC can't carry: switch them off in the camera's \
                                    encoder settings (or take its baseline or main profile without B-frames)";
@@ -88,9 +93,9 @@ impl Source {
         self.hold.sample(late);
     }
 
-    /// How long a viewer in exact mode holds pictures back after they came (`playout-delay`).
+    /// How long a viewer's browser in exact mode holds pictures back after they came (`playout-delay`).
     pub(super) fn delay(&self) -> Duration {
-        self.delay.current()
+        self.delay.current().saturating_sub(PAGE_HOLDS)
     }
 
     /// How long ago the cached group began, where a viewer could begin with it.
@@ -98,8 +103,7 @@ impl Source {
         self.began.filter(|_| self.group.begins_with_key()).map(|began| now.saturating_duration_since(began))
     }
 
-    /// How long after its capture a picture's boxes are there. On a real uplink that is longer than
-    /// [`Source::delay`], by the picture's own way to here.
+    /// How long after its capture a picture's boxes are there: what the page holds it for.
     pub(super) fn hold(&self) -> Duration {
         self.hold.current()
     }
@@ -133,7 +137,10 @@ mod tests {
         // 400 ms on its way, and 150 ms until its boxes were there.
         source.result(&result, time + ms(550), came + ms(150));
         assert!(source.update());
-        assert_eq!((source.delay(), source.hold()), (ms(160), ms(560)));
+        assert_eq!((source.delay(), source.hold()), (ms(0), ms(560)));
         assert!(!source.update());
+        source.result(&result, time + ms(850), came + ms(450));
+        assert!(source.update());
+        assert_eq!((source.delay(), source.hold()), (ms(260), ms(860)));
     }
 }

@@ -31,6 +31,8 @@ pub struct Picture {
     pub b_slices: bool,
     /// RTP packets missing before or within it.
     pub lost_packets: u16,
+    /// Packets left out before it: of another stream, or out of order.
+    pub unusable_packets: u32,
     /// Whether it brought parameter sets that were not known.
     pub new_parameter_sets: bool,
     /// What its parameter set says, where it has one.
@@ -43,6 +45,7 @@ pub struct Measure {
     clock: CaptureClock,
     seen: Vec<Seen>,
     lost_packets: u64,
+    unusable_packets: u64,
     video: Option<Video>,
     /// Of before the first parameter set.
     early_b_pictures: u64,
@@ -65,6 +68,7 @@ impl Measure {
         let (bytes, key, b_slices) = (picture.bytes as u64, picture.key, picture.b_slices);
         self.seen.push(Seen { arrival_us, ticks, bytes, key, b_slices, stretch });
         self.lost_packets += u64::from(picture.lost_packets);
+        self.unusable_packets += u64::from(picture.unusable_packets);
         self.learn(picture);
     }
 
@@ -95,6 +99,7 @@ impl Measure {
             span_s: round(seconds(last.arrival_us - first.arrival_us), 3),
             pictures: self.seen.len() as u64,
             lost_packets: self.lost_packets,
+            unusable_packets: self.unusable_packets,
             rate: stretch::rate(&self.seen, steady),
             keys: stretch::keys(&self.seen),
             size: stretch::size(&self.seen, steady),

@@ -126,6 +126,8 @@ pub enum FailureKind {
     Silent,
     /// The camera closed the connection.
     Closed,
+    /// The camera has no session free.
+    Busy,
     /// Anything else.
     Failed,
 }
@@ -142,6 +144,8 @@ impl FailureKind {
 pub struct Description {
     /// The program that the camera says it is: `a=tool`.
     pub server: Option<String>,
+    /// Whether the camera described itself at another address than the one that was asked.
+    pub redirected: bool,
     /// Whether that program goes on sending to sessions that are closed, as live555 did until 2017.
     pub sends_to_closed_sessions: bool,
     /// Its streams.
@@ -228,6 +232,8 @@ pub struct Measured {
     pub pictures: u64,
     /// RTP packets that are missing.
     pub lost_packets: u64,
+    /// Packets that were left out: of another stream, or out of order.
+    pub unusable_packets: u64,
     /// Pictures a second.
     pub rate: Rate,
     /// Key pictures.

@@ -78,6 +78,7 @@ impl Camera {
                     key,
                     b_slices: place > 0,
                     lost_packets: 0,
+                    unusable_packets: 0,
                     new_parameter_sets: false,
                     coding: key.then(|| self.coding.clone()),
                 }
@@ -114,6 +115,7 @@ pub(super) fn report(pictures: &[Picture]) -> Report {
         attempts: vec![attempt(Way::Tcp, None)],
         description: Some(Description {
             server: None,
+            redirected: false,
             sends_to_closed_sessions: false,
             streams: vec![taken],
             has_parameter_sets: true,

@@ -1,16 +1,16 @@
-//! Which record a broker has confirmed, where its word acknowledges: without a hub.
+//! Which message a broker has confirmed.
 //!
 //! A confirmation (PUBACK, MQTT 5 §3.4) names a packet id. The client gives a message its id when it sends it, not when
 //! it is handed the message. But it sends in the order in which it was handed messages, and says each id as it sends:
 //!
 //! ```text
-//!  handed ──▶ queue, oldest first ──sent(id)──▶ under id ──answered(id)──▶ which record
+//!  handed ──▶ queue, oldest first ──sent(id)──▶ under id ──answered(id)──▶ which message
 //!                     └───────────connection ended────┴──▶ nothing is known of it
 //! ```
 //!
 //! 1. [`Receipts::handed`]: the client took a message. Every message that gets an id counts, also one that is no record.
 //! 2. [`Receipts::sent`]: the client has sent the oldest of them, under this id.
-//! 3. [`Receipts::answered`] gives the record that went under the id, which is free again.
+//! 3. [`Receipts::answered`] gives the message that went under the id, which is free again.
 //! 4. [`Receipts::connection_ended`]: the client has dropped what it had, and begins anew.
 //!
 //! A record taken for another would be forgotten without being sent. So what can't be is never guessed at: it is
@@ -23,6 +23,8 @@ use std::collections::{BTreeMap, VecDeque};
 pub enum Message {
     /// The record of this number.
     Record(u64),
+    /// The value of the moment of this serial ([`crate::retained`]).
+    Value(u64),
     /// Anything else, such as the edge's status, or a record of an outbox that is no more.
     Other,
 }
@@ -59,12 +61,9 @@ impl Receipts {
         }
     }
 
-    /// The broker has answered what was sent under this id: which record was it?
-    pub fn answered(&mut self, id: u16) -> Option<u64> {
-        match self.sent.remove(&id)? {
-            Message::Record(sequence) => Some(sequence),
-            Message::Other => None,
-        }
+    /// The broker has answered what was sent under this id: what was it?
+    pub fn answered(&mut self, id: u16) -> Option<Message> {
+        self.sent.remove(&id)
     }
 
     /// Nothing that was handed over or sent will be answered.
@@ -76,7 +75,7 @@ impl Receipts {
     /// The disk's records were lost and numbers begin anew: what is under way are records of the old ones.
     pub fn begin_anew(&mut self) {
         let under_way = self.handed.iter_mut().chain(self.sent.values_mut());
-        under_way.for_each(|message| *message = Message::Other);
+        under_way.filter(|message| matches!(message, Message::Record(_))).for_each(|message| *message = Message::Other);
     }
 }
 

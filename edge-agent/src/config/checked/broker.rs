@@ -13,6 +13,7 @@ pub(super) fn external(mqtt: &MqttSection, faults: &mut Faults) -> Option<Extern
     let url = mqtt.url.expose().parse::<ExternalBroker>();
     let mut broker = url.map_err(|e| faults.push("mqtt.url", e.to_string())).ok()?;
     check_password(&broker, mqtt, faults);
+    check_prefix(mqtt, faults);
     broker.password_file = mqtt.password_file.clone();
     match &mut broker.tls {
         Some(tls) => {
@@ -46,6 +47,17 @@ fn identity(mqtt: &MqttSection, faults: &mut Faults) -> Option<Identity> {
     }
 }
 
+fn check_prefix(mqtt: &MqttSection, faults: &mut Faults) {
+    let Some(prefix) = &mqtt.home_assistant else { return };
+    let levels = prefix.split('/').all(|level| !level.is_empty() && !level.contains(['+', '#', '\0', '$']));
+    if !levels || prefix == "omma" || prefix.starts_with("omma/") {
+        faults.push(
+            "mqtt.home_assistant",
+            "expected Home Assistant's discovery prefix: \"homeassistant\" unless changed there",
+        );
+    }
+}
+
 fn check_password(broker: &ExternalBroker, mqtt: &MqttSection, faults: &mut Faults) {
     const KEY: &str = "mqtt.password_file";
     let Some(file) = &mqtt.password_file else { return };
@@ -70,7 +82,8 @@ mod tests {
     use super::*;
 
     fn mqtt(url: &str) -> MqttSection {
-        MqttSection { url: Secret::new(url.to_owned()), password_file: None, ca: None, certificate: None, key: None }
+        let url = Secret::new(url.to_owned());
+        MqttSection { url, password_file: None, ca: None, certificate: None, key: None, home_assistant: None }
     }
 
     fn faults(mqtt: &MqttSection) -> Vec<String> {
@@ -125,6 +138,14 @@ mod tests {
             (
                 MqttSection { password_file: missing.clone(), ..mqtt("mqtt://omma:hunter2@broker.example") },
                 vec![("mqtt.password_file: ", "one of the two")],
+            ),
+            (
+                MqttSection { home_assistant: Some("/home".to_owned()), ..mqtt(plain) },
+                vec![("mqtt.home_assistant: ", "discovery prefix")],
+            ),
+            (
+                MqttSection { home_assistant: Some("omma/#".to_owned()), ..mqtt(plain) },
+                vec![("mqtt.home_assistant: ", "\"homeassistant\"")],
             ),
             (
                 MqttSection { password_file: missing.clone(), ..mqtt("mqtt://broker.example") },

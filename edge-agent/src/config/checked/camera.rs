@@ -1,5 +1,8 @@
 //! The cameras, each with its rules and its gate.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use omma_protocol::camera::Placement;
 use omma_runtime::config::Faults;
 use omma_vision::event::rule;
@@ -9,8 +12,8 @@ use omma_vision::event::rule::schedule::LocalTime;
 use omma_vision::event::rule::written::RulesWritten;
 use omma_vision::gate::{GateConfig, Mask};
 
-use super::Camera;
-use crate::config::{AreaSection, CameraSection, Written};
+use super::{Camera, HttpOptions};
+use crate::config::{AreaSection, CameraSection, Transport, Written};
 use crate::source::url::CameraUrl;
 
 const MAX_RATE: f32 = 60.0;
@@ -34,22 +37,74 @@ pub(super) fn check(written: &Written, min_score: f32, faults: &mut Faults) -> V
         }
         let rules = rules(n, camera, Site { local: local.as_ref(), labels }, faults);
         let gate = gate(n, camera, min_score, faults);
+        let http = http(n, camera, faults);
         match CameraUrl::parse(camera.url.expose()) {
-            Ok(url) => cameras.push(Camera {
-                id: camera.id.clone(),
-                name: camera.name.clone().unwrap_or_else(|| camera.id.to_string()),
-                url,
-                transport: camera.transport,
-                placement: camera.placement,
-                rate: camera.rate,
-                min_score,
-                gate,
-                rules,
-            }),
+            Ok(url) => {
+                of_another_protocol(n, camera, &url, faults);
+                cameras.push(Camera {
+                    id: camera.id.clone(),
+                    name: camera.name.clone().unwrap_or_else(|| camera.id.to_string()),
+                    url,
+                    transport: camera.transport,
+                    http,
+                    placement: camera.placement,
+                    rate: camera.rate,
+                    min_score,
+                    gate,
+                    rules,
+                });
+            }
             Err(e) => faults.push(&format!("camera[{n}].url"), e.to_string()),
         }
     }
     cameras
+}
+
+/// Fastest and slowest, seconds.
+const SNAPSHOT_INTERVALS: RangeInclusive<f32> = 0.1..=10.0;
+
+fn http(n: usize, camera: &CameraSection, faults: &mut Faults) -> HttpOptions {
+    let default = HttpOptions::default();
+    let snapshot_interval = match camera.snapshot_interval {
+        Some(seconds) if SNAPSHOT_INTERVALS.contains(&seconds) => Duration::from_secs_f32(seconds),
+        Some(_) => {
+            let expected = format!("expected {} to {} seconds", SNAPSHOT_INTERVALS.start(), SNAPSHOT_INTERVALS.end());
+            faults.push(&format!("camera[{n}].snapshot_interval"), expected);
+            default.snapshot_interval
+        }
+        None => default.snapshot_interval,
+    };
+    let certificate = camera.certificate_sha256.as_deref().and_then(|text| {
+        let read = sha256(text);
+        if read.is_none() {
+            let expected = "expected a SHA-256: 64 hexadecimal digits, with or without colons";
+            faults.push(&format!("camera[{n}].certificate_sha256"), expected);
+        }
+        read
+    });
+    HttpOptions { snapshot_interval, certificate }
+}
+
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u8>> =
+        text.chars().filter(|c| !matches!(c, ':' | ' ')).map(|c| Some(c.to_digit(16)? as u8)).collect();
+    let (pairs, []) = digits.as_deref()?.as_chunks::<2>() else { return None };
+    pairs.iter().map(|[high, low]| high * 16 + low).collect::<Vec<u8>>().try_into().ok()
+}
+
+/// What would have no effect is said, not passed over.
+fn of_another_protocol(n: usize, camera: &CameraSection, url: &CameraUrl, faults: &mut Faults) {
+    let (http, https) = (url.is_http(), url.bare().scheme() == "https");
+    for (key, wrong, expected) in [
+        ("transport", http && camera.transport != Transport::default(), "rtsp://"),
+        ("snapshot_interval", !http && camera.snapshot_interval.is_some(), "http:// or https://"),
+        ("certificate_sha256", !https && camera.certificate_sha256.is_some(), "https://"),
+    ] {
+        if wrong {
+            let message = format!("expected none, or a `url` that begins with {expected}");
+            faults.push(&format!("camera[{n}].{key}"), message);
+        }
+    }
 }
 
 /// Most areas of a camera's motion masks.

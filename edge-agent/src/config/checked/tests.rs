@@ -53,7 +53,7 @@ fn a_good_file_is_taken_with_its_defaults() {
     let [door, yard] = config.cameras.as_slice() else { panic!("{} cameras", config.cameras.len()) };
     assert_eq!(
         (door.name.as_str(), door.transport, door.placement, door.rate),
-        ("door", Transport::Tcp, Placement::Edge, 5.0)
+        ("door", Transport::Auto, Placement::Edge, 5.0)
     );
     assert_eq!(
         (yard.name.as_str(), yard.transport, yard.placement, yard.rate),
@@ -76,7 +76,7 @@ fn every_fault_is_said_at_once_and_no_secret_with_it() {
         url = "amqp://omma:hunter2@broker"
         [[camera]]
         id = "door"
-        url = "http://admin:hunter2@cam/live"
+        url = "ftp://admin:hunter2@cam/live"
         rate = 0
         [[camera]]
         id = "door"
@@ -230,6 +230,28 @@ fn what_needs_a_hub_is_a_fault_without_one() {
 }
 
 #[test]
+fn desired_cameras_are_checked_as_those_of_the_file_are() {
+    let file = load(&good()).unwrap();
+    let yard = "[[camera]]\nid = \"yard\"\nurl = \"rtsp://admin:hunter2@cam/live\"\n";
+    let desired = file.with_cameras(yard).unwrap();
+    assert_eq!(desired.cameras.iter().map(|camera| camera.id.as_str()).collect::<Vec<_>>(), ["yard"]);
+    assert_eq!((desired.edge(), &desired.data), (file.edge(), &file.data));
+    let wrong = format!("{yard}rate = 0\nplcement = \"hub\"\n[[camera]]\nid = \"yard\"\nurl = \"x\"\n[http]\n");
+    let lines: Vec<String> = file.with_cameras(&wrong).unwrap_err().lines().collect();
+    for part in ["line 5: camera[0].plcement: unknown key, did you mean \"placement\"?", "http: unknown key"] {
+        assert!(lines.iter().any(|line| line.contains(part)), "{part} in {lines:#?}");
+    }
+    let lines: Vec<String> = file.with_cameras(&format!("{yard}rate = 0\n")).unwrap_err().lines().collect();
+    assert!(lines.len() == 1 && lines[0].starts_with("line 4: camera[0].rate: "), "{lines:#?}");
+    assert!(file.with_cameras("").unwrap_err().to_string().contains("at least one"));
+    // Else whoever writes it could have this machine send any of its files to a camera of his own.
+    let reads = yard.replace("hunter2", "${file:/etc/hostname}");
+    let said: Vec<String> = file.with_cameras(&reads).unwrap_err().lines().collect();
+    assert!(said.len() == 1 && said[0].starts_with("line 3: camera[0].url: ${file:…} works only in"), "{said:#?}");
+    assert!(!lines.concat().contains("hunter2"));
+}
+
+#[test]
 fn a_camera_has_its_gate() {
     let yard = "[[camera]]\n        id = \"yard\"";
     let config = load(&good()).unwrap();
@@ -251,4 +273,48 @@ fn a_camera_has_its_gate() {
     let hub = good().replace("placement = \"hub\"", "placement = \"hub\"\n        gate = \"gated\"");
     let lines: Vec<String> = load(&hub).unwrap_err().lines().collect();
     assert!(lines.iter().any(|line| line.contains("camera[1].gate: ")), "{lines:#?}");
+}
+
+#[test]
+fn a_camera_may_be_asked_over_http() {
+    let mjpeg = good().replace("rtsp://admin:hunter2@cam/live", "http://admin:hunter2@cam/mjpg/video.mjpg");
+    assert_eq!(load(&mjpeg).unwrap().cameras[0].http, HttpOptions::default());
+    let sha = "0A:1b".to_owned() + &":ff".repeat(30);
+    let options = format!("snapshot_interval = 0.5\n        certificate_sha256 = \"{sha}\"");
+    let with = |url: &str, options: &str| {
+        good().replace("url = \"rtsp://admin:hunter2@cam/live\"", &format!("url = \"{url}\"\n        {options}"))
+    };
+    let http = load(&with("https://cam/jpg/image.jpg", &options)).unwrap().cameras[0].http;
+    assert_eq!(http.snapshot_interval, Duration::from_millis(500));
+    assert_eq!(http.certificate.map(|sha| (sha[0], sha[1], sha[31])), Some((0x0a, 0x1b, 0xff)));
+
+    for (url, options, key, part) in [
+        ("https://cam/", "snapshot_interval = 0", "snapshot_interval", "0.1 to 10 seconds"),
+        ("https://cam/", "snapshot_interval = nan", "snapshot_interval", "0.1 to 10 seconds"),
+        ("https://cam/", "certificate_sha256 = \"ff:0\"", "certificate_sha256", "64 hexadecimal digits"),
+        ("http://cam/", "transport = \"udp\"", "transport", "rtsp://"),
+        ("rtsp://cam/", "snapshot_interval = 1", "snapshot_interval", "http://"),
+        ("http://cam/", &format!("certificate_sha256 = \"{sha}\""), "certificate_sha256", "https://"),
+    ] {
+        let lines: Vec<String> = load(&with(url, options)).unwrap_err().lines().collect();
+        let [line] = lines.as_slice() else { panic!("{url} {options}: {lines:#?}") };
+        assert!(line.contains(&format!("camera[0].{key}: ")) && line.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn a_memory_limit_is_taken_and_one_that_nothing_fits_into_is_refused() {
+    let with = |max: u64| load(&good().replace("[detect]", &format!("[health]\nmemory_max_mb = {max}\n[detect]")));
+    assert_eq!(with(300).unwrap().memory_max, Some(300_000_000));
+    assert_eq!(load(&good()).unwrap().memory_max, None);
+    let said = with(63).unwrap_err().to_string();
+    assert!(said.contains("health.memory_max_mb: expected at least 64"), "{said}");
+}
+
+#[test]
+fn credentials_written_literally_are_taken_with_a_warning_for_each() {
+    let warnings = load(&good()).unwrap().warnings;
+    let keys: Vec<_> = warnings.iter().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(keys, ["edge.join", "camera[0].url"]);
+    assert!(!warnings.concat().contains("hunter2"), "{warnings:?}");
 }

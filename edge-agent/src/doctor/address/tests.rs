@@ -47,9 +47,18 @@ fn what_can_be_read_in_two_ways_is_refused_without_a_word_of_it() {
         assert_eq!(error, TargetError::Ambiguous, "{text}");
         assert!(!error.to_string().contains("hunter2") && error.to_string().contains(PASSWORD));
     }
-    for text in ["hunter2", "http://admin:hunter2@cam/", "rtsp://a:hunter2#@cam:port/", "rtsp:///hunter2"] {
+    for text in ["hunter2", "ftp://admin:hunter2@cam/", "rtsp://a:hunter2#@cam:port/", "rtsp:///hunter2"] {
         let error = read(text).unwrap_err();
         assert!(matches!(error, TargetError::Url(_)) && !error.to_string().contains("hunter2"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn http_is_refused_with_what_to_do_instead() {
+    for text in ["http://admin:hunter2@cam/", "https://cam/jpg?pwd=hunter2", "http://admin:hunter2#@cam/"] {
+        let error = read(text).unwrap_err();
+        assert_eq!(error, TargetError::Http, "{text}");
+        assert!(error.to_string().contains("/state") && !error.to_string().contains("hunter2"), "{error}");
     }
 }
 

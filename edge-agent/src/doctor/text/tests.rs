@@ -30,6 +30,7 @@ fn measure() -> Measure {
             key,
             b_slices: false,
             lost_packets: 0,
+            unusable_packets: 0,
             new_parameter_sets: false,
             coding: key.then(|| coding.clone()),
         });
@@ -61,6 +62,7 @@ fn report() -> Report {
         }],
         description: Some(Description {
             server: Some("camera 1.0".into()),
+            redirected: false,
             sends_to_closed_sessions: false,
             streams: vec![offer("video", "h264", true), offer("audio", "pcma", false)],
             has_parameter_sets: true,

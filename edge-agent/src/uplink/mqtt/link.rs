@@ -9,12 +9,15 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{AckMessage, Topic};
 use omma_runtime::backoff::random_seed;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{LastWill, Packet, PubAck, PubAckReason, SubAck, SubscribeReasonCode};
+use rumqttc::v5::mqttbytes::v5::{
+    Filter, LastWill, Packet, PubAck, PubAckReason, PublishProperties, SubAck, SubscribeReasonCode,
+};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions, MqttState};
 use rumqttc::{Outgoing, TlsConfiguration, Transport};
 use tokio::sync::{mpsc, oneshot};
@@ -27,8 +30,8 @@ use super::reason::reason;
 use crate::state::link::LinkState;
 use crate::uplink::{STEADY, retry};
 
-/// Requests that rumqttc takes before it has sent them: the whole window, and the greeting.
-pub(super) const REQUESTS: usize = 48;
+/// Requests that rumqttc takes before it has sent them: the whole window, the values of the moment, and the greeting.
+pub(super) const REQUESTS: usize = 64;
 /// Packet ids that rumqttc goes round in, with room for a publish under each: far more than are ever under way, so that
 /// none comes round to one that still waits. Its default is 65,535, which is 14 MB.
 const PACKET_IDS: u16 = 1024;
@@ -40,7 +43,7 @@ const CONNECT_SECONDS: u64 = 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How long the broker keeps acknowledgements for an edge that is away.
 const SESSION_SECONDS: u32 = 3600;
-/// Only acknowledgements come this way.
+/// Only acknowledgements, commands and what this edge had published come this way.
 const MAX_INCOMING: u32 = 256 * 1024;
 
 /// What happened to the connection.
@@ -49,33 +52,48 @@ pub(super) enum LinkEvent {
     Up {
         /// Longest packet that the broker takes, where it says so.
         max_packet: Option<u32>,
+        /// Whether the broker has kept this edge's session.
+        session_kept: bool,
     },
     /// Until this is answered or dropped, what is still published is thrown away; after that it would be sent over the
     /// next connection, out of order.
     Down(oneshot::Sender<()>),
-    /// What the hub's store has. Only told with [`Hears::Acks`].
+    /// What the hub's store has.
     Ack(AckMessage),
-    /// The oldest message that was handed over and not sent is sent, under this packet id. Only told, as the next, with
-    /// [`Hears::Receipts`].
+    /// Anything else that was subscribed to.
+    Heard(Heard),
+    /// The broker does not let this edge hear that.
+    NotHeard {
+        /// Which filter.
+        filter: String,
+        /// Its reason.
+        code: String,
+    },
+    /// The oldest message that was handed over and not sent is sent, under this packet id.
     Sent(u16),
     /// The broker has answered what was sent under this packet id.
-    Answered { id: u16, taken: bool },
+    Answered {
+        id: u16,
+        /// Its reason, where it does not take it.
+        refusal: Option<String>,
+    },
 }
 
-/// What the owner is told of the messages that it handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hears {
-    /// What the hub says.
-    Acks,
-    /// What the broker says.
-    Receipts,
+/// A message as it came.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) topic: String,
+    pub(super) payload: Bytes,
+    /// The broker had retained it.
+    pub(super) retained: bool,
+    pub(super) properties: PublishProperties,
 }
 
 /// The owner's end.
 #[derive(Debug)]
 pub(super) struct Link {
     client: AsyncClient,
-    hears: Hears,
+    filters: Vec<(String, QoS)>,
     events: mpsc::Receiver<LinkEvent>,
     task: JoinHandle<()>,
 }
@@ -87,12 +105,14 @@ impl Drop for Link {
 }
 
 impl Link {
-    pub(super) fn start(edge: &EdgeId, broker: &Broker, hears: Hears, state: LinkState) -> Self {
+    /// `filters` are subscribed to by [`Link::greet`].
+    pub(super) fn start(edge: &EdgeId, broker: &Broker, filters: Vec<(String, QoS)>, state: LinkState) -> Self {
         let (client, event_loop) = AsyncClient::new(options(edge, broker), REQUESTS);
         let (tell, events) = mpsc::channel(EVENTS);
-        let (edge, broker, retry) = (edge.clone(), broker.clone(), retry(random_seed()));
-        let keeper = Keeper { edge, broker, hears, event_loop, tell, state, retry, up: None };
-        Self { client, hears, events, task: tokio::spawn(keeper.run().in_current_span()) }
+        let acks = Topic::Acks(edge.clone()).to_string();
+        let (broker, retry, names) = (broker.clone(), retry(random_seed()), filters.iter().map(|(f, _)| f.clone()));
+        let keeper = Keeper { acks, filters: names.collect(), broker, event_loop, tell, state, retry, up: None };
+        Self { client, filters, events, task: tokio::spawn(keeper.run().in_current_span()) }
     }
 
     /// `None` when the task has died.
@@ -100,11 +120,11 @@ impl Link {
         self.events.recv().await
     }
 
-    /// Subscribes to acknowledgements, where they are heard, and says that this edge is there. Whether the client took
-    /// the latter.
+    /// Subscribes to what is heard, and says that this edge is there. Whether the client took the latter.
     pub(super) fn greet(&self, edge: &EdgeId) -> bool {
-        let (acks, status) = (Topic::Acks(edge.clone()).to_string(), Topic::Status(edge.clone()).to_string());
-        let deaf = self.hears == Hears::Acks && self.client.try_subscribe(acks, QoS::AtLeastOnce).is_err();
+        let status = Topic::Status(edge.clone()).to_string();
+        let filters = self.filters.iter().map(|(filter, qos)| Filter::new(filter.clone(), *qos));
+        let deaf = self.client.try_subscribe_many(filters).is_err();
         let greeted = self.client.try_publish(status, QoS::AtLeastOnce, true, message::status(true)).is_ok();
         if deaf || !greeted {
             // The queue was emptied when the last connection ended, so this needs a broker that connects and hangs.
@@ -115,8 +135,17 @@ impl Link {
 
     /// Whether the client took it.
     pub(super) fn publish(&self, publish: Publish) -> bool {
-        let Publish { topic, payload, properties } = publish;
-        self.client.try_publish_with_properties(topic.to_string(), QoS::AtLeastOnce, false, payload, properties).is_ok()
+        let Publish { topic, payload, properties, retain } = publish;
+        self.client.try_publish_with_properties(topic, QoS::AtLeastOnce, retain, payload, properties).is_ok()
+    }
+
+    /// What the broker had retained under these filters has come.
+    pub(super) fn hear_no_more<'a>(&self, filters: impl IntoIterator<Item = &'a String>) {
+        for filter in filters {
+            if self.client.try_unsubscribe(filter).is_err() {
+                tracing::debug!(filter, "no room for unsubscribing: this edge goes on hearing itself");
+            }
+        }
     }
 
     /// Says that this edge goes and waits until the broker was told.
@@ -160,9 +189,11 @@ fn admit(options: &mut MqttOptions, admission: Admission) {
 
 /// The task that polls.
 struct Keeper {
-    edge: EdgeId,
+    /// The topic of acknowledgements.
+    acks: String,
+    /// In the order in which they are subscribed to.
+    filters: Vec<String>,
     broker: Broker,
-    hears: Hears,
     event_loop: EventLoop,
     tell: mpsc::Sender<LinkEvent>,
     state: LinkState,
@@ -211,9 +242,10 @@ impl Keeper {
         let event = match event {
             Event::Incoming(Packet::ConnAck(welcome)) => {
                 self.up = Some(Instant::now());
-                LinkEvent::Up { max_packet: welcome.properties.and_then(|p| p.max_packet_size) }
+                let max_packet = welcome.properties.and_then(|p| p.max_packet_size);
+                LinkEvent::Up { max_packet, session_kept: welcome.session_present }
             }
-            Event::Incoming(Packet::Publish(publish)) if self.is_ack(&publish.topic) => {
+            Event::Incoming(Packet::Publish(publish)) if publish.topic == self.acks.as_bytes() => {
                 match serde_json::from_slice(&publish.payload) {
                     Ok(ack) => LinkEvent::Ack(ack),
                     Err(e) => {
@@ -223,20 +255,25 @@ impl Keeper {
                     }
                 }
             }
+            Event::Incoming(Packet::Publish(publish)) => LinkEvent::Heard(Heard {
+                topic: String::from_utf8_lossy(&publish.topic).into_owned(),
+                payload: publish.payload,
+                retained: publish.retain,
+                properties: publish.properties.unwrap_or_default(),
+            }),
             Event::Incoming(Packet::PubAck(PubAck { pkid, reason, .. })) => {
                 let taken = matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers);
-                if !taken {
-                    self.refused("publish", format!("{reason:?}"));
-                }
-                if self.hears == Hears::Acks {
-                    return ControlFlow::Continue(());
-                }
-                LinkEvent::Answered { id: pkid, taken }
+                LinkEvent::Answered { id: pkid, refusal: (!taken).then(|| format!("{reason:?}")) }
             }
-            Event::Outgoing(Outgoing::Publish(pkid)) if self.hears == Hears::Receipts => LinkEvent::Sent(pkid),
+            Event::Outgoing(Outgoing::Publish(pkid)) => LinkEvent::Sent(pkid),
             Event::Incoming(Packet::SubAck(SubAck { return_codes, .. })) => {
-                if let Some(code) = return_codes.iter().find(|c| !matches!(c, SubscribeReasonCode::Success(_))) {
-                    self.refused("subscribe to", format!("{code:?}"));
+                let codes = self.filters.iter().zip(&return_codes);
+                let refused = codes.filter(|(_, code)| !matches!(code, SubscribeReasonCode::Success(_)));
+                for (filter, code) in refused {
+                    let told = LinkEvent::NotHeard { filter: filter.clone(), code: format!("{code:?}") };
+                    if self.tell.send(told).await.is_err() {
+                        return ControlFlow::Break(());
+                    }
                 }
                 return ControlFlow::Continue(());
             }
@@ -268,15 +305,6 @@ impl Keeper {
         // with a collision, for which it takes no requests.
         self.event_loop.state = MqttState::new(PACKET_IDS, false);
         ControlFlow::Continue(())
-    }
-
-    fn is_ack(&self, topic: &[u8]) -> bool {
-        self.hears == Hears::Acks && topic == Topic::Acks(self.edge.clone()).to_string().as_bytes()
-    }
-
-    fn refused(&self, what: &str, code: String) {
-        let rule = Topic::fence(&self.edge);
-        self.state.refused(format!("the broker does not let this edge {what} {rule} ({code}): mend its access rules"));
     }
 
     async fn owner_stops_publishing(&mut self) {

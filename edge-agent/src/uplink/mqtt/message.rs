@@ -1,6 +1,7 @@
-//! A stored thing as an MQTT message.
+//! A stored thing, a value of the moment, or an answer as an MQTT message.
 
 use bytes::Bytes;
+use edge_core::retained::Value;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{
@@ -10,14 +11,16 @@ use rumqttc::v5::mqttbytes::v5::PublishProperties;
 
 use super::UplinkError;
 use crate::AGENT;
+use crate::control::notices::{Answer, ReplyTo};
 use crate::outbox::Stored;
 
 /// Topic, payload and properties; all are QoS 1.
 #[derive(Debug)]
 pub(super) struct Publish {
-    pub(super) topic: Topic,
+    pub(super) topic: String,
     pub(super) payload: Bytes,
     pub(super) properties: PublishProperties,
+    pub(super) retain: bool,
 }
 
 impl Publish {
@@ -34,12 +37,8 @@ pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, UplinkE
         Lasting::Event(event) => {
             let json = serde_json::to_vec(&EventMessage::new(edge, event, Some(stamp)))
                 .map_err(|e| UplinkError::Message(e.to_string()))?;
-            let properties = PublishProperties {
-                payload_format_indicator: Some(1),
-                content_type: Some("application/json".to_owned()),
-                ..PublishProperties::default()
-            };
-            Ok(Publish { topic: Topic::Events(edge.clone(), event.camera.clone()), payload: json.into(), properties })
+            let topic = Topic::Events(edge.clone(), event.camera.clone()).to_string();
+            Ok(Publish { topic, payload: json.into(), properties: json_properties(), retain: false })
         }
         Lasting::Picture(picture) => {
             let user_properties = [
@@ -53,9 +52,30 @@ pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, UplinkE
                 content_type: Some("image/jpeg".to_owned()),
                 ..PublishProperties::default()
             };
-            let topic = Topic::Picture(edge.clone(), picture.camera.clone(), picture.event);
-            Ok(Publish { topic, payload: picture.jpeg.clone(), properties })
+            let topic = Topic::Picture(edge.clone(), picture.camera.clone(), picture.event).to_string();
+            Ok(Publish { topic, payload: picture.jpeg.clone(), properties, retain: false })
         }
+    }
+}
+
+/// A value of the moment; retained.
+pub(super) fn value(value: Value<Bytes>) -> Publish {
+    let Value { topic, payload, .. } = value;
+    Publish { topic, payload, properties: PublishProperties::default(), retain: true }
+}
+
+/// To who asked, with what they know their question by (MQTT 5 §4.10).
+pub(super) fn answer(answer: Answer) -> Publish {
+    let Answer { to: ReplyTo { topic, correlation }, payload } = answer;
+    let properties = PublishProperties { correlation_data: correlation, ..json_properties() };
+    Publish { topic, payload, properties, retain: false }
+}
+
+fn json_properties() -> PublishProperties {
+    PublishProperties {
+        payload_format_indicator: Some(1),
+        content_type: Some("application/json".to_owned()),
+        ..PublishProperties::default()
     }
 }
 

@@ -28,6 +28,11 @@ fn broker(port: u16) -> Broker {
     Broker::External(format!("mqtt://127.0.0.1:{port}").parse().unwrap())
 }
 
+/// Nobody says anything beside the outbox.
+fn silent() -> Notices {
+    Notices::new(edge(), false, None).0
+}
+
 fn outbox(folder: &std::path::Path) -> Outbox {
     crate::outbox::open(folder, 1 << 30, Health::new().part("outbox")).unwrap()
 }
@@ -39,8 +44,15 @@ async fn put(outbox: &Outbox, things: Vec<Lasting>) {
 
 fn start(port: u16, outbox: &Outbox) -> (CancellationToken, tokio::task::JoinHandle<Result<(), UplinkError>>) {
     let token = CancellationToken::new();
-    let uplink =
-        MqttUplink::new(edge(), broker(port), outbox.clone(), 1_000_000, EdgeClock::start(), LinkState::new("mqtt"));
+    let uplink = MqttUplink::new(
+        edge(),
+        broker(port),
+        outbox.clone(),
+        1_000_000,
+        silent(),
+        EdgeClock::start(),
+        LinkState::new("mqtt"),
+    );
     (token.clone(), tokio::spawn(uplink.run(token)))
 }
 
@@ -196,7 +208,7 @@ async fn garbage_instead_of_a_broker_is_survived_and_said() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = outbox(folder.path());
     let state = LinkState::new("mqtt");
-    let uplink = MqttUplink::new(edge(), broker(port), outbox, 1_000_000, EdgeClock::start(), state.clone());
+    let uplink = MqttUplink::new(edge(), broker(port), outbox, 1_000_000, silent(), EdgeClock::start(), state.clone());
     let token = CancellationToken::new();
     let running = tokio::spawn(uplink.run(token.clone()));
     tokio::time::timeout(LONG, serving).await.expect("it stopped trying").unwrap();

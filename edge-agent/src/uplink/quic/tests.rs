@@ -8,6 +8,7 @@ use edge_core::Moment;
 use omma_protocol::camera::{CameraState, Placement};
 use omma_protocol::detection::{Analyst, Place};
 use omma_protocol::geometry::Rect;
+use omma_protocol::id::CameraId;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{FrameResult, Track, TrackId};
 use omma_protocol::unit::{AccessUnit, Codec};
@@ -22,6 +23,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::unit::Feed;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -124,15 +126,16 @@ impl Edge {
             name: "Front door".to_owned(),
             url: crate::source::url::CameraUrl::parse("rtsp://cam/").unwrap(),
             transport: crate::config::Transport::Tcp,
+            http: crate::config::checked::HttpOptions::default(),
             placement: Placement::Edge,
             rate: 5.0,
             min_score: 0.5,
             gate: omma_vision::gate::GateConfig::default(),
             rules: omma_vision::event::rule::config::RulesConfig::default(),
         };
-        let (feed, reports, state) = (Feed::new(), Reports::new([&camera]), LinkState::new("quic"));
+        let (feeds, reports, state) = (Feeds::default(), Reports::new([&camera]), LinkState::new("quic"));
         let (results, _) = tokio::sync::broadcast::channel(64);
-        let feeds = BTreeMap::from([(door(), feed.clone())]);
+        let feed = feeds.of(&door());
         let token = CancellationToken::new();
         let clock = EdgeClock::start();
         let uplink = QuicUplink::new(join.clone(), feeds, results.clone(), reports.clone(), clock, state.clone());

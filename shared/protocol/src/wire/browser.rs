@@ -38,10 +38,10 @@ pub enum HubToBrowser {
     Mode {
         /// The mode in force.
         mode: Mode,
-        /// How long pictures wait for their boxes, ms. 0 when live.
+        /// How long the browser's own buffer holds a picture back once it has come (`playout-delay`), ms. 0 when live.
         delay_ms: u32,
-        /// How long after its capture, by the stream's clock, the boxes of a picture are there, ms; for the page's own
-        /// hold. 0 when live.
+        /// How long after its capture, by the stream's clock, the boxes of a picture are there, ms: whatever the browser
+        /// did of it, the page holds each picture until then. 0 when live.
         hold_ms: u32,
     },
     /// The page missed some: it fetches the list again (WebSocket only).

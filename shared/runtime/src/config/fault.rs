@@ -20,6 +20,7 @@ pub struct Faults {
     file: Option<PathBuf>,
     root: Node,
     faults: Vec<Fault>,
+    warnings: Vec<Fault>,
 }
 
 impl Default for Faults {
@@ -31,7 +32,7 @@ impl Default for Faults {
 
 impl Faults {
     pub(super) fn of(file: Option<&std::path::Path>, root: Node) -> Self {
-        Self { file: file.map(Into::into), root, faults: vec![] }
+        Self { file: file.map(Into::into), root, faults: vec![], warnings: vec![] }
     }
 
     /// Adds a fault at a dotted key, such as `camera[1].id`. Say what was expected; never show a value that may be
@@ -40,6 +41,23 @@ impl Faults {
         let path = Path::parse(key);
         let origin = self.root.origin_of(&path).clone();
         self.add(Fault { origin, path, message: message.into() });
+    }
+
+    /// Adds a warning at a dotted key: it works, and should be written otherwise. As with faults, never show a secret.
+    pub fn warn(&mut self, key: &str, message: impl Into<String>) {
+        let path = Path::parse(key);
+        let origin = self.root.origin_of(&path).clone();
+        self.add_warning(Fault { origin, path, message: message.into() });
+    }
+
+    pub(super) fn add_warning(&mut self, warning: Fault) {
+        self.warnings.push(warning);
+        self.warnings.sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
+    }
+
+    /// One line for each warning.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.warnings.iter().map(|warning| self.line(warning))
     }
 
     /// Adds a fault; the same one twice counts once.

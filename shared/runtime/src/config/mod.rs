@@ -35,6 +35,13 @@
 //! `{PREFIX}_{KEY}__{KEY}…`, upper case, two underscores between keys, a number for a place in a list:
 //! `OMMA_EDGE_HTTP__LISTEN`, `OMMA_EDGE_CAMERA__0__URL` (the number after the last adds one). Where text is wanted the
 //! value is taken as it is; elsewhere it is read as TOML: `5`, `true`, `["person"]`.
+//!
+//! # Credentials
+//!
+//! Any text may hold `${file:/path}`, `${credential:name}` (systemd's) and `${env:NAME}`: see [`credential`]. A password
+//! that is written in the file itself works, and is warned of ([`Faults::warnings`]).
+
+pub mod credential;
 
 mod document;
 mod environment;
@@ -87,12 +94,27 @@ pub fn parse<T: DeserializeOwned>(
 ) -> Result<(T, Faults), Faults> {
     let (mut root, syntax) = document::parse(text);
     let overrides = environment::apply(&mut root, prefix, environment);
+    // Before what is looked up is put in, so that faults hold no more secrets than the file.
     let mut faults = Faults::of(path, root.clone());
-    for fault in syntax.into_iter().chain(overrides) {
-        faults.add(fault);
-    }
-    let value = reader::read(root, &mut faults);
-    match value {
+    syntax.into_iter().chain(overrides).for_each(|fault| faults.add(fault));
+    credential::put_in(&mut root, &mut faults);
+    finish(root, faults)
+}
+
+/// A text that came from elsewhere: as it is, without this machine's environment, files and credentials.
+///
+/// # Errors
+/// Every fault that was found.
+pub fn parse_foreign<T: DeserializeOwned>(text: &str) -> Result<(T, Faults), Faults> {
+    let (mut root, syntax) = document::parse(text);
+    let mut faults = Faults::of(None, root.clone());
+    syntax.into_iter().for_each(|fault| faults.add(fault));
+    credential::refuse(&mut root, &mut faults);
+    finish(root, faults)
+}
+
+fn finish<T: DeserializeOwned>(root: document::Node, mut faults: Faults) -> Result<(T, Faults), Faults> {
+    match reader::read(root, &mut faults) {
         Some(value) if faults.is_empty() => Ok((value, faults)),
         _ => Err(faults),
     }

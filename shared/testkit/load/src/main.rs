@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow};
 use clap::Parser;
 use edge_agent::clock::EdgeClock;
 use edge_agent::config::checked::Config;
+use edge_agent::control::notices::Notices;
 use edge_agent::outbox;
 use edge_agent::state::link::LinkState;
 use edge_agent::uplink::mqtt::MqttUplink;
@@ -65,7 +66,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (folder, budget) = (config.data.clone(), config.outbox_budget);
     let outbox = tokio::task::spawn_blocking(move || outbox::open(&folder, budget, part)).await??;
     let (edge, broker, state) = (config.edge().clone(), Broker::of(&config)?, LinkState::new("mqtt"));
-    let uplink = MqttUplink::new(edge, broker, outbox.clone(), config.backfill, EdgeClock::start(), state);
+    // Nobody asks it anything, and it says nothing beside the outbox.
+    let (notices, _) = Notices::new(edge.clone(), false, None);
+    let uplink = MqttUplink::new(edge, broker, outbox.clone(), config.backfill, notices, EdgeClock::start(), state);
     let mut sending = tokio::spawn(uplink.run(token.clone()));
 
     let ledger = Ledger::open(&arguments.ledger)?;

@@ -1,4 +1,4 @@
-//! `omma-camera`: simulated cameras on an RTSP port, for demos, tests and benchmarks.
+//! `omma-camera`: simulated cameras on an RTSP port and an HTTP port, for demos, tests and benchmarks.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use omma_protocol::secret::Secret;
+use omma_testkit::simulator::quirk::Quirk;
 use omma_testkit::simulator::source::Camera;
 use omma_testkit::simulator::{Config, Login, Server};
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +20,9 @@ struct Arguments {
     /// Address of the RTSP port; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8554")]
     listen: SocketAddr,
+    /// Address of an HTTP port with the same cameras as MJPEG (/NAME/mjpeg) and snapshots (/NAME/snapshot.jpg).
+    #[arg(long)]
+    http: Option<SocketAddr>,
     /// A camera: NAME=file:PATH@RATE plays an H.264 byte stream in a loop, NAME=still:PATH@RATE its scene with
     /// nobody in it, NAME=clock:WIDTHxHEIGHT@RATE a live clock,
     /// NAME=clock:WIDTHxHEIGHT:over=PATH@RATE a live clock over footage of that size. RATE is pictures a second. May be given many times.
@@ -33,6 +37,9 @@ struct Arguments {
     /// Seconds after which a silent client is cut off.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=3600))]
     session_timeout: u64,
+    /// Something that real cameras get wrong. May be given many times.
+    #[arg(long = "quirk", value_enum, value_name = "NAME")]
+    quirks: Vec<Quirk>,
 }
 
 impl Arguments {
@@ -46,7 +53,9 @@ impl Arguments {
             _ => None,
         };
         let session_timeout = Duration::from_secs(self.session_timeout);
-        Ok(Config { listen: self.listen, cameras: self.cameras, login, session_timeout })
+        let quirks = self.quirks.into_iter().collect();
+        let (listen, http) = (self.listen, self.http);
+        Ok(Config { listen, http, cameras: self.cameras, login, session_timeout, quirks })
     }
 }
 
@@ -69,6 +78,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let server = Server::start(arguments.into_config()?).await?;
+    if let Some(address) = server.http_address() {
+        writeln!(std::io::stdout(), "listening http://{address}")?;
+    }
     writeln!(std::io::stdout(), "listening rtsp://{}", server.address())?;
     tokio::select! {
         _ = interrupt.recv() => {}

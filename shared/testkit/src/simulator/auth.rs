@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest as _, Md5};
 use omma_protocol::secret::Secret;
 
+use super::quirk::{Quirk, Quirks};
+
 const REALM: &str = "omma-camera";
 
 /// The one user of a camera.
@@ -21,12 +23,31 @@ pub struct Login {
 pub(super) struct Guard {
     login: Option<Login>,
     nonce: String,
+    /// How often the nonce was renewed.
+    renewals: u32,
+    quirks: Quirks,
 }
 
 impl Guard {
     /// `nonce` is unpredictable and used for one connection only.
     pub(super) fn new(login: Option<Login>, nonce: String) -> Self {
-        Self { login, nonce }
+        Self { login, nonce, renewals: 0, quirks: Quirks::default() }
+    }
+
+    pub(super) fn with_quirks(self, quirks: Quirks) -> Self {
+        Self { quirks, ..self }
+    }
+
+    /// From now on only another nonce is good, and it is told that the old one is stale.
+    pub(super) fn renew(&mut self) {
+        self.renewals += 1;
+    }
+
+    fn nonce(&self) -> String {
+        match self.renewals {
+            0 => self.nonce.clone(),
+            renewals => format!("{}{renewals}", self.nonce),
+        }
     }
 
     /// Whether a request with this method and `Authorization` header may pass.
@@ -40,13 +61,22 @@ impl Guard {
         }
     }
 
-    /// Values for two `WWW-Authenticate` headers, the better one first. No `qop`: most cameras offer none, though an
-    /// answer that uses it is understood.
-    pub(super) fn challenges(&self) -> [String; 2] {
-        [
-            format!(r#"Digest realm="{REALM}", nonce="{}", algorithm=MD5"#, self.nonce),
-            format!(r#"Basic realm="{REALM}""#),
-        ]
+    /// Values for as many `WWW-Authenticate` headers, the better one first. No `qop`: most cameras offer none, though
+    /// an answer that uses it is understood.
+    pub(super) fn challenges(&self) -> Vec<String> {
+        let nonce = self.nonce();
+        let stale = if self.renewals > 0 { ", stale=true" } else { "" };
+        let digest = format!(r#"Digest realm="{REALM}", nonce="{nonce}", algorithm=MD5{stale}"#);
+        let basic = format!(r#"Basic realm="{REALM}""#);
+        if self.quirks.has(Quirk::BasicOnly) {
+            vec![basic]
+        } else if self.quirks.has(Quirk::ManyChallenges) {
+            // RFC 3310: for telephones.
+            let strange = format!(r#"Digest realm="{REALM}", nonce="{nonce}", qop="auth", algorithm=AKAv1-MD5"#);
+            vec![strange, basic, digest]
+        } else {
+            vec![digest, basic]
+        }
     }
 
     fn digest(&self, login: &Login, method: &str, rest: &str) -> bool {
@@ -59,7 +89,7 @@ impl Guard {
         else {
             return false;
         };
-        if user != login.user || realm != REALM || nonce != self.nonce {
+        if user != login.user || realm != REALM || nonce != self.nonce() {
             return false;
         }
         let ha1 = md5_hex(&format!("{user}:{realm}:{}", login.password.expose()));
@@ -173,6 +203,16 @@ mod tests {
         let nonce = "dcd98b7102dd2f0e8b11d0f600bfb0c093";
         let response = md5_hex(&format!("{ha1}:{nonce}:00000001:0a4f113b:auth:{ha2}"));
         assert_eq!(response, "6629fae49393a05397450978507c4ef1");
+    }
+
+    #[test]
+    fn an_old_nonce_is_called_stale() {
+        let mut guard = guard();
+        let password = "s3cret: \"x";
+        guard.renew();
+        assert!(!guard.admits("PLAY", Some(&digest(password, "abc", ""))));
+        assert!(guard.challenges()[0].ends_with(r#"nonce="abc1", algorithm=MD5, stale=true"#));
+        assert!(guard.admits("PLAY", Some(&digest(password, "abc1", ""))));
     }
 
     #[test]

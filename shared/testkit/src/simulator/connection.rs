@@ -13,12 +13,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::Guard;
 use super::player::{Player, SendError, write};
+use super::quirk::Quirk;
 use super::request::{BadRequest, Message, Request, next_message};
 use super::response::{Response, Status};
 use super::sdp;
 use super::server::House;
 use super::session::{Decision, Session};
 use super::source::{Due, wall_clock};
+use super::transport::Transport;
+
+/// Pictures that are sent before PLAY is answered, where the camera is so hasty.
+const EARLY: u32 = 2;
 
 /// How a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +63,16 @@ impl Connection {
     pub(super) fn new(house: Arc<House>, stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
-        let guard = Guard::new(house.login.clone(), random_text());
-        let session = Session::new(guard, random_text(), house.session_timeout);
+        let guard = Guard::new(house.login.clone(), random_text()).with_quirks(house.quirks.clone());
+        let session = Session::new(guard, random_text(), house.session_timeout).with_quirks(house.quirks.clone());
         Ok(Self { house, stream, local, peer, session, player: None, inbox: BytesMut::new() })
     }
 
     /// Serves the client until it leaves, errs, or `cut` says so.
     pub(super) async fn run(mut self, cut: CancellationToken) -> End {
-        match self.serve(&cut).await {
+        let ended = self.serve(&cut).await;
+        self.house.seat().abandon(self.session.id(), Instant::now() + self.house.session_timeout);
+        match ended {
             Ok(never) => match never {},
             Err(end) => {
                 if matches!(end, End::Garbage(_)) {
@@ -80,6 +87,10 @@ impl Connection {
     async fn serve(&mut self, cut: &CancellationToken) -> Result<std::convert::Infallible, End> {
         let mut deadline = Instant::now() + self.house.session_timeout;
         loop {
+            if self.is_gone() {
+                cut.cancelled().await;
+                return Err(End::Cut);
+            }
             let event = tokio::select! {
                 () = cut.cancelled() => return Err(End::Cut),
                 () = sleep_until(deadline) => return Err(End::Silent),
@@ -103,26 +114,51 @@ impl Connection {
         let Some((_, player)) = &mut self.player else { return Ok(false) };
         player.send(due, &mut self.stream).await?;
         self.house.tally.pictures.add(1);
-        Ok(player.heard_from())
+        let heard = player.heard_from();
+        self.change_size();
+        Ok(heard)
     }
 
-    /// Answers what has arrived in full. Whether anything had.
+    /// Whether the camera has lost its power.
+    fn is_gone(&self) -> bool {
+        let playing = self.player.as_ref().is_some_and(|(_, player)| player.is_in_mid_stream());
+        playing && self.house.quirks.has(Quirk::HalfOpen)
+    }
+
+    /// Goes on with pictures of another size, once.
+    fn change_size(&mut self) {
+        if let Some((camera, player)) = &mut self.player
+            && player.is_in_mid_stream()
+            && player.shows_the_first()
+            && let Some(other) = self.house.cameras.get(&*camera).and_then(|station| station.other_size.as_ref())
+        {
+            player.switch(other.play());
+        }
+    }
+
+    /// Answers what has arrived in full. Whether it shows that the client lives: what lacks the password does not.
     async fn answer_all(&mut self) -> Result<bool, End> {
         let mut heard = false;
         while let Some(message) = next_message(&mut self.inbox)? {
-            heard = true;
             match message {
                 Message::Request(request) => {
-                    let response = self.carry_out(&request).await;
+                    let Some(response) = self.carry_out(&request).await else {
+                        heard = true;
+                        continue;
+                    };
                     let (method, status) = (&request.method, response.status);
                     tracing::debug!(peer = %self.peer, method, ?status, "answered");
                     if status == Status::Unauthorized {
                         self.house.tally.unauthorized.add(1);
+                    } else {
+                        heard = true;
                     }
+                    let response = response.padded(self.house.quirks.has(Quirk::PaddedHeaders));
                     write(&mut self.stream, &response.encode(Some(request.cseq))).await?;
                 }
                 // A receiver report. It shows that the client lives; what it says is of no use here.
                 Message::Interleaved { channel, packet } => {
+                    heard = true;
                     tracing::trace!(peer = %self.peer, channel, bytes = packet.len(), "report");
                 }
             }
@@ -130,43 +166,23 @@ impl Connection {
         Ok(heard)
     }
 
-    async fn carry_out(&mut self, request: &Request) -> Response {
+    /// `None` where nothing is answered.
+    async fn carry_out(&mut self, request: &Request) -> Option<Response> {
         let (house, host) = (&self.house, self.local.ip());
         let describe = |camera: &str| {
             let station = house.cameras.get(camera)?;
-            Some(sdp::describe(camera, station.source.parameter_sets(), station.rate, host))
+            Some(sdp::describe(camera, station.source.parameter_sets(), station.rate, host, &house.quirks))
         };
-        match self.session.decide(request, describe) {
+        Some(match self.session.decide(request, describe) {
             Decision::Answer(response) => response,
-            Decision::SetUp { camera, transport } => {
-                let made = match Player::new(transport, host, self.peer.ip()).await {
-                    Ok(player) => player.server_ports().map(|ports| (player, ports)),
-                    Err(error) => Err(error),
-                };
-                match made {
-                    Ok((player, ports)) => {
-                        let response = self.session.set_up(request, transport, ports, player.packetiser.ssrc());
-                        self.player = Some((camera, player));
-                        response
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "no UDP ports for a player; free some");
-                        Response::new(Status::InternalError)
-                    }
+            Decision::Ignore => return None,
+            Decision::SetUp { camera, transport } => self.set_up(request, camera, transport).await,
+            Decision::Play => match self.play().await {
+                Ok(response) => response,
+                Err(error) => {
+                    tracing::info!(%error, "pictures could not be sent before the answer");
+                    Response::new(Status::InternalError)
                 }
-            }
-            Decision::Play => match &mut self.player {
-                Some((camera, player)) if let Some(station) = self.house.cameras.get(camera) => {
-                    let response = self.session.play(&player.packetiser, wall_clock());
-                    let feed = station.source.play();
-                    if let Some((picture, wall)) = feed.begins_with() {
-                        tracing::debug!(%camera, picture, wall_us = wall.0, "a player begins");
-                    }
-                    player.begin(feed);
-                    self.house.tally.plays.add(1);
-                    response
-                }
-                _ => Response::new(Status::InternalError),
             },
             Decision::Pause => {
                 if let Some((_, player)) = &mut self.player {
@@ -176,9 +192,51 @@ impl Connection {
             }
             Decision::TearDown => {
                 self.player = None;
+                self.house.seat().leave(self.session.id());
                 self.session.tear_down()
             }
+        })
+    }
+
+    async fn set_up(&mut self, request: &Request, camera: String, transport: Transport) -> Response {
+        let quirks = &self.house.quirks;
+        if quirks.has(Quirk::OneSession) && !self.house.seat().take(self.session.id(), Instant::now()) {
+            return Response::new(Status::NotEnoughBandwidth);
         }
+        let made = match Player::new(transport, self.local.ip(), self.peer.ip(), quirks).await {
+            Ok(player) => player.server_ports().map(|ports| (player, ports)),
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok((player, ports)) => {
+                let response = self.session.set_up(request, transport, ports, player.packetiser.ssrc());
+                self.player = Some((camera, player));
+                response
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no UDP ports for a player; free some");
+                Response::new(Status::InternalError)
+            }
+        }
+    }
+
+    async fn play(&mut self) -> Result<Response, SendError> {
+        let Some((camera, player)) = &mut self.player else { return Ok(Response::new(Status::InternalError)) };
+        let Some(station) = self.house.cameras.get(&*camera) else { return Ok(Response::new(Status::InternalError)) };
+        let response = self.session.play(&player.packetiser, wall_clock());
+        let feed = station.source.play();
+        if let Some((picture, wall)) = feed.begins_with() {
+            tracing::debug!(%camera, picture, wall_us = wall.0, "a player begins");
+        }
+        player.begin(feed);
+        self.house.tally.plays.add(1);
+        if self.house.quirks.has(Quirk::RtpBeforePlay) {
+            for _ in 0..EARLY {
+                let due = player.next().await?;
+                player.send(&due, &mut self.stream).await?;
+            }
+        }
+        Ok(response)
     }
 }
 
@@ -189,6 +247,7 @@ async fn next_picture(player: &mut Option<(String, Player)>) -> Result<Due, Send
     }
 }
 
-fn random_text() -> String {
+/// What nobody guesses.
+pub(super) fn random_text() -> String {
     format!("{:032x}", rand::random::<u128>())
 }

@@ -11,10 +11,16 @@
 //! 3. `DESCRIBE` is answered by [`sdp`]; `SETUP` picks a [`transport`].
 //! 4. `PLAY` opens a [`source`]; [`player`] waits for each picture's time, [`rtp`] cuts it into packets, they are sent.
 //!
-//! `request`, `auth`, `session`, `sdp`, `transport`, `rtp` and `pattern` do no I/O and read no clock.
+//! What a bad camera gives is switched on by a [`Quirk`](quirk::Quirk) each. The same cameras can be had over HTTP too
+//! ([`http`]), with what cheaper cameras get wrong there.
+//!
+//! `request`, `auth`, `session`, `sdp`, `transport`, `seat`, `rtp`, `odd_pictures` and `pattern` do no I/O and read no
+//! clock.
 
 mod server;
 pub use server::{Config, Counts, Server, StartError};
+
+pub mod quirk;
 
 mod connection;
 
@@ -30,9 +36,15 @@ mod sdp;
 
 mod transport;
 
+mod seat;
+
 mod player;
 
 mod rtp;
+
+mod odd_pictures;
+
+pub mod http;
 
 pub mod source;
 

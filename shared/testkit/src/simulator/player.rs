@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::quirk::{AFTER, Quirk, Quirks};
 use super::rtp::{Packetiser, Packets};
 use super::source::{Due, Feed, wall_clock};
 use super::transport::Transport;
@@ -20,6 +21,15 @@ use super::transport::Transport;
 pub(super) const BACKLOG: Duration = Duration::from_secs(2);
 /// From one sender report to the next, at least; the first goes before the first picture.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
+/// The same where reports are what is odd.
+const REPORT_OFTEN: Duration = Duration::from_millis(100);
+/// Pictures left out at the beginning of a stream that begins within a group: the key picture is the first.
+const LEFT_OUT: u32 = 3;
+/// How far from the player's own a channel is that nobody agreed on.
+const NOBODYS_CHANNEL: u8 = 64;
+/// Where the SSRC stands in an RTP packet (RFC 3550 §5.1) and in a sender report (§6.4.1).
+const RTP_SSRC: usize = 8;
+const REPORT_SSRC: usize = 4;
 /// Datagrams leave as fast as through the 100 Mbit/s port that most cameras have. A key picture of high resolution is
 /// 200 packets; at the speed of loopback they would overflow the client's socket buffer.
 const BURST: usize = 16;
@@ -55,11 +65,18 @@ pub(super) struct Player {
     report_due: Instant,
     /// For how long sends have blocked since the client last was up to date.
     blocked: Duration,
+    /// When it began to play.
+    begun: Instant,
+    /// Pictures that are still to be left out.
+    left_out: u32,
+    /// Whether it has gone over to another feed.
+    switched: bool,
+    quirks: Quirks,
 }
 
 impl Player {
     /// `local` and `peer` are the two ends of the RTSP connection.
-    pub(super) async fn new(transport: Transport, local: IpAddr, peer: IpAddr) -> io::Result<Self> {
+    pub(super) async fn new(transport: Transport, local: IpAddr, peer: IpAddr, quirks: &Quirks) -> io::Result<Self> {
         let link = match transport {
             Transport::Interleaved { rtp, rtcp } => Link::Interleaved { rtp, rtcp },
             Transport::Udp { rtp: rtp_to, rtcp: rtcp_to } => {
@@ -69,12 +86,16 @@ impl Player {
         };
         Ok(Self {
             link,
-            packetiser: Packetiser::new(rand::random(), rand::random(), rand::random()),
+            packetiser: Packetiser::new(rand::random(), rand::random(), rand::random()).with_quirks(quirks.clone()),
             feed: None,
             packets: Packets::default(),
             outbox: Vec::new(),
             report_due: Instant::now(),
             blocked: Duration::ZERO,
+            begun: Instant::now(),
+            left_out: 0,
+            switched: false,
+            quirks: quirks.clone(),
         })
     }
 
@@ -88,8 +109,26 @@ impl Player {
 
     pub(super) fn begin(&mut self, feed: Feed) {
         self.feed = Some(feed);
-        self.report_due = Instant::now();
+        self.begun = Instant::now();
+        self.report_due = self.begun;
         self.blocked = Duration::ZERO;
+        self.left_out = if self.quirks.has(Quirk::MidGroup) { LEFT_OUT } else { 0 };
+    }
+
+    /// Whether what happens once in mid-stream is to happen now.
+    pub(super) fn is_in_mid_stream(&self) -> bool {
+        self.feed.is_some() && self.begun.elapsed() >= AFTER
+    }
+
+    /// Whether it still shows what it began with.
+    pub(super) fn shows_the_first(&self) -> bool {
+        !self.switched
+    }
+
+    /// Goes on with another feed.
+    pub(super) fn switch(&mut self, feed: Feed) {
+        self.feed = Some(feed);
+        self.switched = true;
     }
 
     pub(super) fn pause(&mut self) {
@@ -107,21 +146,46 @@ impl Player {
 
     /// Sends one picture, and a report where one is due.
     pub(super) async fn send(&mut self, due: &Due, connection: &mut TcpStream) -> Result<(), SendError> {
+        if self.left_out > 0 {
+            self.left_out -= 1;
+            return Ok(());
+        }
+        if due.picture.key && self.quirks.has(Quirk::NoKeyPictures) {
+            return Ok(());
+        }
+        if self.is_mute() {
+            return Ok(());
+        }
         self.packets.clear();
         let begun = Instant::now();
         let report = (begun >= self.report_due).then(|| self.packetiser.report(wall_clock()));
         if report.is_some() {
-            self.report_due = begun + REPORT_EVERY;
+            let odd = self.quirks.has(Quirk::NtpSteps) || self.quirks.has(Quirk::ForeignRtcp);
+            self.report_due = begun + if odd { REPORT_OFTEN } else { REPORT_EVERY };
         }
         self.packetiser.packetise(&due.picture, due.time, &mut self.packets);
         match &self.link {
             Link::Interleaved { rtp, rtcp } => {
                 self.outbox.clear();
+                if self.quirks.has(Quirk::UnassignedChannel) {
+                    frame(&mut self.outbox, rtp.wrapping_add(NOBODYS_CHANNEL), b"for nobody");
+                }
                 if let Some(report) = report {
+                    if self.quirks.has(Quirk::ForeignRtcp) {
+                        frame(&mut self.outbox, *rtcp, &of_another(&report, REPORT_SSRC));
+                    }
                     frame(&mut self.outbox, *rtcp, &report);
                 }
                 for packet in self.packets.iter() {
                     frame(&mut self.outbox, *rtp, packet);
+                    if self.quirks.has(Quirk::StrayCrlf) {
+                        self.outbox.extend_from_slice(b"\r\n");
+                    }
+                }
+                if self.quirks.has(Quirk::ForeignSsrc)
+                    && let Some(packet) = self.packets.iter().next()
+                {
+                    frame(&mut self.outbox, *rtp, &of_another(packet, RTP_SSRC));
                 }
                 write(connection, &self.outbox).await?;
                 self.keep_up(due, begun)
@@ -139,6 +203,11 @@ impl Player {
                 Ok(())
             }
         }
+    }
+
+    fn is_mute(&self) -> bool {
+        self.quirks.has(Quirk::FallsSilent) && self.is_in_mid_stream()
+            || self.quirks.has(Quirk::TcpSilent) && matches!(self.link, Link::Interleaved { .. })
     }
 
     fn keep_up(&mut self, due: &Due, begun: Instant) -> Result<(), SendError> {
@@ -178,6 +247,13 @@ fn frame(out: &mut Vec<u8>, channel: u8, packet: &[u8]) {
     out.extend_from_slice(packet);
 }
 
+/// The packet as another source's, whose SSRC stands at `at`.
+fn of_another(packet: &[u8], at: usize) -> Vec<u8> {
+    let mut packet = packet.to_vec();
+    packet.iter_mut().skip(at).take(4).for_each(|byte| *byte = !*byte);
+    packet
+}
+
 /// Two sockets with neighbouring ports, the first even (RFC 3550 §11).
 async fn bind_pair(local: IpAddr) -> io::Result<(UdpSocket, UdpSocket)> {
     const TRIES: usize = 64;
@@ -202,7 +278,8 @@ mod tests {
     #[tokio::test]
     async fn ports_come_in_pairs() {
         let local = Ipv4Addr::LOCALHOST.into();
-        let player = Player::new(Transport::Udp { rtp: 5000, rtcp: 5001 }, local, local).await.unwrap();
+        let player =
+            Player::new(Transport::Udp { rtp: 5000, rtcp: 5001 }, local, local, &Quirks::default()).await.unwrap();
         let (rtp, rtcp) = player.server_ports().unwrap().unwrap();
         assert_eq!((rtp % 2, rtcp), (0, rtp + 1));
     }

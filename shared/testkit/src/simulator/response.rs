@@ -4,11 +4,13 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Ok,
+    MovedTemporarily,
     BadRequest,
     Unauthorized,
     NotFound,
     MethodNotAllowed,
     ParameterNotUnderstood,
+    NotEnoughBandwidth,
     SessionNotFound,
     WrongState,
     UnsupportedTransport,
@@ -21,11 +23,13 @@ impl Status {
     fn line(self) -> &'static str {
         match self {
             Status::Ok => "200 OK",
+            Status::MovedTemporarily => "302 Moved Temporarily",
             Status::BadRequest => "400 Bad Request",
             Status::Unauthorized => "401 Unauthorized",
             Status::NotFound => "404 Not Found",
             Status::MethodNotAllowed => "405 Method Not Allowed",
             Status::ParameterNotUnderstood => "451 Parameter Not Understood",
+            Status::NotEnoughBandwidth => "453 Not Enough Bandwidth",
             Status::SessionNotFound => "454 Session Not Found",
             Status::WrongState => "455 Method Not Valid in This State",
             Status::UnsupportedTransport => "461 Unsupported Transport",
@@ -43,11 +47,13 @@ pub(super) struct Response {
     pub(super) status: Status,
     headers: Vec<(&'static str, String)>,
     body: String,
+    /// Whether a space stands behind the number.
+    padded: bool,
 }
 
 impl Response {
     pub(super) fn new(status: Status) -> Self {
-        Self { status, headers: Vec::new(), body: String::new() }
+        Self { status, headers: Vec::new(), body: String::new(), padded: false }
     }
 
     pub(super) fn ok() -> Self {
@@ -59,16 +65,27 @@ impl Response {
         self
     }
 
-    pub(super) fn body(mut self, content_type: &str, body: String) -> Self {
+    pub(super) fn body(self, content_type: &str, body: String) -> Self {
+        self.untyped_body(body).header("Content-Type", content_type)
+    }
+
+    /// A body of which nothing is said.
+    pub(super) fn untyped_body(mut self, body: String) -> Self {
         self.body = body;
-        self.header("Content-Type", content_type)
+        self
+    }
+
+    pub(super) fn padded(mut self, padded: bool) -> Self {
+        self.padded = padded;
+        self
     }
 
     /// The bytes to send. `cseq` is `None` where the request could not be read so far.
     pub(super) fn encode(&self, cseq: Option<u32>) -> Vec<u8> {
         let mut text = format!("RTSP/1.0 {}\r\n", self.status.line());
         if let Some(cseq) = cseq {
-            text += &format!("CSeq: {cseq}\r\n");
+            let space = if self.padded { " " } else { "" };
+            text += &format!("CSeq: {cseq}{space}\r\n");
         }
         for (name, value) in &self.headers {
             text += &format!("{name}: {value}\r\n");

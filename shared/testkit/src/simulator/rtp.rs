@@ -1,16 +1,28 @@
 //! Cuts pictures into RTP packets (RFC 3550; RFC 6184 packetisation mode 1) and makes sender reports. Pure.
 
+use std::time::Duration;
+
 use omma_protocol::time::CaptureTime;
 
+use super::odd_pictures;
+use super::quirk::{AFTER, Quirk, Quirks};
 use super::sdp::PAYLOAD_TYPE;
 use super::source::{Picture, nal_type};
 
 /// Longest payload, so that the packet fits an Ethernet frame with IPv6, UDP and RTP headers.
 const MAX_PAYLOAD: usize = 1400;
+/// Longest payload of a camera that knows no such limit: a datagram of IPv4 holds 65,507 bytes.
+const LARGE_PAYLOAD: usize = 60_000;
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
 /// Seconds from NTP's epoch, 1900, to Unix's.
 const NTP_OFFSET: u64 = 2_208_988_800;
+/// Ticks of 90 kHz in a second.
+const HZ: u32 = 90_000;
+/// SEI (H.264 table 7-1).
+const SEI: u8 = 6;
+/// The first type of a slice.
+const SLICE: u8 = 1;
 
 /// Packets end to end in one buffer, which is used again and again.
 #[derive(Debug, Default)]
@@ -39,12 +51,23 @@ pub(super) struct Packetiser {
     stamp_offset: u32,
     packets: u32,
     octets: u32,
+    reports: u32,
+    /// When the first picture was taken.
+    begun: Option<CaptureTime>,
+    /// Whether the stamps have made their jump.
+    jumped: bool,
+    quirks: Quirks,
 }
 
 impl Packetiser {
     /// All three are random (RFC 3550 §5.1). A picture's stamp is its capture time at 90 kHz plus `stamp_offset`.
     pub(super) fn new(ssrc: u32, sequence: u16, stamp_offset: u32) -> Self {
-        Self { ssrc, sequence, stamp_offset, packets: 0, octets: 0 }
+        let quirks = Quirks::default();
+        Self { ssrc, sequence, stamp_offset, packets: 0, octets: 0, reports: 0, begun: None, jumped: false, quirks }
+    }
+
+    pub(super) fn with_quirks(self, quirks: Quirks) -> Self {
+        Self { quirks, ..self }
     }
 
     pub(super) fn ssrc(&self) -> u32 {
@@ -63,21 +86,60 @@ impl Packetiser {
 
     /// Appends the packets of one picture to `out`.
     pub(super) fn packetise(&mut self, picture: &Picture, time: CaptureTime, out: &mut Packets) {
+        self.set_stamps(time);
         let stamp = self.stamp(time);
-        let mut nals = picture.nals.as_slice();
+        if self.quirks.has(Quirk::EmptyPackets) {
+            self.packet(stamp, false, &[], out);
+        }
+        let max = if self.quirks.has(Quirk::LargePackets) { LARGE_PAYLOAD } else { MAX_PAYLOAD };
+        let nals = odd_pictures::nals(picture, &self.quirks);
+        let mut nals = &*nals;
         while let [nal, rest @ ..] = nals {
-            let together = parameter_sets_in_front(nals);
+            let together = if self.quirks.has(Quirk::SingleFragments) { 0 } else { parameter_sets_in_front(nals) };
             if together > 1 {
-                self.aggregate(&nals[..together], stamp, together == nals.len(), out);
+                let marker = self.marks(together == nals.len());
+                self.aggregate(&nals[..together], stamp, marker, out);
                 nals = &nals[together..];
                 continue;
             }
-            if nal.len() <= MAX_PAYLOAD {
-                self.packet(stamp, rest.is_empty(), &[nal], out);
+            let on_sei = self.quirks.has(Quirk::MarkerOnSei) && nal_type(nal) == SEI;
+            let marker = self.marks(rest.is_empty() || on_sei);
+            if nal.len() > max {
+                self.fragment(nal, max - 2, stamp, marker, out);
+            } else if self.quirks.has(Quirk::SingleFragments) {
+                self.fragment(nal, nal.len(), stamp, marker, out);
             } else {
-                self.fragment(nal, stamp, rest.is_empty(), out);
+                self.packet(stamp, marker, &[nal], out);
             }
             nals = rest;
+        }
+    }
+
+    fn marks(&self, wanted: bool) -> bool {
+        wanted && !self.quirks.has(Quirk::NoMarker)
+    }
+
+    /// What the quirks make of the stamps from this picture on.
+    fn set_stamps(&mut self, time: CaptureTime) {
+        let begun = *self.begun.get_or_insert(time);
+        if begun == time && self.quirks.has(Quirk::StampsFromZero) {
+            self.stamp_offset = 0u32.wrapping_sub(time.rtp());
+        }
+        if begun == time && self.quirks.has(Quirk::StampsRollOver) {
+            self.stamp_offset = 0u32.wrapping_sub(HZ / 2).wrapping_sub(time.rtp());
+        }
+        if self.jumped || time.since(begun) < AFTER {
+            return;
+        }
+        self.jumped = true;
+        if self.quirks.has(Quirk::StampsJump) {
+            self.stamp_offset = self.stamp_offset.wrapping_add(2 * 3600 * HZ);
+        }
+        if self.quirks.has(Quirk::StampsGoBack) {
+            self.stamp_offset = self.stamp_offset.wrapping_sub(30 * HZ);
+        }
+        if self.quirks.has(Quirk::StampsRestart) {
+            self.stamp_offset = 0u32.wrapping_sub(time.rtp());
         }
     }
 
@@ -93,15 +155,20 @@ impl Packetiser {
         self.packet(stamp, last, &[&payload], out);
     }
 
-    /// FU-A (RFC 6184 §5.8).
-    fn fragment(&mut self, nal: &[u8], stamp: u32, last: bool, out: &mut Packets) {
+    /// FU-A (RFC 6184 §5.8), `size` bytes of the unit in each.
+    fn fragment(&mut self, nal: &[u8], size: usize, stamp: u32, marker: bool, out: &mut Packets) {
         let (header, body) = (nal[0], &nal[1..]);
-        let count = body.len().div_ceil(MAX_PAYLOAD - 2);
-        for (i, piece) in body.chunks(MAX_PAYLOAD - 2).enumerate() {
+        let count = body.len().div_ceil(size);
+        let indicator = (header & 0xe0) | FU_A;
+        let reserved = u8::from(self.quirks.has(Quirk::FragmentReservedBit)) << 5;
+        for (i, piece) in body.chunks(size).enumerate() {
             let (start, end) = (i == 0, i + 1 == count);
-            let indicator = (header & 0xe0) | FU_A;
-            let fu = (u8::from(start) << 7) | (u8::from(end) << 6) | (header & 0x1f);
-            self.packet(stamp, last && end, &[&[indicator, fu], piece], out);
+            let kind = if !start && self.quirks.has(Quirk::FragmentTypeChanges) { SLICE } else { header & 0x1f };
+            let fu = (u8::from(start) << 7) | (u8::from(end) << 6) | reserved | kind;
+            self.packet(stamp, marker && end, &[&[indicator, fu], piece], out);
+            if !end && self.quirks.has(Quirk::EmptyFragments) {
+                self.packet(stamp, false, &[&[indicator, reserved | kind]], out);
+            }
         }
     }
 
@@ -121,8 +188,11 @@ impl Packetiser {
     }
 
     /// A sender report with the sender's name (RFC 3550 §6.4.1, §6.5), as of `now`: NTP and RTP stamp name one moment.
-    pub(super) fn report(&self, now: CaptureTime) -> Vec<u8> {
-        let micros = now.as_micros().max(0) as u64;
+    pub(super) fn report(&mut self, now: CaptureTime) -> Vec<u8> {
+        let ahead = self.quirks.has(Quirk::NtpSteps) && self.reports % 2 == 1;
+        self.reports = self.reports.wrapping_add(1);
+        let told = if ahead { now + Duration::from_secs(3600) } else { now };
+        let micros = told.as_micros().max(0) as u64;
         let seconds = (micros / 1_000_000).wrapping_add(NTP_OFFSET) as u32;
         let fraction = (((micros % 1_000_000) << 32) / 1_000_000) as u32;
         let cname = b"omma-camera";

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::odd_pictures::long_sps;
+use super::quirk::{Quirk, Quirks};
 use super::source::{ParameterSets, Rate};
 
 /// RTP payload type, of the dynamic range.
@@ -13,32 +15,73 @@ pub(super) const PAYLOAD_TYPE: u8 = 96;
 pub(super) const TRACK: &str = "trackID=0";
 
 /// The session description of one camera, served from `host`.
-pub(super) fn describe(name: &str, parameter_sets: &ParameterSets, rate: Rate, host: IpAddr) -> String {
+pub(super) fn describe(
+    name: &str,
+    parameter_sets: &ParameterSets,
+    rate: Rate,
+    host: IpAddr,
+    quirks: &Quirks,
+) -> String {
     let family = if host.is_ipv4() { "IP4" } else { "IP6" };
     let any = if host.is_ipv4() { "0.0.0.0" } else { "::" };
-    let ParameterSets { sps, pps } = parameter_sets;
-    // A sequence parameter set begins with its NAL header; profile, constraints and level are the three bytes after it.
-    let profile_level: String = sps.iter().skip(1).take(3).map(|byte| format!("{byte:02X}")).collect();
-    [
-        "v=0".to_owned(),
-        format!("o=- 1 1 IN {family} {host}"),
+    let control = match quirks.has(Quirk::AbsoluteControl) {
+        true => format!("a=control:rtsp://192.0.2.1:554/{name}/{TRACK}"),
+        false => format!("a=control:{TRACK}"),
+    };
+    let mut lines = vec!["v=0".to_owned()];
+    if !quirks.has(Quirk::NoOrigin) {
+        lines.push(format!("o=- 1 1 IN {family} {host}"));
+    }
+    lines.extend([
         format!("s={name}"),
         format!("c=IN {family} {any}"),
         "t=0 0".to_owned(),
         "a=tool:omma-camera".to_owned(),
         "a=control:*".to_owned(),
-        format!("m=video 0 RTP/AVP {PAYLOAD_TYPE}"),
-        format!("a=rtpmap:{PAYLOAD_TYPE} H264/90000"),
-        format!(
-            "a=fmtp:{PAYLOAD_TYPE} packetization-mode=1;profile-level-id={profile_level};sprop-parameter-sets={},{}",
-            BASE64.encode(sps),
-            BASE64.encode(pps)
-        ),
-        format!("a=framerate:{rate}"),
-        format!("a=control:{TRACK}"),
-        String::new(),
-    ]
-    .join("\r\n")
+    ]);
+    if quirks.has(Quirk::BadMedia) {
+        lines.extend(["m=application/TP-LINK 0 RTP/AVP smart/1/90000".to_owned(), "a=control:trackID=9".to_owned()]);
+    }
+    if quirks.has(Quirk::BrokenSdp) {
+        lines.push("m=application 0 RTP/AVP".to_owned());
+    }
+    if quirks.has(Quirk::Mpeg2Ts) {
+        // The static payload type of MPEG-TS (RFC 3551 §6).
+        lines.extend(["m=video 0 MP2T/RTP/TCP 33".to_owned(), control, String::new()]);
+        return lines.join("\r\n");
+    }
+    lines.push(format!("m=video 0 RTP/AVP {PAYLOAD_TYPE}"));
+    if quirks.has(Quirk::ControlFirst) {
+        lines.push(control.clone());
+    }
+    let space = if quirks.has(Quirk::TrailingSpaces) { " " } else { "" };
+    lines.push(format!("a=rtpmap:{PAYLOAD_TYPE} H264/90000{space}"));
+    lines.push(format!("a=fmtp:{PAYLOAD_TYPE}{}{space}", format_parameters(parameter_sets, quirks)));
+    lines.push(format!("a=framerate:{rate}{space}"));
+    if !quirks.has(Quirk::ControlFirst) {
+        lines.push(control);
+    }
+    lines.push(String::new());
+    lines.join("\r\n")
+}
+
+fn format_parameters(ParameterSets { sps, pps }: &ParameterSets, quirks: &Quirks) -> String {
+    if quirks.has(Quirk::EmptyFmtp) {
+        return String::new();
+    }
+    // A sequence parameter set begins with its NAL header; profile, constraints and level are the three bytes after it.
+    let profile_level: String = sps.iter().skip(1).take(3).map(|byte| format!("{byte:02X}")).collect();
+    let sets = if quirks.has(Quirk::NoSprop) {
+        String::new()
+    } else if quirks.has(Quirk::GarbageSprop) {
+        ";sprop-parameter-sets=*no base64*,#".to_owned()
+    } else {
+        let code: &[u8] = if quirks.has(Quirk::AnnexBSprop) { &[0, 0, 0, 1] } else { &[] };
+        let coded = |nal: &[u8]| BASE64.encode([code, nal].concat());
+        let sps = if quirks.has(Quirk::LongSps) { long_sps(sps) } else { sps.clone() };
+        format!(";sprop-parameter-sets={},{}", coded(&sps), coded(pps))
+    };
+    format!(" packetization-mode=1;profile-level-id={profile_level}{sets}")
 }
 
 #[cfg(test)]
@@ -55,7 +98,8 @@ mod tests {
             sps: Bytes::from_static(&[0x67, 0x4d, 0x40, 0x1f, 0xec]),
             pps: Bytes::from_static(&[0x68, 0xee]),
         };
-        let sdp = describe("door", &parameter_sets, "10".parse().unwrap(), Ipv4Addr::LOCALHOST.into());
+        let sdp =
+            describe("door", &parameter_sets, "10".parse().unwrap(), Ipv4Addr::LOCALHOST.into(), &Quirks::default());
         assert!(
             sdp.contains(
                 "a=fmtp:96 packetization-mode=1;profile-level-id=4D401F;sprop-parameter-sets=Z01AH+w=,aO4=\r\n"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use omma_protocol::id::CameraId;
@@ -14,11 +14,14 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use super::auth::Login;
-use super::connection::{Connection, End};
+use super::auth::{Guard, Login};
+use super::connection::{Connection, End, random_text};
+use super::http::{self, Darkrooms};
 use super::player::SendError;
+use super::quirk::{Quirk, Quirks};
 use super::response::{Response, Status};
-use super::source::{Camera, Rate, Source, SourceError};
+use super::seat::Seat;
+use super::source::{Camera, Rate, Scene, Source, SourceError};
 
 /// Most connections at a time; further ones are told 503 and closed.
 const MAX_CONNECTIONS: usize = 256;
@@ -26,25 +29,38 @@ const MAX_CONNECTIONS: usize = 256;
 /// nobody would notice that the client is behind.
 const SEND_BUFFER: u32 = 256 * 1024;
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// What is shown after a change of size.
+const OTHER_SIZE: Scene = Scene::Clock { width: 832, height: 96, over: None };
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Address of the RTSP port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Address of the HTTP port, where there is to be one.
+    pub http: Option<SocketAddr>,
     /// What it shows, each under its name.
     pub cameras: Vec<Camera>,
     /// Who may play; `None` lets everybody.
     pub login: Option<Login>,
     /// A client that sends neither request nor report for this long is cut off.
     pub session_timeout: Duration,
+    /// What it gets wrong.
+    pub quirks: Quirks,
 }
 
 impl Config {
-    /// These cameras on a free port of 127.0.0.1, open to everybody, with a time-out of 60 s.
+    /// These cameras over RTSP on a free port of 127.0.0.1, open to everybody, with a time-out of 60 s and no quirk.
     pub fn new(cameras: Vec<Camera>) -> Self {
         let listen = (Ipv4Addr::LOCALHOST, 0).into();
-        Self { listen, cameras, login: None, session_timeout: Duration::from_secs(60) }
+        let session_timeout = Duration::from_secs(60);
+        Self { listen, http: None, cameras, login: None, session_timeout, quirks: Quirks::default() }
+    }
+
+    /// With these oddities.
+    #[must_use]
+    pub fn with_quirks(self, quirks: impl IntoIterator<Item = Quirk>) -> Self {
+        Self { quirks: quirks.into_iter().collect(), ..self }
     }
 }
 
@@ -131,6 +147,8 @@ impl Counter {
 pub(super) struct Station {
     pub(super) source: Source,
     pub(super) rate: Rate,
+    /// What it goes over to where the size of its pictures changes.
+    pub(super) other_size: Option<Source>,
 }
 
 /// What all connections share.
@@ -140,15 +158,27 @@ pub(super) struct House {
     pub(super) login: Option<Login>,
     pub(super) session_timeout: Duration,
     pub(super) tally: Tally,
-    stop: CancellationToken,
+    pub(super) quirks: Quirks,
+    seat: Mutex<Seat>,
+    /// What is made of the cameras' pictures over HTTP.
+    pub(super) darkrooms: Darkrooms,
+    pub(super) stop: CancellationToken,
     /// Cuts the connections of now, a child of `stop`; replaced when it has been used.
     cut: Mutex<CancellationToken>,
+}
+
+impl House {
+    /// The one session, where there is only one.
+    pub(super) fn seat(&self) -> MutexGuard<'_, Seat> {
+        self.seat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A running server. Dropped, it ends with all its connections; [`Server::stop`] also waits for that.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    http: Option<SocketAddr>,
     house: Arc<House>,
     tasks: TaskTracker,
     stop: DropGuard,
@@ -162,32 +192,49 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let mut cameras = BTreeMap::new();
         for Camera { name, scene, rate } in config.cameras {
-            let source =
-                Source::open(&scene, rate).map_err(|error| StartError::Source { camera: name.clone(), error })?;
-            if cameras.insert(name.as_str().to_owned(), Station { source, rate }).is_some() {
+            let open = |scene: &Scene| {
+                Source::open(scene, rate).map_err(|error| StartError::Source { camera: name.clone(), error })
+            };
+            let source = open(&scene)?;
+            let other_size = config.quirks.has(Quirk::SizeChanges).then(|| open(&OTHER_SIZE)).transpose()?;
+            if cameras.insert(name.as_str().to_owned(), Station { source, rate, other_size }).is_some() {
                 return Err(StartError::Twice(name));
             }
         }
-        let refused = |error| StartError::Listen { address: config.listen, error };
-        let listener = listen(config.listen).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let (listener, address) = listen(config.listen)?;
+        let http = config.http.map(listen).transpose()?;
         let stop = CancellationToken::new();
         let house = Arc::new(House {
             cameras,
             login: config.login,
             session_timeout: config.session_timeout,
             tally: Tally::default(),
+            quirks: config.quirks,
+            seat: Mutex::default(),
+            darkrooms: Darkrooms::default(),
             stop: stop.clone(),
             cut: Mutex::new(stop.child_token()),
         });
         let tasks = TaskTracker::new();
-        tasks.spawn(accept(listener, house.clone(), tasks.clone()));
-        Ok(Self { address, house, tasks, stop: stop.drop_guard() })
+        let http_address = http.as_ref().map(|(_, address)| *address);
+        if let Some((listener, _)) = http {
+            // A nonce is good for every connection: clients answer a challenge on another one.
+            let guard = Arc::new(Guard::new(house.login.clone(), random_text()));
+            let serve = move |house, stream, _: SocketAddr, cut| http::serve(house, stream, guard.clone(), cut);
+            tasks.spawn(accept(listener, house.clone(), tasks.clone(), serve));
+        }
+        tasks.spawn(accept(listener, house.clone(), tasks.clone(), serve));
+        Ok(Self { address, http: http_address, house, tasks, stop: stop.drop_guard() })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for HTTP, if it does.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// A camera's URL, without a login.
@@ -227,7 +274,13 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (bound, listener) = bound.map_err(|error| StartError::Listen { address, error })?;
+    Ok((listener, bound))
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // So that a restart may take the port while connections of the last run linger.
     socket.set_reuseaddr(true)?;
@@ -237,14 +290,20 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(128)
 }
 
-async fn accept(listener: TcpListener, house: Arc<House>, tasks: TaskTracker) {
+/// Gives each connection to a task of its own, which runs `serve`.
+async fn accept<F: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    house: Arc<House>,
+    tasks: TaskTracker,
+    serve: impl Fn(Arc<House>, TcpStream, SocketAddr, CancellationToken) -> F + Send + 'static,
+) {
     loop {
         let accepted = tokio::select! {
             () = house.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            // One of the tasks is this one.
+            // One of the tasks is this one, and another the port's of the other protocol.
             Ok((stream, _)) if tasks.len() > MAX_CONNECTIONS => {
                 house.tally.refused.add(1);
                 refuse(stream).await;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use omma_protocol::time::CaptureTime;
 
 use super::auth::Guard;
+use super::quirk::{Quirk, Quirks};
 use super::request::Request;
 use super::response::{Response, Status};
 use super::rtp::Packetiser;
@@ -21,6 +22,9 @@ use super::sdp::TRACK;
 use super::transport::Transport;
 
 const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
+const METHODS_WITHOUT_PARAMETERS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN";
+/// How far from those asked for other channels are.
+const OTHER_CHANNELS: u8 = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -34,6 +38,8 @@ enum State {
 pub(super) enum Decision {
     /// Nothing but to answer.
     Answer(Response),
+    /// Nothing at all.
+    Ignore,
     /// Make this way for packets, then say [`Session::set_up`].
     SetUp { camera: String, transport: Transport },
     /// Send pictures from now on, then say [`Session::play`].
@@ -53,33 +59,59 @@ pub(super) struct Session {
     state: State,
     /// The URI of the track, as the client wrote it in SETUP.
     track: String,
+    quirks: Quirks,
 }
 
 impl Session {
     /// `id` is unpredictable; `timeout` is told to the client, and kept by the connection.
     pub(super) fn new(guard: Guard, id: String, timeout: Duration) -> Self {
-        Self { guard, id, timeout, state: State::Init, track: String::new() }
+        Self { guard, id, timeout, state: State::Init, track: String::new(), quirks: Quirks::default() }
+    }
+
+    pub(super) fn with_quirks(self, quirks: Quirks) -> Self {
+        Self { quirks, ..self }
+    }
+
+    /// The name that the client is told.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// `describe` gives a camera's session description, `None` where there is no such camera.
-    pub(super) fn decide(&self, request: &Request, describe: impl Fn(&str) -> Option<String>) -> Decision {
+    pub(super) fn decide(&mut self, request: &Request, describe: impl Fn(&str) -> Option<String>) -> Decision {
         let refuse = |status| Decision::Answer(Response::new(status));
-        let known = METHODS.split(", ").any(|method| method == request.method);
+        if self.quirks.has(Quirk::KeepaliveUnanswered) && self.state == State::Playing && is_keepalive(&request.method)
+        {
+            return Decision::Ignore;
+        }
+        let methods = match self.quirks.has(Quirk::GetParameterRefused) {
+            true => METHODS_WITHOUT_PARAMETERS,
+            false => METHODS,
+        };
+        let known = methods.split(", ").any(|method| method == request.method);
         if !known {
             return refuse(Status::NotImplemented);
         }
         if request.method == "OPTIONS" {
-            return Decision::Answer(Response::ok().header("Public", METHODS));
+            return Decision::Answer(Response::ok().header("Public", methods));
         }
         if !self.guard.admits(&request.method, request.header("Authorization")) {
-            let [digest, basic] = self.guard.challenges();
+            let challenges = self.guard.challenges().into_iter();
             let response = Response::new(Status::Unauthorized);
-            return Decision::Answer(response.header("WWW-Authenticate", digest).header("WWW-Authenticate", basic));
+            return Decision::Answer(
+                challenges.fold(response, |response, challenge| response.header("WWW-Authenticate", challenge)),
+            );
+        }
+        if self.quirks.has(Quirk::NoncePerRequest) {
+            self.guard.renew();
         }
         match (request.method.as_str(), self.names_me(request)) {
             (_, Some(false)) => refuse(Status::SessionNotFound),
             ("DESCRIBE", _) => self.describe(request, describe),
             ("SETUP", _) => self.decide_set_up(request, describe),
+            ("GET_PARAMETER" | "SET_PARAMETER", _) if self.quirks.has(Quirk::GetParameterLies) => {
+                refuse(Status::MethodNotAllowed)
+            }
             ("GET_PARAMETER" | "SET_PARAMETER", named) if request.body.is_empty() => {
                 Decision::Answer(if named.is_some() { self.answer() } else { Response::ok() })
             }
@@ -95,13 +127,37 @@ impl Session {
     }
 
     fn describe(&self, request: &Request, describe: impl Fn(&str) -> Option<String>) -> Decision {
-        Decision::Answer(match camera_of(&request.uri).and_then(describe) {
-            // The base ends in a slash, so that the track's relative URI is joined the same way by every client.
-            Some(sdp) => Response::ok()
-                .header("Content-Base", format!("{}/", request.uri.trim_end_matches('/')))
-                .body("application/sdp", sdp),
-            None => Response::new(Status::NotFound),
+        if let Some(location) = self.moved(&request.uri) {
+            return Decision::Answer(Response::new(Status::MovedTemporarily).header("Location", location));
+        }
+        let Some(sdp) = camera_of(&request.uri).and_then(describe) else {
+            return Decision::Answer(Response::new(Status::NotFound));
+        };
+        // The base ends in a slash, so that the track's relative URI is joined the same way by every client.
+        let base = format!("{}/", request.uri.trim_end_matches('/'));
+        let base = match base.split_once("://") {
+            Some((_, rest)) if self.quirks.has(Quirk::SchemelessBase) => rest.to_owned(),
+            _ => base,
+        };
+        let response = Response::ok().header("Content-Base", base);
+        Decision::Answer(if self.quirks.has(Quirk::NoContentType) {
+            response.untyped_body(sdp)
+        } else if self.quirks.has(Quirk::ContentTypeCharset) {
+            response.body("application/sdp; charset=utf-8", sdp)
+        } else {
+            response.body("application/sdp", sdp)
         })
+    }
+
+    /// Where a client is sent to instead.
+    fn moved(&self, uri: &str) -> Option<String> {
+        if self.quirks.has(Quirk::RedirectsAway) {
+            Some("rtsp://192.0.2.1/elsewhere".to_owned())
+        } else if self.quirks.has(Quirk::RedirectsInCircle) {
+            Some(uri.to_owned())
+        } else {
+            (self.quirks.has(Quirk::Redirects) && !uri.ends_with("?moved")).then(|| format!("{uri}?moved"))
+        }
     }
 
     fn decide_set_up(&self, request: &Request, describe: impl Fn(&str) -> Option<String>) -> Decision {
@@ -111,9 +167,23 @@ impl Session {
         let Some(camera) = camera_of(&request.uri).filter(|camera| describe(camera).is_some()) else {
             return Decision::Answer(Response::new(Status::NotFound));
         };
-        match request.header("Transport").and_then(Transport::choose) {
+        let chosen = request.header("Transport").and_then(Transport::choose);
+        match chosen.and_then(|transport| self.serve(transport)) {
             Some(transport) => Decision::SetUp { camera: camera.to_owned(), transport },
             None => Decision::Answer(Response::new(Status::UnsupportedTransport)),
+        }
+    }
+
+    /// What is made of a way that the client wishes; `None` where it is refused.
+    fn serve(&self, transport: Transport) -> Option<Transport> {
+        match transport {
+            Transport::Interleaved { .. } if self.quirks.has(Quirk::UdpOnly) => None,
+            Transport::Udp { .. } if self.quirks.has(Quirk::TcpOnly) => None,
+            Transport::Interleaved { rtp, rtcp } if self.quirks.has(Quirk::OtherChannels) => {
+                let other = |channel: u8| channel.wrapping_add(OTHER_CHANNELS);
+                Some(Transport::Interleaved { rtp: other(rtp), rtcp: other(rtcp) })
+            }
+            transport => Some(transport),
         }
     }
 
@@ -133,16 +203,45 @@ impl Session {
     ) -> Response {
         self.state = State::Ready;
         self.track.clone_from(&request.uri);
-        self.answer().header("Transport", transport.answer(server_ports, ssrc))
+        let told = if self.quirks.has(Quirk::WrongSsrc) { !ssrc } else { ssrc };
+        let transport = transport.answer(server_ports, told);
+        let transport = match transport.split_once("ssrc=") {
+            Some((before, _)) if self.quirks.has(Quirk::ShortSsrc) => format!("{before}ssrc=A046"),
+            Some((before, after)) if self.quirks.has(Quirk::PaddedHeaders) => format!("{before}ssrc= {after}"),
+            _ => transport,
+        };
+        self.answer().header("Transport", transport)
     }
 
     /// Pictures are sent, the first one taken at `from` or a moment later.
     pub(super) fn play(&mut self, packetiser: &Packetiser, from: CaptureTime) -> Response {
         self.state = State::Playing;
-        let (track, sequence, stamp) = (&self.track, packetiser.sequence(), packetiser.stamp(from));
-        self.answer()
-            .header("Range", "npt=now-")
-            .header("RTP-Info", format!("url={track};seq={sequence};rtptime={stamp}"))
+        if self.quirks.has(Quirk::NonceRenewed) {
+            self.guard.renew();
+        }
+        let response = self.answer().header("Range", "npt=now-");
+        match self.rtp_info(packetiser.sequence(), packetiser.stamp(from)) {
+            Some(info) => response.header("RTP-Info", info),
+            None => response,
+        }
+    }
+
+    /// RFC 2326 §12.33.
+    fn rtp_info(&self, sequence: u16, stamp: u32) -> Option<String> {
+        let track = &self.track;
+        if self.quirks.has(Quirk::NoRtpInfo) {
+            None
+        } else if self.quirks.has(Quirk::RtpInfoGarbage) {
+            Some(track.clone())
+        } else if self.quirks.has(Quirk::RtpInfoLies) {
+            Some("url=rtsp://192.0.2.1/other;seq=1;rtptime=0".to_owned())
+        } else if self.quirks.has(Quirk::BadRtptime) {
+            Some(format!("url={track};seq={sequence};rtptime=4294967296000"))
+        } else if self.quirks.has(Quirk::PaddedHeaders) {
+            Some(format!("url={track};seq={sequence};rtptime={stamp};"))
+        } else {
+            Some(format!("url={track};seq={sequence};rtptime={stamp}"))
+        }
     }
 
     /// Sending has stopped.
@@ -158,8 +257,25 @@ impl Session {
     }
 
     fn answer(&self) -> Response {
-        Response::ok().header("Session", format!("{};timeout={}", self.id, self.timeout.as_secs()))
+        let (id, seconds) = (&self.id, self.timeout.as_secs());
+        let session = if self.quirks.has(Quirk::SessionNoTimeout) {
+            id.clone()
+        } else if self.quirks.has(Quirk::SessionSpace) {
+            format!("{id}; timeout={seconds}")
+        } else if self.quirks.has(Quirk::SessionExtra) {
+            format!("{id};timeout={seconds};owner=viewer")
+        } else if self.quirks.has(Quirk::SessionZeroTimeout) {
+            format!("{id};timeout=0")
+        } else {
+            format!("{id};timeout={seconds}")
+        };
+        Response::ok().header("Session", session)
     }
+}
+
+/// Whether players ask this only to be heard of.
+fn is_keepalive(method: &str) -> bool {
+    matches!(method, "OPTIONS" | "GET_PARAMETER" | "SET_PARAMETER")
 }
 
 /// `rtsp://host/door/trackID=0?x` → `door`.

@@ -29,6 +29,7 @@ fn step(session: &mut Session, method: &str, path: &str, headers: &[&str]) -> St
     let request = request(method, path, headers);
     let response = match session.decide(&request, |camera| (camera == "door").then(|| "sdp".to_owned())) {
         Decision::Answer(response) => response,
+        Decision::Ignore => panic!("{method} is not answered"),
         Decision::SetUp { transport, .. } => session.set_up(&request, transport, None, 1),
         Decision::Play => session.play(&Packetiser::new(1, 2, 3), CaptureTime(0)),
         Decision::Pause => session.pause(),

@@ -73,6 +73,31 @@ pub fn passwords(folder: &Path, users: &[(&str, &str)]) -> String {
     format!("allow_anonymous false\npassword_file {file}\n")
 }
 
+/// Publishes a message with `mosquitto_pub`, with further arguments of its own (`-r` for a retained one).
+///
+/// # Panics
+/// When the broker does not take it.
+pub fn publish(port: u16, topic: &str, payload: &str, arguments: &[&str]) {
+    let own = ["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", topic, "-m", payload].map(str::to_owned);
+    Launch::of_system("mosquitto_pub").args(own).args(arguments.iter().copied()).output();
+}
+
+/// Asks with `mosquitto_rr`, by MQTT 5's response topic and correlation data, and gives the answer.
+///
+/// # Panics
+/// When none comes.
+pub fn ask(port: u16, topic: &str, payload: &str) -> Value {
+    let own = ["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-W", "30", "-e", "test/answers", "-t", topic];
+    let correlation = ["-D", "publish", "correlation-data", "question-7", "-F", "%j", "-m", payload];
+    let answer = Launch::of_system("mosquitto_rr").args(own.map(str::to_owned)).args(correlation).output();
+    let answer: Value = serde_json::from_str(&answer).expect("a message as JSON");
+    assert_eq!(answer["properties"]["correlation-data"], "question-7", "{answer}");
+    serde_json::from_str(answer["payload"].as_str().unwrap_or_default()).expect("an answer as JSON")
+}
+
+/// What edges publish.
+const EDGES: &str = "omma/v1/edges/#";
+
 /// `mosquitto_sub`, reading everything that edges publish. It connects again by itself.
 #[derive(Debug)]
 pub struct Listener(Program);
@@ -80,7 +105,12 @@ pub struct Listener(Program);
 impl Listener {
     /// Starts to listen on a broker on 127.0.0.1.
     pub fn start(port: u16) -> Self {
-        Self(Self::launch(port).start())
+        Self(Self::launch(port, EDGES).start())
+    }
+
+    /// As [`Listener::start`], for what Home Assistant hears too.
+    pub fn of_everything(port: u16) -> Self {
+        Self(Self::launch(port, "#").start())
     }
 
     /// As [`Listener::start`], in a session that the broker keeps, and that is on its disk when this returns: neither
@@ -89,7 +119,7 @@ impl Listener {
     /// # Panics
     /// When it can't subscribe.
     pub fn persistent(mosquitto: &mut Mosquitto) -> Self {
-        let launch = Self::launch(mosquitto.port).args(["-c", "-i", "reader"]);
+        let launch = Self::launch(mosquitto.port, EDGES).args(["-c", "-i", "reader"]);
         // -E goes once it has subscribed.
         launch.clone().args(["-E"]).output();
         // Mosquitto writes its sessions when it ends.
@@ -99,15 +129,15 @@ impl Listener {
         Self(launch.start())
     }
 
-    fn launch(port: u16) -> Launch {
+    fn launch(port: u16, filter: &str) -> Launch {
         // %j is a line of JSON for each message: topic, payload, qos, retain.
-        let arguments = ["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", "omma/v1/edges/#", "-F", "%j"];
+        let arguments = ["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", filter, "-F", "%j"];
         Launch::of_system("mosquitto_sub").args(arguments.map(str::to_owned))
     }
 
     /// How many events and pictures were heard so far, copies included.
     pub fn records(&self) -> usize {
-        self.messages().filter(|(topic, _)| topic.contains("/cameras/")).count()
+        self.messages().filter(|(topic, _)| topic.ends_with("/events") || topic.contains("/pictures/")).count()
     }
 
     /// The sequence numbers of the events heard so far, in order, copies included.
@@ -119,6 +149,13 @@ impl Listener {
     pub fn events(&self) -> Vec<Value> {
         let events = self.messages().filter(|(topic, _)| topic.ends_with("/events"));
         events.filter_map(|(_, message)| serde_json::from_str(message["payload"].as_str()?).ok()).collect()
+    }
+
+    /// The messages heard so far on one topic, in order: payload, and whether the broker had retained it.
+    pub fn on(&self, topic: &str) -> Vec<(String, bool)> {
+        let messages = self.messages().filter(|(of, _)| of == topic);
+        let payload = |message: &Value| message["payload"].as_str().unwrap_or_default().to_owned();
+        messages.map(|(_, message)| (payload(&message), message["retain"] == 1)).collect()
     }
 
     /// Each with its topic. Of a picture's payload only the beginning is there.

@@ -28,6 +28,26 @@ impl EdgeOnly {
     /// # Panics
     /// When it does not come up.
     pub fn start(cameras: Vec<Camera>, mqtt: &str) -> Self {
+        Self::begin(cameras, "", mqtt, &[])
+    }
+
+    /// As [`EdgeOnly::start`], with more in the edge's environment.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_in(cameras: Vec<Camera>, mqtt: &str, environment: &[(&str, &str)]) -> Self {
+        Self::begin(cameras, "", mqtt, environment)
+    }
+
+    /// As [`EdgeOnly::start`], with more lines for the `[edge]` section.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_with(cameras: Vec<Camera>, edge: &str, mqtt: &str) -> Self {
+        Self::begin(cameras, edge, mqtt, &[])
+    }
+
+    fn begin(cameras: Vec<Camera>, edge: &str, mqtt: &str, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let (options, ports) = (StackOptions { cameras, external_broker: None }, Ports::free());
         let camera = options.cameras.iter().any(|camera| camera.url.is_none()).then(|| {
@@ -35,10 +55,12 @@ impl EdgeOnly {
             camera.wait_for_line("listening rtsp://");
             camera
         });
-        let who = format!("name = \"{EDGE}\"");
+        let who = format!("name = \"{EDGE}\"\n{edge}");
         let text = settings::edge(&options, &ports, folder.path(), &who, mqtt);
         let config = settings::write(folder.path(), "edge.toml", &text);
-        let mut edge = Launch::of_workspace("edge-agent").args(["run", "--config", &config]).start();
+        let launch = Launch::of_workspace("edge-agent").args(["run", "--config", &config]);
+        let launch = environment.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+        let mut edge = launch.start();
         let api = Api::at(ports.edge);
         super::until_ready(&mut edge, &api);
         Self { camera, edge, api, folder }
@@ -47,6 +69,11 @@ impl EdgeOnly {
     /// Where the edge keeps its state.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits until the edge answers `/readyz` with 200 again.
+    pub fn wait_for_edge(&mut self) {
+        super::until_ready(&mut self.edge, &self.api);
     }
 
     /// Waits until the MQTT uplink is in a state, and gives what `/state` shows of everything.

@@ -72,7 +72,7 @@ impl Stack {
         let token = cloud_hub(&["token"]).output();
         let api = api.signed_in(&token);
 
-        let who = format!("join = {join:?}");
+        let who = format!("join_file = {:?}", settings::write_secret(folder.path(), "join", &join));
         let mqtt = options.external_broker.map(|port| format!("url = \"mqtt://127.0.0.1:{port}\""));
         let edge_text = settings::edge(&options, &ports, folder.path(), &who, mqtt.as_deref().unwrap_or_default());
         let edge_config = settings::write(folder.path(), "edge.toml", &edge_text);

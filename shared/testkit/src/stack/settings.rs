@@ -1,5 +1,6 @@
 //! How the programs of a [`Stack`](super::Stack) are configured.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::process::{Launch, port};
@@ -38,6 +39,8 @@ pub struct Camera {
     pub url: Option<String>,
     /// What it plays where it is a simulated one.
     pub scene: Scene,
+    /// How a simulated one is asked for that over HTTP: page and query ([`crate::simulator::http`]). RTSP where `None`.
+    pub page: Option<&'static str>,
 }
 
 /// What a simulated camera plays, without end.
@@ -52,12 +55,17 @@ pub enum Scene {
 impl Camera {
     /// Plays people who walk by, without end.
     pub fn simulated(id: &'static str) -> Self {
-        Self { id, placement: "edge", url: None, scene: Scene::Walkers }
+        Self { id, placement: "edge", url: None, scene: Scene::Walkers, page: None }
     }
 
     /// Plays a place with nobody in it, without end.
     pub fn empty(id: &'static str) -> Self {
         Self { scene: Scene::Empty, ..Self::simulated(id) }
+    }
+
+    /// Plays people who walk by, without end, over HTTP.
+    pub fn over_http(id: &'static str, page: &'static str) -> Self {
+        Self { page: Some(page), ..Self::simulated(id) }
     }
 
     /// Is somewhere else.
@@ -70,6 +78,7 @@ impl Camera {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ports {
     pub(super) rtsp: u16,
+    pub(super) camera_http: u16,
     pub(super) http: u16,
     pub(super) quic: u16,
     pub(super) mqtt: u16,
@@ -80,8 +89,8 @@ pub(super) struct Ports {
 
 impl Ports {
     pub(super) fn free() -> Self {
-        let [rtsp, http, quic, mqtt, mqtts, live, edge] = std::array::from_fn(|_| port::free());
-        Self { rtsp, http, quic, mqtt, mqtts, live, edge }
+        let [rtsp, camera_http, http, quic, mqtt, mqtts, live, edge] = std::array::from_fn(|_| port::free());
+        Self { rtsp, camera_http, http, quic, mqtt, mqtts, live, edge }
     }
 }
 
@@ -92,6 +101,9 @@ pub(super) fn camera(options: &StackOptions, ports: &Ports) -> Launch {
         .args(["--listen", &format!("127.0.0.1:{}", ports.rtsp)])
         .args(["--user", CAMERA_USER, "--password-env", "CAMERA_PASSWORD"])
         .env("CAMERA_PASSWORD", CAMERA_PASSWORD);
+    if options.cameras.iter().any(|camera| camera.page.is_some()) {
+        launch = launch.args(["--http", &format!("127.0.0.1:{}", ports.camera_http)]);
+    }
     for camera in options.cameras.iter().filter(|camera| camera.url.is_none()) {
         let kind = match camera.scene {
             Scene::Walkers => "file",
@@ -140,10 +152,18 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
     if !mqtt.is_empty() {
         text += &format!("[mqtt]\n{mqtt}\n");
     }
-    for Camera { id, placement, url, .. } in &options.cameras {
-        let simulated = format!("rtsp://{CAMERA_USER}:{CAMERA_PASSWORD}@127.0.0.1:{}/{id}", ports.rtsp);
+    let password = write_secret(folder, "camera-password", CAMERA_PASSWORD);
+    for Camera { id, placement, url, page, .. } in &options.cameras {
+        let login = format!("{CAMERA_USER}:${{file:{password}}}");
+        let simulated = match page {
+            Some(page) => format!("http://{login}@127.0.0.1:{}/{id}/{page}", ports.camera_http),
+            None => format!("rtsp://{login}@127.0.0.1:{}/{id}", ports.rtsp),
+        };
         let url = url.as_deref().unwrap_or(&simulated);
         text += &format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\nplacement = \"{placement}\"\nrate = 5.0\n");
+        if page.is_some_and(|page| page.starts_with("snapshot")) {
+            text += "snapshot_interval = 0.2\n";
+        }
     }
     text
 }
@@ -162,4 +182,12 @@ pub(super) fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap_or_else(|e| panic!("write {}: {e}", path.display()));
     path.display().to_string()
+}
+
+/// As [`write`], of a file that only its owner can read.
+pub(super) fn write_secret(folder: &Path, name: &str, text: &str) -> String {
+    let path = write(folder, name, text);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .unwrap_or_else(|e| panic!("keep {path} from others: {e}"));
+    path
 }

@@ -12,3 +12,5 @@ mod refusing;
 mod stopping;
 
 mod program;
+
+mod http;

@@ -63,6 +63,7 @@ async fn wrong_arguments_are_explained() {
         (&["--user", "cam"], "--password-env"),
         (&["--user", "cam", "--password-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE"),
         (&["--listen", "everywhere"], "--listen"),
+        (&["--quirk", "on-fire"], "stamps-go-back"),
     ] {
         let text = complaint(program(arguments)).await;
         assert!(text.contains(word), "{text}");

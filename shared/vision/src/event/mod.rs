@@ -80,6 +80,11 @@ impl Default for EventsConfig {
     }
 }
 
+/// Further apart than any two frames of one stream, key pictures of an idle one included: the clock that dates them was
+/// set, as on a board without a battery that has found its time server. Who was there then did not stay for those hours:
+/// as at the end of a stream, what is open is closed.
+const LEAP: Duration = Duration::from_secs(15 * 60);
+
 /// A new state of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -133,24 +138,34 @@ impl Events {
     /// Takes the confirmed tracks of one frame, each with its life so far. `aspect` is the picture's width over its
     /// height. Changes come in the order of the events' opening.
     pub fn see(&mut self, time: CaptureTime, aspect: f32, tracks: &[(Track, Life)]) -> Vec<Change> {
+        let mut changes = if self.is_leap(time) { self.finish() } else { vec![] };
         self.told = Some(time);
         self.rules.see(&mut self.things, time, aspect, tracks, &self.config);
         self.go_on(time, |open, thing| open.see(time, &Sight::of(&thing.track)));
         self.open_for_things(time);
         self.open_for_crowds(time);
-        self.step(time)
+        changes.extend(self.step(time));
+        changes
     }
 
     /// Nobody looked at the frame of `time` because nothing had changed since the last one told of: what stood still in
     /// that is still there. A time that is not after all others says nothing. Changes have no pictures.
     pub fn unchanged(&mut self, time: CaptureTime) -> Vec<Change> {
         let Some(before) = self.told.filter(|before| *before < time) else { return vec![] };
+        if self.is_leap(time) {
+            return self.finish();
+        }
         self.told = Some(time);
         self.rules.stay(&mut self.things, before, time, &self.config);
         self.go_on(time, |open, _| open.stay(time));
         self.open_for_things(time);
         self.open_for_crowds(time);
         self.step(time).into_iter().map(|change| Change { picture: false, ..change }).collect()
+    }
+
+    /// Whether the clock was set between the last time that was told of and this one.
+    fn is_leap(&self, time: CaptureTime) -> bool {
+        self.told.is_some_and(|told| time.since(told) > LEAP)
     }
 
     /// Closes what is open: the stream has ended. Each event is closed at the last frame its thing was seen in.

@@ -69,6 +69,11 @@ fn failed(report: &Report, kind: FailureKind, reason: &str) -> Finding {
         FailureKind::Closed => {
             ("closed", "Check whether the camera restarts, or has a limit on sessions that another program uses up.")
         }
+        FailureKind::Busy => (
+            "busy",
+            "End other programs that show this camera, or raise its limit on sessions. Sessions of a program that was \
+             killed end by themselves, often after a minute.",
+        ),
         FailureKind::Failed => ("failed", "Try again; if it stays so, this is worth an issue, with what is said here."),
     };
     let behind = if pictures > 0 { format!(" That was after {pictures} pictures.") } else { String::new() };
@@ -87,10 +92,11 @@ fn other_way(failed: &Attempt, worked: &Attempt) -> Finding {
             "Leave `transport` out in the edge's configuration: TCP is what is used then. If it must be UDP, let its \
              datagrams from the camera to this machine through every firewall.",
         ),
-        Way::Udp => Finding::error(
+        Way::Udp => Finding::info(
             "tcp_refused",
             what,
-            "Set `transport = \"udp\"` for this camera in the edge's configuration.",
+            "Nothing, unless the edge's configuration says `transport = \"tcp\"` for this camera: leave it out, and \
+             the edge finds the way.",
         ),
     }
 }

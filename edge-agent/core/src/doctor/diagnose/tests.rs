@@ -88,6 +88,7 @@ fn why_no_picture_comes() {
         (FailureKind::Unusable, "codec_unsupported"),
         (FailureKind::Silent, "silent"),
         (FailureKind::Closed, "closed"),
+        (FailureKind::Busy, "busy"),
         (FailureKind::Failed, "failed"),
     ] {
         let findings = diagnose(&failed(kind, "the camera does not"));
@@ -142,6 +143,8 @@ fn workarounds_are_told() {
     report.credentials_literal = true;
     let description = report.description.as_mut().unwrap();
     (description.parameter_sets_readable, description.sends_to_closed_sessions) = (false, true);
+    description.redirected = true;
+    report.measured.as_mut().unwrap().unusable_packets = 3;
     report.measured.as_mut().unwrap().stamps.jumps = 1;
     report.measured.as_mut().unwrap().stamps.repeated = 1;
     let codes: Vec<_> = workarounds(&report).iter().map(|workaround| workaround.code).collect();
@@ -149,8 +152,10 @@ fn workarounds_are_told() {
         codes,
         [
             "credentials_taken_literally",
+            "redirected",
             "parameter_sets_ignored",
             "session_ended_firmly",
+            "packets_left_out",
             "dated_anew",
             "stamps_made_to_grow"
         ]

@@ -35,6 +35,12 @@ pub fn workarounds(report: &Report) -> Vec<Workaround> {
         }
     }
     if let Some(description) = &report.description {
+        if description.redirected {
+            add(
+                "redirected",
+                "The camera has its stream at another of its addresses, which is followed to.".to_owned(),
+            );
+        }
         if description.has_parameter_sets && !description.parameter_sets_readable {
             add(
                 "parameter_sets_ignored",
@@ -56,6 +62,15 @@ pub fn workarounds(report: &Report) -> Vec<Workaround> {
         }
     }
     if let Some(measured) = &report.measured {
+        if measured.unusable_packets > 0 {
+            add(
+                "packets_left_out",
+                format!(
+                    "{} RTP packets were left out: they are of another stream, or came out of order.",
+                    measured.unusable_packets
+                ),
+            );
+        }
         if measured.stamps.jumps > 0 {
             add("dated_anew", "After each jump of the stamps pictures are dated anew, by arrival.".to_owned());
         }

@@ -119,14 +119,20 @@ fn keys_of_the_json_stay() {
             "attempts camera credentials_given credentials_literal description failure format measured transport_asked video",
         ),
         ("/attempts/0", "described_after_ms failure first_picture_after_ms transport"),
-        ("/description", "has_parameter_sets parameter_sets_readable sends_to_closed_sessions server streams"),
+        (
+            "/description",
+            "has_parameter_sets parameter_sets_readable redirected sends_to_closed_sessions server streams",
+        ),
         ("/description/streams/0", "clock_hz encoding media rate_hz taken"),
         (
             "/video",
             "b_pictures bit_depth changes chroma codec height in_band_parameter_sets interlaced level profile rate_hz \
              reordering width",
         ),
-        ("/measured", "backlog_ms drift jitter keys lost_packets pictures rate sender_reports size span_s stamps"),
+        (
+            "/measured",
+            "backlog_ms drift jitter keys lost_packets pictures rate sender_reports size span_s stamps unusable_packets",
+        ),
         ("/measured/rate", "by_arrival_hz by_stamp_hz longest_step_ms"),
         ("/measured/keys", "count interval_pictures interval_s longest_s"),
         ("/measured/size", "key_bytes largest_bytes mean_bit_per_s other_bytes peak_bit_per_s"),
@@ -158,13 +164,14 @@ proptest! {
             arrival += Moment::from_micros(after_us);
             let coding = key.then(coding);
             measure.picture(Picture {
-                arrival, rtp, bytes, key, b_slices, lost_packets: 1, new_parameter_sets: key, coding,
+                arrival, rtp, bytes, key, b_slices, lost_packets: 1, unusable_packets: 2, new_parameter_sets: key, coding,
             });
         }
         let measured = measure.measured();
         prop_assert_eq!(measured.is_some(), count > 0);
         if let Some(measured) = measured {
             prop_assert_eq!((measured.pictures, measured.lost_packets), (count as u64, count as u64));
+            prop_assert_eq!(measured.unusable_packets, 2 * count as u64);
             prop_assert!(measured.keys.longest_s >= 0.0 && measured.keys.count <= measured.pictures);
             prop_assert!(measured.rate.by_stamp_hz.is_none_or(f64::is_finite));
             prop_assert!(measured.rate.by_arrival_hz.is_none_or(f64::is_finite));

@@ -245,7 +245,7 @@ impl World {
         match self.client.events.pop_front() {
             Some(Told::Sent(id)) => self.receipts.sent(id).expect("the client keeps the order"),
             Some(Told::Answered { id, taken }) => {
-                let Some(sequence) = self.receipts.answered(id) else { return };
+                let Some(Message::Record(sequence)) = self.receipts.answered(id) else { return };
                 if taken {
                     for sequence in self.flight.acknowledged(&[[sequence, sequence]], self.now, self.newest) {
                         self.disk.remove(&sequence);
@@ -359,7 +359,8 @@ fn an_answer_belongs_to_what_went_under_its_id() {
     for id in [1, 3, 4] {
         receipts.sent(id).unwrap();
     }
-    assert_eq!((receipts.answered(4), receipts.answered(3), receipts.answered(1)), (Some(8), Some(7), None));
+    let answered = [4, 3, 1].map(|id| receipts.answered(id));
+    assert_eq!(answered, [Message::Record(8), Message::Record(7), Message::Other].map(Some));
     assert_eq!(receipts.answered(3), None, "the same answer again");
 }
 
@@ -376,14 +377,17 @@ fn what_cannot_be_is_not_guessed_at() {
 #[test]
 fn answers_to_records_of_a_lost_outbox_mean_nothing_to_the_new_one() {
     let mut receipts = Receipts::default();
-    receipts.handed(Message::Record(1));
-    receipts.handed(Message::Record(2));
+    for message in [Message::Record(1), Message::Record(2), Message::Value(1)] {
+        receipts.handed(message);
+    }
     receipts.sent(1).unwrap();
     receipts.begin_anew();
     receipts.handed(Message::Record(1));
-    receipts.sent(2).unwrap();
-    receipts.sent(3).unwrap();
-    assert_eq!((receipts.answered(1), receipts.answered(2), receipts.answered(3)), (None, None, Some(1)));
+    for id in [2, 3, 4] {
+        receipts.sent(id).unwrap();
+    }
+    let answered = [1, 2, 3, 4].map(|id| receipts.answered(id));
+    assert_eq!(answered, [Message::Other, Message::Other, Message::Value(1), Message::Record(1)].map(Some));
 }
 
 #[test]

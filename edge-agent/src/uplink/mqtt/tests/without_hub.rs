@@ -11,8 +11,8 @@ fn start_without_hub(
     state: LinkState,
 ) -> (CancellationToken, tokio::task::JoinHandle<Result<(), UplinkError>>) {
     let token = CancellationToken::new();
-    let uplink =
-        MqttUplink::new(edge(), broker(port), outbox.clone(), 1_000_000, EdgeClock::start(), state).without_hub();
+    let uplink = MqttUplink::new(edge(), broker(port), outbox.clone(), 1_000_000, silent(), EdgeClock::start(), state)
+        .without_hub();
     (token.clone(), tokio::spawn(uplink.run(token)))
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-use crate::stack::settings::write;
+use crate::stack::settings::{write, write_secret};
 
 /// A certificate authority.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Certificate {
             certificate: write(&self.folder, &format!("{name}.pem"), &certificate.pem()).into(),
-            key: write(&self.folder, &format!("{name}.key"), &key.serialize_pem()).into(),
+            key: write_secret(&self.folder, &format!("{name}.key"), &key.serialize_pem()).into(),
         }
     }
 }

@@ -77,6 +77,26 @@ fn a_parked_car_is_known_again_after_the_camera_was_away() {
 }
 
 #[test]
+fn a_clock_that_is_set_forward_by_hours_makes_nobody_stay_for_hours() {
+    const RULES: &str = "[[rule]]\nname = \"stays\"\nzone = \"drive\"\ndwell = 600\n[[rule]]\nname = \"seen\"";
+    let hours = 180 * MINUTE;
+    for gate_is_closed in [false, true] {
+        let mut site = Site::new(DRIVE, RULES);
+        let before = site.run(0..MINUTE, |_| Some(vec![person(1, 0.6)]));
+        assert_eq!(reasons(&before), [("seen".to_owned(), String::new())]);
+        let mut changes = vec![];
+        if gate_is_closed {
+            changes.extend(site.events.unchanged(at(hours)).into_iter().map(|change| (hours, change)));
+        }
+        changes.extend(site.run(hours + 100..hours + 2 * MINUTE, |_| Some(vec![person(2, 0.6)])));
+        assert_eq!(reasons(&changes), [("seen".to_owned(), String::new())]);
+        let closed = changes.iter().find(|(_, change)| change.event.phase == Phase::Closed);
+        let closed = closed.and_then(|(_, change)| change.event.closed);
+        assert_eq!(closed, Some(at(MINUTE - 100)), "at the last frame that it was seen in");
+    }
+}
+
+#[test]
 fn what_waits_is_one_event_though_the_tracker_loses_it() {
     let mut site = Site::new(DRIVE, "[[rule]]\nname = \"waits\"\nzone = \"drive\"\ndwell = 30");
     let waiting = |ms: i64| (ms % 11_000 < 8000).then(|| vec![person(1 + ms as u64 / 11_000, 0.6)]);

@@ -1,0 +1,293 @@
+//! What makes Home Assistant show an edge and its cameras by itself: one discovery message a device, on topics that its
+//! MQTT integration reads (`{prefix}/device/{node}/{object}/config`, retained;
+//! <https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload>).
+//!
+//! The node is `omma_{edge}`, so that one access rule more fences the edge in there too. A camera is a device of its own,
+//! reached through the edge's. Names have no dot, so that ids joined by dots are never taken for others'.
+
+use std::collections::BTreeMap;
+
+use omma_protocol::id::{CameraId, EdgeId, LabelName};
+use omma_protocol::wire::mqtt::{CameraValue, Command, OFF, ON, Topic};
+use serde::Serialize;
+
+/// What Home Assistant publishes when it has started, on the topic of [`birth_topic`].
+pub const BIRTH: &[u8] = b"online";
+
+const STATUS_TEMPLATE: &str = "{{ 'online' if value_json.online else 'offline' }}";
+const LIVE_TEMPLATE: &str = "{{ 'online' if value_json.state == 'live' else 'offline' }}";
+const IS_LIVE: &str = "{{ 'ON' if value_json.state == 'live' else 'OFF' }}";
+const IS_ONLINE: &str = "{{ 'ON' if value_json.online else 'OFF' }}";
+const IS_THERE: &str = "{{ 'ON' if value | int(0) > 0 else 'OFF' }}";
+
+/// Whoever announces.
+#[derive(Debug, Clone)]
+pub struct Announcer {
+    /// Home Assistant's discovery prefix, without a slash at either end.
+    pub prefix: String,
+    /// The edge.
+    pub edge: EdgeId,
+    /// The agent's version.
+    pub version: &'static str,
+    /// Whether there are snapshots.
+    pub snapshots: bool,
+}
+
+/// What is said of a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced<'a> {
+    /// Which.
+    pub camera: &'a CameraId,
+    /// For people.
+    pub name: &'a str,
+    /// Whether the edge looks at it: only then are there motion, counts and a switch.
+    pub looked_at: bool,
+    /// Classes that it counts.
+    pub labels: Vec<&'a LabelName>,
+}
+
+/// The payload of a discovery message, to be written as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Discovery {
+    device: Device,
+    origin: Origin,
+    qos: u8,
+    availability: Vec<Availability>,
+    components: BTreeMap<String, Component>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Device {
+    identifiers: [String; 1],
+    name: String,
+    manufacturer: &'static str,
+    model: &'static str,
+    sw_version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via_device: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Origin {
+    name: &'static str,
+    sw_version: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Availability {
+    topic: String,
+    value_template: &'static str,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+struct Component {
+    platform: &'static str,
+    unique_id: String,
+    /// `null` has Home Assistant use the device's.
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command_topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    json_attributes_topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_template: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_on: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_off: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_class: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_class: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entity_category: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icon: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    availability_mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    availability: Vec<Availability>,
+}
+
+/// Where Home Assistant says that it has started.
+pub fn birth_topic(prefix: &str) -> String {
+    format!("{prefix}/status")
+}
+
+impl Announcer {
+    /// The topics of everything that this edge announces begin so.
+    pub fn fence(&self) -> String {
+        format!("{}/device/omma_{}/", self.prefix, self.edge)
+    }
+
+    /// The filter by which this edge finds what it had announced.
+    pub fn filter(&self) -> String {
+        format!("{}+/config", self.fence())
+    }
+
+    /// The topic of the edge itself.
+    pub fn edge_topic(&self) -> String {
+        // No camera is called so.
+        format!("{}_edge/config", self.fence())
+    }
+
+    /// The topic of a camera.
+    pub fn camera_topic(&self, camera: &CameraId) -> String {
+        format!("{}{camera}/config", self.fence())
+    }
+
+    /// The edge, as a device.
+    pub fn edge(&self) -> Discovery {
+        let connected = Component {
+            platform: "binary_sensor",
+            unique_id: format!("{}.connected", self.edge_id()),
+            name: Some("Connected".to_owned()),
+            state_topic: Some(self.status()),
+            value_template: Some(IS_ONLINE),
+            device_class: Some("connectivity"),
+            entity_category: Some("diagnostic"),
+            ..Component::default()
+        };
+        let name = format!("Omma {}", self.edge);
+        // Its only entity says whether it is there, so that it is always there itself.
+        self.discovery(self.edge_id(), name, "Edge agent", None, vec![], [("connected".to_owned(), connected)].into())
+    }
+
+    /// A camera, as a device behind the edge.
+    pub fn camera(&self, announced: &Announced<'_>) -> Discovery {
+        let id = format!("{}.{}", self.edge_id(), announced.camera);
+        let topic = |value| Topic::Camera(self.edge.clone(), announced.camera.clone(), value).to_string();
+        let command = |command| Topic::CameraCommand(self.edge.clone(), announced.camera.clone(), command).to_string();
+        let component = |key: &str, platform, name: Option<&str>| Component {
+            platform,
+            unique_id: format!("{id}.{key}"),
+            name: name.map(str::to_owned),
+            ..Component::default()
+        };
+        let while_live = |component: Component| Component {
+            availability_mode: Some("all"),
+            availability: vec![
+                self.while_online(),
+                Availability { topic: topic(CameraValue::State), value_template: LIVE_TEMPLATE },
+            ],
+            ..component
+        };
+        let mut components = BTreeMap::new();
+        let mut add = |key: &str, component| drop(components.insert(key.to_owned(), component));
+        add(
+            "connected",
+            Component {
+                state_topic: Some(topic(CameraValue::State)),
+                json_attributes_topic: Some(topic(CameraValue::State)),
+                value_template: Some(IS_LIVE),
+                device_class: Some("connectivity"),
+                entity_category: Some("diagnostic"),
+                ..component("connected", "binary_sensor", Some("Connected"))
+            },
+        );
+        add(
+            "restart",
+            Component {
+                command_topic: Some(command(Command::RestartCamera)),
+                device_class: Some("restart"),
+                entity_category: Some("config"),
+                ..component("restart", "button", Some("Restart"))
+            },
+        );
+        if self.snapshots {
+            add(
+                "snapshot",
+                Component { topic: Some(topic(CameraValue::Snapshot)), ..component("snapshot", "camera", None) },
+            );
+        }
+        if announced.looked_at {
+            add(
+                "detection",
+                Component {
+                    state_topic: Some(topic(CameraValue::Detection)),
+                    command_topic: Some(command(Command::Detection)),
+                    payload_on: Some(ON),
+                    payload_off: Some(OFF),
+                    icon: Some("mdi:eye"),
+                    ..component("detection", "switch", Some("Detection"))
+                },
+            );
+            add(
+                "motion",
+                while_live(Component {
+                    state_topic: Some(topic(CameraValue::Motion)),
+                    payload_on: Some(ON),
+                    payload_off: Some(OFF),
+                    device_class: Some("motion"),
+                    ..component("motion", "binary_sensor", Some("Motion"))
+                }),
+            );
+            for label in &announced.labels {
+                let objects = Topic::Objects(self.edge.clone(), announced.camera.clone(), (*label).clone()).to_string();
+                let spoken = spoken(label);
+                let (occupancy, count) = (format!("occupancy_{label}"), format!("count_{label}"));
+                add(
+                    &occupancy,
+                    while_live(Component {
+                        state_topic: Some(objects.clone()),
+                        value_template: Some(IS_THERE),
+                        device_class: Some("occupancy"),
+                        ..component(&occupancy, "binary_sensor", Some(&format!("{spoken} occupancy")))
+                    }),
+                );
+                add(
+                    &count,
+                    while_live(Component {
+                        state_topic: Some(objects),
+                        state_class: Some("measurement"),
+                        icon: Some("mdi:counter"),
+                        ..component(&count, "sensor", Some(&format!("{spoken} count")))
+                    }),
+                );
+            }
+        }
+        let (name, via) = (announced.name.to_owned(), Some(self.edge_id()));
+        self.discovery(id, name, "Camera", via, vec![self.while_online()], components)
+    }
+
+    fn discovery(
+        &self,
+        id: String,
+        name: String,
+        model: &'static str,
+        via_device: Option<String>,
+        availability: Vec<Availability>,
+        components: BTreeMap<String, Component>,
+    ) -> Discovery {
+        let (manufacturer, sw_version) = ("Omma", self.version);
+        let device = Device { identifiers: [id], name, manufacturer, model, sw_version, via_device };
+        let origin = Origin { name: "Omma edge-agent", sw_version };
+        Discovery { device, origin, qos: 1, availability, components }
+    }
+
+    fn edge_id(&self) -> String {
+        format!("omma_{}", self.edge)
+    }
+
+    fn status(&self) -> String {
+        Topic::Status(self.edge.clone()).to_string()
+    }
+
+    fn while_online(&self) -> Availability {
+        Availability { topic: self.status(), value_template: STATUS_TEMPLATE }
+    }
+}
+
+/// `traffic_light` as people write it at the beginning of a name.
+fn spoken(label: &LabelName) -> String {
+    let text = label.as_str().replace('_', " ");
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests;

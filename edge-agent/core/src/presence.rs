@@ -1,0 +1,171 @@
+//! What a camera sees now, calm enough for people and home automations: how many of each class, and whether anything
+//! moves.
+//!
+//! Tracks are missed in single frames, and a count that flickers sets off alarms. So a number rises at once and falls
+//! after it has been lower for [`HOLD`], to the highest seen meanwhile.
+//!
+//! While a gate sees nothing change, nobody looks, and the last word stands.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use omma_protocol::detection::Label;
+use omma_protocol::id::LabelName;
+
+use crate::Moment;
+
+/// How long a number must have been lower before it falls.
+pub const HOLD: Duration = Duration::from_secs(2);
+/// Most classes that are counted; further ones are not.
+const CLASSES: usize = 128;
+
+/// One camera's.
+#[derive(Debug, Default)]
+pub struct Presence {
+    counts: BTreeMap<LabelName, Calm>,
+    motion: Calm,
+    /// Whether the gate says that something moves.
+    open: bool,
+}
+
+/// A number that rises at once and falls late.
+#[derive(Debug, Default, Clone, Copy)]
+struct Calm {
+    shown: u32,
+    latest: u32,
+    /// Since when it has been lower, and the highest since.
+    lower: Option<(Moment, u32)>,
+}
+
+impl Presence {
+    /// Classes that are shown from the beginning, as 0.
+    pub fn new<'a>(labels: impl IntoIterator<Item = &'a str>) -> Self {
+        let names = labels.into_iter().take(CLASSES).map(LabelName::of);
+        Self { counts: names.map(|name| (name, Calm::default())).collect(), ..Self::default() }
+    }
+
+    /// The tracks of the newest frame that was looked at.
+    pub fn see<'a>(&mut self, now: Moment, labels: impl IntoIterator<Item = &'a Label>) {
+        let mut seen: BTreeMap<LabelName, u32> = BTreeMap::new();
+        for label in labels {
+            let count = seen.entry(LabelName::of(label)).or_default();
+            *count = count.saturating_add(1);
+        }
+        for (name, calm) in &mut self.counts {
+            calm.is(seen.remove(name).unwrap_or(0), now);
+        }
+        for (name, count) in seen {
+            if self.counts.len() < CLASSES {
+                self.counts.entry(name).or_default().is(count, now);
+            }
+        }
+        self.judge_motion(now);
+    }
+
+    /// Whether the camera's gate says that something moves.
+    pub fn gate(&mut self, now: Moment, open: bool) {
+        self.open = open;
+        self.judge_motion(now);
+    }
+
+    /// Nobody looks any more: the camera is away, or detection was switched off.
+    pub fn nobody_looks(&mut self) {
+        self.counts.values_mut().for_each(|calm| *calm = Calm::default());
+        (self.motion, self.open) = (Calm::default(), false);
+    }
+
+    /// How many of each class, classes that were seen before included.
+    pub fn counts(&mut self, now: Moment) -> impl Iterator<Item = (&LabelName, u32)> {
+        self.counts.iter_mut().map(move |(name, calm)| (&*name, calm.shown(now)))
+    }
+
+    /// Whether anything moves or is followed.
+    pub fn motion(&mut self, now: Moment) -> bool {
+        self.motion.shown(now) > 0
+    }
+
+    fn judge_motion(&mut self, now: Moment) {
+        let followed = self.counts.values().any(|calm| calm.latest > 0);
+        self.motion.is(u32::from(self.open || followed), now);
+    }
+}
+
+impl Calm {
+    fn is(&mut self, count: u32, now: Moment) {
+        self.shown(now);
+        self.latest = count;
+        if count >= self.shown {
+            (self.shown, self.lower) = (count, None);
+        } else {
+            let (since, highest) = self.lower.unwrap_or((now, count));
+            self.lower = Some((since, highest.max(count)));
+        }
+    }
+
+    fn shown(&mut self, now: Moment) -> u32 {
+        if let Some((since, highest)) = self.lower
+            && now.saturating_sub(since) >= HOLD
+        {
+            self.shown = highest;
+            self.lower = (self.latest < highest).then_some((now, self.latest));
+        }
+        self.shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn counts(presence: &mut Presence, now: Moment) -> Vec<(String, u32)> {
+        presence.counts(now).map(|(name, count)| (name.to_string(), count)).collect()
+    }
+
+    fn labels(text: &str) -> Vec<Label> {
+        text.split_whitespace().map(Label::from).collect()
+    }
+
+    #[test]
+    fn a_count_rises_at_once_and_falls_late() {
+        let mut presence = Presence::new(["person"]);
+        for (ms, seen, expected) in [
+            (0, "", 0),
+            (100, "person person", 2),
+            (300, "person", 2),
+            (500, "person person", 2),
+            (700, "person", 2),
+            (900, "", 2),
+            (2600, "person", 2),
+            // Lower for two seconds, and one was the most since.
+            (2700, "person", 1),
+            (2800, "", 1),
+            (4900, "", 0),
+        ] {
+            presence.see(MS * ms, &labels(seen));
+            assert_eq!(counts(&mut presence, MS * ms), [("person".to_owned(), expected)], "at {ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_last_word_of_nothing_takes_effect_though_nobody_looks_again() {
+        let mut presence = Presence::default();
+        presence.see(MS, &labels("car person"));
+        presence.see(2 * MS, &labels("car"));
+        assert!(presence.motion(HOLD * 9), "a car at rest is there still");
+        assert_eq!(counts(&mut presence, HOLD * 9), [("car".to_owned(), 1), ("person".to_owned(), 0)]);
+        presence.nobody_looks();
+        assert!(!presence.motion(HOLD * 9));
+        assert_eq!(counts(&mut presence, HOLD * 9), [("car".to_owned(), 0), ("person".to_owned(), 0)]);
+    }
+
+    #[test]
+    fn the_gate_alone_makes_motion() {
+        let mut presence = Presence::default();
+        presence.gate(MS, true);
+        assert!(presence.motion(MS));
+        presence.gate(2 * MS, false);
+        assert!(presence.motion(HOLD) && !presence.motion(HOLD + 2 * MS));
+    }
+}

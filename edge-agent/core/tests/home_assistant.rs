@@ -1,0 +1,40 @@
+//! Discovery messages, checked by Home Assistant's own schemas where those are installed.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use edge_core::home_assistant::{Announced, Announcer};
+use omma_protocol::id::LabelName;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/home_assistant.py");
+
+#[test]
+fn home_assistants_own_schemas_take_every_message() {
+    let python = std::env::var("OMMA_HOMEASSISTANT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let import = "import homeassistant.components.mqtt.camera";
+    let there = Command::new(&python).args(["-c", import]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        println!(
+            "SKIPPED: {python} has no Home Assistant to check with. `pip install homeassistant paho-mqtt` into a Python that it \
+             supports, and name that Python in OMMA_HOMEASSISTANT_PYTHON."
+        );
+        return;
+    }
+    let announcer = Announcer {
+        prefix: "homeassistant".to_owned(),
+        edge: "site-1".parse().unwrap(),
+        version: "1.2.3",
+        snapshots: true,
+    };
+    let (camera, labels) = ("front_door".parse().unwrap(), [LabelName::of("person"), LabelName::of("traffic light")]);
+    let camera = |looked_at| {
+        let labels = labels.iter().collect();
+        announcer.camera(&Announced { camera: &camera, name: "Front door", looked_at, labels })
+    };
+    let messages = [announcer.edge(), camera(true), camera(false)];
+    let mut checking = Command::new(&python).arg(SCRIPT).stdin(Stdio::piped()).spawn().unwrap();
+    checking.stdin.take().unwrap().write_all(&serde_json::to_vec(&messages).unwrap()).unwrap();
+    assert!(checking.wait().unwrap().success(), "Home Assistant refuses a message: see above");
+}

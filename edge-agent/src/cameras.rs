@@ -1,0 +1,261 @@
+//! The cameras that run, each with everything of its own: source, feed, and analysis where the edge looks at it.
+//!
+//! ```text
+//! begin ──▶ running ──restart, or another configuration──▶ ending (asked) ──▶ running, or gone
+//!              │ ends unasked: the program ends as a whole
+//!              ▼
+//!            end
+//! ```
+//!
+//! One task owns them: [`crate::control`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use omma_media::decode::{Decoder, DecoderChoice};
+use omma_media::frame::FramePool;
+use omma_media::jpeg;
+use omma_protocol::id::CameraId;
+use omma_protocol::unit::Codec;
+use omma_runtime::backoff::random_seed;
+use omma_vision::detect::{Detector, DetectorConfig};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::analysis::{Eyes, Looker, Told};
+use crate::clock::EdgeClock;
+use crate::config::checked::Camera;
+use crate::detect::Shared;
+use crate::health::watchdog::{self, Watchdog};
+use crate::source::Source;
+use crate::state::Reports;
+use crate::state::switches::Switches;
+use crate::unit::{Feed, Feeds, Reader};
+
+/// How long a camera may take to end before it is taken to hang.
+const END: Duration = Duration::from_secs(10);
+/// Longest side and quality of a snapshot, as of an event's picture.
+const SNAPSHOT_SIDE: u32 = 960;
+const SNAPSHOT_QUALITY: u8 = 80;
+
+/// What all cameras share.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The time.
+    pub clock: EdgeClock,
+    /// Who is told how each fares.
+    pub reports: Reports,
+    /// Who is told what was seen.
+    pub told: Told,
+    /// Which program decodes.
+    pub decoder: DecoderChoice,
+    /// Loaded where the edge looks at a camera.
+    pub detector: Option<Shared>,
+    /// Where each camera's units come.
+    pub feeds: Feeds,
+    /// Which are looked at just now.
+    pub switches: Switches,
+    /// Who watches that each gets on.
+    pub watchdog: Watchdog,
+}
+
+/// The cameras that run.
+pub struct Cameras {
+    surroundings: Surroundings,
+    running: BTreeMap<CameraId, Running>,
+    tasks: JoinSet<CameraId>,
+}
+
+struct Running {
+    camera: Arc<Camera>,
+    token: CancellationToken,
+}
+
+impl Cameras {
+    /// None yet.
+    pub fn new(surroundings: Surroundings) -> Self {
+        Self { surroundings, running: BTreeMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Begins a camera that does not run.
+    ///
+    /// # Errors
+    /// When there can be no decoder or no thread.
+    pub fn begin(&mut self, camera: Arc<Camera>) -> anyhow::Result<()> {
+        let (token, id) = (CancellationToken::new(), camera.id.clone());
+        let feed = self.surroundings.feeds.of(&id);
+        let looked = self.look(&camera, &feed, &token)?;
+        let Surroundings { clock, reports, .. } = &self.surroundings;
+        let source = Source::new(Arc::clone(&camera), feed, reports.clone(), clock.clone(), random_seed());
+        let (cancelled, name) = (token.clone(), id.clone());
+        self.tasks.spawn(async move {
+            let sourced = source.run(cancelled.clone());
+            match looked {
+                None => sourced.await,
+                Some(looked) => {
+                    tokio::pin!(sourced, looked);
+                    tokio::select! {
+                        () = &mut sourced => if cancelled.is_cancelled() { looked.await.unwrap_or_default() },
+                        // An end without a word is a panic of the thread.
+                        ended = &mut looked => if ended.is_ok() && cancelled.is_cancelled() { sourced.await },
+                    }
+                }
+            }
+            name
+        });
+        self.running.insert(id, Running { camera, token });
+        Ok(())
+    }
+
+    /// Gives the camera's analysis a thread of its own, and tells when that has ended. `None` where nobody looks here.
+    fn look(
+        &self,
+        camera: &Arc<Camera>,
+        feed: &Feed,
+        token: &CancellationToken,
+    ) -> anyhow::Result<Option<oneshot::Receiver<()>>> {
+        let Surroundings { clock, told, decoder, detector, switches, watchdog, .. } = &self.surroundings;
+        let (Some(detector), Some(wanted)) = (detector, switches.watch(&camera.id)) else { return Ok(None) };
+        let decoder = Decoder::new(Codec::H264, *decoder)?;
+        tracing::debug!(step = "decode", camera = %camera.id, decoder = decoder.name(), "decoder");
+        let units: Reader = feed.read("analysis behind", clock.now());
+        let eyes = Eyes { decoder, shared: detector.clone() };
+        let pulse = watchdog.pulse(format!("analysis of {}", camera.id), watchdog::ANALYSIS);
+        let (clock, told, token) = (clock.clone(), told.clone(), token.clone());
+        let looker = Looker::new(Arc::clone(camera), clock, eyes, told, wanted, pulse, Handle::current());
+        let (ended, end) = oneshot::channel();
+        std::thread::Builder::new().name(format!("look {}", camera.id)).spawn(move || {
+            looker.run(units, &token);
+            // Nobody waits any more where the program's deadline has passed.
+            ended.send(()).unwrap_or_default();
+        })?;
+        Ok(Some(end))
+    }
+
+    /// Whether it runs.
+    pub fn has(&self, camera: &CameraId) -> bool {
+        self.running.contains_key(camera)
+    }
+
+    /// Ends everything of one camera and begins it anew. Its viewers stay.
+    ///
+    /// # Errors
+    /// When it does not end, or can't begin. The program should then end as a whole.
+    pub async fn restart(&mut self, camera: &CameraId) -> anyhow::Result<()> {
+        match self.stop(camera).await? {
+            Some(camera) => self.begin(camera),
+            None => Ok(()),
+        }
+    }
+
+    /// Has these cameras run and no others. Those that are as they were go on undisturbed.
+    ///
+    /// # Errors
+    /// As [`Cameras::restart`].
+    pub async fn apply(&mut self, wanted: &[Arc<Camera>]) -> anyhow::Result<()> {
+        let stays = |running: &Running| wanted.iter().any(|camera| *camera == running.camera);
+        let others: Vec<CameraId> =
+            self.running.iter().filter(|(_, running)| !stays(running)).map(|(id, _)| id.clone()).collect();
+        for camera in &others {
+            self.stop(camera).await?;
+            self.surroundings.told.gates.forget(camera);
+            if !wanted.iter().any(|wanted| wanted.id == *camera) {
+                self.surroundings.feeds.remove(camera);
+            }
+        }
+        let Surroundings { reports, switches, feeds, .. } = &self.surroundings;
+        // Before the hub is told of them, and asks for their units.
+        wanted.iter().for_each(|camera| drop(feeds.of(&camera.id)));
+        switches.set(wanted.iter().map(|camera| &**camera));
+        reports.set(wanted.iter().map(|camera| &**camera), |camera| self.running.contains_key(camera));
+        for camera in wanted.iter().filter(|camera| !self.has(&camera.id)).cloned().collect::<Vec<_>>() {
+            self.begin(camera)?;
+        }
+        Ok(())
+    }
+
+    /// Loads the detector, where it was not needed before.
+    ///
+    /// # Errors
+    /// Why it can't be loaded.
+    pub async fn ready_to_look(&mut self, config: Option<DetectorConfig>) -> Result<(), String> {
+        let Some(config) = config.filter(|_| self.surroundings.detector.is_none()) else { return Ok(()) };
+        let loaded = tokio::task::spawn_blocking(move || Detector::load(&config)).await;
+        let detector = loaded.map_err(|_| "loading the detector failed".to_owned())?;
+        let detector = detector.map_err(|e| format!("load the detector ([detect]): {e}"))?;
+        self.surroundings.detector = Some(Shared::new(detector));
+        Ok(())
+    }
+
+    /// Ends everything of one camera. What it was, where it ran.
+    async fn stop(&mut self, camera: &CameraId) -> anyhow::Result<Option<Arc<Camera>>> {
+        let Some(Running { camera, token }) = self.running.remove(camera) else { return Ok(None) };
+        token.cancel();
+        let ended = async {
+            loop {
+                match self.tasks.join_next().await {
+                    Some(Ok(ended)) if ended == camera.id => return Ok(()),
+                    Some(ended) => return Err(unasked(ended.map(|id| id.to_string()))),
+                    None => return Ok(()),
+                }
+            }
+        };
+        tokio::time::timeout(END, ended).await.map_err(|_| anyhow!("camera {} does not end", camera.id))??;
+        self.surroundings.feeds.of(&camera.id).interrupted();
+        Ok(Some(camera))
+    }
+
+    /// Waits until a part of a camera ends unasked, which it never does but by a panic, of which its own line in the log
+    /// tells: the program then ends as a whole, so that whoever started it starts it again, rather than going on with a
+    /// camera that nobody looks at.
+    pub async fn one_ends(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(ended) => unasked(ended.map(|id| id.to_string())),
+            // An edge without cameras has none that could.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends them all.
+    pub async fn end(mut self) {
+        self.running.values().for_each(|running| running.token.cancel());
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(e) = ended {
+                tracing::error!(error = %e, "a task panicked");
+            }
+        }
+    }
+
+    /// Makes a camera's newest key picture a JPEG file and its snapshot.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn snapshot(&self, camera: &CameraId) -> Result<(), String> {
+        let Surroundings { clock, decoder, told, feeds, .. } = &self.surroundings;
+        let feed = feeds.get(camera).ok_or("there is no such camera")?;
+        let mut units = feed.read("snapshot", clock.now());
+        let arrived = units.try_next().ok_or("the camera has sent no picture: see its state")?;
+        drop(units);
+        let (decoder, notices, camera) = (*decoder, told.notices.clone(), camera.clone());
+        let decoded = tokio::task::spawn_blocking(move || {
+            let mut decoder = Decoder::new(arrived.unit.codec, decoder).map_err(|e| e.to_string())?;
+            let pool = FramePool::new(1);
+            let shown = decoder.decode(&arrived.unit).map_err(|e| e.to_string())?.map(|shown| shown.to_frame(&pool));
+            let frame = shown.or_else(|| decoder.finish(&pool).pop()).ok_or("the key picture shows nothing")?;
+            jpeg::encode(frame.planes(), None, SNAPSHOT_SIDE, SNAPSHOT_QUALITY).map_err(|e| e.to_string())
+        });
+        let jpeg = decoded.await.map_err(|_| "decoding failed".to_owned())??;
+        notices.snapshot(&camera, jpeg).map_err(str::to_owned)
+    }
+}
+
+fn unasked(ended: Result<String, tokio::task::JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(camera) => anyhow!("a part of camera {camera} ended unasked: see the lines above"),
+        Err(e) => anyhow!("a part of a camera ended unasked: {e}"),
+    }
+}

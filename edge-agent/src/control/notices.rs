@@ -1,0 +1,326 @@
+//! The joint between this edge and who follows it over MQTT: values of the moment and answers go out, questions come in.
+//!
+//! | carries | bound | when full |
+//! |---|---|---|
+//! | values | one a topic ([`edge_core::retained`]) | the newest wins |
+//! | snapshots | [`MAX_SNAPSHOT`] bytes | one that is larger is left out, counted |
+//! | answers | [`ANSWERS`] | the oldest is lost, counted |
+//! | questions | [`QUESTIONS`] | the newest is answered with that |
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use edge_core::control::may_answer;
+use edge_core::home_assistant::{self, Announcer};
+use edge_core::retained::Retained;
+use omma_protocol::id::{CameraId, EdgeId};
+use omma_protocol::wire::mqtt::{CameraValue, ResponseMessage, Topic};
+use tokio::sync::{Notify, mpsc};
+
+/// Largest snapshot.
+pub const MAX_SNAPSHOT: usize = 512 << 10;
+/// Answers that wait for a connection.
+pub const ANSWERS: usize = 16;
+/// Questions that wait to be dealt with.
+pub const QUESTIONS: usize = 16;
+/// A better picture of the same event is not worth more of the uplink.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(5);
+
+/// Who wants an answer (MQTT 5 §4.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// Where to.
+    pub topic: String,
+    /// By which they know their question.
+    pub correlation: Option<Bytes>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// To whom.
+    pub to: ReplyTo,
+    /// JSON.
+    pub payload: Bytes,
+}
+
+/// Something that was asked of this edge.
+#[derive(Debug)]
+pub struct Question {
+    /// On which of the edge's topics.
+    pub topic: Topic,
+    /// As it came.
+    pub payload: Bytes,
+    /// The broker had retained it.
+    pub retained: bool,
+    /// To whom the answer goes, where one is wanted.
+    pub reply_to: Option<ReplyTo>,
+}
+
+/// Clones share it: anyone may set a value, the MQTT uplink sends them.
+#[derive(Debug, Clone)]
+pub struct Notices(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    edge: EdgeId,
+    announcer: Option<Announcer>,
+    snapshots: bool,
+    /// The lock is held for one call and never over an await.
+    retained: Mutex<Retained<Bytes>>,
+    answers: Mutex<VecDeque<Answer>>,
+    changed: Notify,
+    questions: mpsc::Sender<Question>,
+}
+
+impl Notices {
+    /// Without values. Where there are no `snapshots`, the hub has every event's picture already. The questions end when
+    /// the last clone is gone.
+    pub fn new(edge: EdgeId, snapshots: bool, announcer: Option<Announcer>) -> (Self, mpsc::Receiver<Question>) {
+        let (questions, asked) = mpsc::channel(QUESTIONS);
+        let shared = Shared {
+            edge,
+            announcer,
+            snapshots,
+            retained: Mutex::default(),
+            answers: Mutex::default(),
+            changed: Notify::new(),
+            questions,
+        };
+        (Self(Arc::new(shared)), asked)
+    }
+
+    /// Whose they are.
+    pub fn edge(&self) -> &EdgeId {
+        &self.0.edge
+    }
+
+    /// How Home Assistant is told, where it is.
+    pub fn announcer(&self) -> Option<&Announcer> {
+        self.0.announcer.as_ref()
+    }
+
+    /// A topic's value is this now; an empty one clears it. It is published at most once in `every`.
+    pub fn set(&self, topic: &str, payload: impl Into<Bytes>, every: Duration) {
+        if self.retained().set(topic, payload.into(), every) {
+            self.0.changed.notify_one();
+        }
+    }
+
+    /// A camera's newest picture.
+    ///
+    /// # Errors
+    /// Why it is not published.
+    pub fn snapshot(&self, camera: &CameraId, jpeg: Bytes) -> Result<(), &'static str> {
+        if !self.0.snapshots {
+            return Err("this edge publishes no snapshots on its hub's broker: the hub has the picture of every event");
+        }
+        if jpeg.len() > MAX_SNAPSHOT {
+            metrics::counter!("omma_control_dropped_total", "what" => "snapshot too large").increment(1);
+            return Err("the picture is too large for a snapshot");
+        }
+        self.set(&self.camera(camera, CameraValue::Snapshot), jpeg, SNAPSHOT_EVERY);
+        Ok(())
+    }
+
+    /// The camera is no more: its values are cleared, and Home Assistant is told.
+    pub fn forget(&self, camera: &CameraId) {
+        let state = self.camera(camera, CameraValue::State);
+        let values = state.strip_suffix(CameraValue::State.name()).unwrap_or(&state);
+        let mut topics: Vec<String> = self.retained().topics(values).map(str::to_owned).collect();
+        topics.extend(self.announcer().map(|announcer| announcer.camera_topic(camera)));
+        topics.iter().for_each(|topic| self.set(topic, Bytes::new(), Duration::ZERO));
+    }
+
+    /// The topic of a camera's value.
+    pub fn camera(&self, camera: &CameraId, value: CameraValue) -> String {
+        Topic::Camera(self.0.edge.clone(), camera.clone(), value).to_string()
+    }
+
+    /// Answers a question, where an answer is wanted.
+    pub fn answer(&self, to: Option<ReplyTo>, result: Result<(), Vec<String>>) {
+        let Some(to) = to else { return };
+        // Texts and a bool always are JSON.
+        let payload = serde_json::to_vec(&ResponseMessage::of(result)).unwrap_or_default().into();
+        let mut answers = lock(&self.0.answers);
+        if answers.len() >= ANSWERS {
+            answers.pop_front();
+            metrics::counter!("omma_control_dropped_total", "what" => "answer").increment(1);
+        }
+        answers.push_back(Answer { to, payload });
+        drop(answers);
+        self.0.changed.notify_one();
+    }
+
+    /// Waits until there is something new to send. For the MQTT uplink alone.
+    pub async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// The oldest answer that was not sent.
+    pub fn next_answer(&self) -> Option<Answer> {
+        lock(&self.0.answers).pop_front()
+    }
+
+    /// The values.
+    pub fn retained(&self) -> MutexGuard<'_, Retained<Bytes>> {
+        lock(&self.0.retained)
+    }
+
+    /// The filters by which questions come, and by which Home Assistant says that it has started.
+    pub fn request_filters(&self) -> Vec<String> {
+        let birth = self.announcer().map(|announcer| home_assistant::birth_topic(&announcer.prefix));
+        Topic::request_filters(&self.0.edge).into_iter().chain(birth).collect()
+    }
+
+    /// The filters by which the broker tells at the beginning what it has retained of earlier runs.
+    pub fn retained_filters(&self) -> Vec<String> {
+        let announced = self.announcer().map(Announcer::filter);
+        Topic::retained_filters(&self.0.edge).into_iter().chain(announced).collect()
+    }
+
+    /// The access rule that lets this edge publish on a topic.
+    pub fn rule_for(&self, topic: &str) -> String {
+        match self.announcer() {
+            Some(announcer) if topic.starts_with(&announcer.fence()) => announcer.filter(),
+            _ => Topic::fence(&self.0.edge),
+        }
+    }
+
+    /// A message came on a topic that was subscribed to.
+    pub fn heard(&self, name: &str, payload: Bytes, retained: bool, reply_to: Option<ReplyTo>) {
+        if let Some(announcer) = self.announcer() {
+            let fence = announcer.fence();
+            if name == home_assistant::birth_topic(&announcer.prefix) {
+                if payload == home_assistant::BIRTH && !retained {
+                    self.retained().again(&fence);
+                    self.0.changed.notify_one();
+                }
+                return;
+            }
+            if name.starts_with(&fence) {
+                return self.found(name, retained);
+            }
+        }
+        match Topic::parse(name) {
+            Some(Topic::Camera(edge, camera, CameraValue::State)) if edge == self.0.edge => {
+                if retained && !self.retained().has(name) {
+                    CameraValue::ALL.iter().for_each(|value| self.found(&self.camera(&camera, *value), true));
+                }
+            }
+            Some(Topic::Objects(edge, ..)) if edge == self.0.edge => self.found(name, retained),
+            Some(topic) if topic.edge() == Some(&self.0.edge) => self.asked(topic, payload, retained, reply_to),
+            _ => tracing::debug!(topic = name, "a message on a topic that nobody subscribed to"),
+        }
+    }
+
+    /// The broker has a value that an earlier run published, of a camera or a class that is no more.
+    fn found(&self, topic: &str, retained: bool) {
+        if retained && !self.retained().has(topic) {
+            tracing::debug!(topic, "cleared what an earlier run left");
+            self.set(topic, Bytes::new(), Duration::ZERO);
+        }
+    }
+
+    fn asked(&self, topic: Topic, payload: Bytes, retained: bool, reply_to: Option<ReplyTo>) {
+        let reply_to = reply_to.filter(|to| may_answer(&self.0.edge, &to.topic));
+        let question = Question { topic, payload, retained, reply_to: reply_to.clone() };
+        if self.0.questions.try_send(question).is_err() {
+            metrics::counter!("omma_control_dropped_total", "what" => "question").increment(1);
+            let busy = "this edge has too many questions to answer: ask again in a while";
+            self.answer(reply_to, Err(vec![busy.to_owned()]));
+        }
+    }
+}
+
+/// A panic elsewhere can't leave it half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use edge_core::retained::Next;
+
+    use super::*;
+
+    const STATE: &str = "omma/v1/edges/site/cameras/door/state";
+
+    fn notices() -> (Notices, mpsc::Receiver<Question>) {
+        let edge: EdgeId = "site".parse().unwrap();
+        let prefix = "homeassistant".to_owned();
+        Notices::new(edge.clone(), true, Some(Announcer { prefix, edge, version: "1", snapshots: true }))
+    }
+
+    fn sent(notices: &Notices) -> Vec<(String, Bytes)> {
+        let mut out = vec![];
+        let next = || notices.retained().next(Duration::from_secs(1));
+        while let Next::Send(value) = next() {
+            notices.retained().answered(value.serial, true, Duration::from_secs(1));
+            out.push((value.topic, value.payload));
+        }
+        out
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_of_a_camera_that_is_no_more_is_cleared() {
+        let (notices, _asked) = notices();
+        notices.set(STATE, "{}", Duration::ZERO);
+        let announced = "homeassistant/device/omma_site/yard/config";
+        let old = "omma/v1/edges/site/cameras/yard/";
+        sent(&notices);
+        for topic in [STATE.to_owned(), announced.to_owned(), format!("{old}objects/dog"), format!("{old}state")] {
+            notices.heard(&topic, "left".into(), true, None);
+            // Its own, as it is published now.
+            notices.heard(STATE, "{}".into(), false, None);
+        }
+        let mut cleared = vec![announced.to_owned()];
+        cleared
+            .extend(["detection", "motion", "objects/dog", "snapshot", "state"].map(|level| format!("{old}{level}")));
+        let sent = sent(&notices);
+        assert_eq!(sent.iter().map(|(topic, _)| topic.clone()).collect::<Vec<_>>(), cleared);
+        assert!(sent.iter().all(|(_, payload)| payload.is_empty()));
+    }
+
+    #[test]
+    fn home_assistant_is_told_again_when_it_has_started() {
+        let (notices, _asked) = notices();
+        let announced = notices.announcer().unwrap().edge_topic();
+        for topic in [announced.as_str(), STATE] {
+            notices.set(topic, "x", Duration::ZERO);
+        }
+        sent(&notices);
+        notices.heard("homeassistant/status", "offline".into(), false, None);
+        assert!(sent(&notices).is_empty());
+        notices.heard("homeassistant/status", "online".into(), false, None);
+        assert_eq!(sent(&notices), [(announced, Bytes::from("x"))]);
+    }
+
+    #[test]
+    fn too_many_questions_are_answered_at_once() {
+        let (notices, mut asked) = notices();
+        let to = |topic: &str| Some(ReplyTo { topic: topic.to_owned(), correlation: Some("7".into()) });
+        for _ in 0..=QUESTIONS {
+            notices.heard("omma/v1/edges/site/command/snapshot", "{}".into(), false, to("answers"));
+        }
+        let Answer { to: answered, payload } = notices.next_answer().unwrap();
+        assert_eq!(Some(answered), to("answers"));
+        assert!(payload.starts_with(br#"{"ok":false"#) && notices.next_answer().is_none());
+        assert_eq!(asked.try_recv().unwrap().reply_to, to("answers"));
+        // An answer on one of Omma's own topics is not given.
+        notices.heard("omma/v1/edges/site/command/snapshot", "{}".into(), false, to(STATE));
+        let last = std::iter::from_fn(|| asked.try_recv().ok()).last().unwrap();
+        assert_eq!(last.reply_to, None);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_too_large_is_left_out() {
+        let (notices, _asked) = notices();
+        let door = "door".parse().unwrap();
+        assert!(notices.snapshot(&door, vec![0; MAX_SNAPSHOT + 1].into()).is_err() && sent(&notices).is_empty());
+        notices.snapshot(&door, vec![0; MAX_SNAPSHOT].into()).unwrap();
+        assert_eq!(sent(&notices).len(), 1);
+    }
+}

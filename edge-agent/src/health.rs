@@ -1,0 +1,274 @@
+//! How the agent itself is, so that it can be left alone: every ten seconds, off the path of pictures.
+//!
+//! 1. [`machine`] is looked at: temperature, disk, memory, load.
+//! 2. Memory above its limit for a minute ends the program in good order with [`OVER_MEMORY`], no sooner than ten minutes
+//!    after its start ([`edge_core::memory`]), so that a leak costs seconds and no event.
+//! 3. What the clock did is taken over from [`EdgeClock`].
+//! 4. All of it goes to `/state`, to the metrics under `omma_health_`, and as one line to systemd.
+//!
+//! Beside that, [`watchdog`] sees that every step gets on with its work, and [`omma_runtime::crash`] keeps what a run
+//! leaves behind for the next.
+
+pub mod watchdog;
+
+pub mod machine;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use edge_core::memory::{MemoryGuard, Verdict};
+use metrics::{counter, gauge};
+use omma_protocol::camera::CameraState;
+use omma_runtime::crash::Past;
+use omma_runtime::notify::Notifier;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{ClockState, EdgeClock};
+use crate::state::Reports;
+use machine::Machine;
+
+/// Exit status of a program that ended because it took too much memory: try again, as sysexits(3) has it.
+pub const OVER_MEMORY: u8 = 75;
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_secs(10);
+/// Of a control group's limit: what is above it is left for the kernel's own, which counts there too.
+const OF_GROUP_PERCENT: u64 = 90;
+
+/// Why the program ends though nobody asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It took more memory than it may: [`OVER_MEMORY`].
+    OverMemory,
+    /// The system's clock was set back: it begins anew with right dates.
+    ClockSetBack,
+}
+
+/// Ends the program in good order though nobody asked for it. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Leave(watch::Sender<Option<Why>>);
+
+impl Leave {
+    /// Ends it. The first reason stays.
+    pub fn now(&self, why: Why) {
+        self.0.send_if_modified(|first| {
+            let is_first = first.is_none();
+            *first = first.or(Some(why));
+            is_first
+        });
+    }
+
+    /// Waits until it is to end.
+    pub async fn asked(&self) {
+        // It can't be closed: its sender is here.
+        self.0.subscribe().wait_for(Option::is_some).await.map(drop).unwrap_or_default();
+    }
+
+    /// Why it is to end. `None` where it is not.
+    pub fn why(&self) -> Option<Why> {
+        *self.0.borrow()
+    }
+}
+
+/// What `/state` shows of the agent itself.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct HealthState {
+    /// Since the program's start, s.
+    pub uptime_s: u64,
+    /// What this process may take at the most, 10⁶ bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_max_mb: Option<u64>,
+    /// For how long it has taken more, s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over_memory_s: Option<u64>,
+    /// The machine.
+    #[serde(flatten)]
+    pub machine: Machine,
+    /// The system's clock.
+    pub clock: ClockState,
+    /// What earlier runs left.
+    #[serde(flatten)]
+    pub past: Past,
+}
+
+/// Looks every ten seconds. One task owns it.
+#[derive(Debug)]
+pub struct HealthWatch {
+    data: PathBuf,
+    clock: EdgeClock,
+    reports: Reports,
+    notifier: Notifier,
+    leave: Leave,
+    guard: MemoryGuard,
+    /// Bytes.
+    memory_max: Option<u64>,
+    shown: watch::Sender<HealthState>,
+    steps_counted: u64,
+    told_over: bool,
+}
+
+impl HealthWatch {
+    /// `memory_max` is the operator's limit in bytes; without one that of the control group counts. `past` is what earlier
+    /// runs left.
+    pub fn new(
+        data: PathBuf,
+        memory_max: Option<u64>,
+        clock: EdgeClock,
+        reports: Reports,
+        notifier: Notifier,
+        leave: Leave,
+        past: Past,
+    ) -> Self {
+        let group = || Some(machine::memory_max(Path::new("/"))?.saturating_mul(OF_GROUP_PERCENT) / 100);
+        let memory_max = memory_max.or_else(group);
+        gauge!("omma_health_crash_reports").set(past.crashes.len() as f64);
+        gauge!("omma_health_unclean_ends").set(past.unclean_ends as f64);
+        if let Some(max) = memory_max {
+            gauge!("omma_health_memory_max_bytes").set(max as f64);
+        }
+        let (memory_max_mb, clock_state) = (memory_max.map(|max| max / 1_000_000), clock.state());
+        if !clock_state.plausible {
+            tracing::info!("the system's clock is earlier than this program: dates are wrong until it is set");
+        }
+        let shown =
+            watch::Sender::new(HealthState { memory_max_mb, past, clock: clock_state, ..HealthState::default() });
+        let (guard, steps_counted, told_over) = (MemoryGuard::default(), 0, false);
+        Self { data, clock, reports, notifier, leave, guard, memory_max, shown, steps_counted, told_over }
+    }
+
+    /// For `/state`.
+    pub fn state(&self) -> watch::Receiver<HealthState> {
+        self.shown.subscribe()
+    }
+
+    /// Looks until `token` is cancelled.
+    pub async fn run(mut self, token: CancellationToken) {
+        let mut looking = None;
+        loop {
+            let data = self.data.clone();
+            let look = move || tokio::task::spawn_blocking(move || Machine::look(Path::new("/"), &data));
+            // A disk that hangs must not hide how the rest is; it is not asked again before it has answered.
+            let look = tokio::time::timeout(LOOK, looking.get_or_insert_with(look));
+            let Some(looked) = token.run_until_cancelled(look).await else { return };
+            let machine = looked.map(|machine| {
+                looking = None;
+                machine.unwrap_or_default()
+            });
+            self.looked(machine.unwrap_or_default());
+            if token.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn looked(&mut self, machine: Machine) {
+        let over = self.guard_memory();
+        if let Some(why) = self.clock.follow() {
+            self.leave.now(why);
+        }
+        let clock = self.clock.state();
+        show_metrics(&machine, &clock, &mut self.steps_counted);
+        self.notifier.status(&self.status_line());
+        self.shown.send_modify(|shown| {
+            shown.uptime_s = self.clock.now().as_secs();
+            shown.over_memory_s = over.map(|over| over.as_secs());
+            (shown.machine, shown.clock) = (machine, clock);
+        });
+    }
+
+    /// For how long too much memory has been taken.
+    fn guard_memory(&mut self) -> Option<Duration> {
+        let (max, resident) = (self.memory_max?, machine::resident()?);
+        let verdict = self.guard.see(self.clock.now(), resident, max);
+        let (resident_mb, max_mb) = (resident / 1_000_000, max / 1_000_000);
+        match verdict {
+            Verdict::Within => {
+                self.told_over = false;
+                None
+            }
+            Verdict::Over(time) => {
+                if !std::mem::replace(&mut self.told_over, true) {
+                    tracing::warn!(
+                        resident_mb,
+                        max_mb,
+                        "more memory than health.memory_max_mb, or the group's, allows"
+                    );
+                }
+                Some(time)
+            }
+            Verdict::Leave => {
+                tracing::error!(
+                    resident_mb,
+                    max_mb,
+                    status = OVER_MEMORY,
+                    "too much memory for too long: the program ends in good order, for its supervisor to start it again"
+                );
+                counter!("omma_health_over_memory_total").increment(1);
+                self.leave.now(Why::OverMemory);
+                Some(edge_core::memory::PATIENCE)
+            }
+        }
+    }
+
+    /// For `systemctl status`.
+    fn status_line(&self) -> String {
+        let reports = self.reports.watch();
+        let reports = reports.borrow();
+        let live = reports.iter().filter(|report| report.state == CameraState::Live).count();
+        format!("{live} of {} cameras live", reports.len())
+    }
+}
+
+fn show_metrics(machine: &Machine, clock: &ClockState, steps_counted: &mut u64) {
+    let megabytes = |mb: Option<u64>| mb.map(|mb| mb as f64 * 1e6);
+    for (name, value) in [
+        ("omma_health_temperature_celsius", machine.temperature_c),
+        ("omma_health_disk_free_bytes", megabytes(machine.disk_free_mb)),
+        ("omma_health_memory_available_bytes", megabytes(machine.memory_available_mb)),
+        ("omma_health_load1", machine.load),
+        ("omma_health_clock_plausible", Some(f64::from(u8::from(clock.plausible)))),
+        ("omma_health_clock_ahead_seconds", Some(clock.system_ahead_s)),
+    ] {
+        if let Some(value) = value {
+            gauge!(name).set(value);
+        }
+    }
+    counter!("omma_health_clock_steps_total").increment(clock.steps.saturating_sub(*steps_counted));
+    *steps_counted = clock.steps;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(memory_max: Option<u64>, leave: &Leave) -> HealthWatch {
+        let (clock, reports) = (EdgeClock::start(), Reports::new([]));
+        HealthWatch::new(".".into(), memory_max, clock, reports, Notifier::default(), leave.clone(), Past::default())
+    }
+
+    #[tokio::test]
+    async fn a_new_agent_over_its_limit_says_so_and_stays() {
+        let leave = Leave::default();
+        let mut watch = watch(Some(1_000_000), &leave);
+        let state = watch.state();
+        watch.looked(Machine::look(Path::new("/"), Path::new(".")));
+        let shown = serde_json::to_value(&*state.borrow()).unwrap();
+        assert_eq!((&shown["memory_max_mb"], &shown["over_memory_s"]), (&1.into(), &0.into()), "{shown}");
+        assert_eq!((&shown["clock"]["plausible"], &shown["last_run"]), (&true.into(), &"unknown".into()), "{shown}");
+        assert!(shown["resident_mb"].is_u64() && shown["disk_free_mb"].is_u64(), "{shown}");
+        assert_eq!(leave.why(), None);
+    }
+
+    #[tokio::test]
+    async fn the_first_reason_to_leave_is_the_one_that_is_told() {
+        let leave = Leave::default();
+        let waiting = leave.clone();
+        let waiting = tokio::spawn(async move { waiting.asked().await });
+        leave.now(Why::OverMemory);
+        leave.now(Why::ClockSetBack);
+        waiting.await.unwrap();
+        assert_eq!(leave.why(), Some(Why::OverMemory));
+    }
+}

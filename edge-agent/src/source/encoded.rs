@@ -1,0 +1,223 @@
+//! Pictures → access units, for cameras that send pictures and not a coded stream.
+//!
+//! ```text
+//!  reader task ─▶ shots (1) ─▶ newest (1, the newest wins, count) ─▶ Studio: decode, encode ─▶ next()
+//! ```
+//!
+//! A shot that comes while one is being encoded takes the place of the one that waits. Decoding and encoding happen off
+//! the async threads, in memory that is used again for each picture. Key pictures come at most [`KEY_EVERY`] apart. Units
+//! are stamped with the arrival of their picture: there is no camera clock to go by.
+
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use omma_media::encode::Encoder;
+use omma_media::jpeg::decode::{COLOUR, Decoder};
+use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::{AccessUnit, Codec};
+use omma_runtime::step::Step;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::error::SourceError;
+use super::rtsp::Coded;
+
+/// Longest time from one key picture to the next, where pictures come that often.
+const KEY_EVERY: Duration = Duration::from_secs(2);
+/// So many pictures in a row that can't be shown are no accident.
+const BROKEN_IN_A_ROW: u32 = 3;
+
+/// A picture as the camera gave it.
+#[derive(Debug)]
+pub struct Shot {
+    /// What came.
+    pub picture: Picture,
+    /// When it began to come.
+    pub arrived: Instant,
+}
+
+/// What comes of a camera.
+#[derive(Debug)]
+pub enum Picture {
+    /// A JPEG file.
+    Jpeg(Bytes),
+    /// The camera says that nothing has changed. It is coded all the same, which costs next to nothing: whoever watches
+    /// must know that the camera is there.
+    Unchanged,
+}
+
+/// What the camera's reader hands over: a shot, or why there are no more.
+pub type Read = Result<Shot, SourceError>;
+
+/// Encodes one camera's shots. Owned by the task that takes the units.
+#[derive(Debug)]
+pub struct Encoded {
+    shots: mpsc::Receiver<Read>,
+    newest: Option<Shot>,
+    /// Away while it works.
+    studio: Option<Box<Studio>>,
+    work: Option<JoinHandle<(Box<Studio>, Result<Coded, String>)>>,
+    broken: u32,
+    step: Step,
+}
+
+impl Encoded {
+    /// With what a reader will send. The channel need not hold more than one.
+    pub fn new(shots: mpsc::Receiver<Read>) -> Self {
+        let (studio, step) = (Some(Box::new(Studio::new(Instant::now()))), Step::new("source"));
+        Self { shots, newest: None, studio, work: None, broken: 0, step }
+    }
+
+    /// The next access unit. May be dropped at any time without loss.
+    ///
+    /// # Errors
+    /// When the reader has ended, or the camera's pictures can't be shown.
+    pub async fn next(&mut self) -> Result<Coded, SourceError> {
+        loop {
+            self.begin_work();
+            tokio::select! {
+                read = self.shots.recv() => self.take(read.unwrap_or(Err(SourceError::Closed))?),
+                done = finished(&mut self.work) => {
+                    self.work = None;
+                    let (studio, done) = done.map_err(|e| SourceError::Failed(format!("encode a picture: {e}")))?;
+                    self.studio = Some(studio);
+                    if let Some(coded) = self.sift(done)? {
+                        return Ok(coded);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, shot: Shot) {
+        // That nothing has changed since a picture must not take the picture's place.
+        if matches!(shot.picture, Picture::Unchanged) && self.newest.is_some() {
+            return;
+        }
+        if self.newest.replace(shot).is_some() {
+            self.step.dropped("encoder behind");
+        }
+    }
+
+    fn begin_work(&mut self) {
+        if self.work.is_some() || self.newest.is_none() {
+            return;
+        }
+        if let (Some(mut studio), Some(shot)) = (self.studio.take(), self.newest.take()) {
+            self.work = Some(tokio::task::spawn_blocking(move || {
+                let coded = studio.code(&shot);
+                (studio, coded)
+            }));
+        }
+    }
+
+    fn sift(&mut self, done: Result<Coded, String>) -> Result<Option<Coded>, SourceError> {
+        match done {
+            Ok(coded) => {
+                self.broken = 0;
+                Ok(Some(coded))
+            }
+            Err(reason) => {
+                self.step.dropped("picture broken");
+                tracing::debug!(reason, "a picture can't be shown");
+                self.broken += 1;
+                match self.broken {
+                    ..BROKEN_IN_A_ROW => Ok(None),
+                    n => Err(SourceError::Unusable(format!("none of the last {n} pictures can be shown: {reason}"))),
+                }
+            }
+        }
+    }
+}
+
+async fn finished<T>(work: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task::JoinError> {
+    match work {
+        Some(work) => work.await,
+        None => pending().await,
+    }
+}
+
+/// Decoder and encoder, with the memory of one picture.
+struct Studio {
+    opened: Instant,
+    decoder: Decoder,
+    /// Why the decoder has no picture.
+    fault: Option<String>,
+    /// Made for the first picture.
+    encoder: Option<Encoder>,
+    keys: Keys,
+}
+
+impl std::fmt::Debug for Studio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Studio").field("keys", &self.keys).finish_non_exhaustive()
+    }
+}
+
+impl Studio {
+    fn new(opened: Instant) -> Self {
+        let fault = Some("there is none yet".to_owned());
+        Self { opened, decoder: Decoder::default(), fault, encoder: None, keys: Keys::default() }
+    }
+
+    fn code(&mut self, shot: &Shot) -> Result<Coded, String> {
+        if let Picture::Jpeg(jpeg) = &shot.picture {
+            self.fault = self.decoder.decode(jpeg).err().map(|e| e.to_string());
+        }
+        // What is as a broken picture was is as broken.
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let planes = self.decoder.planes();
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            None => self.encoder.insert(Encoder::of_constant_quality(COLOUR).map_err(|e| e.to_string())?),
+        };
+        let at = shot.arrived.saturating_duration_since(self.opened);
+        if self.keys.is_due(at) {
+            encoder.force_key();
+        }
+        let unit = encoder.encode(planes, CaptureTime(0) + at).map_err(|e| e.to_string())?;
+        self.keys.coded(&unit, at);
+        Ok(Coded {
+            rtp: ticks(at),
+            first_packet: shot.arrived,
+            lost_packets: 0,
+            unusable_packets: 0,
+            new_parameter_sets: false,
+            codec: Codec::H264,
+            data: unit.data,
+        })
+    }
+}
+
+/// 90 kHz, as if the camera had sent RTP.
+fn ticks(at: Duration) -> u32 {
+    (at.as_micros() * 9 / 100) as u32
+}
+
+/// When a picture is to be a key picture.
+#[derive(Debug, Default)]
+struct Keys {
+    key: Option<Duration>,
+    last: Option<Duration>,
+}
+
+impl Keys {
+    /// Whether the picture at `at` must be one, so that none has to come before the next picture does.
+    fn is_due(&self, at: Duration) -> bool {
+        let (Some(key), Some(last)) = (self.key, self.last) else { return false };
+        (at + at.saturating_sub(last)).saturating_sub(key) > KEY_EVERY
+    }
+
+    fn coded(&mut self, unit: &AccessUnit, at: Duration) {
+        self.last = Some(at);
+        if unit.key {
+            self.key = Some(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

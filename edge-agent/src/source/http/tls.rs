@@ -1,0 +1,151 @@
+//! TLS to a camera.
+//!
+//! Most cameras show a certificate that they made themselves, for no name at all. So there are two ways, and none on
+//! which verification is skipped: by the authorities of this machine, as a browser does; or, where the configuration
+//! names the camera's certificate by its SHA-256, that it is that very one. Where neither holds, the error says what the
+//! camera shows, to be compared and written into the configuration.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
+use sha2::{Digest, Sha256};
+
+use crate::source::error::SourceError;
+
+/// The camera's certificate is not to be trusted.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+enum Distrust {
+    #[error(
+        "the camera's certificate is not trusted ({reason}): if it is the camera's own, compare its SHA-256 with what \
+         the camera's page shows and write certificate_sha256 = \"{}\"", hex(.shown)
+    )]
+    Unknown { shown: [u8; 32], reason: String },
+    #[error(
+        "the camera shows another certificate than that of `certificate_sha256`: another device, or the camera has \
+         made a new one; what it shows is {}", hex(.shown)
+    )]
+    Another { shown: [u8; 32] },
+}
+
+impl fmt::Debug for Distrust {
+    /// As for people: rustls shows the errors of a verifier by their `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// For one camera.
+///
+/// # Errors
+/// When the provider of cryptography lacks what TLS needs, which would be a fault of the build.
+pub(super) fn config(pinned: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let trust = pinned.map_or_else(|| Trust::Authorities(AUTHORITIES.clone()), Trust::Pinned);
+    let verifier = CameraVerifier { trust, provider: Arc::clone(&provider) };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        // rustls calls every verifier of one's own dangerous.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Those of this machine, read once; `None` where it has none.
+static AUTHORITIES: LazyLock<Option<Arc<WebPkiServerVerifier>>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    // One of a hundred that can't be read makes the others no worse.
+    let (_, unusable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    tracing::trace!(count = roots.len(), unusable, "certificate authorities of this machine");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build().ok()
+});
+
+/// The error of a TLS connection that could not be made.
+pub(super) fn failed(error: &io::Error) -> SourceError {
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return SourceError::Unreachable(error.to_string());
+    };
+    if let Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = tls
+        && let Some(distrust) = inner.downcast_ref::<Distrust>()
+    {
+        return SourceError::Unusable(distrust.to_string());
+    }
+    SourceError::Failed(format!("TLS: {tls}: does this port speak https?"))
+}
+
+#[derive(Debug)]
+enum Trust {
+    Pinned([u8; 32]),
+    Authorities(Option<Arc<WebPkiServerVerifier>>),
+}
+
+#[derive(Debug)]
+struct CameraVerifier {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for CameraVerifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let shown: [u8; 32] = Sha256::digest(leaf).into();
+        let distrust = |distrust: Distrust| -> Result<ServerCertVerified, Error> {
+            Err(CertificateError::Other(OtherError(Arc::new(distrust))).into())
+        };
+        match &self.trust {
+            Trust::Pinned(pinned) if *pinned == shown => Ok(ServerCertVerified::assertion()),
+            Trust::Pinned(_) => distrust(Distrust::Another { shown }),
+            Trust::Authorities(None) => {
+                let reason = "this machine has no certificate authorities: install ca-certificates".to_owned();
+                distrust(Distrust::Unknown { shown, reason })
+            }
+            Trust::Authorities(Some(verifier)) => match verifier.verify_server_cert(leaf, chain, name, ocsp, now) {
+                Ok(verified) => Ok(verified),
+                Err(e) => distrust(Distrust::Unknown { shown, reason: e.to_string() }),
+            },
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,87 @@
+//! Odd headers of a session, its end, and how it is kept alive.
+
+use std::time::Duration;
+
+use omma_testkit::simulator::quirk::Quirk;
+
+use crate::film::RATE;
+use crate::watched::{Camera, Watcher};
+
+plays! {
+    white_space_in_headers: PaddedHeaders;
+    rtp_info_that_lies: RtpInfoLies;
+    no_rtp_info: NoRtpInfo;
+    a_first_stamp_that_is_no_number: BadRtptime;
+    an_ssrc_of_four_digits: ShortSsrc;
+    no_time_out: SessionNoTimeout;
+    a_space_before_the_time_out: SessionSpace;
+}
+
+is_told! {
+    rtp_info_without_a_url: RtpInfoGarbage, "RTP-Info missing stream URL";
+    another_parameter_behind_the_time_out: SessionExtra, "Unparseable timeout";
+    a_time_out_of_zero: SessionZeroTimeout, "Invalid timeout=0";
+    an_ssrc_that_is_another: WrongSsrc, "wrong ssrc";
+}
+
+const TIME_OUT: Duration = Duration::from_secs(3);
+
+async fn hasty(quirks: &[Quirk]) -> Camera {
+    Camera::configured(|config| {
+        let mut config = config.with_quirks(quirks.iter().copied());
+        config.session_timeout = TIME_OUT;
+        config
+    })
+    .await
+}
+
+/// Through three time-outs in one session.
+async fn is_kept_alive(quirks: &[Quirk]) {
+    let camera = hasty(quirks).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(3 * TIME_OUT.as_secs() as usize * RATE as usize).await;
+    assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_get_parameter() {
+    is_kept_alive(&[Quirk::GetParameterRefused]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_get_parameter_that_is_promised_and_refused() {
+    is_kept_alive(&[Quirk::GetParameterLies]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keep_alives_that_are_not_answered() {
+    let camera = hasty(&[Quirk::KeepaliveUnanswered]).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(10).await;
+    let gap = watcher.breaks_off_and_goes_on().await;
+    assert!(gap < Duration::from_secs(4), "nothing for {gap:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_session_and_another_has_it() {
+    let camera = Camera::start(&[Quirk::OneSession]).await;
+    let mut first = Watcher::start(&camera);
+    first.decodes(10).await;
+    let mut second = Watcher::start(&camera);
+    second.fails("the camera has no session free").await;
+    drop(first);
+    // TEARDOWN has freed it.
+    second.decodes(10).await;
+}
+
+/// A connection that is cut leaves its session behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_session_that_lingers() {
+    let camera = hasty(&[Quirk::OneSession]).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(10).await;
+    camera.server.drop_players();
+    watcher.fails("the camera has no session free").await;
+    let gap = watcher.breaks_off_and_goes_on().await;
+    assert!(gap < TIME_OUT + Duration::from_secs(6), "nothing for {gap:?}");
+}

@@ -1,0 +1,30 @@
+//! Cameras that say nothing more, and do not close.
+
+use std::time::Duration;
+
+use omma_testkit::simulator::quirk::Quirk;
+
+use crate::watched::{Camera, Watcher};
+
+/// 5 s until it is found, half a second until it is tried again, and what a busy machine takes.
+const GAP: Duration = Duration::from_millis(7_500);
+
+async fn is_found_and_goes_on(quirk: Quirk) {
+    let camera = Camera::start(&[quirk]).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(10).await;
+    watcher.fails("no picture for 5 s").await;
+    let gap = watcher.breaks_off_and_goes_on().await;
+    assert!((Duration::from_secs(5)..GAP).contains(&gap), "nothing for {gap:?}");
+    watcher.decodes(10).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_falls_silent() {
+    is_found_and_goes_on(Quirk::FallsSilent).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_half_open() {
+    is_found_and_goes_on(Quirk::HalfOpen).await;
+}

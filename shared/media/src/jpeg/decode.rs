@@ -1,0 +1,177 @@
+//! JPEG file → picture, as cameras send them one after the other.
+//!
+//! 1. Huffman tables are put in where a camera leaves them out, as those of motion JPEG do ([`huffman`]);
+//! 2. decoded to luma, or to interleaved YCbCr of full resolution, whatever the sampling;
+//! 3. to planar 4:2:0 of even sides and limited range, which every H.264 decoder and browser takes for granted.
+//!
+//! Of a picture that was cut off the decoder may make up the rest. Whoever takes it off the network sees to it that it
+//! is whole.
+
+mod huffman;
+
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use crate::frame::{Colour, Matrix, Planes, Range};
+
+/// What the samples of a decoded picture mean: the matrix of JFIF, and the range of video.
+pub const COLOUR: Colour = Colour { range: Range::Limited, matrix: Matrix::Bt601 };
+
+/// Shortest side of a picture, in samples: one macroblock, which an H.264 encoder needs.
+pub const MIN_SIDE: u32 = 16;
+/// Longest side and shortest side of the largest picture, in samples: what an H.264 encoder takes here.
+pub const MAX_SIDES: (u32, u32) = (3840, 2160);
+
+/// Why there is no picture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Not a JPEG, or a damaged one, or one that was cut off.
+    #[error("decode a JPEG of {bytes} bytes: {reason}")]
+    Broken {
+        /// Its size.
+        bytes: usize,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// Neither grey nor YCbCr.
+    #[error("decode a JPEG: its colours are {0}: expected YCbCr or grey")]
+    Colours(String),
+    /// Outside [`MIN_SIDE`] and [`MAX_SIDES`].
+    #[error(
+        "a picture of {width}x{height}: expected {MIN_SIDE}x{MIN_SIDE} to {}x{}: choose another size in the camera",
+        MAX_SIDES.0, MAX_SIDES.1
+    )]
+    Size {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
+}
+
+/// Decodes pictures one after the other into the same memory. Used by one thread.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// As the JPEG decoder gives them: one sample a pixel, or three.
+    samples: Vec<u8>,
+    luma: Vec<u8>,
+    /// Both chroma planes, one behind the other.
+    chroma: Vec<u8>,
+    width: usize,
+    height: usize,
+}
+
+impl Decoder {
+    /// Decodes a picture. An odd side loses its last row or column.
+    ///
+    /// # Errors
+    /// See [`DecodeError`]; there is no picture then.
+    pub fn decode(&mut self, jpeg: &[u8]) -> Result<Planes<'_>, DecodeError> {
+        (self.width, self.height) = (0, 0);
+        let broken = |reason: String| DecodeError::Broken { bytes: jpeg.len(), reason };
+        let whole = huffman::with_tables(jpeg);
+        // Between the segments of its head a camera may say what it likes.
+        let options = DecoderOptions::default()
+            .set_strict_mode(false)
+            .set_max_width(usize::from(u16::MAX))
+            .set_max_height(usize::from(u16::MAX));
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&whole[..]), options);
+        decoder.decode_headers().map_err(|e| broken(e.to_string()))?;
+        let (width, height) = decoder.dimensions().ok_or_else(|| broken("it has no size".to_owned()))?;
+        check_size(width as u32, height as u32)?;
+        let colours = match decoder.input_colorspace() {
+            Some(ColorSpace::Luma) => ColorSpace::Luma,
+            Some(ColorSpace::YCbCr) => ColorSpace::YCbCr,
+            other => {
+                return Err(DecodeError::Colours(other.map_or("unknown".to_owned(), |other| format!("{other:?}"))));
+            }
+        };
+        // But not within its picture.
+        decoder.set_options(options.jpeg_set_out_colorspace(colours).set_strict_mode(true));
+        self.samples.resize(width * height * colours.num_components(), 0);
+        decoder.decode_into(&mut self.samples).map_err(|e| broken(e.to_string()))?;
+        (self.width, self.height) = (width & !1, height & !1);
+        match colours {
+            ColorSpace::Luma => self.take_grey(width),
+            _ => self.take_colour(width),
+        }
+        Ok(self.planes())
+    }
+
+    /// The picture that was decoded last; not sound where there is none.
+    pub fn planes(&self) -> Planes<'_> {
+        let Self { width, height, .. } = *self;
+        let (u, v) = self.chroma.split_at(self.chroma.len() / 2);
+        Planes {
+            width: width as u32,
+            height: height as u32,
+            y: &self.luma,
+            u,
+            v,
+            y_stride: width,
+            uv_stride: width / 2,
+            colour: COLOUR,
+        }
+    }
+
+    fn take_grey(&mut self, stride: usize) {
+        self.luma.clear();
+        for row in self.samples.chunks_exact(stride).take(self.height) {
+            self.luma.extend(row[..self.width].iter().map(|&y| LUMA[usize::from(y)]));
+        }
+        self.chroma.clear();
+        self.chroma.resize(self.width * self.height / 2, 128);
+    }
+
+    /// Chroma is the mean of two by two samples: its place is then that of JPEG and MPEG-1, between them.
+    fn take_colour(&mut self, stride: usize) {
+        let Self { samples, luma, chroma, width, height } = self;
+        luma.clear();
+        luma.resize(*width * *height, 0);
+        chroma.clear();
+        chroma.resize(*width * *height / 2, 0);
+        let (u, v) = chroma.split_at_mut(*width * *height / 4);
+        let rows = samples.chunks_exact(2 * 3 * stride).zip(luma.chunks_exact_mut(2 * *width));
+        let chroma_rows = u.chunks_exact_mut(*width / 2).zip(v.chunks_exact_mut(*width / 2));
+        for ((from, luma), (u, v)) in rows.zip(chroma_rows) {
+            let (top, bottom) = from.split_at(3 * stride);
+            let (luma_top, luma_bottom) = luma.split_at_mut(*width);
+            let pairs = top.chunks_exact(6).zip(bottom.chunks_exact(6));
+            let to = luma_top.chunks_exact_mut(2).zip(luma_bottom.chunks_exact_mut(2)).zip(u.iter_mut().zip(v));
+            for ((a, b), ((y_top, y_bottom), (u, v))) in pairs.zip(to) {
+                (y_top[0], y_top[1]) = (LUMA[usize::from(a[0])], LUMA[usize::from(a[3])]);
+                (y_bottom[0], y_bottom[1]) = (LUMA[usize::from(b[0])], LUMA[usize::from(b[3])]);
+                let mean =
+                    |at: usize| ([a[at], a[at + 3], b[at], b[at + 3]].map(usize::from).iter().sum::<usize>() + 2) / 4;
+                (*u, *v) = (CHROMA[mean(1)], CHROMA[mean(2)]);
+            }
+        }
+    }
+}
+
+fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
+    let (short, long) = (width.min(height), width.max(height));
+    let fits = short >= MIN_SIDE && long <= MAX_SIDES.0 && short <= MAX_SIDES.1;
+    if fits { Ok(()) } else { Err(DecodeError::Size { width, height }) }
+}
+
+/// From full to limited range (ITU-R BT.601 §2.5.1).
+const LUMA: [u8; 256] = limited(219, 16, 0);
+const CHROMA: [u8; 256] = limited(224, 128, 128);
+
+const fn limited(steps: i32, zero: i32, middle: i32) -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut full = 0;
+    while full < 256 {
+        let twice = 2 * steps * (full - middle);
+        let rounded = (if twice < 0 { twice - 255 } else { twice + 255 }) / 510;
+        table[full as usize] = (zero + rounded) as u8;
+        full += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests;

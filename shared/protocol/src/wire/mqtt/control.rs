@@ -1,0 +1,122 @@
+//! What an edge says of its cameras now, and of what was asked of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::camera::{CameraReport, CameraState, Placement};
+
+/// Something is so.
+pub const ON: &str = "ON";
+/// It is not so.
+pub const OFF: &str = "OFF";
+
+/// How a camera is, as JSON. Unknown keys are ignored, so that later versions may add some.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CameraMessage {
+    /// Name for people.
+    pub name: String,
+    /// `connecting`, `live` or `failed`.
+    pub state: String,
+    /// Why it failed and how to mend it. Never holds a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where it is looked at.
+    pub placement: Placement,
+    /// Looks a second while something is there, as configured.
+    pub rate: f32,
+    /// `H.264` or `H.265`, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
+    /// Pixels, cropped; 0 while not known.
+    pub width: u32,
+    /// Pixels, cropped; 0 while not known.
+    pub height: u32,
+    /// `learning`, `idle`, `looking` or `active`, where the edge looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
+    /// Why the gate opened or glanced last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_reason: Option<String>,
+}
+
+impl CameraMessage {
+    /// From a camera's report. `gate` is its gate's state and reason.
+    pub fn new(report: &CameraReport, rate: f32, gate: Option<(&str, &str)>) -> Self {
+        let (state, reason) = match &report.state {
+            CameraState::Connecting => ("connecting", None),
+            CameraState::Live => ("live", None),
+            CameraState::Failed { reason } => ("failed", Some(reason.clone())),
+        };
+        let video = report.video.as_ref();
+        Self {
+            name: report.name.clone(),
+            state: state.to_owned(),
+            reason,
+            placement: report.placement,
+            rate,
+            codec: video.map(|video| video.codec.name().to_owned()),
+            width: video.map_or(0, |video| video.width),
+            height: video.map_or(0, |video| video.height),
+            gate: gate.map(|(state, _)| state.to_owned()),
+            gate_reason: gate.map(|(_, reason)| reason.to_owned()),
+        }
+    }
+}
+
+/// The answer to a command or a desired configuration, for who named a response topic (MQTT 5 §4.10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseMessage {
+    /// Whether it was done.
+    pub ok: bool,
+    /// Why not, and how to mend it: one line for each fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+impl ResponseMessage {
+    /// What a result says.
+    pub fn of(result: Result<(), Vec<String>>) -> Self {
+        match result {
+            Ok(()) => Self { ok: true, reasons: vec![] },
+            Err(reasons) => Self { ok: false, reasons },
+        }
+    }
+}
+
+/// What became of the cameras that an edge shall have. Holds nothing of them but their hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedMessage {
+    /// Version of this message.
+    pub version: u32,
+    /// What became of the newest one.
+    pub state: ReportedState,
+    /// SHA-256 of the newest one's text, in hexadecimal; absent where none was desired since the edge started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<String>,
+    /// SHA-256 of the text that is in force; absent where the cameras are those of the edge's own file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<String>,
+    /// Why it is not in force, and how to mend it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+impl ReportedMessage {
+    /// Of this version of Omma.
+    pub const VERSION: u32 = 1;
+}
+
+/// What became of a desired configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedState {
+    /// Nothing is desired: the edge's own file is in force.
+    File,
+    /// In force, and taken back where the edge loses its broker.
+    Trial,
+    /// In force, also after a restart.
+    Applied,
+    /// It has faults: what was in force before is.
+    Refused,
+    /// It cut the edge off: what was in force before is.
+    RolledBack,
+}

@@ -1,0 +1,294 @@
+//! What a run leaves behind for the next: a report of each panic, and whether it ended as it should.
+//!
+//! ```text
+//! {folder}/run.json          written at the start, and again when the program ends as it should
+//! {folder}/crashes/*.json    one report each; the newest KEPT stay
+//! ```
+//!
+//! 1. [`Record::begin`] reads what the last run left, and begins anew.
+//! 2. [`Record::report_panics`] has every panic leave a report, also one in a thread that others outlive.
+//! 3. [`Record::end`] says that the program ended as it should; without it the next start finds that it did not: killed,
+//!    out of memory, or without power.
+//!
+//! A report holds what the program's author said and where, never what the program was working on: the standard library
+//! quotes the text that it could not cut, which is taken out ([`without_quotes`]).
+//!
+//! Nothing here fails a program: where the disk does not take a report there is none.
+
+use std::fs;
+use std::io;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+/// How many reports are kept.
+pub const KEPT: usize = 5;
+/// Longest message of a report, in characters.
+const LONGEST: usize = 300;
+/// A file larger than this is none of ours.
+const LARGEST: u64 = 16 * 1024;
+
+/// One crash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// When, µs since the epoch by the system's clock.
+    pub time_us: i64,
+    /// `panic`, or who gave up: `watchdog`.
+    pub kind: String,
+    /// What was said.
+    pub message: String,
+    /// File, line and column; empty where there is none.
+    pub place: String,
+    /// Name of the thread.
+    pub thread: String,
+    /// Program and version.
+    pub agent: String,
+}
+
+/// How the last run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastRun {
+    /// There was none, or what it left can't be read.
+    #[default]
+    Unknown,
+    /// As it should.
+    Ended,
+    /// It was killed, ran out of memory, crashed, or its watchdog ended it.
+    Killed,
+    /// The machine went down with it.
+    MachineRestarted,
+}
+
+/// What earlier runs left.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Past {
+    /// How the last one ended.
+    pub last_run: LastRun,
+    /// How many did not end as they should, since the folder was made.
+    pub unclean_ends: u64,
+    /// The newest reports, the oldest of them first.
+    pub crashes: Vec<Report>,
+}
+
+/// Keeps the record of this run. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Record(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    agent: &'static str,
+    run: Run,
+    /// Tells reports of the same µs apart.
+    number: AtomicU32,
+}
+
+/// `run.json`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Run {
+    ended: bool,
+    unclean_ends: u64,
+    /// Which start of the machine (random(4)); empty where the system does not say.
+    boot: String,
+    agent: String,
+}
+
+impl Record {
+    /// Reads what earlier runs left in `folder`, and writes that this one has begun. `agent` is program and version.
+    pub fn begin(folder: &Path, agent: &'static str) -> (Self, Past) {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        Self::begin_in(folder, agent, boot)
+    }
+
+    fn begin_in(folder: &Path, agent: &'static str, boot: String) -> (Self, Past) {
+        let before = read::<Run>(&folder.join("run.json"));
+        let last_run = match &before {
+            None => LastRun::Unknown,
+            Some(run) if run.ended => LastRun::Ended,
+            Some(run) if run.boot == boot => LastRun::Killed,
+            Some(_) => LastRun::MachineRestarted,
+        };
+        let unclean = u64::from(matches!(last_run, LastRun::Killed | LastRun::MachineRestarted));
+        let unclean_ends = before.map_or(0, |run| run.unclean_ends).saturating_add(unclean);
+        let crashes = folder.join("crashes");
+        keep_newest(&crashes);
+        let reports = list(&crashes).iter().filter_map(|path| read(path)).collect();
+        let run = Run { ended: false, unclean_ends, boot, agent: agent.to_owned() };
+        let record = Self(Arc::new(Inner { folder: folder.to_owned(), agent, run, number: AtomicU32::new(0) }));
+        record.write_run(false);
+        (record, Past { last_run, unclean_ends, crashes: reports })
+    }
+
+    /// From now on every panic of this process leaves a report, and then does what it did before.
+    pub fn report_panics(&self) {
+        let (record, before) = (self.clone(), panic::take_hook());
+        panic::set_hook(Box::new(move |panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            record.report("panic", panic.payload_as_str().unwrap_or("no message"), place);
+            before(panic);
+        }));
+    }
+
+    /// Leaves a report of the calling thread. `message` is for people and holds no secret.
+    pub fn report(&self, kind: &str, message: &str, place: String) {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let report = Report {
+            time_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            kind: kind.to_owned(),
+            message: without_quotes(message).chars().take(LONGEST).collect(),
+            place,
+            thread: std::thread::current().name().unwrap_or_default().to_owned(),
+            agent: self.0.agent.to_owned(),
+        };
+        let folder = self.0.folder.join("crashes");
+        let number = self.0.number.fetch_add(1, Ordering::Relaxed) % 1000;
+        // Names sort by time.
+        let file = folder.join(format!("{:020}-{number:03}.json", report.time_us.max(0)));
+        if let Err(e) = fs::create_dir_all(&folder).and_then(|()| write(&file, &report)) {
+            tracing::debug!(error = %e, "leave a crash report");
+        }
+        keep_newest(&folder);
+    }
+
+    /// The program ends as it should.
+    pub fn end(&self) {
+        self.write_run(true);
+    }
+
+    fn write_run(&self, ended: bool) {
+        let run = Run { ended, ..self.0.run.clone() };
+        let folder = &self.0.folder;
+        if let Err(e) = fs::create_dir_all(folder).and_then(|()| write(&folder.join("run.json"), &run)) {
+            tracing::debug!(error = %e, "write down that the program has begun or ended");
+        }
+    }
+}
+
+/// Whole or not at all: the power may fail at any moment.
+fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, serde_json::to_vec(value)?)?;
+    fs::rename(new, path)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
+    if fs::metadata(path).ok()?.len() > LARGEST {
+        return None;
+    }
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Reports, the oldest first.
+fn list(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect();
+    files.sort();
+    files
+}
+
+fn keep_newest(folder: &Path) {
+    let files = list(folder);
+    for old in files.iter().take(files.len().saturating_sub(KEPT)) {
+        if let Err(e) = fs::remove_file(old) {
+            tracing::debug!(error = %e, "remove an old crash report");
+        }
+    }
+}
+
+/// Takes out what the standard library quotes of a text that could not be cut: ``… is out of bounds of `…` ``.
+fn without_quotes(message: &str) -> String {
+    const BEFORE: [&str; 3] = [" of `", " slicing `", " inside '"];
+    let cut = BEFORE.iter().filter_map(|before| Some(message.find(before)? + before.len())).min();
+    match cut {
+        Some(cut) => format!("{}…", message.get(..cut).unwrap_or_default()),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGENT: &str = "edge-agent 1.2.3";
+
+    fn begin(folder: &Path, boot: &str) -> (Record, Past) {
+        Record::begin_in(folder, AGENT, boot.to_owned())
+    }
+
+    #[test]
+    fn a_run_that_was_killed_is_told_from_one_that_ended_and_from_a_power_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("state");
+        let (record, past) = begin(&folder, "first");
+        assert_eq!(past, Past::default());
+        record.end();
+        let (_killed, past) = begin(&folder, "first");
+        assert_eq!((past.last_run, past.unclean_ends), (LastRun::Ended, 0));
+        let (_powerless, past) = begin(&folder, "first");
+        assert_eq!((past.last_run, past.unclean_ends), (LastRun::Killed, 1));
+        let (record, past) = begin(&folder, "second");
+        assert_eq!((past.last_run, past.unclean_ends), (LastRun::MachineRestarted, 2));
+        record.end();
+        assert_eq!(begin(&folder, "second").1.unclean_ends, 2, "the count outlives a good end");
+    }
+
+    #[test]
+    fn the_newest_five_reports_are_found_by_the_next_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let (record, _) = begin(folder.path(), "first");
+        for n in 0..8 {
+            record.report("panic", &format!("number {n}"), "src/main.rs:1:1".to_owned());
+        }
+        let (_, past) = begin(folder.path(), "first");
+        let messages: Vec<_> = past.crashes.iter().map(|report| report.message.as_str()).collect();
+        assert_eq!(messages, ["number 3", "number 4", "number 5", "number 6", "number 7"]);
+        let last = past.crashes.last().unwrap();
+        assert_eq!((last.kind.as_str(), last.agent.as_str(), last.place.as_str()), ("panic", AGENT, "src/main.rs:1:1"));
+        assert!(last.time_us > 0, "{last:?}");
+    }
+
+    #[test]
+    fn a_thread_that_panics_leaves_a_report_with_its_place_and_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (record, _) = begin(folder.path(), "first");
+        record.report_panics();
+        let thread = std::thread::Builder::new().name("look door".to_owned());
+        let panicked = thread.spawn(|| panic!("index 7 is out of range")).unwrap().join();
+        drop(panic::take_hook());
+        assert!(panicked.is_err());
+        let reports = begin(folder.path(), "first").1.crashes;
+        let report = reports.iter().find(|report| report.thread == "look door").unwrap();
+        assert_eq!((report.kind.as_str(), report.message.as_str()), ("panic", "index 7 is out of range"));
+        assert!(report.place.contains("crash.rs:"), "{report:?}");
+    }
+
+    #[test]
+    fn garbage_in_the_folder_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("crashes")).unwrap();
+        fs::write(folder.path().join("run.json"), "{").unwrap();
+        fs::write(folder.path().join("crashes/1.json"), vec![b'['; 20_000]).unwrap();
+        let (record, past) = begin(folder.path(), "first");
+        assert_eq!(past, Past::default());
+        record.report("panic", "real", String::new());
+        assert_eq!(begin(folder.path(), "first").1.crashes.len(), 1);
+    }
+
+    #[test]
+    fn what_could_not_be_cut_is_not_repeated() {
+        for message in [
+            "start byte index 2 is not a char boundary; it is inside 'ä' (bytes 1..3) of `päss-hunter2`",
+            "end byte index 99 is out of bounds of `päss-hunter2`",
+            "begin <= end (4 <= 2) when slicing `päss-hunter2`",
+        ] {
+            let left = without_quotes(message);
+            assert!(!left.contains("hunter2") && left.len() > 20, "{left}");
+        }
+        assert_eq!(without_quotes("index 7 is out of range for 3 of them"), "index 7 is out of range for 3 of them");
+    }
+}
