@@ -43,7 +43,7 @@ check: ## Format, lints, licences, docs, the page's types
 	.ci/check-tree
 	cd web && npm run lint && npm run api:check
 
-bench: ## One benchmark: make -s bench NAME=latency|edge|fanout|outbox
+bench: ## One benchmark: make -s bench NAME=latency|edge|fanout|gate|scale|track|outbox
 	@.ci/setup test >&2
 	@bench/run "$(NAME)"
 

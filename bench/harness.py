@@ -90,6 +90,18 @@ def stack(programs=PROGRAMS, **settings):
                 process.kill()
 
 
+def python_with(venv, *packages):
+    """A Python of its own in .omma/ with these packages, pinned; pip's options may be among them."""
+    home = ROOT / ".omma" / venv
+    python, stamp, want = home / "bin" / "python", home / ".packages", repr(list(packages))
+    if not stamp.exists() or stamp.read_text() != want:
+        say(f"installing {' '.join(packages)} with pip")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True, stdout=sys.stderr)
+        stamp.write_text(want)
+    return python
+
+
 def cpu_seconds(pid):
     """User and system CPU time of a process and all its threads so far."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

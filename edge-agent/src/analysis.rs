@@ -3,13 +3,17 @@
 //! A thread for each camera that is looked at on the edge, since decoding and detecting keep a core busy:
 //!
 //! 1. take the next unit; the gate says whether it is decoded, alone or with what was skipped before ([`plan`]);
-//! 2. of each frame that comes out, the gate says whether it is looked at, and whether for the gate alone (a probe);
-//! 3. of the past, each frame that is asked for is looked at, in order; of the present, the newest when no unit waits,
-//!    with the one detector that all cameras share;
+//! 2. when it is this camera's turn, decode it. Of each frame that comes out, the gate says whether it is looked at, and
+//!    whether for the gate alone (a probe);
+//! 3. of the past, each frame that is asked for is looked at, in order; of the present, the newest when no unit waits. A
+//!    frame of the present waits for its turn at the detector while newer ones are decoded, and gives way to them;
 //! 4. follow the boxes, tell the uplink the result, put events and pictures into the outbox;
 //! 5. while the gate sees nothing change, tell the events that time passes.
 //!
 //! With the setting `gate = "always"` every unit is decoded, and `rate` frames a second are looked at.
+//!
+//! A camera that is late and does not catch up goes on with the next key picture ([`edge_core::lateness`]): where there are
+//! more cameras than the machine has time for, they are looked at less often, and not later.
 //!
 //! When the stream falls silent, detection is switched off or the program ends, open events are closed at the last frame
 //! seen.
@@ -18,21 +22,23 @@ mod admission;
 
 mod plan;
 
+mod look;
+
 mod meters;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_core::Moment;
+use edge_core::lateness::Lateness;
 use edge_core::unit_queue::Arrived;
 use omma_media::decode::{DecodeError, Decoder};
 use omma_media::frame::{Frame, FramePool};
-use omma_protocol::detection::{Analyst, Detection, Place};
 use omma_protocol::event::Lasting;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
 use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
-use omma_vision::detect::Detector;
+use omma_vision::fair::Rank;
 use omma_vision::gate::{Look, Thumbnail};
 use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
@@ -42,12 +48,14 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
 use crate::control::notices::Notices;
+use crate::detect::{AskedDetector, DetectorTurn, Shared};
 use crate::health::watchdog::Pulse;
 use crate::outbox::{Ended, Outbox};
 use crate::state::gates::Gates;
 use crate::unit::Reader;
 use admission::{Admission, Admitted};
-use meters::{Kind, Meters};
+use look::turn_of;
+use meters::Meters;
 use plan::{Plan, Task};
 
 /// Results that the uplink may be behind; then the oldest are lost to it and counted there.
@@ -60,15 +68,12 @@ const FRAMES: usize = 2;
 /// Where results go.
 pub type Results = broadcast::Sender<Arc<CameraResult>>;
 
-/// The detector of all cameras. Its lock is held for one detection; an edge has few cores to share in any case.
-pub type SharedDetector = Arc<Mutex<Detector>>;
-
 /// What a camera is looked at with.
 pub struct Eyes {
     /// Its own.
     pub decoder: Decoder,
     /// Shared with the other cameras.
-    pub detector: SharedDetector,
+    pub shared: Shared,
 }
 
 /// Who is told of what was seen.
@@ -95,9 +100,15 @@ pub struct Looker {
     interval: Duration,
     pool: FramePool,
     waiting: Option<Waiting>,
+    /// The turn at the detector that was asked for.
+    asked: Option<AskedDetector>,
+    /// Whether there was a track in the last frame that was looked at.
+    tracked: bool,
+    lateness: Lateness,
     told: Told,
     admission: Admission,
     pulse: Pulse,
+    runtime: Handle,
     steps: Steps,
     meters: Meters,
     /// The reason that was logged last.
@@ -112,6 +123,7 @@ struct Waiting {
 }
 
 struct Steps {
+    unit: Step,
     decode: Step,
     detect: Step,
     track: Step,
@@ -119,13 +131,15 @@ struct Steps {
 }
 
 enum Next {
+    /// It is this camera's turn at the detector.
+    Turn(DetectorTurn),
     Unit(Arrived),
     Silence,
     End,
 }
 
 impl Looker {
-    /// Waits for its first unit. Looks while `wanted`.
+    /// Waits for its first unit. Looks while `wanted`. The `runtime` wakes its thread.
     pub fn new(
         camera: Arc<Camera>,
         clock: EdgeClock,
@@ -133,14 +147,12 @@ impl Looker {
         told: Told,
         wanted: watch::Receiver<bool>,
         pulse: Pulse,
+        runtime: Handle,
     ) -> Self {
-        let analyst = {
-            let detector = eyes.detector.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::new(Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() })
-        };
         let seeded = AnalysisConfig::seeded(camera.min_score, camera.rate, rand::random());
         let config = AnalysisConfig { rules: camera.rules.clone(), ..seeded };
         let steps = Steps {
+            unit: Step::new("unit"),
             decode: Step::new("decode"),
             detect: Step::new("detect"),
             track: Step::new("track"),
@@ -148,10 +160,13 @@ impl Looker {
         };
         Self {
             plan: Plan::new(camera.gate.clone()),
-            analysis: Analysis::new(camera.id.clone(), analyst, config),
+            analysis: Analysis::new(camera.id.clone(), eyes.shared.analyst(), config),
             interval: Pace::new(camera.rate).interval(),
             pool: FramePool::new(FRAMES),
             waiting: None,
+            asked: None,
+            tracked: false,
+            lateness: Lateness::default(),
             meters: Meters::new(&camera.id),
             logged: None,
             left_out: AnalysisCounts::default(),
@@ -161,29 +176,35 @@ impl Looker {
             told,
             admission: Admission::new(wanted),
             pulse,
+            runtime,
             steps,
         }
     }
 
     /// Runs until `token` is cancelled or the outbox has ended. Blocks: give it a thread of its own.
-    pub fn run(mut self, mut units: Reader, runtime: &Handle, token: &CancellationToken) {
+    pub fn run(mut self, mut units: Reader, token: &CancellationToken) {
         loop {
             self.pulse.rest();
-            let next = runtime.block_on(async {
+            let asked = &mut self.asked;
+            let next = self.runtime.block_on(async {
                 tokio::select! {
                     biased;
                     () = token.cancelled() => Next::End,
+                    turn = turn_of(asked) => Next::Turn(turn),
                     unit = tokio::time::timeout(SILENCE, units.next()) => unit.map_or(Next::Silence, Next::Unit),
                 }
             });
+            self.pulse.beat();
             let done = match next {
+                Next::Turn(turn) => self.look_at_waiting(turn).and_then(|()| self.work(&mut units, token)),
                 Next::Unit(arrived) => match self.admission.admit(arrived) {
                     Admitted::Look(arrived) => {
                         self.plan.take(arrived);
                         self.work(&mut units, token)
                     }
                     Admitted::Close => {
-                        self.waiting = None;
+                        // Given back: nobody waits for a detector that is not used.
+                        (self.waiting, self.asked) = (None, None);
                         self.finish()
                     }
                     Admitted::Pass => Ok(()),
@@ -204,6 +225,7 @@ impl Looker {
     /// Decodes and looks until nothing is left of what was taken.
     fn work(&mut self, units: &mut Reader, token: &CancellationToken) -> Result<(), Ended> {
         while !token.is_cancelled() {
+            self.give_up_if_late(units);
             let Some(task) = self.plan.next() else { break };
             // The past may take longer than the two seconds that the queue holds.
             while self.plan.is_behind()
@@ -217,12 +239,12 @@ impl Looker {
             // every frame from being looked at.
             let time = task.arrived.unit.time;
             let overdue = self.waiting.as_ref().is_some_and(|w| time.since(w.frame.time) >= self.interval);
-            if overdue || (self.plan.is_done() && units.is_empty()) {
-                self.look_at_waiting()?;
+            if overdue || self.asked.is_some() || (self.plan.is_done() && units.is_empty()) {
+                self.look_in_turn()?;
             }
         }
         if self.plan.is_done() && units.is_empty() {
-            self.look_at_waiting()?;
+            self.look_in_turn()?;
         }
         self.let_time_pass()?;
         let report = self.plan.report();
@@ -231,11 +253,26 @@ impl Looker {
         Ok(())
     }
 
+    /// Goes on with the next key picture where decoding all has made this camera late.
+    fn give_up_if_late(&mut self, units: &mut Reader) {
+        let Some(Arrived { unit, at, .. }) = self.plan.upcoming() else { return };
+        if unit.key {
+            self.lateness.begin_again();
+        } else if self.lateness.gives_up(unit.time, self.clock.now().saturating_sub(*at)) {
+            let dropped = self.plan.give_up() + units.skip();
+            self.steps.unit.dropped_many("analysis late", dropped as u64);
+            self.lateness.begin_again();
+        }
+    }
+
     fn decode(&mut self, task: &Task) -> Result<(), Ended> {
         self.pulse.beat();
         let step = self.steps.decode.span().entered();
-        let began = Instant::now();
         let Arrived { unit, at, .. } = &task.arrived;
+        // A key picture is a group's one look where there is no time for more.
+        let rank = if unit.key { Rank::First } else { self.rank() };
+        let core = self.wait_for_core(rank)?;
+        let began = Instant::now();
         if task.anew {
             self.eyes.decoder.begin_again();
         }
@@ -263,7 +300,7 @@ impl Looker {
                 return Ok(());
             }
         }
-        drop(step);
+        drop((core, step));
         if let Some((look, frame)) = wanted {
             self.act(look, frame, *at)?;
         }
@@ -288,87 +325,6 @@ impl Looker {
             }
         }
         Ok(())
-    }
-
-    fn act(&mut self, look: Look, frame: Arc<Frame>, at: Moment) -> Result<(), Ended> {
-        match look {
-            Look::Pass => Ok(()),
-            Look::Probe => {
-                self.probe(&frame);
-                Ok(())
-            }
-            Look::Detect if self.plan.is_behind() => {
-                self.look_at_waiting()?;
-                self.look(&Waiting { frame, at }, Kind::Back)
-            }
-            Look::Detect => {
-                if self.waiting.replace(Waiting { frame, at }).is_some() {
-                    self.steps.detect.dropped("newer frame");
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn probe(&mut self, frame: &Frame) {
-        // Without an answer nothing is learnt, and the gate asks again.
-        let Some(detections) = self.detect(frame) else { return };
-        self.meters.looked(Kind::Probe);
-        self.plan.probed(frame.time, &self.analysis.of_interest(&detections));
-    }
-
-    fn look_at_waiting(&mut self) -> Result<(), Ended> {
-        match self.waiting.take() {
-            Some(waiting) => self.look(&waiting, Kind::Live),
-            None => Ok(()),
-        }
-    }
-
-    fn look(&mut self, Waiting { frame, at }: &Waiting, kind: Kind) -> Result<(), Ended> {
-        let Some(detections) = self.detect(frame) else { return Ok(()) };
-        self.meters.looked(kind);
-
-        let began = Instant::now();
-        let found = self.analysis.of_interest(&detections);
-        let tracks = self.analysis.follow(frame, detections);
-        self.plan.tracked(frame.time, &found, &tracks);
-        self.steps.track.observe(began.elapsed());
-        self.steps.track.done();
-
-        let began = Instant::now();
-        let took = self.clock.now().saturating_sub(*at);
-        let looked = self.analysis.see(frame, tracks, took);
-        self.steps.event.observe(began.elapsed());
-        self.count_left_out();
-        let result = CameraResult { camera: self.camera.id.clone(), result: looked.result };
-        // Without a connection to the hub nobody listens, and that is no fault.
-        drop(self.told.results.send(Arc::new(result)));
-        self.put(looked.lasting)
-    }
-
-    fn detect(&mut self, frame: &Frame) -> Option<Vec<Detection>> {
-        let _step = self.steps.detect.span().entered();
-        let began = Instant::now();
-        let found = {
-            // Another camera's turn may take long; that camera's own pulse tells.
-            self.pulse.rest();
-            let mut detector = self.eyes.detector.lock().unwrap_or_else(PoisonError::into_inner);
-            self.pulse.beat();
-            detector.detect(frame.planes())
-        };
-        match found {
-            Ok(detections) => {
-                self.steps.detect.observe(began.elapsed());
-                self.steps.detect.done();
-                self.logged = None;
-                Some(detections)
-            }
-            Err(e) => {
-                self.steps.detect.dropped("failed");
-                self.log(e.to_string());
-                None
-            }
-        }
     }
 
     /// What stands still while nobody looks is still there.

@@ -10,7 +10,7 @@
 //! One task owns them: [`crate::control`].
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -26,9 +26,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{Eyes, Looker, SharedDetector, Told};
+use crate::analysis::{Eyes, Looker, Told};
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
+use crate::detect::Shared;
 use crate::health::watchdog::{self, Watchdog};
 use crate::source::Source;
 use crate::state::Reports;
@@ -53,7 +54,7 @@ pub struct Surroundings {
     /// Which program decodes.
     pub decoder: DecoderChoice,
     /// Loaded where the edge looks at a camera.
-    pub detector: Option<SharedDetector>,
+    pub detector: Option<Shared>,
     /// Where each camera's units come.
     pub feeds: Feeds,
     /// Which are looked at just now.
@@ -122,13 +123,13 @@ impl Cameras {
         let decoder = Decoder::new(Codec::H264, *decoder)?;
         tracing::debug!(step = "decode", camera = %camera.id, decoder = decoder.name(), "decoder");
         let units: Reader = feed.read("analysis behind", clock.now());
-        let eyes = Eyes { decoder, detector: Arc::clone(detector) };
+        let eyes = Eyes { decoder, shared: detector.clone() };
         let pulse = watchdog.pulse(format!("analysis of {}", camera.id), watchdog::ANALYSIS);
-        let looker = Looker::new(Arc::clone(camera), clock.clone(), eyes, told.clone(), wanted, pulse);
-        let (runtime, token) = (Handle::current(), token.clone());
+        let (clock, told, token) = (clock.clone(), told.clone(), token.clone());
+        let looker = Looker::new(Arc::clone(camera), clock, eyes, told, wanted, pulse, Handle::current());
         let (ended, end) = oneshot::channel();
         std::thread::Builder::new().name(format!("look {}", camera.id)).spawn(move || {
-            looker.run(units, &runtime, &token);
+            looker.run(units, &token);
             // Nobody waits any more where the program's deadline has passed.
             ended.send(()).unwrap_or_default();
         })?;
@@ -186,7 +187,7 @@ impl Cameras {
         let loaded = tokio::task::spawn_blocking(move || Detector::load(&config)).await;
         let detector = loaded.map_err(|_| "loading the detector failed".to_owned())?;
         let detector = detector.map_err(|e| format!("load the detector ([detect]): {e}"))?;
-        self.surroundings.detector = Some(Arc::new(Mutex::new(detector)));
+        self.surroundings.detector = Some(Shared::new(detector));
         Ok(())
     }
 

@@ -5,9 +5,10 @@
 //! ```
 //!
 //! [`pipeline`] is the table of contents: every joint with its bound. Then in the order of the path: [`clock`] dates
-//! what the cameras send, [`source`] receives it, [`mod@unit`] hands it to its readers, [`analysis`] looks at it,
-//! [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how all of them fare. [`cameras`]
-//! begins and ends what belongs to one camera, [`control`] tells others of it and does what they ask.
+//! what the cameras send, [`source`] receives it, [`mod@unit`] hands it to its readers, [`analysis`] looks at it
+//! with what [`detect`] shares, [`outbox`] keeps what must last, [`uplink`] brings both to the hub, [`state`] says how
+//! all of them fare. [`cameras`] begins and ends what belongs to one camera, [`control`] tells others of it and does
+//! what they ask.
 //!
 //! Beside the path, [`health`] sees that the agent itself is well, and [`doctor`] examines one camera for a person at a terminal.
 
@@ -22,6 +23,8 @@ pub mod source;
 pub mod unit;
 
 pub mod analysis;
+
+pub mod detect;
 
 pub mod outbox;
 

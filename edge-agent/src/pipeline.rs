@@ -15,7 +15,8 @@
 //! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
 //! | unit → gate (`analysis/plan.rs`) | access unit | 2 groups of pictures, 24 s, 32 MB | all go; what was skipped can't be looked back at |
 //! | look back → live | access unit | 1440 units, 32 MB | the source's queue for this reader takes them, as above |
-//! | decode → detect | frame | 1 | the newest wins, count; of the past each is awaited |
+//! | gate → decode | access unit | as before; a core's turn each | those with tracks, and key pictures, first; who is late and does not catch up goes on at the next key picture, count |
+//! | decode → detect | frame | 1 a camera | the newest wins, count; one turn after the other, those with tracks first; of the past each is awaited |
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
 //! | outbox → MQTT uplink | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
@@ -23,7 +24,7 @@
 //! | MQTT uplink → control | question | 16 | answered with that |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -40,7 +41,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{RESULTS, SharedDetector, Told};
+use crate::analysis::{RESULTS, Told};
 use crate::cameras::{Cameras, Surroundings};
 use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config, Upstream};
@@ -48,6 +49,7 @@ use crate::control::Control;
 use crate::control::configuration::Configuration;
 use crate::control::notices::{Notices, Question};
 use crate::control::tell::Teller;
+use crate::detect::Shared;
 use crate::health::watchdog::{self, Pulse, Watchdog};
 use crate::health::{HealthWatch, Leave, Why};
 use crate::outbox::{self, Outbox};
@@ -222,7 +224,7 @@ async fn load_detector(
     config: Option<DetectorConfig>,
     part: &Part,
     token: &CancellationToken,
-) -> anyhow::Result<Option<SharedDetector>> {
+) -> anyhow::Result<Option<Shared>> {
     let Some(config) = config else {
         part.ready();
         return Ok(None);
@@ -240,7 +242,7 @@ async fn load_detector(
         }
     }
     part.ready();
-    Ok(Some(Arc::new(Mutex::new(detector))))
+    Ok(Some(Shared::new(detector)))
 }
 
 /// On its hub's broker an edge publishes no snapshots: the hub has the pictures already, and the uplink may be weak.

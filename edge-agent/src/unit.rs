@@ -144,6 +144,13 @@ impl Reader {
         self.begun.pop_front().or_else(|| lock(&self.joint.queue).pop())
     }
 
+    /// Goes on with the newest key picture that waits, or else with the next. Returns how many units were dropped.
+    pub fn skip(&mut self) -> usize {
+        let begun = self.begun.len();
+        self.begun.clear();
+        begun + lock(&self.joint.queue).skip()
+    }
+
     /// Whether no unit waits.
     pub fn is_empty(&self) -> bool {
         self.begun.is_empty() && lock(&self.joint.queue).is_empty()

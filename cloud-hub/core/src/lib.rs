@@ -19,6 +19,4 @@ pub mod record;
 
 pub mod acks;
 
-pub mod fair;
-
 pub mod delay;

@@ -1,12 +1,12 @@
-//! Between the decoding threads and the engine's: one slot for each stream, taken in turn ([`hub_core::fair`]).
+//! Between the decoding threads and the engine's: one slot for each stream, taken in turn ([`omma_vision::fair`]).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use hub_core::fair::Fair;
 use omma_media::frame::Frame;
 use omma_protocol::id::StreamId;
+use omma_vision::fair::{Fair, Rank};
 
 /// A frame to be looked at.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ struct State {
 impl Turns {
     /// Puts a frame into the stream's slot. Returns whether it replaced one that nobody had looked at.
     pub(super) fn put(&self, stream: &StreamId, look: Look) -> bool {
-        let replaced = self.lock().slots.put(stream, look).is_some();
+        let replaced = self.lock().slots.put(stream, Rank::Usual, look).is_some();
         self.changed.notify_one();
         replaced
     }

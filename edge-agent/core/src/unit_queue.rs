@@ -96,6 +96,19 @@ impl UnitQueue {
         Some(arrived)
     }
 
+    /// The reader gives up what it has of the group: it goes on with the newest key picture that waits, or else with the
+    /// next one, which begins anew. Returns how many were dropped.
+    pub fn skip(&mut self) -> usize {
+        let key = self.waiting.iter().rposition(|arrived| arrived.unit.key);
+        let dropped = key.unwrap_or(self.waiting.len());
+        self.bytes -= self.waiting.drain(..dropped).map(|arrived| arrived.unit.data.len()).sum::<usize>();
+        match self.waiting.front_mut() {
+            Some(key) => key.anew = true,
+            None => self.skipping = true,
+        }
+        dropped
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
@@ -132,7 +145,7 @@ mod tests {
         /// What comes out begins with a key picture, and after a gap goes on with one; what went in came out or was
         /// counted; the bound holds.
         #[test]
-        fn a_reader_can_decode_all_it_gets(history in prop::collection::vec((0u8..10, 0usize..400, any::<bool>()), 1..400)) {
+        fn a_reader_can_decode_all_it_gets(history in prop::collection::vec((0u8..10, 0usize..400, 0u8..16), 1..400)) {
             let bound = Bound { span: Duration::from_secs(2), bytes: 3_000, units: 12 };
             let mut queue = UnitQueue::new(bound);
             let (mut dropped, mut out, mut taken_in) = (0, vec![], 0);
@@ -140,22 +153,44 @@ mod tests {
                 dropped += queue.push(unit(taken_in, kind == 0, bytes));
                 taken_in += 1;
                 prop_assert!(queue.len() <= bound.units && queue.bytes <= bound.bytes.max(400));
-                if read {
-                    out.extend(queue.pop());
+                match read {
+                    0 => {
+                        dropped += queue.skip();
+                        out.push(None);
+                    }
+                    1..8 => out.extend(queue.pop().map(Some)),
+                    _ => {}
                 }
             }
             while let Some(arrived) = queue.pop() {
-                out.push(arrived);
+                out.push(Some(arrived));
             }
-            prop_assert_eq!((out.len() + dropped, queue.bytes), (taken_in, 0));
+            prop_assert_eq!((out.iter().flatten().count() + dropped, queue.bytes), (taken_in, 0));
             let mut before: Option<i64> = None;
             for arrived in out {
+                // What comes after a skip begins anew, even where nothing lay between.
+                let Some(arrived) = arrived else {
+                    before = None;
+                    continue;
+                };
                 let gap = before.is_none_or(|b| arrived.unit.time.0 != b + 100_000);
                 prop_assert_eq!(gap, arrived.anew);
                 prop_assert!(!gap || arrived.unit.key, "after {before:?} came {:?}", arrived.unit.time);
                 before = Some(arrived.unit.time.0);
             }
         }
+    }
+
+    #[test]
+    fn a_reader_that_skips_goes_on_with_the_newest_key_picture() {
+        let mut queue = UnitQueue::new(Bound::STREAM);
+        (0..9).for_each(|n| assert_eq!(queue.push(unit(n, n % 4 == 0, 9)), 0));
+        assert_eq!((queue.skip(), queue.len(), queue.bytes), (8, 1, 9));
+        let key = queue.pop().unwrap();
+        assert_eq!((key.unit.time, key.anew), (CaptureTime(800_000), true));
+        // None waits: what comes next is of no use.
+        assert_eq!((queue.skip(), queue.push(unit(9, false, 9)), queue.push(unit(10, true, 9))), (0, 1, 0));
+        assert!(queue.pop().unwrap().anew);
     }
 
     #[test]

@@ -7,10 +7,13 @@
 //! | `omma_gate_units_received_total{camera}` | units that came |
 //! | `omma_gate_units_decoded_total{camera}` | pictures that came out of the decoder; looking back counts them again |
 //! | `omma_gate_looks_total{camera,kind}` | looks: `probe`, `live`, `back` |
+//! | `omma_gate_look_delay_seconds{kind}` | from a unit's arrival to what was seen in it: `live`, `back` |
 //! | `omma_gate_glances_total{camera}` | times that sizes had the stream decoded to see |
 //! | `omma_gate_over_budget_total{camera}` | probes and glances left out because too many before were in vain |
 
-use metrics::{Counter, counter};
+use std::time::Duration;
+
+use metrics::{Counter, Histogram, counter, histogram};
 use omma_protocol::id::CameraId;
 use omma_vision::gate::Counts;
 
@@ -35,11 +38,14 @@ pub(super) struct Meters {
     probe: Counter,
     live: Counter,
     back: Counter,
+    live_delay: Histogram,
+    back_delay: Histogram,
 }
 
 impl Meters {
     pub(super) fn new(camera: &CameraId) -> Self {
         let camera = camera.to_string();
+        let delay = |kind: &'static str| histogram!("omma_gate_look_delay_seconds", "kind" => kind);
         let looks = |kind: &'static str| counter!("omma_gate_looks_total", "camera" => camera.clone(), "kind" => kind);
         Self {
             watched: counter!("omma_gate_watched_seconds_total", "camera" => camera.clone()),
@@ -51,6 +57,8 @@ impl Meters {
             probe: looks("probe"),
             live: looks("live"),
             back: looks("back"),
+            live_delay: delay("live"),
+            back_delay: delay("back"),
         }
     }
 
@@ -59,6 +67,15 @@ impl Meters {
             Kind::Probe => self.probe.increment(1),
             Kind::Live => self.live.increment(1),
             Kind::Back => self.back.increment(1),
+        }
+    }
+
+    /// Of a look at a frame whose unit came `took` ago.
+    pub(super) fn took(&self, kind: Kind, took: Duration) {
+        match kind {
+            Kind::Live => self.live_delay.record(took),
+            Kind::Back => self.back_delay.record(took),
+            Kind::Probe => {}
         }
     }
 

@@ -71,6 +71,19 @@ impl Plan {
         self.waiting.push_back(arrived);
     }
 
+    /// The unit that would be decoded next, where it is of the present.
+    pub(super) fn upcoming(&self) -> Option<&Arrived> {
+        if self.is_behind() { None } else { self.waiting.front() }
+    }
+
+    /// Gives up what was taken and not yet told: the reader goes on with a key picture. Returns how many units that were.
+    pub(super) fn give_up(&mut self) -> usize {
+        let dropped = self.waiting.len();
+        self.waiting.clear();
+        self.lose();
+        dropped
+    }
+
     /// Whether another unit may be taken while the past is being decoded. Where not, it waits in the camera's queue,
     /// which drops and counts what it can't hold.
     pub(super) fn has_room(&self) -> bool {

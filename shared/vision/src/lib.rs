@@ -1,13 +1,15 @@
 //! From a frame to boxes, tracks and events: pure but for the engines.
 //!
 //! In the order of the path: the [`gate`] chooses the units that are decoded, and it and [`pace`] the frames that are
-//! looked at; a [`manifest`] says what a model needs; [`detect`] fits a picture into the network's
-//! input ([`letterbox`]), runs it ([`engine`]), reads its outputs ([`head`]) and leaves one box for each thing
-//! ([`suppress`]).
+//! looked at, [`fair`] whose turn it is where streams share a detector; a [`manifest`] says what a model needs; [`detect`]
+//! fits a picture into the network's input ([`letterbox`]), runs it ([`engine`]), reads its outputs ([`head`]) and leaves
+//! one box for each thing ([`suppress`]).
 
 pub mod gate;
 
 pub mod pace;
+
+pub mod fair;
 
 pub mod detect;
 

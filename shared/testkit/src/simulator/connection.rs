@@ -224,7 +224,11 @@ impl Connection {
         let Some((camera, player)) = &mut self.player else { return Ok(Response::new(Status::InternalError)) };
         let Some(station) = self.house.cameras.get(&*camera) else { return Ok(Response::new(Status::InternalError)) };
         let response = self.session.play(&player.packetiser, wall_clock());
-        player.begin(station.source.play());
+        let feed = station.source.play();
+        if let Some((picture, wall)) = feed.begins_with() {
+            tracing::debug!(%camera, picture, wall_us = wall.0, "a player begins");
+        }
+        player.begin(feed);
         self.house.tally.plays.add(1);
         if self.house.quirks.has(Quirk::RtpBeforePlay) {
             for _ in 0..EARLY {

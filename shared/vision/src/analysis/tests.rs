@@ -34,7 +34,7 @@ fn every_frame_has_a_result_and_an_event_is_followed_by_its_picture() {
         let frame = frame(&pool, ms);
         let looked = analysis.look(&frame, vec![person(0.1), person(0.6)], Duration::from_millis(9));
         assert_eq!((looked.result.time, looked.result.took), (frame.time, Duration::from_millis(9)));
-        assert_eq!(looked.result.tracks.len(), if ms < 400 { 0 } else { 2 });
+        assert_eq!(looked.result.tracks.len(), if ms < 200 { 0 } else { 2 });
         lasting.extend(looked.lasting);
     }
     let [Lasting::Event(a), Lasting::Picture(of_a), Lasting::Event(b), Lasting::Picture(of_b)] = &lasting[..] else {

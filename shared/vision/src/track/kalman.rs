@@ -8,13 +8,13 @@ use omma_protocol::geometry::Rect;
 
 /// Standard deviation of a measured coordinate, in sizes of the thing. From ByteTrack.
 const MEASURED: f32 = 1.0 / 20.0;
-/// Variance that a coordinate gains a second by itself, in sizes² (ByteTrack's 1/20 a frame at 30 frames a second).
-const WANDER: f32 = 30.0 / (20.0 * 20.0);
-/// Variance that a velocity gains a second, in (sizes/s)² (ByteTrack's 1/160 a frame at 30 frames a second).
-const SWERVE: f32 = 30.0 * 30.0 * 30.0 / (160.0 * 160.0);
-/// Standard deviation of the velocity of a new thing, in sizes a second: a walker passes its own width in half a
-/// second.
-const UNKNOWN_VELOCITY: f32 = 2.0;
+/// Variance that a coordinate gains a second by itself, in sizes²: 1/40 a frame at 30 frames a second. Half of ByteTrack's
+/// deviation, as is the next, since people swap less often so where boxes tremble.
+const WANDER: f32 = 30.0 / (40.0 * 40.0);
+/// Variance that a velocity gains a second, in (sizes/s)²: 1/320 a frame at 30 frames a second.
+const SWERVE: f32 = 30.0 * 30.0 * 30.0 / (320.0 * 320.0);
+/// Standard deviation of the velocity of a new thing, in sizes a second: a walker passes its own height in a second.
+const UNKNOWN_VELOCITY: f32 = 1.0;
 /// Width over height of most cameras' pictures; makes x comparable to y, which are both in units of the picture.
 const PICTURE: f32 = 16.0 / 9.0;
 
@@ -56,6 +56,12 @@ impl Motion {
         self.y.correct(y, down);
         self.w.correct(rect.w, across);
         self.h.correct(rect.h, down);
+    }
+
+    /// Standard deviation of where the centre is thought to be, in sizes of the thing: of x or y, whichever is larger.
+    pub(super) fn unsure(&self) -> f32 {
+        let (across, down) = scales(self.rect());
+        (self.x.vv.max(0.0).sqrt() / across).max(self.y.vv.max(0.0).sqrt() / down)
     }
 
     /// Where the box is thought to be.

@@ -83,6 +83,10 @@ pub(in crate::simulator) struct Showing {
 }
 
 impl Showing {
+    pub(super) fn begins_with(&self) -> (usize, CaptureTime) {
+        (self.first, self.begun_wall)
+    }
+
     pub(super) async fn next(&mut self) -> Due {
         sleep_until(self.upcoming().at).await;
         let due = self.upcoming();

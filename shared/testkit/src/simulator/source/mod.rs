@@ -120,6 +120,14 @@ pub(super) enum Feed {
 }
 
 impl Feed {
+    /// Of a film, the number of the picture that it begins with, from 0, and when that is taken.
+    pub(super) fn begins_with(&self) -> Option<(usize, CaptureTime)> {
+        match self {
+            Self::Film(showing) => Some(showing.begins_with()),
+            Self::Clock(_) => None,
+        }
+    }
+
     /// Waits for the next picture. `None`: the source has ended, or has thrown pictures away because the player did not
     /// fetch them for seconds. Giving up the wait loses nothing.
     pub(super) async fn next(&mut self) -> Option<Due> {

@@ -1,0 +1,210 @@
+"""The gate on the real edge: who walks past is seen, soon enough, and where nobody is it costs next to nothing.
+
+Single persons of `vtest` walk over its empty scene, coded as four kinds of camera do: variable bit rate, much noise, strict
+constant bit rate, and a sub-stream. Each film is played to two cameras of one edge: one with the gate, and one that decodes
+everything and detects five times a second, whose tracks that moved are the truth. The first time round the gate learns;
+the second time counts. Films have other walkers for tuning and for checking: the figures are the worst kind's of checking.
+
+- `recall`: of the frames in which the other camera followed somebody, how many the gate had looked at, looking back included
+- `first_box_delay_ms`: from the capture of the frame in which the other camera first followed somebody to when the gated one
+  told of him; and how many of these kept what the gate promised in `/state` at that time
+- `saving`: CPU of the two cameras' own threads over an empty scene, as a ratio
+- `idle_cpu_percent`: of the whole edge, of one core, for a camera of 1080p at 30 pictures a second that nobody watches, with
+  a sub-stream that is looked at; `saving_1080p`: beside an edge that decodes that and detects five times a second"""
+
+import ast
+import bisect
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+from edge_world import edge_world
+from harness import EDGE, PROGRAMS, ROOT, ask, cpu_shares, python_with, quantiles, report, say, spread
+
+PACKAGES = ["opencv-python-headless==4.12.0.88", "onnxruntime==1.31.1", "numpy<2.3"]  # as the edge's benchmark has them
+KINDS, RATE, FPS = ("vbr", "noisy", "cbr", "sub"), 5, 10
+PICTURE_US = 1_000_000 / FPS
+GATED, ALL = (f'placement = "edge"\nrate = {RATE}.0\ngate = "{gate}"\n' for gate in ("gated", "always"))
+SETTLE, WATCH, ROUNDS = 120, 20, 3
+# As long without anybody makes the next one another appearance.
+APART = 2 * FPS
+TARGETS = {"recall": (">=", 0.98), "promises_kept": (">=", 0.95), "idle_cpu_percent": ("<=", 1), "saving": (">=", 15),
+           "saving_1080p": (">=", 15)}
+
+
+def clips():
+    """The folder of the films, and how many pictures each has. Made once."""
+    folder, footage = ROOT / ".omma" / "bench-gate", pathlib.Path(os.environ["OMMA_FOOTAGE"])
+    maker = ROOT / "bench" / "gate_clips.py"
+    model = pathlib.Path(os.environ["OMMA_MODELS"]) / "nanodet-g-416x640"
+    stamp = hashlib.sha256(maker.read_bytes() + (footage / "vtest.h264").read_bytes()).hexdigest()
+    if not (folder / "stamp").exists() or (folder / "stamp").read_text() != stamp:
+        say("making the films, some minutes")
+        folder.mkdir(parents=True, exist_ok=True)
+        out = subprocess.run([PROGRAMS / "omma-mot", "detect", "--model", model, "--onnxruntime",
+                              os.environ["OMMA_ONNXRUNTIME"], "--out", folder / "boxes", footage / "vtest.h264"],
+                             stdout=subprocess.PIPE, text=True, check=True)
+        film = json.loads(out.stdout)
+        subprocess.run([PROGRAMS / "omma-mot", "track", "--size", f"{film['width']}x{film['height']}", "--rate", str(FPS),
+                        "--frames", str(film["frames"]), "--out", folder / "tracks", folder / "boxes"], check=True,
+                       stdout=subprocess.DEVNULL)
+        python = python_with("bench-venv", *PACKAGES)
+        subprocess.run([python, maker, footage / "vtest.mp4", folder / "tracks", folder], check=True)
+        (folder / "stamp").write_text(stamp)
+    return folder, json.loads((folder / "pictures.json").read_text())
+
+
+class Looks:
+    """What one camera looked at: by the number of the picture since its film began, all times round counted."""
+
+    def __init__(self, camera, began, lines):
+        first, wall = began[camera]
+        place = lambda us: first + (us - wall) / PICTURE_US
+        self.seen = {}  # picture → ([(track, box)], when that was told, in pictures)
+        for line in lines:
+            if line["camera"] == camera:
+                told = place(line["time"] + line["took_ms"] * 1000)
+                tracks = [(who, box) for who, *box in ast.literal_eval(line["boxes"])]
+                self.seen[round(place(line["time"]))] = (tracks, told)
+
+    def within(self, begin, end):
+        return {n: seen for n, seen in self.seen.items() if begin <= n < end}
+
+
+def moving(seen):
+    """The tracks that got further than their own width: track → picture → box."""
+    tracks = {}
+    for n, (boxes, _) in sorted(seen.items()):
+        for who, box in boxes:
+            tracks.setdefault(who, {})[n] = box
+    centres = lambda boxes: [(x + w / 2, y + h / 2) for x, y, w, h in boxes.values()]
+    reach = lambda boxes: max(max(abs(x - X), abs(y - Y)) for X, Y in centres(boxes)[:1] for x, y in centres(boxes))
+    return {who: boxes for who, boxes in tracks.items() if reach(boxes) > max(box[2] for box in boxes.values())}
+
+
+def overlap(a, b):
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    both = max(across, 0) * max(down, 0)
+    return both / (a[2] * a[3] + b[2] * b[3] - both)
+
+
+def judge(gated, truth, begin, end, promises):
+    """Recall and delays of one kind, between two pictures."""
+    tracks = moving(truth.within(begin, end))
+    held = sorted({n for boxes in tracks.values() for n in boxes})
+    looked = sum(any(n + d in gated.seen for d in (-1, 0, 1)) for n in held)
+    appearances = [n for before, n in zip([-APART, *held], held) if n - before >= APART]
+    delays, kept = [], 0
+    for n, following in zip(appearances, [*appearances[1:], end]):
+        his = {m: box for boxes in tracks.values() for m, box in boxes.items() if n <= m < following}
+        near = lambda m: his[min(his, key=lambda other: abs(other - m))]
+        told = [told for m, (boxes, told) in gated.seen.items() if n - APART < m < following
+                and any(overlap(box, near(m)) > 0.3 for _, box in boxes)]
+        delay = (min(told) - n) * 1000 / FPS if told else None
+        delays.append(delay)
+        promise = promises[max(bisect.bisect_right([at for at, _ in promises], n) - 1, 0)][1]
+        kept += delay is not None and delay <= promise
+    return {"recall": round(looked / len(held), 4) if held else None, "frames": len(held), "appearances": len(appearances),
+            "found": sum(delay is not None for delay in delays), "first_box_delay_ms": quantiles(delays),
+            "promises_kept": round(kept / len(appearances), 4) if appearances else None,
+            "promises_ms": sorted({promise for _, promise in promises})}
+
+
+def walk(folder, films, pictures, part):
+    """One edge with a gated and an ungated camera of each kind, twice round its film."""
+    scenes, cameras = {}, {}
+    for kind in KINDS:
+        for name, settings in ((kind, GATED), (f"{kind}-a", ALL)):
+            scenes[name] = f"file:{films}/{part}-{kind}.h264@{FPS}"
+            cameras[name] = (name, settings)
+    rounds = {kind: pictures[f"{part}-{kind}.h264"] for kind in KINDS}
+    promised = {kind: [] for kind in KINDS}
+    with edge_world(folder / part, scenes, cameras, "info,edge_agent::analysis=trace", "info,omma_testkit=debug") as world:
+        world.until_live()
+        end = time.monotonic() + 2.05 * max(rounds.values()) / FPS
+        say(f"{part}: {end - time.monotonic():.0f} s")
+        while time.monotonic() < end:
+            world.check()
+            for camera in json.loads(ask(f"{EDGE}/state"))["cameras"]:
+                if camera["camera"] in promised and camera.get("gate"):
+                    promised[camera["camera"]].append((time.time() * 1e6, camera["gate"]["promise_ms"]))
+            time.sleep(2)
+        began, again = {}, []
+        for line in world.log("camera"):
+            if found := re.search(r"a player begins camera=(\S+) picture=(\d+) wall_us=(\d+)", line):
+                again += [found[1]] if found[1] in began else []
+                began[found[1]] = int(found[2]), int(found[3])
+        lines = [json.loads(line)["fields"] for line in world.log() if '"message":"looked"' in line]
+    runs = {}
+    for kind in KINDS:
+        (first, wall), count = began[kind], rounds[kind]
+        promises = [(first + (at - wall) / PICTURE_US, promise) for at, promise in promised[kind]]
+        runs[kind] = judge(Looks(kind, began, lines), Looks(f"{kind}-a", began, lines), count, 2 * count, promises)
+        say(f"{part} {kind}: {runs[kind]}")
+    return runs, [f"{part}: the camera {name} connected twice" for name in again]
+
+
+def thread_seconds(pid):
+    """CPU seconds of each thread so far, by its name."""
+    seconds = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        name = (task / "comm").read_text().strip()
+        seconds[name] = seconds.get(name, 0) + int((task / "schedstat").read_text().split()[0]) / 1e9
+    return seconds
+
+
+def savings(folder, films):
+    """How many times less work the gate is over an empty scene, by kind."""
+    names = [(kind, name, settings) for kind in KINDS for name, settings in ((kind, GATED), (f"{kind}-a", ALL))]
+    scenes = {name: f"file:{films}/empty-{kind}.h264@{FPS}" for kind, name, _ in names}
+    with edge_world(folder / "empty", scenes, {name: (name, settings) for _, name, settings in names}) as world:
+        world.until_live()
+        time.sleep(SETTLE)
+        rounds = [thread_seconds(world.pid())]
+        for _ in range(ROUNDS):
+            time.sleep(WATCH)
+            rounds.append(thread_seconds(world.pid()))
+    took = lambda name: [after[f"look {name}"] - before[f"look {name}"] for before, after in zip(rounds, rounds[1:])]
+    return {kind: {"saving": round(sum(took(f"{kind}-a")) / sum(took(kind)), 1),
+                   "gated_cpu_percent": spread([100 * seconds / WATCH for seconds in took(kind)]),
+                   "always_cpu_percent": spread([100 * seconds / WATCH for seconds in took(f"{kind}-a")])} for kind in KINDS}
+
+
+def idle(folder, films, name, cameras, settle):
+    """Percent of a core that an edge takes with these cameras of an empty scene."""
+    scenes = {"main": f"file:{films}/empty-hd.h264@30", "sub": f"file:{films}/empty-sub.h264@{FPS}"}
+    with edge_world(folder / name, scenes, cameras) as world:
+        world.until_live()
+        time.sleep(settle)
+        [cpu] = cpu_shares([world.pid()], WATCH, ROUNDS)
+        return spread([100 * share for share in cpu])
+
+
+def main():
+    films, pictures = clips()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        checking, faults = walk(folder, films, pictures, "checking")
+        tuning, more = walk(folder, films, pictures, "tuning")
+        saved = savings(folder, films)
+        gated = idle(folder, films, "idle", {"main": ("main", 'placement = "none"\n'), "sub": ("sub", GATED)}, SETTLE)
+        full = idle(folder, films, "full", {"main": ("main", ALL)}, 20)
+    worst = lambda figure, least: least((run[figure] for run in checking.values() if run[figure] is not None), default=None)
+    delays = [run["first_box_delay_ms"]["p95"] for run in checking.values() if run["first_box_delay_ms"]]
+    faults += more + [f"nobody was there to be seen: {kind}" for kind, run in checking.items() if not run["frames"]]
+    report("gate", {
+        "recall": worst("recall", min), "first_box_delay_ms": max(delays, default=None),
+        "promises_kept": worst("promises_kept", min), "idle_cpu_percent": gated["median"],
+        "saving": min(run["saving"] for run in saved.values()), "saving_1080p": round(full["median"] / gated["median"], 1),
+        "idle_cpu_percent_spread": gated, "always_1080p_cpu_percent_spread": full,
+        "checking": checking, "tuning": tuning, "empty": saved,
+    }, TARGETS, faults)
+
+
+main()

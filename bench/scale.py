@@ -1,0 +1,72 @@
+"""One edge with 1, 4, 16 and 64 cameras of 1080p at 30 pictures a second, in which people walk all the time: `gate` is
+`always`, so that each wants all its pictures decoded and five a second looked at. That is more than this machine can do
+from some number on. Then cameras are looked at less often, all alike; what is looked at is no later; and what forwards
+video loses nothing: the units that came are counted.
+
+Boxes' delay is from a unit's arrival to what was seen in it. Memory is the edge's own."""
+
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+
+from edge_world import edge_world, of, quantile
+from harness import cpu_shares, report, rss_mb, say, spread
+
+COUNTS, RATE, FPS = (1, 4, 16, 64), 5, 30
+WARM_UP, ROUNDS, SECONDS = 15, 3, 15
+DELAY = "omma_gate_look_delay_seconds"
+TARGETS = {"rss_mb_per_further_camera": ("<=", 15), "evenness": (">=", 0.8), "delay_ms_p95": ("<=", 1000),
+           "share_of_units": (">=", 0.98)}
+
+
+def measure(folder, count):
+    """What an edge with so many cameras does for what."""
+    film = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "hd-high.h264"
+    names = [f"c{n:02}" for n in range(count)]
+    scenes = {name: f"file:{film}@{FPS}" for name in names}
+    cameras = {name: (name, f'placement = "edge"\nrate = {RATE}.0\ngate = "always"\n') for name in names}
+    with edge_world(folder, scenes, cameras) as world:
+        world.until_live()
+        time.sleep(WARM_UP)
+        began, before = time.monotonic(), world.metrics()
+        [cpu] = cpu_shares([world.pid()], SECONDS, ROUNDS)
+        took, after = time.monotonic() - began, world.metrics()
+        world.check()
+        grown = lambda name, **labels: (of(after, name, **labels) - of(before, name, **labels)) / took
+        looks = [grown("omma_gate_looks_total", camera=name, kind="live") for name in names]
+        delay = {f"p{q}": quantile(before, after, DELAY, q / 100, kind="live") for q in (50, 95)}
+        dropped = {f"{has['step']}: {has['reason']}": round(grown("omma_step_dropped_total", **has), 2)
+                   for has, _ in after.get("omma_step_dropped_total", []) if has["step"] in ("unit", "decode", "detect")}
+        found = {
+            "edge_cpu": spread(cpu), "rss_mb": round(rss_mb(world.pid()), 1),
+            "looks_per_second": spread(looks) | {"all": round(sum(looks), 1)},
+            "evenness": round(min(looks) / statistics.mean(looks), 3) if any(looks) else 0.0,
+            "delay_ms": {q: value and round(value * 1000, 1) for q, value in delay.items()},
+            "decoded_per_second": round(grown("omma_step_done_total", step="decode"), 1),
+            "share_of_units": round(grown("omma_step_done_total", step="unit") / (count * FPS), 3),
+            "dropped_per_second": {what: rate for what, rate in dropped.items() if rate},
+        }
+        say(f"{count}: {found}")
+        return found
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        runs = {str(count): measure(pathlib.Path(folder) / str(count), count) for count in COUNTS}
+    alone = runs["1"]["rss_mb"]
+    further = {n: round((run["rss_mb"] - alone) / (int(n) - 1), 2) for n, run in runs.items() if n != "1"}
+    faults = [] if runs["1"]["looks_per_second"]["min"] >= 0.94 * RATE else ["one camera alone is not looked at as asked"]
+    delays = [run["delay_ms"]["p95"] for run in runs.values()]
+    report("scale", {
+        "rss_mb_per_further_camera": max(further.values()),
+        "evenness": min(run["evenness"] for run in runs.values()),
+        "delay_ms_p95": None if None in delays else max(delays),
+        "share_of_units": min(run["share_of_units"] for run in runs.values()),
+        "rss_mb_by_count": further,
+        "cameras": runs,
+    }, TARGETS, faults)
+
+
+main()

@@ -1,0 +1,193 @@
+//! Frames that were chosen: when they are looked at, and what comes of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use edge_core::Moment;
+use omma_media::frame::Frame;
+use omma_protocol::detection::Detection;
+use omma_protocol::track::Track;
+use omma_protocol::wire::quic::CameraResult;
+use omma_vision::fair::Rank;
+use omma_vision::gate::Look;
+use tokio::sync::oneshot::error::TryRecvError;
+
+use super::meters::Kind;
+use super::{Looker, Waiting};
+use crate::detect::{AskedDetector, CoreTurn, DetectorTurn};
+use crate::outbox::Ended;
+
+enum Next {
+    Core(Option<CoreTurn>),
+    Detector(DetectorTurn),
+}
+
+impl Looker {
+    pub(super) fn act(&mut self, look: Look, frame: Arc<Frame>, at: Moment) -> Result<(), Ended> {
+        match look {
+            Look::Pass => Ok(()),
+            Look::Probe => {
+                self.probe(&frame);
+                Ok(())
+            }
+            Look::Detect if self.plan.is_behind() => {
+                if self.waiting.is_some()
+                    && let Some(turn) = self.wait_for_turn()
+                {
+                    self.look_at_waiting(turn)?;
+                }
+                let Some(turn) = self.wait_for_turn() else { return Ok(()) };
+                self.look(&Waiting { frame, at }, Kind::Back, turn)
+            }
+            Look::Detect => {
+                if self.waiting.replace(Waiting { frame, at }).is_some() {
+                    self.steps.detect.dropped("newer frame");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn probe(&mut self, frame: &Frame) {
+        // Without an answer nothing is learnt, and the gate asks again.
+        let Some(turn) = self.wait_for_turn() else { return };
+        let Some(detections) = self.detect(frame, turn) else { return };
+        self.meters.looked(Kind::Probe);
+        self.plan.probed(frame.time, &self.analysis.of_interest(&detections));
+    }
+
+    /// Looks at the frame that waits if it is this camera's turn, else asks for one.
+    pub(super) fn look_in_turn(&mut self) -> Result<(), Ended> {
+        if self.waiting.is_none() {
+            return Ok(());
+        }
+        let rank = self.rank();
+        let asked = self.asked.get_or_insert_with(|| self.eyes.shared.ask_detector(&self.camera.id, rank));
+        match asked.try_recv() {
+            Ok(turn) => {
+                self.asked = None;
+                self.look_at_waiting(turn)
+            }
+            Err(TryRecvError::Empty) => Ok(()),
+            Err(TryRecvError::Closed) => {
+                self.asked = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for this camera's turn to decode. Should its turn at the detector come first, it looks meanwhile, so that
+    /// nobody waits for a detector that is not used.
+    pub(super) fn wait_for_core(&mut self, rank: Rank) -> Result<Option<CoreTurn>, Ended> {
+        let mut core = self.eyes.shared.ask_core(&self.camera.id, rank);
+        if let Ok(core) = core.try_recv() {
+            return Ok(Some(core));
+        }
+        loop {
+            // Another camera's turn may take long; that camera's own pulse tells.
+            self.pulse.rest();
+            let asked = &mut self.asked;
+            let next = self.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    core = &mut core => Next::Core(core.ok()),
+                    turn = turn_of(asked) => Next::Detector(turn),
+                }
+            });
+            self.pulse.beat();
+            match next {
+                Next::Core(core) => return Ok(core),
+                Next::Detector(turn) => self.look_at_waiting(turn)?,
+            }
+        }
+    }
+
+    /// For what can't go on without an answer: a probe, and the past. Units that come meanwhile wait in the queue.
+    fn wait_for_turn(&mut self) -> Option<DetectorTurn> {
+        let asked = self.asked.take();
+        let asked = asked.unwrap_or_else(|| self.eyes.shared.ask_detector(&self.camera.id, Rank::First));
+        self.pulse.rest();
+        let turn = asked.blocking_recv().ok();
+        self.pulse.beat();
+        turn
+    }
+
+    pub(super) fn rank(&self) -> Rank {
+        if self.tracked { Rank::First } else { Rank::Usual }
+    }
+
+    pub(super) fn look_at_waiting(&mut self, turn: DetectorTurn) -> Result<(), Ended> {
+        match self.waiting.take() {
+            Some(waiting) => self.look(&waiting, Kind::Live, turn),
+            None => Ok(()),
+        }
+    }
+
+    fn look(&mut self, Waiting { frame, at }: &Waiting, kind: Kind, turn: DetectorTurn) -> Result<(), Ended> {
+        let Some(detections) = self.detect(frame, turn) else { return Ok(()) };
+        self.meters.looked(kind);
+
+        let began = Instant::now();
+        let found = self.analysis.of_interest(&detections);
+        let tracks = self.analysis.follow(frame, detections);
+        self.plan.tracked(frame.time, &found, &tracks);
+        self.tracked = !tracks.is_empty();
+        self.steps.track.observe(began.elapsed());
+        self.steps.track.done();
+
+        let began = Instant::now();
+        let took = self.clock.now().saturating_sub(*at);
+        self.meters.took(kind, took);
+        self.log_look(frame, &tracks, kind, took);
+        let looked = self.analysis.see(frame, tracks, took);
+        self.steps.event.observe(began.elapsed());
+        self.count_left_out();
+        let result = CameraResult { camera: self.camera.id.clone(), result: looked.result };
+        // Without a connection to the hub nobody listens, and that is no fault.
+        drop(self.told.results.send(Arc::new(result)));
+        self.put(looked.lasting)
+    }
+
+    /// For whoever wants to see what is looked at and when: `OMMA_LOG=edge_agent::analysis=trace`.
+    fn log_look(&self, frame: &Frame, tracks: &[Track], kind: Kind, took: Duration) {
+        let boxes = || tracks.iter().map(|Track { id, rect, .. }| (id.0, rect.x, rect.y, rect.w, rect.h));
+        tracing::trace!(
+            camera = %self.camera.id,
+            time = frame.time.0,
+            ?kind,
+            took_ms = took.as_secs_f64() * 1000.0,
+            boxes = ?boxes().collect::<Vec<_>>(),
+            "looked"
+        );
+    }
+
+    fn detect(&mut self, frame: &Frame, turn: DetectorTurn) -> Option<Vec<Detection>> {
+        let _step = self.steps.detect.span().entered();
+        let began = Instant::now();
+        match turn.detect(frame.planes()) {
+            Ok(detections) => {
+                self.steps.detect.observe(began.elapsed());
+                self.steps.detect.done();
+                self.logged = None;
+                Some(detections)
+            }
+            Err(e) => {
+                self.steps.detect.dropped("failed");
+                self.log(e.to_string());
+                None
+            }
+        }
+    }
+}
+
+/// The turn that was asked for, when it comes. Without one, never.
+pub(super) async fn turn_of(asked: &mut Option<AskedDetector>) -> DetectorTurn {
+    if let Some(waiting) = asked {
+        let turn = waiting.await;
+        *asked = None;
+        if let Ok(turn) = turn {
+            return turn;
+        }
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,182 @@
+//! Whose turn it is at what all cameras share ([`omma_vision::fair`]).
+//!
+//! ```text
+//! camera ──ask──▶ waits ──one is free and it is the camera's turn──▶ Turn ──dropped──▶ the next camera's, or idle
+//! ```
+//!
+//! Each camera has at most one request: asking anew takes the place of the one before.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use omma_protocol::id::CameraId;
+use omma_vision::fair::{Fair, Rank};
+use tokio::sync::oneshot;
+
+/// Some things that more cameras want. Clones share them. The lock is held for no longer than choosing whose turn it is.
+pub(super) struct Turns<T> {
+    state: Arc<Mutex<State<T>>>,
+}
+
+struct State<T> {
+    waiting: Fair<CameraId, oneshot::Sender<Turn<T>>>,
+    /// What nobody has. While there is something, nobody waits.
+    idle: Vec<T>,
+}
+
+/// A turn that was asked for. Dropping it gives it up; closed where the camera has asked again.
+pub(crate) type Asked<T> = oneshot::Receiver<Turn<T>>;
+
+impl<T> Turns<T> {
+    pub(super) fn of(things: Vec<T>) -> Self {
+        Self { state: Arc::new(Mutex::new(State { waiting: Fair::default(), idle: things })) }
+    }
+
+    pub(super) fn ask(&self, camera: &CameraId, rank: Rank) -> Asked<T> {
+        let (grant, asked) = oneshot::channel();
+        let mut state = self.lock();
+        drop(state.waiting.put(camera, rank, grant));
+        let idle = state.idle.pop();
+        drop(state);
+        if let Some(thing) = idle {
+            self.hand_on(thing);
+        }
+        asked
+    }
+
+    /// Gives what is free to whose turn it is.
+    fn hand_on(&self, mut thing: T) {
+        loop {
+            let mut state = self.lock();
+            let Some((_, grant)) = state.waiting.take() else {
+                state.idle.push(thing);
+                return;
+            };
+            drop(state);
+            let Err(mut given_up) = grant.send(Turn { thing: Some(thing), turns: self.clone() }) else { return };
+            // Taken out, so that the turn does not hand it on by itself.
+            let Some(back) = given_up.thing.take() else { return };
+            thing = back;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Clone for Turns<T> {
+    fn clone(&self) -> Self {
+        Self { state: Arc::clone(&self.state) }
+    }
+}
+
+impl<T> std::fmt::Debug for Turns<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turns").field("waiting", &self.lock().waiting.waiting()).finish_non_exhaustive()
+    }
+}
+
+/// One of the things, until this is dropped: then it is the next camera's.
+pub(crate) struct Turn<T> {
+    /// There until it is dropped.
+    thing: Option<T>,
+    turns: Turns<T>,
+}
+
+impl<T> Turn<T> {
+    /// Uses it. An error goes through; without the thing, which can't be, the answer is empty.
+    pub(super) fn with<R: Default, E>(&mut self, used: impl FnOnce(&mut T) -> Result<R, E>) -> Result<R, E> {
+        self.thing.as_mut().map_or_else(|| Ok(R::default()), used)
+    }
+}
+
+impl<T> Drop for Turn<T> {
+    fn drop(&mut self) {
+        if let Some(thing) = self.thing.take() {
+            self.turns.hand_on(thing);
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Turn<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn camera(name: &str) -> CameraId {
+        name.parse().unwrap()
+    }
+
+    fn granted(asked: &mut Asked<&'static str>) -> Option<Turn<&'static str>> {
+        asked.try_recv().ok()
+    }
+
+    #[test]
+    fn one_has_it_and_the_next_gets_it_in_turn() {
+        let turns = Turns::of(vec!["detector"]);
+        let first = granted(&mut turns.ask(&camera("a"), Rank::Usual)).expect("it is idle");
+        let (mut b, mut c) = (turns.ask(&camera("b"), Rank::Usual), turns.ask(&camera("c"), Rank::First));
+        assert!(granted(&mut b).is_none() && granted(&mut c).is_none());
+        drop(first);
+        let tracked = granted(&mut c).expect("the first rank goes first");
+        assert!(granted(&mut b).is_none());
+        drop(tracked);
+        assert!(granted(&mut b).is_some());
+    }
+
+    #[test]
+    fn as_many_have_one_as_there_are() {
+        let turns = Turns::of(vec!["core 0", "core 1"]);
+        let ask = |name| turns.ask(&camera(name), Rank::Usual);
+        let (mut a, mut b, mut c) = (ask("a"), ask("b"), ask("c"));
+        let (first, _second) = (granted(&mut a).unwrap(), granted(&mut b).unwrap());
+        assert!(granted(&mut c).is_none());
+        drop(first);
+        assert!(granted(&mut c).is_some());
+    }
+
+    #[test]
+    fn who_gives_up_and_who_asks_again_lose_it_for_nobody() {
+        let turns = Turns::of(vec!["detector"]);
+        let held = granted(&mut turns.ask(&camera("a"), Rank::Usual)).unwrap();
+        let mut before = turns.ask(&camera("b"), Rank::Usual);
+        let mut again = turns.ask(&camera("b"), Rank::Usual);
+        drop(turns.ask(&camera("c"), Rank::First));
+        assert_eq!(before.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
+        drop(held);
+        // Granted, and then given up before it was looked at.
+        drop(again.try_recv().unwrap());
+        let unseen = turns.ask(&camera("d"), Rank::Usual);
+        drop(unseen);
+        assert!(granted(&mut turns.ask(&camera("e"), Rank::Usual)).is_some());
+    }
+
+    #[test]
+    fn threads_never_have_it_at_once_and_all_get_through() {
+        let (turns, inside) = (Turns::of(vec!["detector"]), Arc::new(AtomicUsize::new(0)));
+        let threads: Vec<_> = (0..8)
+            .map(|n| {
+                let (turns, inside) = (turns.clone(), Arc::clone(&inside));
+                std::thread::spawn(move || {
+                    for _ in 0..200 {
+                        let turn = turns.ask(&camera(&format!("c{n}")), Rank::Usual).blocking_recv().unwrap();
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        drop(turn);
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(turns.lock().idle, ["detector"]);
+    }
+}
