@@ -157,7 +157,7 @@ impl Cameras {
     /// # Errors
     /// As [`Cameras::restart`].
     pub async fn apply(&mut self, wanted: &[Arc<Camera>]) -> anyhow::Result<()> {
-        let stays = |running: &Running| wanted.iter().any(|camera| *camera == running.camera);
+        let stays = |running: &Running| wanted.contains(&running.camera);
         let others: Vec<CameraId> =
             self.running.iter().filter(|(_, running)| !stays(running)).map(|(id, _)| id.clone()).collect();
         for camera in &others {
@@ -196,12 +196,10 @@ impl Cameras {
         let Some(Running { camera, token }) = self.running.remove(camera) else { return Ok(None) };
         token.cancel();
         let ended = async {
-            loop {
-                match self.tasks.join_next().await {
-                    Some(Ok(ended)) if ended == camera.id => return Ok(()),
-                    Some(ended) => return Err(unasked(ended.map(|id| id.to_string()))),
-                    None => return Ok(()),
-                }
+            match self.tasks.join_next().await {
+                Some(Ok(ended)) if ended == camera.id => Ok(()),
+                Some(ended) => Err(unasked(ended.map(|id| id.to_string()))),
+                None => Ok(()),
             }
         };
         tokio::time::timeout(END, ended).await.map_err(|_| anyhow!("camera {} does not end", camera.id))??;

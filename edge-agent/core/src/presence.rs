@@ -76,7 +76,7 @@ impl Presence {
 
     /// How many of each class, classes that were seen before included.
     pub fn counts(&mut self, now: Moment) -> impl Iterator<Item = (&LabelName, u32)> {
-        self.counts.iter_mut().map(move |(name, calm)| (&*name, calm.shown(now)))
+        self.counts.iter_mut().map(move |(name, calm)| (name, calm.shown(now)))
     }
 
     /// Whether anything moves or is followed.

@@ -57,7 +57,7 @@ pub struct Encoded {
     newest: Option<Shot>,
     /// Away while it works.
     studio: Option<Box<Studio>>,
-    work: Option<JoinHandle<(Box<Studio>, Result<Coded, String>)>>,
+    work: Option<JoinHandle<Done>>,
     broken: u32,
     step: Step,
 }
@@ -137,6 +137,9 @@ async fn finished<T>(work: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
         None => pending().await,
     }
 }
+
+/// The studio comes back with what it made.
+type Done = (Box<Studio>, Result<Coded, String>);
 
 /// Decoder and encoder, with the memory of one picture.
 struct Studio {

@@ -18,7 +18,8 @@ pub struct Fault {
 #[derive(Debug, Clone)]
 pub struct Faults {
     file: Option<PathBuf>,
-    root: Node,
+    /// Boxed, since it goes along with every error.
+    root: Box<Node>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
 }
@@ -32,7 +33,7 @@ impl Default for Faults {
 
 impl Faults {
     pub(super) fn of(file: Option<&std::path::Path>, root: Node) -> Self {
-        Self { file: file.map(Into::into), root, faults: vec![], warnings: vec![] }
+        Self { file: file.map(Into::into), root: Box::new(root), faults: vec![], warnings: vec![] }
     }
 
     /// Adds a fault at a dotted key, such as `camera[1].id`. Say what was expected; never show a value that may be
