@@ -184,7 +184,7 @@ pub(super) fn write(folder: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-/// As [`write`], of a file that only its owner can read.
+/// As [`write()`], of a file that only its owner can read.
 pub(super) fn write_secret(folder: &Path, name: &str, text: &str) -> String {
     let path = write(folder, name, text);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
