@@ -341,7 +341,12 @@ impl Looker {
         self.put(lasting)
     }
 
-    fn put(&self, lasting: Vec<Lasting>) -> Result<(), Ended> {
+    fn put(&mut self, lasting: Vec<Lasting>) -> Result<(), Ended> {
+        if lasting.is_empty() {
+            return Ok(());
+        }
+        // A turn that came while this waits would lie unused, and stop all other cameras.
+        self.asked = None;
         lasting.iter().for_each(|_| self.steps.event.done());
         if let Some(Lasting::Picture(picture)) = lasting.iter().rfind(|new| matches!(new, Lasting::Picture(_))) {
             // Where none is published, nobody waits for one.

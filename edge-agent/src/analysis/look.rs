@@ -76,8 +76,8 @@ impl Looker {
         }
     }
 
-    /// Waits for this camera's turn to decode. Should its turn at the detector come first, it looks meanwhile, so that
-    /// nobody waits for a detector that is not used.
+    /// Waits for this camera's turn to decode. Should its turn at the detector come first, it looks and asks anew, so that
+    /// nobody waits for a detector or a core that is not used.
     pub(super) fn wait_for_core(&mut self, rank: Rank) -> Result<Option<CoreTurn>, Ended> {
         let mut core = self.eyes.shared.ask_core(&self.camera.id, rank);
         if let Ok(core) = core.try_recv() {
@@ -97,7 +97,11 @@ impl Looker {
             self.pulse.beat();
             match next {
                 Next::Core(core) => return Ok(core),
-                Next::Detector(turn) => self.look_at_waiting(turn)?,
+                Next::Detector(turn) => {
+                    drop(core);
+                    self.look_at_waiting(turn)?;
+                    core = self.eyes.shared.ask_core(&self.camera.id, rank);
+                }
             }
         }
     }
