@@ -22,6 +22,7 @@ pub mod url;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use edge_core::Moment;
 use edge_core::capture_clock::CaptureClock;
 use edge_core::change_over::{ChangeOver, Evidence};
 use edge_core::session::{Act, Failure, SILENCE, Session};
+use futures::FutureExt;
 use metrics::{Counter, counter};
 use omma_media::bitstream::{self, Watch};
 use omma_protocol::camera::CameraState;
@@ -94,7 +96,19 @@ impl Source {
     /// Runs until `token` is cancelled.
     pub async fn run(mut self, token: CancellationToken) {
         let span = self.step.span();
-        async { while token.run_until_cancelled(self.one_session()).await.is_some() {} }.instrument(span).await;
+        async {
+            // What one camera sends must not end the others, even if it finds a fault in what reads it.
+            while let Some(done) = token.run_until_cancelled(AssertUnwindSafe(self.one_session()).catch_unwind()).await
+            {
+                if done.is_err() {
+                    let what = "reading this camera ended in a fault of this program: please report it";
+                    self.feed.interrupted();
+                    self.ended(SourceError::Failed(what.to_owned()), Evidence::None);
+                }
+            }
+        }
+        .instrument(span)
+        .await;
     }
 
     async fn one_session(&mut self) {

@@ -32,6 +32,8 @@ pub enum Evidence {
 pub struct ChangeOver {
     way: Way,
     fixed: bool,
+    /// The way on which the first picture came.
+    known: Option<Way>,
     /// Whether this way has ever brought pictures.
     proven: bool,
     /// Whether it has brought some in the present session.
@@ -49,7 +51,7 @@ impl ChangeOver {
             Asked::Auto | Asked::Tcp => Way::Tcp,
             Asked::Udp => Way::Udp,
         };
-        Self { way, fixed: asked != Asked::Auto, proven: false, brings: false, failures: 0, refusals: 0 }
+        Self { way, fixed: asked != Asked::Auto, known: None, proven: false, brings: false, failures: 0, refusals: 0 }
     }
 
     /// The way for the next attempt.
@@ -60,6 +62,7 @@ impl ChangeOver {
     /// A picture came.
     pub fn picture(&mut self) {
         (self.proven, self.brings, self.failures, self.refusals) = (true, true, 0, 0);
+        self.known.get_or_insert(self.way);
     }
 
     /// Whether the camera has refused one way and the other one is still to be tried: nothing to trouble anyone with.
@@ -72,6 +75,14 @@ impl ChangeOver {
         let brought = std::mem::take(&mut self.brings);
         let refused = evidence == Evidence::Refused;
         self.refusals = if refused { self.refusals.saturating_add(1) } else { 0 };
+        // The other way was for an emergency, such as a camera that was long in starting: each session on it is the last.
+        if brought
+            && !self.fixed
+            && let Some(known) = self.known.filter(|known| *known != self.way)
+        {
+            (self.way, self.proven, self.failures) = (known, false, 0);
+            return Some(known);
+        }
         if self.fixed || brought || evidence == Evidence::None {
             return None;
         }
@@ -103,6 +114,20 @@ mod tests {
             choice.picture();
             assert_eq!((choice.failed(Evidence::NoPicture), choice.way()), (None, Way::Udp));
         }
+    }
+
+    #[test]
+    fn after_an_emergency_the_known_way_is_taken_again() {
+        let mut choice = ChangeOver::new(Asked::Auto);
+        choice.picture();
+        for _ in 0..=PATIENCE {
+            choice.failed(Evidence::NoPicture);
+        }
+        assert_eq!(choice.way(), Way::Udp);
+        choice.picture();
+        assert_eq!(choice.failed(Evidence::None), Some(Way::Tcp));
+        choice.picture();
+        assert_eq!((choice.failed(Evidence::NoPicture), choice.way()), (None, Way::Tcp));
     }
 
     #[test]

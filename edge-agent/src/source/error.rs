@@ -10,7 +10,7 @@ pub enum SourceError {
     Refused(String),
     /// 401 or 403, after the camera has described itself to the same user.
     #[error(
-        "the camera tells this user what it has, and refuses to show it: check in the camera that the user may see          this stream; if so, it wants another nonce for each request, which only Basic authentication avoids ({0})"
+        "the camera tells this user what it has, and refuses to show it: check in the camera that the user may see this stream; if so, it wants another nonce for each request, which only Basic authentication avoids ({0})"
     )]
     Withheld(String),
     /// 404.

@@ -22,10 +22,11 @@ use omma_protocol::unit::Codec;
 use retina::UNIX_EPOCH;
 use retina::client::{
     Credentials, Demuxed, InitialTimestampPolicy, PlayOptions, Session, SessionGroup, SessionOptions, SetupOptions,
-    Tool, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
+    TeardownPolicy, Tool, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef};
 use retina::rtcp::ReceivedCompoundPacket;
+use url::Url;
 
 use crate::AGENT;
 use crate::source::error::{SourceError, packet_fault};
@@ -115,15 +116,25 @@ pub struct Stream {
 /// See [`SourceError`].
 pub async fn describe(url: &CameraUrl, farewells: &Farewells) -> Result<Described, SourceError> {
     let mut at = url.bare().clone();
-    for followed in 0..=redirect::MOST {
-        match Session::describe(at.clone(), options(url, farewells)).await {
-            Ok(session) => return Ok(Described { session, redirected: followed > 0 }),
+    let mut teardown = TeardownPolicy::Auto;
+    for _ in 0..=redirect::MOST + 1 {
+        match Session::describe(at.clone(), options(url, farewells).teardown(teardown)).await {
+            // Retina would say goodbye, with the login, to the host that the description names: a camera's inner address
+            // is somebody else's here.
+            Ok(session) if matches!(teardown, TeardownPolicy::Auto) && names_other_host(session.streams(), &at) => {
+                teardown = TeardownPolicy::Never;
+            }
+            Ok(session) => return Ok(Described { session, redirected: at != *url.bare() }),
             Err(e) if matches!(e.status_code(), Some(300..=399)) => at = redirect::follow(&at).await?,
             Err(e) => return Err(SourceError::of(&e)),
         }
     }
     let what = "the camera sends its players from one address to the next in a circle: put the right one into `url`";
     Err(SourceError::Unusable(what.to_owned()))
+}
+
+fn names_other_host(streams: &[retina::client::Stream], at: &Url) -> bool {
+    streams.iter().filter_map(retina::client::Stream::control).any(|control| control.host_str() != at.host_str())
 }
 
 fn options(url: &CameraUrl, farewells: &Farewells) -> SessionOptions {

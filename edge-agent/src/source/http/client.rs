@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_auth::{PasswordClient, PasswordParams};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{
     ACCEPT, AUTHORIZATION, ETAG, HOST, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
@@ -111,7 +111,9 @@ impl Client {
         }
         let unread = |e: String| SourceError::Refused(format!("401 with a challenge that can't be read: {e}"));
         self.login = Some(challenge.build().map_err(unread)?);
-        if Limited::new(answer.into_body(), MAX_ERROR_PAGE).collect().await.is_err() {
+        // A page whose length nobody says may end with the connection only.
+        let told = answer.body().size_hint().exact().is_some();
+        if !told || Limited::new(answer.into_body(), MAX_ERROR_PAGE).collect().await.is_err() {
             self.connection = None;
         }
         Ok(())
