@@ -92,8 +92,8 @@ impl Watchdog {
                     // The next look would be too late.
                     && said.is_none_or(|said| said.elapsed() + look / 2 >= half)
                 {
-                    said = Some(Instant::now());
-                    manager.notifier.alive();
+                    // What was not taken is said again at the next look.
+                    said = manager.notifier.alive().then(Instant::now).or(said);
                 }
             }
         })?;
@@ -145,6 +145,14 @@ impl Drop for Pulse {
 /// ends.
 pub fn give_up(record: Record, watched: bool) -> impl Fn(&[Stuck]) + Send + 'static {
     move |stuck| {
+        if !watched {
+            // The disk or the log may be what hangs: the end does not wait for them.
+            let armed = std::thread::Builder::new().name("end".to_owned()).spawn(|| {
+                std::thread::sleep(EXIT * 3);
+                process::abort();
+            });
+            drop(armed);
+        }
         let steps: Vec<_> =
             stuck.iter().map(|stuck| format!("{} ({} s)", stuck.step, stuck.silent.as_secs())).collect();
         let steps = steps.join(", ");
