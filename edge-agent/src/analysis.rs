@@ -205,6 +205,8 @@ impl Looker {
                     Admitted::Close => {
                         // Given back: nobody waits for a detector that is not used.
                         (self.waiting, self.asked) = (None, None);
+                        // What the gate said last would go on as motion when detection is switched on again.
+                        self.told.gates.forget(&self.camera.id);
                         self.finish()
                     }
                     Admitted::Pass => Ok(()),

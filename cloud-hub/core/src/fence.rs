@@ -40,10 +40,12 @@ impl Client {
     /// Whether the client may publish on `topic`. Also the question to ask of a last will, at CONNECT.
     pub fn may_publish(&self, topic: &str) -> bool {
         let Some(topic) = Topic::parse(topic) else { return false };
-        let to_edges = matches!(
-            topic,
-            Topic::Acks(_) | Topic::HubEvents(_) | Topic::Desired(_) | Topic::Command(..) | Topic::CameraCommand(..)
-        );
+        // It holds the cameras' passwords, and a reader may subscribe to all there is.
+        if matches!(topic, Topic::Desired(_)) {
+            return false;
+        }
+        let to_edges =
+            matches!(topic, Topic::Acks(_) | Topic::HubEvents(_) | Topic::Command(..) | Topic::CameraCommand(..));
         match self {
             Client::Hub => to_edges,
             Client::Edge(me) => !to_edges && topic.edge() == Some(me),
@@ -108,7 +110,7 @@ mod tests {
             (edge("a"), "$SYS/broker", false),
             (Client::Hub, "omma/v1/edges/a/acks", true),
             (Client::Hub, "omma/v1/hub/cameras/a.c/events", true),
-            (Client::Hub, "omma/v1/edges/a/config/desired", true),
+            (Client::Hub, "omma/v1/edges/a/config/desired", false),
             (Client::Hub, "omma/v1/edges/a/cameras/c/command/detection", true),
             (Client::Hub, "omma/v1/edges/a/cameras/c/motion", false),
             (Client::Hub, "omma/v1/edges/a/status", false),

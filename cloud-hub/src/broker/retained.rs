@@ -9,9 +9,10 @@ use rmqtt::Result;
 use rmqtt::retain::{DefaultRetainStorage, RetainStorage};
 use rmqtt::types::{Retain, TopicFilter, TopicName};
 
-/// Most retained messages; a new topic beyond it is not retained, which is counted. An edge retains two, and some five
-/// small ones for each of its cameras: here it sends no snapshots, which are the hub's already.
-const MAX: isize = 16_384;
+/// Most retained messages; a new topic beyond it is not retained, which is counted. An edge retains two, which say whether
+/// it is there and are always taken, and for each of its cameras three and one for each class of things seen: here it sends
+/// no snapshots, which are the hub's already.
+const MAX: isize = 65_536;
 
 #[derive(Default)]
 pub(super) struct Retained(DefaultRetainStorage);
@@ -23,7 +24,8 @@ impl RetainStorage for Retained {
     }
 
     async fn set(&self, topic: &TopicName, retain: Retain, expiry: Option<Duration>) -> Result<()> {
-        if self.0.count().await >= MAX && self.0.get_message(topic).await?.is_empty() {
+        let vital = topic.ends_with("/status") || topic.ends_with("/config/reported");
+        if !vital && self.0.count().await >= MAX && self.0.get_message(topic).await?.is_empty() {
             metrics::counter!("omma_broker_retained_refused_total").increment(1);
             return Ok(());
         }

@@ -115,6 +115,12 @@ impl Configuration {
         }
         let hash = hash(payload);
         if self.running().hash.as_ref() == Some(&hash) {
+            if self.reported.desired.as_ref() != Some(&hash) {
+                // Something else was desired meanwhile, and refused.
+                self.reported.desired = Some(hash);
+                let state = if self.trial.is_some() { ReportedState::Trial } else { ReportedState::Applied };
+                self.tell(state, vec![]);
+            }
             return Ok(Ok(()));
         }
         let judged = matches!(self.reported.state, ReportedState::Refused | ReportedState::RolledBack);
@@ -175,16 +181,18 @@ impl Configuration {
     pub async fn judge(&mut self, cameras: &mut Cameras, now: Moment) -> anyhow::Result<()> {
         let Some(verdict) = self.rollout.poll(now) else { return Ok(()) };
         let Some(trial) = self.trial.take() else { return Ok(()) };
-        match verdict {
+        // Else what was desired after it was refused, and that is what is told of.
+        let newest = self.reported.desired == trial.hash;
+        let (state, reasons) = match verdict {
             Verdict::Keep => {
                 let written = self.write(KEPT, trial.text.clone()).await;
                 self.kept = trial;
                 let marker = self.file.data.join(TRIED);
+                // A marker that stays is of what is in force, and is asked for after a restart only.
+                on_disk(move || fs::remove_file(marker)).await.unwrap_or_default();
                 let reasons = match written {
                     Ok(()) => {
                         tracing::info!("the other cameras are kept");
-                        // A marker that stays is of what is in force, and is not asked for.
-                        on_disk(move || fs::remove_file(marker)).await.unwrap_or_default();
                         vec![]
                     }
                     Err(e) => {
@@ -192,18 +200,21 @@ impl Configuration {
                         vec![format!("in force until the edge restarts, because the disk does not take it: {e}")]
                     }
                 };
-                self.tell(ReportedState::Applied, reasons);
+                (ReportedState::Applied, reasons)
             }
             Verdict::RollBack => {
                 tracing::warn!("with the other cameras the broker can't be reached: they are taken back");
                 let kept = self.kept.clone();
                 self.run(cameras, &kept).await?;
                 let away = self.file.rollback.as_secs();
-                self.tell(
-                    ReportedState::RolledBack,
-                    vec![format!("with it the edge was away from its broker for {away} s (edge.rollback_s)")],
-                );
+                let reason = format!("with it the edge was away from its broker for {away} s (edge.rollback_s)");
+                (ReportedState::RolledBack, vec![reason])
             }
+        };
+        if newest {
+            self.tell(state, reasons);
+        } else {
+            self.tell(self.reported.state, self.reported.reasons.clone());
         }
         Ok(())
     }

@@ -23,8 +23,10 @@ use tokio::sync::{Notify, mpsc};
 pub const MAX_SNAPSHOT: usize = 512 << 10;
 /// Answers that wait for a connection.
 pub const ANSWERS: usize = 16;
-/// Questions that wait to be dealt with.
-pub const QUESTIONS: usize = 16;
+/// Questions that wait to be dealt with: a scene that switches all of a large site's cameras asks one of each at once.
+pub const QUESTIONS: usize = 128;
+/// Longest command, bytes.
+const COMMAND: usize = 4096;
 /// A better picture of the same event is not worth more of the uplink.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(5);
 
@@ -206,9 +208,10 @@ impl Notices {
         }
         match Topic::parse(name) {
             Some(Topic::Camera(edge, camera, CameraValue::State)) if edge == self.0.edge => {
-                if retained && !self.retained().has(name) {
-                    CameraValue::ALL.iter().for_each(|value| self.found(&self.camera(&camera, *value), true));
-                }
+                // Of a camera that is still there, what an earlier configuration had: but its snapshot stays the newest.
+                let gone = !self.retained().has(name);
+                let left = CameraValue::ALL.iter().filter(|value| gone || **value != CameraValue::Snapshot);
+                left.for_each(|value| self.found(&self.camera(&camera, *value), retained));
             }
             Some(Topic::Objects(edge, ..)) if edge == self.0.edge => self.found(name, retained),
             Some(topic) if topic.edge() == Some(&self.0.edge) => self.asked(topic, payload, retained, reply_to),
@@ -226,6 +229,9 @@ impl Notices {
 
     fn asked(&self, topic: Topic, payload: Bytes, retained: bool, reply_to: Option<ReplyTo>) {
         let reply_to = reply_to.filter(|to| may_answer(&self.0.edge, &to.topic));
+        if payload.len() > COMMAND && !matches!(topic, Topic::Desired(_)) {
+            return self.answer(reply_to, Err(vec![format!("a command has at most {COMMAND} bytes")]));
+        }
         let question = Question { topic, payload, retained, reply_to: reply_to.clone() };
         if self.0.questions.try_send(question).is_err() {
             metrics::counter!("omma_control_dropped_total", "what" => "question").increment(1);
@@ -276,7 +282,10 @@ mod tests {
             // Its own, as it is published now.
             notices.heard(STATE, "{}".into(), false, None);
         }
+        // Of the camera that is still there too, since it is not looked at any more.
+        let door = STATE.strip_suffix("state").unwrap();
         let mut cleared = vec![announced.to_owned()];
+        cleared.extend(["detection", "motion"].map(|level| format!("{door}{level}")));
         cleared
             .extend(["detection", "motion", "objects/dog", "snapshot", "state"].map(|level| format!("{old}{level}")));
         let sent = sent(&notices);

@@ -126,6 +126,10 @@ impl Teller {
     }
 
     fn see(&mut self, result: &CameraResult) {
+        // It may have been under way while the camera was switched off, or given to the hub.
+        if self.state.switches.is_on(&result.camera) != Some(true) {
+            return;
+        }
         let now = self.clock.now();
         let Some(followed) = self.cameras.iter_mut().find(|known| known.camera.id == result.camera) else { return };
         followed.presence.see(now, result.result.tracks.iter().map(|track| &track.label));

@@ -224,6 +224,13 @@ impl MqttUplink {
             }
             return Ok(());
         }
+        if answered == Some(Message::Answer) {
+            // Whoever asked wants the answer where this edge may not publish; events are not held up by that.
+            if let Some(code) = refusal {
+                self.state.hindered(self.refusal("answer on", "a response topic", &code));
+            }
+            return Ok(());
+        }
         if let Some(code) = &refusal {
             self.state.refused(self.refusal("publish", &Topic::fence(&self.edge), code));
         }
@@ -319,7 +326,7 @@ impl MqttUplink {
         while let Some(answer) = self.notices.next_answer() {
             let answer = message::answer(answer);
             if answer.len() <= self.max_packet && link.publish(answer) {
-                self.receipts.handed(Message::Other);
+                self.receipts.handed(Message::Answer);
             } else {
                 self.step.dropped("answer");
             }

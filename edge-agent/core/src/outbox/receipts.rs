@@ -25,6 +25,8 @@ pub enum Message {
     Record(u64),
     /// The value of the moment of this serial ([`crate::retained`]).
     Value(u64),
+    /// An answer to somebody's question.
+    Answer,
     /// Anything else, such as the edge's status, or a record of an outbox that is no more.
     Other,
 }
