@@ -10,7 +10,8 @@
 //! all of them fare. [`cameras`] begins and ends what belongs to one camera, [`control`] tells others of it and does
 //! what they ask.
 //!
-//! Beside the path, [`health`] sees that the agent itself is well, and [`doctor`] examines one camera for a person at a terminal.
+//! Beside the path, [`health`] sees that the agent itself is well, and [`doctor`] examines one camera for a person at a
+//! terminal.
 
 pub mod config;
 
@@ -39,6 +40,8 @@ pub mod control;
 pub mod health;
 
 pub mod doctor;
+
+mod verify;
 
 /// Program and version, as told to the hub and to people.
 pub const AGENT: &str = concat!("edge-agent ", env!("CARGO_PKG_VERSION"));

@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use omma_protocol::wire::quic::{ALPN, SERVER_NAME};
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, Error, OtherError, RootCertStore, SupportedProtocolVersion};
 use sha2::{Digest, Sha256};
+
+use crate::verify::{self, Chain};
 
 /// SHA-256 of a certificate authority's DER.
 pub type Fingerprint = [u8; 32];
@@ -53,29 +52,18 @@ pub fn mqtt(fingerprint: Fingerprint) -> Result<ClientConfig, Error> {
     client(fingerprint, &[&rustls::version::TLS13, &rustls::version::TLS12])
 }
 
-fn client(
-    fingerprint: Fingerprint,
-    versions: &[&'static rustls::SupportedProtocolVersion],
-) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = PinnedAuthority { fingerprint, provider: Arc::clone(&provider) };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)?
-        // rustls calls every verifier of one's own dangerous; this one only ever narrows the roots.
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(config)
+fn client(fingerprint: Fingerprint, versions: &[&'static SupportedProtocolVersion]) -> Result<ClientConfig, Error> {
+    verify::client(PinnedAuthority { fingerprint }, versions)
 }
 
+/// Only ever narrows the roots.
 #[derive(Debug)]
 struct PinnedAuthority {
     fingerprint: Fingerprint,
-    provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for PinnedAuthority {
-    fn verify_server_cert(
+impl Chain for PinnedAuthority {
+    fn verify(
         &self,
         leaf: &CertificateDer<'_>,
         chain: &[CertificateDer<'_>],
@@ -90,35 +78,11 @@ impl ServerCertVerifier for PinnedAuthority {
             .ok_or_else(|| CertificateError::Other(OtherError(Arc::new(AnotherAuthority))))?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone().into_owned())?;
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&self.provider))
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), verify::provider())
             .build()
             .map_err(|e| Error::General(e.to_string()))?;
         let name = ServerName::try_from(SERVER_NAME).map_err(|e| Error::General(e.to_string()))?;
         verifier.verify_server_cert(leaf, chain, &name, ocsp, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -10,15 +10,13 @@ use std::io;
 use std::sync::{Arc, LazyLock};
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, Error, OtherError, RootCertStore};
 use sha2::{Digest, Sha256};
 
 use crate::source::error::SourceError;
+use crate::verify::{self, Chain};
 
 /// The camera's certificate is not to be trusted.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,16 +49,8 @@ fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// When the provider of cryptography lacks what TLS needs, which would be a fault of the build.
 pub(super) fn config(pinned: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let trust = pinned.map_or_else(|| Trust::Authorities(AUTHORITIES.clone()), Trust::Pinned);
-    let verifier = CameraVerifier { trust, provider: Arc::clone(&provider) };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        // rustls calls every verifier of one's own dangerous.
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    verify::client(trust, rustls::DEFAULT_VERSIONS).map(Arc::new)
 }
 
 /// Those of this machine, read once; `None` where it has none.
@@ -69,8 +59,7 @@ static AUTHORITIES: LazyLock<Option<Arc<WebPkiServerVerifier>>> = LazyLock::new(
     // One of a hundred that can't be read makes the others no worse.
     let (_, unusable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     tracing::trace!(count = roots.len(), unusable, "certificate authorities of this machine");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build().ok()
+    WebPkiServerVerifier::builder_with_provider(roots.into(), verify::provider()).build().ok()
 });
 
 /// The error of a TLS connection that could not be made.
@@ -92,14 +81,8 @@ enum Trust {
     Authorities(Option<Arc<WebPkiServerVerifier>>),
 }
 
-#[derive(Debug)]
-struct CameraVerifier {
-    trust: Trust,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for CameraVerifier {
-    fn verify_server_cert(
+impl Chain for Trust {
+    fn verify(
         &self,
         leaf: &CertificateDer<'_>,
         chain: &[CertificateDer<'_>],
@@ -111,7 +94,7 @@ impl ServerCertVerifier for CameraVerifier {
         let distrust = |distrust: Distrust| -> Result<ServerCertVerified, Error> {
             Err(CertificateError::Other(OtherError(Arc::new(distrust))).into())
         };
-        match &self.trust {
+        match self {
             Trust::Pinned(pinned) if *pinned == shown => Ok(ServerCertVerified::assertion()),
             Trust::Pinned(_) => distrust(Distrust::Another { shown }),
             Trust::Authorities(None) => {
@@ -123,29 +106,5 @@ impl ServerCertVerifier for CameraVerifier {
                 Err(e) => distrust(Distrust::Unknown { shown, reason: e.to_string() }),
             },
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
