@@ -11,10 +11,8 @@
 //!   of it is then refused, and only the same text published anew is tried again.
 //! - An empty message desires nothing. To go back to the edge's own file, remove [`KEPT`] and restart.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::fs;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +20,7 @@ use edge_core::Moment;
 use edge_core::rollout::{Rollout, Verdict};
 use omma_protocol::secret::Secret;
 use omma_protocol::wire::mqtt::{ReportedMessage, ReportedState, Topic};
+use omma_runtime::file;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
@@ -231,7 +230,7 @@ impl Configuration {
 
     async fn write(&self, name: &'static str, text: Secret<String>) -> io::Result<()> {
         let folder = self.file.data.clone();
-        on_disk(move || write(&folder, name, text.expose().as_bytes())).await
+        on_disk(move || file::replace(&folder.join(name), text.expose().as_bytes())).await
     }
 
     fn refuse(&mut self, reasons: Vec<String>) -> Vec<String> {
@@ -253,7 +252,7 @@ impl Configuration {
 }
 
 fn hash(text: &[u8]) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(text))
 }
 
 fn read_kept(file: &Config) -> Result<Option<(Config, Version)>, Vec<String>> {
@@ -272,14 +271,4 @@ fn read_kept(file: &Config) -> Result<Option<(Config, Version)>, Vec<String>> {
 /// Where it may block.
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("it failed")))
-}
-
-/// Whole or not at all, for the edge's user alone.
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let new = folder.join(format!("{name}.new"));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, folder.join(name))?;
-    fs::File::open(folder)?.sync_all()
 }

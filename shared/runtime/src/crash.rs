@@ -25,6 +25,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::file;
+
 /// How many reports are kept.
 pub const KEPT: usize = 5;
 /// Longest message of a report, in characters.
@@ -169,11 +171,8 @@ impl Record {
     }
 }
 
-/// Whole or not at all: the power may fail at any moment.
 fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, serde_json::to_vec(value)?)?;
-    fs::rename(new, path)
+    file::replace(path, &serde_json::to_vec(value)?)
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {

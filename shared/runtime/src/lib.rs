@@ -25,6 +25,8 @@ pub mod tls;
 
 pub mod crash;
 
+pub mod file;
+
 pub mod shutdown;
 
 pub mod notify;
