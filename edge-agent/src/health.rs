@@ -105,8 +105,6 @@ pub struct HealthWatch {
     /// Bytes.
     memory_max: Option<u64>,
     shown: watch::Sender<HealthState>,
-    steps_counted: u64,
-    told_over: bool,
 }
 
 impl HealthWatch {
@@ -134,8 +132,7 @@ impl HealthWatch {
         }
         let shown =
             watch::Sender::new(HealthState { memory_max_mb, past, clock: clock_state, ..HealthState::default() });
-        let (guard, steps_counted, told_over) = (MemoryGuard::default(), 0, false);
-        Self { data, clock, reports, notifier, leave, guard, memory_max, shown, steps_counted, told_over }
+        Self { data, clock, reports, notifier, leave, guard: MemoryGuard::default(), memory_max, shown }
     }
 
     /// For `/state`.
@@ -169,7 +166,7 @@ impl HealthWatch {
             self.leave.now(why);
         }
         let clock = self.clock.state();
-        show_metrics(&machine, &clock, &mut self.steps_counted);
+        show_metrics(&machine, &clock);
         self.notifier.status(&self.status_line());
         self.shown.send_modify(|shown| {
             shown.uptime_s = self.clock.now().as_secs();
@@ -184,12 +181,9 @@ impl HealthWatch {
         let verdict = self.guard.see(self.clock.now(), resident, max);
         let (resident_mb, max_mb) = (resident / 1_000_000, max / 1_000_000);
         match verdict {
-            Verdict::Within => {
-                self.told_over = false;
-                None
-            }
+            Verdict::Within => None,
             Verdict::Over(time) => {
-                if !std::mem::replace(&mut self.told_over, true) {
+                if time.is_zero() {
                     tracing::warn!(
                         resident_mb,
                         max_mb,
@@ -221,7 +215,7 @@ impl HealthWatch {
     }
 }
 
-fn show_metrics(machine: &Machine, clock: &ClockState, steps_counted: &mut u64) {
+fn show_metrics(machine: &Machine, clock: &ClockState) {
     let megabytes = |mb: Option<u64>| mb.map(|mb| mb as f64 * 1e6);
     for (name, value) in [
         ("omma_health_temperature_celsius", machine.temperature_c),
@@ -235,8 +229,7 @@ fn show_metrics(machine: &Machine, clock: &ClockState, steps_counted: &mut u64) 
             gauge!(name).set(value);
         }
     }
-    counter!("omma_health_clock_steps_total").increment(clock.steps.saturating_sub(*steps_counted));
-    *steps_counted = clock.steps;
+    counter!("omma_health_clock_steps_total").absolute(clock.steps);
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! Only time that the watcher has seen counts: a process that was stopped and goes on, or a machine so busy that the
 //! watcher itself came late, must not find all its steps stuck at once.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Moment;
@@ -25,7 +26,7 @@ use crate::Moment;
 pub const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
 /// One step of [`Vitals`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepId(usize);
 
 /// A step that has work and does not get on with it.
@@ -40,7 +41,8 @@ pub struct Stuck {
 /// The pulses of all steps.
 #[derive(Debug, Default)]
 pub struct Vitals {
-    steps: Vec<Step>,
+    steps: BTreeMap<StepId, Step>,
+    next: usize,
     looked: Moment,
 }
 
@@ -55,8 +57,15 @@ struct Step {
 impl Vitals {
     /// Adds a step, resting. `patience` is how long one piece of its work may take on the slowest machine.
     pub fn add(&mut self, name: String, patience: Duration) -> StepId {
-        self.steps.push(Step { name, patience, silent: None });
-        StepId(self.steps.len() - 1)
+        let id = StepId(self.next);
+        self.next += 1;
+        self.steps.insert(id, Step { name, patience, silent: None });
+        id
+    }
+
+    /// The step has ended.
+    pub fn remove(&mut self, step: StepId) {
+        self.steps.remove(&step);
     }
 
     /// The step has taken work up, or has done a piece of it.
@@ -64,13 +73,13 @@ impl Vitals {
         self.set(step, Some(Duration::ZERO));
     }
 
-    /// The step waits for work, or for another step, or has ended.
+    /// The step waits for work, or for another step.
     pub fn rest(&mut self, step: StepId) {
         self.set(step, None);
     }
 
-    fn set(&mut self, StepId(index): StepId, silent: Option<Duration>) {
-        if let Some(step) = self.steps.get_mut(index) {
+    fn set(&mut self, step: StepId, silent: Option<Duration>) {
+        if let Some(step) = self.steps.get_mut(&step) {
             step.silent = silent;
         }
     }
@@ -80,7 +89,7 @@ impl Vitals {
         let passed = now.saturating_sub(self.looked).min(LONGEST_LOOK);
         self.looked = now;
         let mut stuck = vec![];
-        for step in &mut self.steps {
+        for step in self.steps.values_mut() {
             let Some(silent) = &mut step.silent else { continue };
             *silent += passed;
             if *silent > step.patience {

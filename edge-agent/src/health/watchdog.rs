@@ -41,7 +41,7 @@ pub const RUNTIME: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default)]
 pub struct Watchdog(Arc<Mutex<Vitals>>);
 
-/// One step's pulse. A step that is gone rests.
+/// One step's pulse, for as long as the step lives.
 #[derive(Debug, Default)]
 pub struct Pulse(Option<(Watchdog, StepId)>);
 
@@ -137,7 +137,9 @@ impl Pulse {
 
 impl Drop for Pulse {
     fn drop(&mut self) {
-        self.rest();
+        if let Some((watchdog, step)) = &self.0 {
+            watchdog.lock().remove(*step);
+        }
     }
 }
 
