@@ -1,7 +1,7 @@
 //! Pictures → access units, for cameras that send pictures and not a coded stream.
 //!
 //! ```text
-//!  reader task ─▶ shots (1) ─▶ newest (1, the newest wins, count) ─▶ Studio: decode, encode ─▶ next()
+//!  reader task ─▶ shots (1) ─▶ newest (1, the newest wins, count) ─▶ Transcoder: decode, encode ─▶ next()
 //! ```
 //!
 //! A shot that comes while one is being encoded takes the place of the one that waits. Decoding and encoding happen off
@@ -56,7 +56,7 @@ pub struct Encoded {
     shots: mpsc::Receiver<Read>,
     newest: Option<Shot>,
     /// Away while it works.
-    studio: Option<Box<Studio>>,
+    transcoder: Option<Box<Transcoder>>,
     work: Option<JoinHandle<Done>>,
     broken: u32,
     step: Step,
@@ -65,8 +65,8 @@ pub struct Encoded {
 impl Encoded {
     /// With what a reader will send. The channel need not hold more than one.
     pub fn new(shots: mpsc::Receiver<Read>) -> Self {
-        let (studio, step) = (Some(Box::new(Studio::new(Instant::now()))), Step::new("source"));
-        Self { shots, newest: None, studio, work: None, broken: 0, step }
+        let (transcoder, step) = (Some(Box::new(Transcoder::new(Instant::now()))), Step::new("source"));
+        Self { shots, newest: None, transcoder, work: None, broken: 0, step }
     }
 
     /// The next access unit. May be dropped at any time without loss.
@@ -80,8 +80,8 @@ impl Encoded {
                 read = self.shots.recv() => self.take(read.unwrap_or(Err(SourceError::Closed))?),
                 done = finished(&mut self.work) => {
                     self.work = None;
-                    let (studio, done) = done.map_err(|e| SourceError::Failed(format!("encode a picture: {e}")))?;
-                    self.studio = Some(studio);
+                    let (transcoder, done) = done.map_err(|e| SourceError::Failed(format!("encode a picture: {e}")))?;
+                    self.transcoder = Some(transcoder);
                     if let Some(coded) = self.sift(done)? {
                         return Ok(coded);
                     }
@@ -104,10 +104,10 @@ impl Encoded {
         if self.work.is_some() || self.newest.is_none() {
             return;
         }
-        if let (Some(mut studio), Some(shot)) = (self.studio.take(), self.newest.take()) {
+        if let (Some(mut transcoder), Some(shot)) = (self.transcoder.take(), self.newest.take()) {
             self.work = Some(tokio::task::spawn_blocking(move || {
-                let coded = studio.code(&shot);
-                (studio, coded)
+                let coded = transcoder.code(&shot);
+                (transcoder, coded)
             }));
         }
     }
@@ -138,11 +138,11 @@ async fn finished<T>(work: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
     }
 }
 
-/// The studio comes back with what it made.
-type Done = (Box<Studio>, Result<Coded, String>);
+/// The transcoder comes back with what it made.
+type Done = (Box<Transcoder>, Result<Coded, String>);
 
 /// Decoder and encoder, with the memory of one picture.
-struct Studio {
+struct Transcoder {
     opened: Instant,
     decoder: Decoder,
     /// Why the decoder has no picture.
@@ -152,13 +152,13 @@ struct Studio {
     keys: Keys,
 }
 
-impl std::fmt::Debug for Studio {
+impl std::fmt::Debug for Transcoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Studio").field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_struct("Transcoder").field("keys", &self.keys).finish_non_exhaustive()
     }
 }
 
-impl Studio {
+impl Transcoder {
     fn new(opened: Instant) -> Self {
         let fault = Some("there is none yet".to_owned());
         Self { opened, decoder: Decoder::default(), fault, encoder: None, keys: Keys::default() }

@@ -57,10 +57,7 @@ impl Encoder {
             .bitrate(BitRate::from_bps(config.bitrate))
             .max_frame_rate(FrameRate::from_hz(config.fps))
             .intra_frame_period(IntraFramePeriod::from_num_frames(config.key_interval))
-            .rate_control_mode(RateControlMode::Bitrate)
-            // A frame that is left out has no unit, and who waits for it waits for ever.
-            .skip_frames(false)
-            .num_threads(1);
+            .rate_control_mode(RateControlMode::Bitrate);
         Self::with(settings)
     }
 
@@ -81,13 +78,13 @@ impl Encoder {
             .adaptive_quantization(false)
             // Only for the level that the stream announces.
             .max_frame_rate(FrameRate::from_hz(30.0))
-            .vui(vui.full_range(colour.range == Range::Full))
-            .skip_frames(false)
-            .num_threads(1);
+            .vui(vui.full_range(colour.range == Range::Full));
         Self::with(settings)
     }
 
     fn with(settings: Settings) -> Result<Self, EncodeError> {
+        // A frame that is left out has no unit, and who waits for it waits for ever.
+        let settings = settings.skip_frames(false).num_threads(1);
         let openh264 = openh264::encoder::Encoder::with_api_config(OpenH264API::from_source(), settings)
             .map_err(|error| refused("make an H.264 encoder", &error))?;
         Ok(Self { openh264 })

@@ -32,10 +32,10 @@ fn is_key(coded: &Coded) -> bool {
 fn key_pictures_come_at_most_two_seconds_apart() {
     for step_ms in [100, 900, 1000, 1500] {
         let opened = Instant::now();
-        let mut studio = Studio::new(opened);
+        let mut transcoder = Transcoder::new(opened);
         let mut last_key = 0;
         for ms in (0..9000).step_by(step_ms) {
-            let coded = studio.code(&shot(picture(90, 64, 48), opened, ms)).unwrap();
+            let coded = transcoder.code(&shot(picture(90, 64, 48), opened, ms)).unwrap();
             if is_key(&coded) {
                 assert!(ms - last_key <= 2000, "every {step_ms} ms: from {last_key} to {ms}");
                 last_key = ms;
@@ -49,9 +49,9 @@ fn key_pictures_come_at_most_two_seconds_apart() {
 #[test]
 fn a_picture_of_another_size_begins_anew() {
     let opened = Instant::now();
-    let mut studio = Studio::new(opened);
+    let mut transcoder = Transcoder::new(opened);
     for (n, (width, height)) in [(64, 48), (64, 48), (128, 96)].into_iter().enumerate() {
-        let coded = studio.code(&shot(picture(90, width, height), opened, n as u64 * 100)).unwrap();
+        let coded = transcoder.code(&shot(picture(90, width, height), opened, n as u64 * 100)).unwrap();
         assert_eq!(is_key(&coded), n != 1);
         if let Some(sps) = Sps::find(&coded.data) {
             assert_eq!((sps.width, sps.height), (width as u32, height as u32));
@@ -84,8 +84,8 @@ fn broken_pictures_are_passed_over_until_there_are_too_many() {
     let (_sender, shots) = mpsc::channel(1);
     let mut encoded = Encoded::new(shots);
     let opened = Instant::now();
-    let mut studio = Studio::new(opened);
-    let mut show = |picture| encoded.sift(studio.code(&shot(picture, opened, 0)));
+    let mut transcoder = Transcoder::new(opened);
+    let mut show = |picture| encoded.sift(transcoder.code(&shot(picture, opened, 0)));
     let broken = || Picture::Jpeg(Bytes::from_static(b"no JPEG"));
     for picture in [broken(), broken(), picture(9, 64, 48), broken(), broken()] {
         assert!(show(picture).is_ok());
@@ -97,11 +97,11 @@ fn broken_pictures_are_passed_over_until_there_are_too_many() {
 #[test]
 fn an_unchanged_picture_costs_next_to_nothing_and_is_a_picture_all_the_same() {
     let opened = Instant::now();
-    let mut studio = Studio::new(opened);
-    assert!(studio.code(&shot(Picture::Unchanged, opened, 0)).is_err(), "like which one?");
-    let broken = studio.code(&shot(Picture::Jpeg(Bytes::from_static(b"no JPEG")), opened, 50)).unwrap_err();
-    assert_eq!(studio.code(&shot(Picture::Unchanged, opened, 60)).unwrap_err(), broken);
-    let first = studio.code(&shot(picture(90, 640, 480), opened, 100)).unwrap();
-    let second = studio.code(&shot(Picture::Unchanged, opened, 1100)).unwrap();
+    let mut transcoder = Transcoder::new(opened);
+    assert!(transcoder.code(&shot(Picture::Unchanged, opened, 0)).is_err(), "like which one?");
+    let broken = transcoder.code(&shot(Picture::Jpeg(Bytes::from_static(b"no JPEG")), opened, 50)).unwrap_err();
+    assert_eq!(transcoder.code(&shot(Picture::Unchanged, opened, 60)).unwrap_err(), broken);
+    let first = transcoder.code(&shot(picture(90, 640, 480), opened, 100)).unwrap();
+    let second = transcoder.code(&shot(Picture::Unchanged, opened, 1100)).unwrap();
     assert!(is_key(&first) && !is_key(&second) && second.data.len() < 200, "{} bytes", second.data.len());
 }

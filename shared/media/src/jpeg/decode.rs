@@ -128,9 +128,8 @@ impl Decoder {
     /// Chroma is the mean of two by two samples: its place is then that of JPEG and MPEG-1, between them.
     fn take_colour(&mut self, stride: usize) {
         let Self { samples, luma, chroma, width, height } = self;
-        luma.clear();
+        // Each sample is written below.
         luma.resize(*width * *height, 0);
-        chroma.clear();
         chroma.resize(*width * *height / 2, 0);
         let (u, v) = chroma.split_at_mut(*width * *height / 4);
         let rows = samples.chunks_exact(2 * 3 * stride).zip(luma.chunks_exact_mut(2 * *width));
