@@ -237,7 +237,7 @@ fn five() -> f32 {
 }
 
 /// How RTP packets come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// Over TCP; as datagrams where that is refused or brings no picture.

@@ -20,13 +20,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use edge_core::doctor::diagnose::{Finding, Severity, Workaround, diagnose, workarounds};
-use edge_core::doctor::report::{Asked, FailureKind, Report};
+use edge_core::doctor::report::{FailureKind, Report};
 use omma_protocol::secret::Secret;
 use omma_runtime::shutdown;
 use serde::Serialize;
 
+use crate::config::Transport;
 use address::{PASSWORD, Target};
 
 /// The foot of the help.
@@ -62,13 +63,6 @@ pub struct Arguments {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Transport {
-    Auto,
-    Tcp,
-    Udp,
-}
-
 /// Never fails, because clap would print what it fails on.
 fn secret(text: &str) -> Result<Secret<String>, Infallible> {
     Ok(Secret::new(text.to_owned()))
@@ -82,14 +76,6 @@ impl Arguments {
             Err(std::env::VarError::NotUnicode(_)) => anyhow::bail!("{PASSWORD} is no UTF-8 text"),
         };
         Target::read(self.url.expose(), self.user.clone(), password).context("the camera's URL")
-    }
-
-    fn asked(&self) -> Asked {
-        match self.transport {
-            Transport::Auto => Asked::Auto,
-            Transport::Tcp => Asked::Tcp,
-            Transport::Udp => Asked::Udp,
-        }
     }
 }
 
@@ -154,7 +140,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Runtime::new().context("start the tokio runtime")?;
     let report = runtime.block_on(async {
         let token = shutdown::token().context("listen for signals")?;
-        anyhow::Ok(listen::examine(&target, arguments.asked(), Duration::from_secs(arguments.seconds), token).await)
+        anyhow::Ok(
+            listen::examine(&target, arguments.transport.into(), Duration::from_secs(arguments.seconds), token).await,
+        )
     })?;
     // A camera that does not answer TEARDOWN must not keep the process.
     runtime.shutdown_background();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 
 /// Judges the certificates that a peer shows; the arguments are those of [`ServerCertVerifier::verify_server_cert`].
 pub(crate) trait Chain: Debug + Send + Sync + 'static {
@@ -37,6 +37,15 @@ pub(crate) fn client(chain: impl Chain, versions: &[&'static SupportedProtocolVe
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(config)
+}
+
+/// The certificate authorities of this machine; none where it has none.
+pub(crate) fn authorities() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    // One of a hundred that can't be read makes the others no worse.
+    let (_, unusable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    tracing::trace!(count = roots.len(), unusable, "certificate authorities of this machine");
+    roots
 }
 
 /// The one provider of cryptography.

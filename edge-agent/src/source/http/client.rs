@@ -93,9 +93,7 @@ impl Client {
                 "the camera sends to another address ({status}): open `url` in a browser, and write the address where \
                  that ends into `url`"
             ))),
-            StatusCode::SERVICE_UNAVAILABLE => Err(SourceError::Failed(format!(
-                "the camera is busy ({status}): many serve only a few viewers at a time"
-            ))),
+            StatusCode::SERVICE_UNAVAILABLE => Err(SourceError::Busy(said())),
             _ => Err(SourceError::Failed(format!("the camera answers {status}"))),
         }
     }

@@ -117,7 +117,7 @@ async fn what_is_wrong_is_said_and_how_to_mend_it() {
         ("cam/", vec![answer("403 Forbidden", b"")], "refused", "403"),
         ("cam/", vec![answer("404 Not Found", b"")], "not found", "check `url` (404 Not Found)"),
         ("cam/", vec![answer("302 Found\r\nLocation: /x?secret", b"")], "unusable", "in a browser"),
-        ("cam/", vec![answer("503 Busy", b"")], "failed", "viewers"),
+        ("cam/", vec![answer("503 Busy", b"")], "busy", "no session free"),
         ("cam/", vec![answer("500 Oops", b"")], "failed", "500"),
         ("cam/", vec![page], "unusable", "web page"),
         ("cam/", vec![b"RTSP/1.0 400 Bad Request\r\n\r\n".to_vec()], "failed", "does not speak HTTP"),

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, Error, OtherError, RootCertStore};
+use rustls::{CertificateError, ClientConfig, Error, OtherError};
 use sha2::{Digest, Sha256};
 
 use crate::source::error::SourceError;
@@ -55,11 +55,7 @@ pub(super) fn config(pinned: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, Erro
 
 /// Those of this machine, read once; `None` where it has none.
 static AUTHORITIES: LazyLock<Option<Arc<WebPkiServerVerifier>>> = LazyLock::new(|| {
-    let mut roots = RootCertStore::empty();
-    // One of a hundred that can't be read makes the others no worse.
-    let (_, unusable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    tracing::trace!(count = roots.len(), unusable, "certificate authorities of this machine");
-    WebPkiServerVerifier::builder_with_provider(roots.into(), verify::provider()).build().ok()
+    WebPkiServerVerifier::builder_with_provider(verify::authorities().into(), verify::provider()).build().ok()
 });
 
 /// The error of a TLS connection that could not be made.

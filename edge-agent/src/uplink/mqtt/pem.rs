@@ -13,6 +13,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, Error, RootCertStore};
 
 use super::broker::{FileFault, read};
+use crate::verify;
 
 const CA: &str = "mqtt.ca";
 const CERTIFICATE: &str = "mqtt.certificate";
@@ -61,13 +62,11 @@ impl PemFiles {
     }
 
     fn roots(&self) -> Result<RootCertStore, FileFault> {
-        let mut roots = RootCertStore::empty();
         let Some(file) = &self.ca else {
-            // One of a hundred that can't be read makes the others no worse.
-            let (_, unusable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            tracing::trace!(count = roots.len(), unusable, "certificate authorities of this machine");
+            let roots = verify::authorities();
             return if roots.is_empty() { Err(fault(CA, NO_ROOTS)) } else { Ok(roots) };
         };
+        let mut roots = RootCertStore::empty();
         for authority in certificates(CA, file)? {
             let refused =
                 |e: Error| fault(CA, format!("{} holds a certificate that can't be used: {e}", file.display()));
