@@ -79,7 +79,7 @@ pub struct Eyes {
 /// Who is told of what was seen.
 #[derive(Debug, Clone)]
 pub struct Told {
-    /// The QUIC uplink, of results.
+    /// The QUIC uplink, and who tells over MQTT how cameras are, of results.
     pub results: Results,
     /// The outbox, of events and pictures.
     pub outbox: Outbox,

@@ -20,7 +20,8 @@ use omma_media::jpeg;
 use omma_protocol::id::CameraId;
 use omma_protocol::unit::Codec;
 use omma_runtime::backoff::random_seed;
-use omma_vision::detect::{Detector, DetectorConfig};
+use omma_vision::analysis::{PICTURE_QUALITY, PICTURE_SIDE};
+use omma_vision::detect::DetectorConfig;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -38,9 +39,6 @@ use crate::unit::{Feed, Feeds, Reader};
 
 /// How long a camera may take to end before it is taken to hang.
 const END: Duration = Duration::from_secs(10);
-/// Longest side and quality of a snapshot, as of an event's picture.
-const SNAPSHOT_SIDE: u32 = 960;
-const SNAPSHOT_QUALITY: u8 = 80;
 
 /// What all cameras share.
 #[derive(Clone)]
@@ -165,6 +163,7 @@ impl Cameras {
             self.surroundings.told.gates.forget(camera);
             if !wanted.iter().any(|wanted| wanted.id == *camera) {
                 self.surroundings.feeds.remove(camera);
+                self.surroundings.detector.iter().for_each(|shared| shared.forget(camera));
             }
         }
         let Surroundings { reports, switches, feeds, .. } = &self.surroundings;
@@ -184,10 +183,7 @@ impl Cameras {
     /// Why it can't be loaded.
     pub async fn ready_to_look(&mut self, config: Option<DetectorConfig>) -> Result<(), String> {
         let Some(config) = config.filter(|_| self.surroundings.detector.is_none()) else { return Ok(()) };
-        let loaded = tokio::task::spawn_blocking(move || Detector::load(&config)).await;
-        let detector = loaded.map_err(|_| "loading the detector failed".to_owned())?;
-        let detector = detector.map_err(|e| format!("load the detector ([detect]): {e}"))?;
-        self.surroundings.detector = Some(Shared::new(detector));
+        self.surroundings.detector = Some(Shared::load(config).await.map_err(|e| format!("{e:#}"))?);
         Ok(())
     }
 
@@ -244,7 +240,7 @@ impl Cameras {
             let pool = FramePool::new(1);
             let shown = decoder.decode(&arrived.unit).map_err(|e| e.to_string())?.map(|shown| shown.to_frame(&pool));
             let frame = shown.or_else(|| decoder.finish(&pool).pop()).ok_or("the key picture shows nothing")?;
-            jpeg::encode(frame.planes(), None, SNAPSHOT_SIDE, SNAPSHOT_QUALITY).map_err(|e| e.to_string())
+            jpeg::encode(frame.planes(), None, PICTURE_SIDE, PICTURE_QUALITY).map_err(|e| e.to_string())
         });
         let jpeg = decoded.await.map_err(|_| "decoding failed".to_owned())??;
         notices.snapshot(&camera, jpeg).map_err(str::to_owned)

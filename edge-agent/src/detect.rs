@@ -7,10 +7,12 @@ mod turns;
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use omma_media::frame::Planes;
 use omma_protocol::detection::{Analyst, Detection, Place};
 use omma_protocol::id::CameraId;
-use omma_vision::detect::{DetectError, Detector};
+use omma_vision::detect::{DetectError, Detector, DetectorConfig};
+use omma_vision::engine::EngineChoice;
 use omma_vision::fair::Rank;
 
 use turns::{Asked, Turn, Turns};
@@ -36,6 +38,29 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Loads the detector, and says which engine runs it.
+    ///
+    /// # Errors
+    /// Why it can't be loaded.
+    pub async fn load(config: DetectorConfig) -> anyhow::Result<Self> {
+        let (wanted, library) = (config.engine, config.onnxruntime.clone());
+        let loaded = tokio::task::spawn_blocking(move || Detector::load(&config)).await?;
+        let detector = loaded.context("load the detector ([detect])")?;
+        match detector.note() {
+            Some(note) if wanted == EngineChoice::Auto && library.is_some() && detector.engine() == "tract" => {
+                tracing::warn!(
+                    step = "detect",
+                    note,
+                    "tract runs the model, two to three times slower than ONNX Runtime"
+                );
+            }
+            note => {
+                tracing::info!(step = "detect", engine = detector.engine(), model = detector.model(), note, "detector");
+            }
+        }
+        Ok(Self::new(detector))
+    }
+
     /// Shares this detector, and as many cores as this process may use.
     pub fn new(detector: Detector) -> Self {
         let analyst = Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() };
@@ -45,6 +70,12 @@ impl Shared {
             cores: Turns::of(vec![(); cores]),
             analyst: Arc::new(analyst),
         }
+    }
+
+    /// The camera is no more.
+    pub(crate) fn forget(&self, camera: &CameraId) {
+        self.detector.forget(camera);
+        self.cores.forget(camera);
     }
 
     /// Who looks.

@@ -6,8 +6,9 @@
 //!                            └─▶ groups ────────────────────────────────────────────────┴▶ QuicUplink ─▶ hub
 //! ```
 //!
-//! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. Beside the path, [`Control`]
-//! owns the cameras and does what is asked over MQTT, and [`Teller`] says there how they are.
+//! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. Cameras begin and end while the
+//! program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns them and does
+//! what is asked over MQTT, and [`Teller`] says there how they are.
 //!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
@@ -20,8 +21,10 @@
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
 //! | outbox → MQTT uplink | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
-//! | state, results → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
-//! | MQTT uplink → control | question | 16 | answered with that |
+//! | results → [`Teller`] | result | 64 | the oldest are lost, count |
+//! | state, [`Teller`] → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
+//! | MQTT uplink → control | question | 128 | the newest is answered with that, count |
+//! | control → MQTT uplink | answer | 16 | the oldest is lost, count |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
 
 use std::sync::Arc;
@@ -35,8 +38,7 @@ use omma_runtime::http::Server;
 use omma_runtime::metrics::Metrics;
 use omma_runtime::notify::Notifier;
 use omma_runtime::supervise;
-use omma_vision::detect::{Detector, DetectorConfig};
-use omma_vision::engine::EngineChoice;
+use omma_vision::detect::DetectorConfig;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -229,20 +231,10 @@ async fn load_detector(
         part.ready();
         return Ok(None);
     };
-    let (wanted, library) = (config.engine, config.onnxruntime.clone());
-    let loading = tokio::task::spawn_blocking(move || Detector::load(&config));
-    let Some(loaded) = token.run_until_cancelled(loading).await else { return Ok(None) };
-    let detector = loaded?.context("load the detector ([detect])")?;
-    match detector.note() {
-        Some(note) if wanted == EngineChoice::Auto && library.is_some() && detector.engine() == "tract" => {
-            tracing::warn!(step = "detect", note, "tract runs the model, two to three times slower than ONNX Runtime");
-        }
-        note => {
-            tracing::info!(step = "detect", engine = detector.engine(), model = detector.model(), note, "detector");
-        }
-    }
+    let Some(loaded) = token.run_until_cancelled(Shared::load(config)).await else { return Ok(None) };
+    let shared = loaded?;
     part.ready();
-    Ok(Some(Shared::new(detector)))
+    Ok(Some(shared))
 }
 
 /// On its hub's broker an edge publishes no snapshots: the hub has the pictures already, and the uplink may be weak.

@@ -108,8 +108,11 @@ impl Looker {
 
     /// For what can't go on without an answer: a probe, and the past. Units that come meanwhile wait in the queue.
     fn wait_for_turn(&mut self) -> Option<DetectorTurn> {
-        let asked = self.asked.take();
-        let asked = asked.unwrap_or_else(|| self.eyes.shared.ask_detector(&self.camera.id, Rank::First));
+        if let Some(turn) = self.asked.take().and_then(|mut asked| asked.try_recv().ok()) {
+            return Some(turn);
+        }
+        // In place of what was asked for with another rank.
+        let asked = self.eyes.shared.ask_detector(&self.camera.id, Rank::First);
         self.pulse.rest();
         let turn = asked.blocking_recv().ok();
         self.pulse.beat();

@@ -34,13 +34,21 @@ impl<T> Turns<T> {
     pub(super) fn ask(&self, camera: &CameraId, rank: Rank) -> Asked<T> {
         let (grant, asked) = oneshot::channel();
         let mut state = self.lock();
-        drop(state.waiting.put(camera, rank, grant));
-        let idle = state.idle.pop();
+        let Some(thing) = state.idle.pop() else {
+            drop(state.waiting.put(camera, rank, grant));
+            return asked;
+        };
         drop(state);
-        if let Some(thing) = idle {
-            self.hand_on(thing);
-        }
+        // Where it was given up already, it hands itself on.
+        drop(grant.send(Turn { thing: Some(thing), turns: self.clone() }));
         asked
+    }
+
+    /// The camera is no more.
+    pub(super) fn forget(&self, camera: &CameraId) {
+        // Outside of the lock, which a request that is dropped may want.
+        let gone = self.lock().waiting.remove(camera);
+        drop(gone);
     }
 
     /// Gives what is free to whose turn it is.

@@ -23,6 +23,11 @@ use crate::event::rule::mask::Masks;
 use crate::event::{Events, EventsConfig};
 use crate::track::{Tracker, TrackerConfig};
 
+/// Longest side of an event's picture unless it is set, in samples.
+pub const PICTURE_SIDE: u32 = 960;
+/// JPEG quality of an event's picture unless it is set.
+pub const PICTURE_QUALITY: u8 = 80;
+
 /// How a stream is analysed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnalysisConfig {
@@ -49,8 +54,8 @@ impl AnalysisConfig {
             tracker: TrackerConfig::believing(min_score).looking(rate),
             events: EventsConfig::default(),
             rules: RulesConfig::default(),
-            picture_side: 960,
-            picture_quality: 80,
+            picture_side: PICTURE_SIDE,
+            picture_quality: PICTURE_QUALITY,
             seed,
         }
     }
