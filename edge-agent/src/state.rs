@@ -142,21 +142,14 @@ impl State {
 
     fn show(&self) -> Shown {
         let reports = self.reports.0.borrow();
-        let cameras = reports.iter().map(|report| {
-            let (state, reason) = match &report.state {
-                CameraState::Connecting => ("connecting", None),
-                CameraState::Live => ("live", None),
-                CameraState::Failed { reason } => ("failed", Some(reason.clone())),
-            };
-            ShownCamera {
-                camera: report.camera.clone(),
-                name: report.name.clone(),
-                state,
-                reason,
-                video: report.video.clone(),
-                detection: self.switches.is_on(&report.camera),
-                gate: self.gates.show(&report.camera),
-            }
+        let cameras = reports.iter().map(|report| ShownCamera {
+            camera: report.camera.clone(),
+            name: report.name.clone(),
+            state: report.state.name(),
+            reason: report.state.reason().map(str::to_owned),
+            video: report.video.clone(),
+            detection: self.switches.is_on(&report.camera),
+            gate: self.gates.show(&report.camera),
         });
         Shown {
             edge: self.edge.clone(),

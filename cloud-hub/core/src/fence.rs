@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! client   publishes                                        subscribes
-//! hub      acks, events of its own analysis, commands,      everything
-//!          desired configurations
+//! hub      acks, events of its own analysis, commands       everything
 //! edge     its status, events, pictures, its cameras'       what lies under omma/v1/edges/{edge}/
 //!          values, what it reports and answers
 //! reader   nothing                                          everything but $ topics
 //! ```
+//!
+//! Nobody publishes a desired configuration: it holds the cameras' passwords, and a reader hears all.
 //!
 //! Nobody publishes outside of `omma/v1/`, such as Home Assistant's discovery: what is retained there configures another
 //! program, for which an edge of one site could speak in the name of all. Who wants it has a broker of their own, and its
@@ -40,7 +41,6 @@ impl Client {
     /// Whether the client may publish on `topic`. Also the question to ask of a last will, at CONNECT.
     pub fn may_publish(&self, topic: &str) -> bool {
         let Some(topic) = Topic::parse(topic) else { return false };
-        // It holds the cameras' passwords, and a reader may subscribe to all there is.
         if matches!(topic, Topic::Desired(_)) {
             return false;
         }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use omma_protocol::wire::mqtt::Topic;
 use rmqtt::Result;
 use rmqtt::retain::{DefaultRetainStorage, RetainStorage};
 use rmqtt::types::{Retain, TopicFilter, TopicName};
@@ -24,7 +25,7 @@ impl RetainStorage for Retained {
     }
 
     async fn set(&self, topic: &TopicName, retain: Retain, expiry: Option<Duration>) -> Result<()> {
-        let vital = topic.ends_with("/status") || topic.ends_with("/config/reported");
+        let vital = matches!(Topic::parse(topic), Some(Topic::Status(_) | Topic::Reported(_)));
         if !vital && self.0.count().await >= MAX && self.0.get_message(topic).await?.is_empty() {
             metrics::counter!("omma_broker_retained_refused_total").increment(1);
             return Ok(());

@@ -40,7 +40,7 @@ pub struct ReplyTo {
 }
 
 /// An answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// To whom.
     pub to: ReplyTo,
@@ -164,6 +164,16 @@ impl Notices {
     /// The oldest answer that was not sent.
     pub fn next_answer(&self) -> Option<Answer> {
         lock(&self.0.answers).pop_front()
+    }
+
+    /// The client did not take it: it is the oldest again, where its place was not taken meanwhile.
+    pub fn not_sent(&self, answer: Answer) {
+        let mut answers = lock(&self.0.answers);
+        if answers.len() < ANSWERS {
+            answers.push_front(answer);
+        } else {
+            metrics::counter!("omma_control_dropped_total", "what" => "answer").increment(1);
+        }
     }
 
     /// The values.

@@ -95,7 +95,10 @@ impl Teller {
                         continue;
                     }
                     // The newest are still to come.
-                    Err(RecvError::Lagged(_)) => continue,
+                    Err(RecvError::Lagged(lost)) => {
+                        metrics::counter!("omma_control_dropped_total", "what" => "result").increment(lost);
+                        continue;
+                    }
                     Err(RecvError::Closed) => return,
                 },
                 _ = tick.tick() => {}

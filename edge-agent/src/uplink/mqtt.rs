@@ -324,11 +324,14 @@ impl MqttUplink {
             link.hear_no_more(&self.notices.retained_filters());
         }
         while let Some(answer) = self.notices.next_answer() {
-            let answer = message::answer(answer);
-            if answer.len() <= self.max_packet && link.publish(answer) {
+            let publish = message::answer(answer.clone());
+            if publish.len() > self.max_packet {
+                self.step.dropped("answer too large");
+            } else if link.publish(publish) {
                 self.receipts.handed(Message::Answer);
             } else {
-                self.step.dropped("answer");
+                self.notices.not_sent(answer);
+                return Some(now + FULL);
             }
         }
         loop {

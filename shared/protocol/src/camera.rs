@@ -32,6 +32,25 @@ pub enum CameraState {
     },
 }
 
+impl CameraState {
+    /// `connecting`, `live` or `failed`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// What went wrong, where something did.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Failed { reason } => Some(reason),
+            Self::Connecting | Self::Live => None,
+        }
+    }
+}
+
 /// One camera as its edge reports it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CameraReport {

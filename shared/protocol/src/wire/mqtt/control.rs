@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::camera::{CameraReport, CameraState, Placement};
+use crate::camera::{CameraReport, Placement};
 
 /// Something is so.
 pub const ON: &str = "ON";
@@ -41,16 +41,11 @@ pub struct CameraMessage {
 impl CameraMessage {
     /// From a camera's report. `gate` is its gate's state and reason.
     pub fn new(report: &CameraReport, rate: f32, gate: Option<(&str, &str)>) -> Self {
-        let (state, reason) = match &report.state {
-            CameraState::Connecting => ("connecting", None),
-            CameraState::Live => ("live", None),
-            CameraState::Failed { reason } => ("failed", Some(reason.clone())),
-        };
         let video = report.video.as_ref();
         Self {
             name: report.name.clone(),
-            state: state.to_owned(),
-            reason,
+            state: report.state.name().to_owned(),
+            reason: report.state.reason().map(str::to_owned),
             placement: report.placement,
             rate,
             codec: video.map(|video| video.codec.name().to_owned()),
