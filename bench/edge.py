@@ -11,12 +11,11 @@ import subprocess
 import sys
 import time
 
-from harness import PORTS, PROGRAMS, ROOT, cpu_shares, python_with, report, rss_mb, say, spread, stack
+from harness import OPENCV, PORTS, PROGRAMS, ROOT, cpu_shares, python_with, report, rss_mb, say, spread, stack
 
 ROUNDS, SECONDS = 6, 10
 LEAST = {"frames": 29.0, "looks": 4.7}
 TARGETS = {"cpu_ratio": ("<=", 0.9), "cpu_ratio_libav": ("<=", 0.9), "rss_mb": ("<=", 120), "binary_mb": ("<=", 35)}
-PACKAGES = ["opencv-python-headless==4.12.0.88", "onnxruntime==1.31.1", "numpy<2.3"]
 LIBAV = ROOT / "target" / "bench-libav"
 
 
@@ -58,7 +57,7 @@ def measure(engine, programs=PROGRAMS):
     """CPU of the edge and of the peer, side by side, what they did for it, and the edge's memory."""
     footage = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "hd-high.h264"
     model = pathlib.Path(os.environ["OMMA_MODELS"]) / "nanodet-g-256x416"
-    python = python_with("bench-venv", *PACKAGES)
+    python = python_with("bench-venv", *OPENCV)
     with stack(programs, DEMO_PLAY=f"file:{footage}@30", DEMO_RATE="5", DEMO_GATE="always", DEMO_ENGINE=engine) as omma:
         peer = subprocess.Popen([python, ROOT / "bench" / "edge_peer.py", model / "model.onnx",
                                  f"rtsp://127.0.0.1:{PORTS['RTSP_PORT']}/walkers"],

@@ -1,4 +1,4 @@
-"""Simulated cameras, a broker and one edge without a hub, as processes: what the benchmarks of cameras and gate stand on."""
+"""Simulated cameras, a broker and one edge without a hub, as processes: what `scale.py` and `gate.py` stand on."""
 
 import contextlib
 import json
@@ -8,8 +8,7 @@ import re
 import shutil
 import time
 
-from harness import EDGE, PORTS, PROGRAMS, ask
-from outbox_world import Program
+from harness import EDGE, PORTS, PROGRAMS, Program, ask, metrics, user_of_mosquitto
 
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -38,7 +37,7 @@ class World:
         while True:
             self.check()
             with contextlib.suppress(OSError):
-                if met(state := json.loads(ask(f"{EDGE}/state"))):
+                if met(state := json.loads(ask(f"{EDGE}/state", timeout=60))):
                     return
             if time.monotonic() > end:
                 raise RuntimeError(f"waited {seconds} s for {what}: {state}")
@@ -50,11 +49,10 @@ class World:
     def metrics(self):
         """Name → [(labels, value)]."""
         found = {}
-        for line in ask(f"{EDGE}/metrics").splitlines():
-            if line and line[0] != "#":
-                series, value = line.rsplit(" ", 1)
-                name, _, labels = series.partition("{")
-                found.setdefault(name, []).append((dict(LABEL.findall(labels)), float(value)))
+        # With as many cameras as there are here the machine may take its time.
+        for series, value in metrics(EDGE, timeout=60).items():
+            name, _, labels = series.partition("{")
+            found.setdefault(name, []).append((dict(LABEL.findall(labels)), float(value)))
         return found
 
 
@@ -81,8 +79,8 @@ def quantile(before, after, name, q, **labels):
 
 def write_settings(folder, cameras):
     """`cameras`: id → the scene that it shows, and what else its section says."""
-    user = "user root\n" if os.geteuid() == 0 else ""  # started as root Mosquitto would become somebody else
-    (folder / "broker.conf").write_text(f"listener {PORTS['MQTT_PORT']} 127.0.0.1\nallow_anonymous true\n{user}")
+    listener = f"listener {PORTS['MQTT_PORT']} 127.0.0.1\nallow_anonymous true\n"
+    (folder / "broker.conf").write_text(listener + user_of_mosquitto())
     model = pathlib.Path(os.environ["OMMA_MODELS"]) / "nanodet-g-256x416"
     text = (f'[edge]\ndata = "{folder}/edge"\nname = "site"\n[http]\nlisten = "127.0.0.1:{PORTS["EDGE_PORT"]}"\n'
             f'[detect]\nmodel = "{model}"\nengine = "ort"\nonnxruntime = "{os.environ["OMMA_ONNXRUNTIME"]}"\nthreads = 1\n'

@@ -14,6 +14,7 @@ the second time counts. Films have other walkers for tuning and for checking: th
 
 import ast
 import bisect
+import contextlib
 import hashlib
 import json
 import os
@@ -24,9 +25,8 @@ import tempfile
 import time
 
 from edge_world import edge_world
-from harness import EDGE, PROGRAMS, ROOT, ask, cpu_shares, python_with, quantiles, report, say, spread
+from harness import EDGE, OPENCV, PROGRAMS, ROOT, ask, cpu_shares, python_with, quantiles, report, say, spread
 
-PACKAGES = ["opencv-python-headless==4.12.0.88", "onnxruntime==1.31.1", "numpy<2.3"]  # as the edge's benchmark has them
 KINDS, RATE, FPS = ("vbr", "noisy", "cbr", "sub"), 5, 10
 PICTURE_US = 1_000_000 / FPS
 GATED, ALL = (f'placement = "edge"\nrate = {RATE}.0\ngate = "{gate}"\n' for gate in ("gated", "always"))
@@ -53,7 +53,7 @@ def clips():
         subprocess.run([PROGRAMS / "omma-mot", "track", "--size", f"{film['width']}x{film['height']}", "--rate", str(FPS),
                         "--frames", str(film["frames"]), "--out", folder / "tracks", folder / "boxes"], check=True,
                        stdout=subprocess.DEVNULL)
-        python = python_with("bench-venv", *PACKAGES)
+        python = python_with("bench-venv", *OPENCV)
         subprocess.run([python, maker, footage / "vtest.mp4", folder / "tracks", folder], check=True)
         (folder / "stamp").write_text(stamp)
     return folder, json.loads((folder / "pictures.json").read_text())
@@ -131,7 +131,7 @@ def walk(folder, films, pictures, part):
         say(f"{part}: {end - time.monotonic():.0f} s")
         while time.monotonic() < end:
             world.check()
-            for camera in json.loads(ask(f"{EDGE}/state"))["cameras"]:
+            for camera in json.loads(ask(f"{EDGE}/state", timeout=60))["cameras"]:
                 if camera["camera"] in promised and camera.get("gate"):
                     promised[camera["camera"]].append((time.time() * 1e6, camera["gate"]["promise_ms"]))
             time.sleep(2)
@@ -154,8 +154,9 @@ def thread_seconds(pid):
     """CPU seconds of each thread so far, by its name."""
     seconds = {}
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        name = (task / "comm").read_text().strip()
-        seconds[name] = seconds.get(name, 0) + int((task / "schedstat").read_text().split()[0]) / 1e9
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread may end meanwhile
+            name = (task / "comm").read_text().strip()
+            seconds[name] = seconds.get(name, 0) + int((task / "schedstat").read_text().split()[0]) / 1e9
     return seconds
 
 

@@ -21,6 +21,8 @@ PORTS = {"HTTP_PORT": 28080, "RTSP_PORT": 28554, "QUIC_PORT": 24433, "MQTT_PORT"
 EDGE = f"http://127.0.0.1:{PORTS['EDGE_PORT']}"
 TICK = os.sysconf("SC_CLK_TCK")
 HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of the machine's has no business here
+# OpenCV and ONNX Runtime of the edge's peer, and of who makes films.
+OPENCV = ["opencv-python-headless==4.12.0.88", "onnxruntime==1.31.1", "numpy<2.3"]
 SIGNS = {"<=": operator.le, ">=": operator.ge}
 
 
@@ -53,14 +55,61 @@ class Stack:
 
     def edge_done(self, *steps):
         """How many units of work these steps of the edge have done so far."""
-        metrics = dict(line.rsplit(" ", 1) for line in ask(f"{EDGE}/metrics").splitlines() if line and line[0] != "#")
-        return [int(metrics.get(f'omma_step_done_total{{step="{step}"}}', 0)) for step in steps]
+        done = metrics(EDGE)
+        return [int(done.get(f'omma_step_done_total{{step="{step}"}}', 0)) for step in steps]
 
 
-def ask(url):
+def ask(url, timeout=5):
     """The body of a page of this machine."""
-    with HTTP.open(url, timeout=5) as answer:
+    with HTTP.open(url, timeout=timeout) as answer:
         return answer.read().decode()
+
+
+def metrics(url, timeout=5):
+    """A program's metrics, as texts by series; nothing while it is away."""
+    try:
+        lines = ask(f"{url}/metrics", timeout).splitlines()
+    except OSError:
+        return {}
+    return dict(line.rsplit(" ", 1) for line in lines if line and line[0] != "#")
+
+
+class Program:
+    """A program that is killed and started again, with one log for all its lives."""
+
+    def __init__(self, name, arguments, folder):
+        self.name, self.arguments, self.log, self.process = name, arguments, folder / f"{name}.log", None
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self):
+        """With SIGKILL, at whatever instruction it is."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def check(self):
+        """One that ends by itself is no part of the plan."""
+        if (code := self.process.poll()) is not None:
+            end = self.log.read_text(errors="replace").splitlines()[-15:]
+            raise RuntimeError("\n".join([f"{self.name} has ended by itself (exit {code}):", *end]))
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def panics(self):
+        return [line for line in self.log.read_text(errors="replace").splitlines() if "panicked at" in line][:3]
+
+
+def user_of_mosquitto():
+    """Started as root Mosquitto would become the user `mosquitto`, who can't write everywhere."""
+    return "user root\n" if os.geteuid() == 0 else ""
 
 
 @contextlib.contextmanager

@@ -14,8 +14,8 @@ import subprocess
 import tempfile
 import time
 
-from harness import PROGRAMS, report, say
-from outbox_world import EDGE, Hub, Ledger, Program, judge, write_settings
+from harness import PROGRAMS, Program, report, say
+from outbox_world import EDGE, Hub, Ledger, judge, write_settings
 
 EVENTS, KILLS = int(os.environ.get("OUTBOX_EVENTS", 100_000)), int(os.environ.get("OUTBOX_KILLS", 100))
 RATE, SEED = float(os.environ.get("OUTBOX_RATE", 300)), int(os.environ.get("OUTBOX_SEED", 1))

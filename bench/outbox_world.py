@@ -1,13 +1,10 @@
-"""What `outbox.py` stands on: programs that can be killed, what the hub tells, what was promised, and the verdict."""
+"""What `outbox.py` stands on: its settings, what the hub tells, what was promised, and the verdict."""
 
-import os
 import pathlib
-import signal
 import sqlite3
-import subprocess
 import time
 
-from harness import PORTS, ask
+from harness import PORTS, ask, metrics, user_of_mosquitto
 
 EDGE = "site"
 HUB_URL, EDGE_URL = (f"http://127.0.0.1:{PORTS[port]}" for port in ("HTTP_PORT", "EDGE_PORT"))
@@ -33,13 +30,11 @@ url = "rtsp://127.0.0.1:1/none"
 placement = "none"
 """)
         return
-    # Started as root Mosquitto would become the user `mosquitto`, who can't write here.
-    user = "user root\n" if os.geteuid() == 0 else ""
     (folder / "broker.conf").write_text(f"""listener {PORTS["MQTT_PORT"]} 127.0.0.1
 allow_anonymous true
 persistence true
 persistence_location {folder}/
-{user}""")
+{user_of_mosquitto()}""")
     (folder / "hub.toml").write_text(f"""
 [hub]
 data = "{folder}/hub"
@@ -53,48 +48,6 @@ url = "mqtt://{at("MQTT_PORT")}"
 [live]
 udp = "{at("WEBRTC_PORT")}"
 """)
-
-
-class Program:
-    """A program that is killed and started again, with one log for all its lives."""
-
-    def __init__(self, name, arguments, folder):
-        self.name, self.arguments, self.log, self.process = name, arguments, folder / f"{name}.log", None
-
-    def start(self):
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def kill(self):
-        """With SIGKILL, at whatever instruction it is."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def check(self):
-        """One that ends by itself is no part of the plan."""
-        if (code := self.process.poll()) is not None:
-            end = self.log.read_text(errors="replace").splitlines()[-15:]
-            raise RuntimeError("\n".join([f"{self.name} has ended by itself (exit {code}):", *end]))
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
-
-    def panics(self):
-        return [line for line in self.log.read_text(errors="replace").splitlines() if "panicked at" in line][:3]
-
-
-def metrics(url):
-    """A program's metrics; nothing while it is away."""
-    try:
-        lines = ask(f"{url}/metrics").splitlines()
-    except OSError:
-        return {}
-    return dict(line.rsplit(" ", 1) for line in lines if line and line[0] != "#")
 
 
 class Hub:
