@@ -96,7 +96,10 @@ fn a_change_that_cuts_the_edge_off_is_taken_back() {
     assert_eq!(cameras(&stack), ["yard"]);
     mosquitto.program.stop();
     stack.edge.wait_for_line("they are taken back");
-    assert_eq!(cameras(&stack), ["door"]);
+    wait::until("the cameras of before", wait::LONG, || match cameras(&stack) {
+        now if now == ["door"] => Ok(()),
+        now => Err(format!("there are {now:?}")),
+    });
 
     mosquitto.program.restart();
     mosquitto.wait();

@@ -108,6 +108,7 @@ fn forms_of_the_wild_come_live_and_what_can_not_says_why() {
             cut_off => Err(format!("{cut_off} so far")),
         }
     });
+    assert!(stack.api.metric("omma_source_failures_total{camera=\"page\"").unwrap() > 0.0, "failures are counted");
     for id in ["dashes", "lengths", "damaged", "lazy"] {
         stack.wait_for_camera(id, "live");
         let failures = stack.api.metric(&format!("omma_source_failures_total{{camera=\"{id}\"")).unwrap();
