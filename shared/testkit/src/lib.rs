@@ -11,6 +11,8 @@ pub mod garbage;
 
 pub mod process;
 
+pub mod soak;
+
 pub mod stack;
 
 pub mod viewer;
