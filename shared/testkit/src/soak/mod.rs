@@ -119,11 +119,10 @@ fn live(world: &mut World, plan: &[Misfortune], time: Duration, findings: &mut F
         watch.look_in_time(&world.stack, begun.elapsed());
         thread::sleep(TICK);
     }
-    watch.look(&world.stack, begun.elapsed());
-    let looked = begun.elapsed();
+    let end = begun.elapsed();
+    watch.look(&world.stack, end);
     findings.live_after = match watch.last_not_live {
-        // Seen by the last look of all, a moment before.
-        Some(last) if looked < last + Duration::from_secs(1) => None,
+        Some(last) if last == end => None,
         last => Some(last.unwrap_or_default().saturating_sub(calm_since)),
     };
     findings.lives.clone_from(&watch.lives);

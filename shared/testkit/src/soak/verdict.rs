@@ -90,8 +90,10 @@ pub struct Verdict {
     pub events: usize,
     /// Each life that was long enough to tell.
     pub memory: Vec<Memory>,
-    /// The first ERROR lines and panics.
-    pub errors: Vec<String>,
+    /// How many ERROR lines and panics there were.
+    pub errors: usize,
+    /// The first of them.
+    pub error_lines: Vec<String>,
     /// How many WARN lines there were.
     pub warnings: usize,
 }
@@ -117,12 +119,12 @@ impl Verdict {
             events: ids.len(),
             memory: findings.lives.iter().filter_map(memory_of).collect(),
             misfortunes: findings.misfortunes,
-            errors: findings.errors,
+            errors: findings.errors.len(),
+            error_lines: findings.errors.into_iter().take(LINES).collect(),
             warnings: findings.warnings,
         };
         verdict.faults = verdict.find_faults(findings.broken);
         verdict.passed = verdict.faults.is_empty();
-        verdict.errors.truncate(LINES);
         verdict
     }
 
@@ -133,7 +135,9 @@ impl Verdict {
                 faults.push(text);
             }
         };
-        fault(!self.errors.is_empty(), format!("{} ERROR lines and panics, such as these", self.errors.len()));
+        if let Some(first) = self.error_lines.first() {
+            fault(true, format!("{} ERROR lines and panics; the first: {first}", self.errors));
+        }
         if let Some(reason) = broken {
             fault(true, format!("the run broke off: {reason}"));
             return faults;
@@ -182,8 +186,7 @@ impl Verdict {
             }
             sentences.extend(lives.map(sentence));
         }
-        let warnings = self.warnings;
-        sentences.push(format!("Edge and hub logged {} errors and {warnings} warnings.", self.errors.len()));
+        sentences.push(format!("Edge and hub logged {} errors and {} warnings.", self.errors, self.warnings));
         sentences.extend(self.faults.iter().map(|fault| format!("FAULT: {fault}.")));
         let end = if self.passed { "Passed." } else { "Failed." };
         sentences.push(end.to_owned());
