@@ -9,7 +9,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 export PATH := $(ROOT)/.omma/bin:$(ROOT)/.omma/node/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-web check fmt bench clean
+.PHONY: help setup demo test test-rust test-web check fmt bench soak clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,6 +46,11 @@ check: ## Format, lints, licences, docs, the page's types
 bench: ## One benchmark: make -s bench NAME=latency|edge|fanout|gate|scale|track|outbox
 	@.ci/setup test >&2
 	@bench/run "$(NAME)"
+
+soak: ## Half an hour of random misfortune: make soak SOAK_SECONDS=1800 SOAK_SEED=1 SOAK_CAMERAS=8
+	@.ci/setup test >&2
+	cargo build --workspace --bins >&2
+	@SOAK_LOGS=$${SOAK_LOGS:-.omma/soak} target/debug/omma-soak
 
 fmt: ## Format everything
 	cargo fmt --all

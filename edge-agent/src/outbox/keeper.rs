@@ -280,6 +280,7 @@ impl Keeper {
         let state = OutboxState { given_up: self.given_up, ..store.state() };
         metrics::gauge!("omma_outbox_waiting").set(state.waiting as f64);
         metrics::gauge!("omma_outbox_bytes").set(state.bytes as f64);
+        metrics::gauge!("omma_outbox_newest").set(state.newest as f64);
         self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
     }
 

@@ -7,7 +7,11 @@ pub mod demo;
 
 pub mod fuzz;
 
+pub mod garbage;
+
 pub mod process;
+
+pub mod soak;
 
 pub mod stack;
 

@@ -2,13 +2,13 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use omma_protocol::wire::quic;
+use omma_testkit::garbage::{exchange, garbage, on_udp};
 use omma_testkit::process::{Launch, port};
 use omma_testkit::stack::{Camera, EDGE, Stack, StackOptions, store};
 use omma_testkit::wait;
@@ -21,11 +21,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::version::TLS13;
 
 const SEED: u64 = 0x6f6d_6d61;
-
-fn garbage(random: &mut StdRng, longest: usize) -> Vec<u8> {
-    let len = random.random_range(1..=longest);
-    (0..len).map(|_| random.random()).collect()
-}
 
 #[test]
 fn garbage_on_every_port() {
@@ -44,8 +39,8 @@ fn garbage_on_every_port() {
     let ours = [stack.edge.id(), stack.hub.id()];
 
     cameras_that_are_none_get_a_reason(&mut stack);
-    on_udp(stack.quic_port(), 2000);
-    on_udp(stack.live_port(), 2000);
+    on_udp(stack.quic_port(), 2000, &mut StdRng::seed_from_u64(SEED)).unwrap();
+    on_udp(stack.live_port(), 2000, &mut StdRng::seed_from_u64(SEED)).unwrap();
     inside_quic(&stack);
     on_tcp(stack.mqtt_port());
     on_tcp(stack.mqtts_port());
@@ -92,21 +87,6 @@ fn cameras_that_are_none_get_a_reason(stack: &mut Stack) {
         let reason = camera["reason"].as_str().unwrap_or_default();
         assert!(!reason.is_empty() && reason.len() < 300 && !reason.contains("buffered"), "{camera}");
         println!("{id}: {reason}");
-    }
-}
-
-fn on_udp(port: u16, datagrams: usize) {
-    let mut random = StdRng::seed_from_u64(SEED);
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for n in 0..datagrams {
-        let mut datagram = garbage(&mut random, 1400);
-        if n % 2 == 0 {
-            // The long header of a QUIC Initial packet, version 1 (RFC 9000 §17.2), which is 1,200 bytes or more.
-            datagram.resize(1200, 0);
-            datagram[..5].copy_from_slice(&[0xc3, 0, 0, 0, 1]);
-        }
-        // A closed port would be told by the next call; the state of the hub is looked at in the end.
-        socket.send_to(&datagram, ("127.0.0.1", port)).unwrap();
     }
 }
 
@@ -182,7 +162,7 @@ fn on_tcp(port: u16) {
     let mut random = StdRng::seed_from_u64(SEED);
     for _ in 0..100 {
         let bytes = garbage(&mut random, 4096);
-        exchange(port, &bytes);
+        exchange(port, &bytes).expect("the port is open");
     }
 }
 
@@ -193,19 +173,8 @@ fn as_mqtt_packets(port: u16) {
     for _ in 0..100 {
         let body = garbage(&mut random, 127);
         let packet = [CONNECT, &[random.random(), body.len() as u8], &body].concat();
-        exchange(port, &packet);
+        exchange(port, &packet).expect("the port is open");
     }
-}
-
-/// Sends, and reads what comes, for a moment.
-fn exchange(port: u16, bytes: &[u8]) -> Vec<u8> {
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("the port is open");
-    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-    // The other end may close while we write or read: that is its right.
-    socket.write_all(bytes).ok();
-    let mut answer = vec![];
-    socket.take(65536).read_to_end(&mut answer).ok();
-    answer
 }
 
 /// Every route of the interface's own description, with garbage for each parameter, and as a body.
@@ -227,7 +196,7 @@ fn on_http(stack: &Stack) {
     }
     for port in [stack.api.port(), stack.edge_api.port()] {
         for _ in 0..50 {
-            let answer = exchange(port, &garbage(&mut random, 4096));
+            let answer = exchange(port, &garbage(&mut random, 4096)).expect("the port is open");
             assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
         }
     }

@@ -1,4 +1,6 @@
 //! `omma-camera`: simulated cameras on an RTSP port and an HTTP port, for demos, tests and benchmarks.
+//!
+//! On SIGUSR1 it closes every connection without a word and goes on.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -77,14 +79,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Listened to before anyone is told that the server is up and may therefore end it.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut cut = signal(SignalKind::user_defined1())?;
     let server = Server::start(arguments.into_config()?).await?;
     if let Some(address) = server.http_address() {
         writeln!(std::io::stdout(), "listening http://{address}")?;
     }
     writeln!(std::io::stdout(), "listening rtsp://{}", server.address())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = cut.recv() => server.drop_players(),
+        }
     }
     server.stop().await;
     Ok(())

@@ -33,10 +33,19 @@ impl Log {
 
 /// Whether a line asks an operator to act: a WARN or ERROR, as JSON or as text, or a panic.
 pub fn is_complaint(line: &str) -> bool {
+    is_at(line, &["WARN", "ERROR"])
+}
+
+/// Whether a line tells of what should never be, whatever the world outside does: an ERROR, or a panic.
+pub fn is_error(line: &str) -> bool {
+    is_at(line, &["ERROR"])
+}
+
+fn is_at(line: &str, levels: &[&str]) -> bool {
     if let Ok(json) = serde_json::from_str::<serde_json::Value>(line) {
-        return matches!(json["level"].as_str(), Some("WARN" | "ERROR"));
+        return json["level"].as_str().is_some_and(|level| levels.contains(&level));
     }
-    line.contains(" WARN ") || line.contains(" ERROR ") || line.contains("panicked at")
+    levels.iter().any(|level| line.contains(&format!(" {level} "))) || line.contains("panicked at")
 }
 
 #[cfg(test)]
@@ -55,6 +64,19 @@ mod tests {
         }
         for line in [r#"{"level":"INFO","message":"no ERROR here"}"#, "listening rtsp://127.0.0.1:1", "", "{}"] {
             assert!(!is_complaint(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn warnings_are_no_errors() {
+        for (line, error) in [
+            (r#"{"level":"ERROR"}"#, true),
+            ("2026-11-22T10:00:00Z ERROR omma: x", true),
+            ("thread 'main' panicked at src/main.rs:1:1:", true),
+            (r#"{"level":"WARN","message":"ERROR"}"#, false),
+            ("2026-11-22T10:00:00Z  WARN omma: x", false),
+        ] {
+            assert_eq!(is_error(line), error, "{line}");
         }
     }
 }

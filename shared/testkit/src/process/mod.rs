@@ -41,14 +41,14 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// A binary of this workspace, found beside the running test in `target/<profile>/`.
+    /// A binary of this workspace, found in `target/<profile>/`, where the running program or test is.
     ///
     /// # Panics
     /// When it was not built.
     pub fn of_workspace(name: &str) -> Self {
-        let test = std::env::current_exe().expect("the path of this test");
-        // target/<profile>/deps/<test> → target/<profile>/<name>
-        let path = test.ancestors().nth(2).map(|profile| profile.join(name)).filter(|path| path.is_file());
+        let this = std::env::current_exe().expect("the path of this program");
+        // target/<profile>/<program> or target/<profile>/deps/<test> → target/<profile>/<name>
+        let path = this.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
         let path = path.unwrap_or_else(|| panic!("{name} is not built: run `cargo build --workspace` first"));
         Self::at(name, &path)
     }
@@ -88,7 +88,7 @@ impl Launch {
     /// When the system refuses.
     pub fn start(self) -> Program {
         let log = Log::default();
-        let child = self.spawn(&log);
+        let child = self.spawn(&[], &log);
         Program { launch: self, child: Some(child), log, expected: vec![] }
     }
 
@@ -119,9 +119,10 @@ impl Launch {
         command
     }
 
-    fn spawn(&self, log: &Log) -> Child {
+    fn spawn(&self, further: &[&str], log: &Log) -> Child {
         let mut child = self
             .command()
+            .args(further)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -206,8 +207,25 @@ impl Program {
     /// # Panics
     /// When it is running.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// As [`Program::restart`], with further arguments in this run alone.
+    ///
+    /// # Panics
+    /// When it is running.
+    pub fn restart_with(&mut self, further: &[&str]) {
         assert!(self.child.is_none(), "{} is running", self.name());
-        self.child = Some(self.launch.spawn(&self.log));
+        self.child = Some(self.launch.spawn(further, &self.log));
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.id()).expect("a process id"));
+        kill(pid, signal).unwrap_or_else(|e| panic!("send {signal} to {}: {e}", self.name()));
     }
 
     /// Asks it to end, with SIGTERM, and says how long that took.
@@ -217,10 +235,9 @@ impl Program {
     pub fn stop(&mut self) -> Duration {
         let name = self.launch.name.clone();
         self.assert_running();
-        let Some(mut child) = self.child.take() else { panic!("{name} is not running") };
-        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
         let started = Instant::now();
-        kill(pid, Signal::SIGTERM).unwrap_or_else(|e| panic!("stop {name}: {e}"));
+        self.signal(Signal::SIGTERM);
+        let Some(mut child) = self.child.take() else { panic!("{name} is not running") };
         let status = wait_for_end(&mut child, STOP);
         let Some(status) = status else {
             // Back where dropping it kills it.

@@ -21,6 +21,29 @@ fn a_program_is_killed_started_again_and_stopped() {
 }
 
 #[test]
+fn further_arguments_are_for_one_run() {
+    let mut program = Launch::of_system("sh").args(["-c", "echo up $#; while :; do sleep 0.05; done", "-"]).start();
+    program.wait_for_line("up 0");
+    program.kill9();
+    program.restart_with(&["further"]);
+    program.wait_for_line("up 1");
+    program.kill9();
+    program.restart();
+    wait::until("a third line", wait::LONG, || match &*program.log().lines() {
+        [_, _, third] if third == "up 0" => Ok(()),
+        lines => Err(format!("{lines:?}")),
+    });
+}
+
+#[test]
+fn signals_arrive() {
+    let mut program = shell("trap 'echo heard' USR1; echo up; while :; do sleep 0.05; done");
+    program.wait_for_line("up");
+    program.signal(Signal::SIGUSR1);
+    program.wait_for_line("heard");
+}
+
+#[test]
 #[should_panic(expected = "ended with exit status: 3 after SIGTERM")]
 fn a_program_that_ends_badly_fails_the_test() {
     let mut program = shell("trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done");

@@ -68,6 +68,18 @@ impl Camera {
         Self { page: Some(page), ..Self::simulated(id) }
     }
 
+    /// The simulator's `--camera` that shows it, 10 pictures a second.
+    ///
+    /// # Panics
+    /// Where `OMMA_FOOTAGE` is not set.
+    pub fn argument(&self) -> String {
+        let kind = match self.scene {
+            Scene::Walkers => "file",
+            Scene::Empty => "still",
+        };
+        format!("{}={kind}:{}@10", self.id, from_env("OMMA_FOOTAGE").join("vtest.h264").display())
+    }
+
     /// Is somewhere else.
     pub fn at(id: &'static str, url: String) -> Self {
         Self { url: Some(url), ..Self::simulated(id) }
@@ -96,7 +108,6 @@ impl Ports {
 
 /// The simulator with every simulated camera.
 pub(super) fn camera(options: &StackOptions, ports: &Ports) -> Launch {
-    let film = from_env("OMMA_FOOTAGE").join("vtest.h264");
     let mut launch = Launch::of_workspace("omma-camera")
         .args(["--listen", &format!("127.0.0.1:{}", ports.rtsp)])
         .args(["--user", CAMERA_USER, "--password-env", "CAMERA_PASSWORD"])
@@ -105,11 +116,7 @@ pub(super) fn camera(options: &StackOptions, ports: &Ports) -> Launch {
         launch = launch.args(["--http", &format!("127.0.0.1:{}", ports.camera_http)]);
     }
     for camera in options.cameras.iter().filter(|camera| camera.url.is_none()) {
-        let kind = match camera.scene {
-            Scene::Walkers => "file",
-            Scene::Empty => "still",
-        };
-        launch = launch.args(["--camera", &format!("{}={kind}:{}@10", camera.id, film.display())]);
+        launch = launch.args(["--camera", &camera.argument()]);
     }
     launch
 }

@@ -7,20 +7,28 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row};
 
-/// The sequence numbers of one edge's outbox that the store has, ascending.
+/// The sequence numbers of one edge's outbox that have reached the store, ascending, refused ones included.
 ///
 /// # Panics
 /// When the database can't be read, or holds more than one outbox of the edge.
 pub fn sequences(hub_data: &Path, edge: &str) -> Vec<u64> {
+    records(hub_data, edge).into_iter().map(|(sequence, _)| sequence).collect()
+}
+
+/// As [`sequences`], each with whether what came under it was kept.
+///
+/// # Panics
+/// As [`sequences`].
+pub fn records(hub_data: &Path, edge: &str) -> Vec<(u64, bool)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let rows = runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(hub_data.join("omma.db")).read_only(true);
         let mut connection = SqliteConnection::connect_with(&options).await?;
-        let query = "SELECT outbox, sequence FROM records WHERE edge = ? ORDER BY sequence";
+        let query = "SELECT outbox, sequence, refused IS NULL FROM records WHERE edge = ? ORDER BY sequence";
         sqlx::query(query).bind(edge).fetch_all(&mut connection).await
     });
     let rows = rows.expect("the records in the hub's database");
     let outboxes: std::collections::BTreeSet<Vec<u8>> = rows.iter().map(|row| row.get(0)).collect();
     assert!(outboxes.len() <= 1, "the edge began {} outboxes, but its disk was never lost", outboxes.len());
-    rows.iter().map(|row| row.get::<i64, _>(1).unsigned_abs()).collect()
+    rows.iter().map(|row| (row.get::<i64, _>(1).unsigned_abs(), row.get::<i64, _>(2) == 1)).collect()
 }

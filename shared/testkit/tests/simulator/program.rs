@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -54,6 +55,26 @@ async fn it_tells_its_address_plays_and_ends_when_told() {
     let output = timeout(PATIENCE, child.wait_with_output()).await.expect("it does not end").unwrap();
     assert!(output.status.success());
     assert!(!String::from_utf8_lossy(&output.stderr).contains("hunter2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_cuts_its_connections_when_told_and_goes_on() {
+    let mut child = program(&["--listen", "127.0.0.1:0"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = timeout(PATIENCE, lines.next_line()).await.expect("it says nothing").unwrap().unwrap();
+    let address = line.strip_prefix("listening rtsp://").expect(&line).to_owned();
+
+    let mut client = TcpStream::connect(&address).await.unwrap();
+    client.write_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n").await.unwrap();
+    let mut answer = [0; 4096];
+    let read = timeout(PATIENCE, client.read(&mut answer)).await.expect("it does not answer").unwrap();
+    assert!(answer[..read].starts_with(b"RTSP/1.0 200"), "{}", String::from_utf8_lossy(&answer[..read]));
+
+    kill(Pid::from_raw(child.id().unwrap() as i32), Signal::SIGUSR1).unwrap();
+    let end = timeout(PATIENCE, client.read(&mut answer)).await.expect("it is not cut");
+    assert!(matches!(end, Ok(0) | Err(_)), "it says something: {end:?}");
+    assert!(child.try_wait().unwrap().is_none(), "it has ended");
+    TcpStream::connect(&address).await.expect("it listens no more");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,75 @@
+use super::super::memory::Sample;
+use super::*;
+
+/// A run in which all went well.
+fn good() -> Findings {
+    Findings {
+        seed: 7,
+        time: Duration::from_secs(1800),
+        cameras: 8,
+        misfortunes: BTreeMap::from([("camera cut", 3), ("hub killed", 2)]),
+        live_after: Some(Duration::from_secs(4)),
+        newest: 3,
+        records: vec![(1, true), (2, true), (3, true)],
+        events: vec!["a".to_owned(), "b".to_owned()],
+        lives: vec![life("edge", 20, 0.0), life("hub", 20, 0.0)],
+        warnings: 9,
+        ..Findings::default()
+    }
+}
+
+fn life(program: &'static str, minutes: u64, mb_per_hour: f64) -> Life {
+    let ages = (0..minutes * 12).map(|n| Duration::from_secs(n * 5));
+    let bytes = |age: Duration| 100e6 + mb_per_hour * 1e6 * age.as_secs_f64() / 3600.0;
+    Life { program, begun: Duration::ZERO, samples: ages.map(|age| Sample { age, bytes: bytes(age) }).collect() }
+}
+
+#[test]
+fn a_good_run_passes() {
+    let verdict = Verdict::of(good());
+    assert!(verdict.passed && verdict.faults.is_empty(), "{verdict:?}");
+    assert_eq!((verdict.numbered, verdict.lost, verdict.doubled, verdict.events), (3, 0, 0, 2));
+    let text = verdict.sentences().join("\n");
+    assert!(text.contains("5 misfortunes") && text.contains("(seed 7)") && text.ends_with("Passed."), "{text}");
+    assert!(text.contains("that is below 1 MB/h"), "{text}");
+    let json = serde_json::to_value(&verdict).unwrap();
+    assert_eq!(json["memory"][0]["judgement"], "flat");
+    assert_eq!(json["memory"][1]["slope"]["minutes"], 15);
+}
+
+#[test]
+fn every_broken_promise_is_a_fault() {
+    type Spoil = fn(&mut Findings);
+    let rows: [(Spoil, &str); 13] = [
+        (|f| f.live_after = None, "not all cameras are live"),
+        (|f| f.live_after = Some(Duration::from_secs(31)), "only 31.0 s after"),
+        (|f| f.newest = 4, "of 4 records the hub's store lacks 1"),
+        (|f| f.records.retain(|(number, _)| *number != 1), "of 3 records the hub's store lacks 1"),
+        (|f| f.records.push((2, true)), "1 are in the hub's store more than once"),
+        (|f| f.events.push("a".to_owned()), "1 are in the hub's store more than once"),
+        (|f| f.records[1].1 = false, "the hub's store refused 1"),
+        (|f| f.out_of_order = 2, "2 were stored out of order"),
+        (|f| f.events.clear(), "nothing happened"),
+        (|f| f.lives.push(life("edge", 20, 5.0)), "the edge's memory grows by 5.00 MB/h"),
+        (|f| f.errors.push("x".to_owned()), "1 ERROR lines"),
+        (|f| f.broken = Some("hub has ended by itself".to_owned()), "the run broke off: hub has ended by itself"),
+        (|f| f.lives[1] = life("hub", 20, 1.5), "the hub's memory grows by 1.50 MB/h"),
+    ];
+    for (spoil, fault) in rows {
+        let mut findings = good();
+        spoil(&mut findings);
+        let verdict = Verdict::of(findings);
+        assert!(!verdict.passed, "{fault}");
+        assert_eq!(verdict.faults.len(), 1, "{:?}", verdict.faults);
+        assert!(verdict.faults[0].contains(fault), "{:?}, expected {fault}", verdict.faults);
+        assert!(verdict.sentences().iter().any(|sentence| sentence.starts_with("FAULT: ")), "{fault}");
+    }
+}
+
+#[test]
+fn a_run_too_short_for_memory_says_so_and_passes() {
+    let verdict = Verdict::of(Findings { lives: vec![life("edge", 2, 500.0)], ..good() });
+    assert!(verdict.passed && verdict.memory.is_empty(), "{verdict:?}");
+    let text = verdict.sentences().join("\n");
+    assert!(text.contains("No life of the edge") && text.contains("No life of the hub"), "{text}");
+}

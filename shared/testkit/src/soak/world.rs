@@ -1,0 +1,194 @@
+//! Eight cameras or fewer, each a simulator of its own, an edge, Mosquitto and a hub, and how each misfortune is brought
+//! about. The system's clock is never touched: it is the cameras' own that steps.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use tempfile::TempDir;
+
+use super::plan::{Kind, Misfortune, Target};
+use crate::garbage::{exchange, garbage, on_udp};
+use crate::process::{Launch, Program, port};
+use crate::stack::broker::Mosquitto;
+use crate::stack::{Camera, Stack, StackOptions};
+
+/// The cameras' names.
+pub const CAMERAS: [&str; 8] = ["door", "gate", "yard", "ramp", "hall", "shed", "lane", "dock"];
+
+/// How a camera's clock can step, as quirks of the simulator: 0.6 s after each beginning of play, or with every other
+/// report of it.
+const CLOCK_STEPS: [&str; 4] = ["stamps-jump", "stamps-go-back", "stamps-restart", "ntp-steps"];
+
+/// Connections with garbage, and datagrams of it, of one misfortune.
+const CONNECTIONS: usize = 20;
+const DATAGRAMS: usize = 200;
+/// Most bytes sent over one of the connections.
+const LONGEST: usize = 4096;
+
+/// Everything that runs.
+#[derive(Debug)]
+pub(super) struct World {
+    /// Hub, edge, and the first camera.
+    pub(super) stack: Stack,
+    broker: Mosquitto,
+    /// The other cameras.
+    others: Vec<Program>,
+    /// The broker's.
+    _folder: TempDir,
+}
+
+impl World {
+    /// Starts it and waits until every camera is live.
+    ///
+    /// # Panics
+    /// When something does not come up.
+    pub(super) fn start(cameras: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the broker");
+        let broker = Mosquitto::start(folder.path());
+        let mut all = vec![];
+        let mut others = vec![];
+        for (n, id) in CAMERAS.into_iter().take(cameras).enumerate() {
+            // Most see people all the time; every fourth sees nobody, so that gates close too.
+            let mut camera = if n % 4 == 3 { Camera::empty(id) } else { Camera::simulated(id) };
+            if n > 0 {
+                let listen = format!("127.0.0.1:{}", port::free());
+                camera.url = Some(format!("rtsp://{listen}/{id}"));
+                let launch = Launch::of_workspace("omma-camera").args(["--listen", &listen]);
+                let mut program = launch.args(["--camera", &camera.argument()]).start();
+                program.wait_for_line("listening rtsp://");
+                others.push(program);
+            }
+            all.push(camera);
+        }
+        let mut stack = Stack::start(StackOptions { cameras: all, external_broker: Some(broker.port) });
+        for id in CAMERAS.into_iter().take(cameras) {
+            stack.wait_for_state(id, "live");
+        }
+        Self { stack, broker, others, _folder: folder }
+    }
+
+    /// Begins a misfortune.
+    ///
+    /// # Panics
+    /// When whom it strikes has ended by itself.
+    pub(super) fn begin(&mut self, misfortune: &Misfortune) {
+        let program = self.program(misfortune.target);
+        program.assert_running();
+        match misfortune.kind {
+            Kind::CameraCut => program.signal(Signal::SIGUSR1),
+            Kind::CameraStalled => program.signal(Signal::SIGSTOP),
+            Kind::CameraRestarted => {
+                program.stop();
+            }
+            Kind::CameraKilled | Kind::EdgeKilled | Kind::HubKilled | Kind::BrokerKilled => program.kill9(),
+            Kind::CameraClockStepped => {
+                program.kill9();
+                program.restart_with(&["--quirk", clock_step(misfortune.seed)]);
+            }
+            Kind::EdgeGarbage => throw(misfortune.seed, &[self.stack.edge_api.port()], &[]),
+            Kind::HubGarbage => {
+                let datagrams = [self.stack.quic_port(), self.stack.live_port()];
+                throw(misfortune.seed, &[self.stack.api.port()], &datagrams);
+            }
+        }
+    }
+
+    /// Ends one that lasts.
+    ///
+    /// # Panics
+    /// When whom it struck has ended by itself, or does not start.
+    pub(super) fn end(&mut self, misfortune: &Misfortune) {
+        let program = self.program(misfortune.target);
+        match misfortune.kind {
+            Kind::CameraCut | Kind::EdgeGarbage | Kind::HubGarbage => {}
+            Kind::CameraStalled => program.signal(Signal::SIGCONT),
+            Kind::CameraRestarted | Kind::CameraKilled | Kind::EdgeKilled | Kind::HubKilled | Kind::BrokerKilled => {
+                program.restart()
+            }
+            Kind::CameraClockStepped => {
+                program.assert_running();
+                program.kill9();
+                program.restart();
+            }
+        }
+    }
+
+    /// Fails where a program that nobody killed has ended.
+    ///
+    /// # Panics
+    /// Then.
+    pub(super) fn assert_running(&mut self) {
+        let ours = [&mut self.stack.camera, &mut self.stack.edge, &mut self.stack.hub, &mut self.broker.program];
+        ours.into_iter()
+            .chain(&mut self.others)
+            .filter(|program| program.is_started())
+            .for_each(Program::assert_running);
+    }
+
+    /// Kills every camera, so that every event ends.
+    pub(super) fn kill_cameras(&mut self) {
+        self.stack.camera.kill9();
+        self.others.iter_mut().for_each(Program::kill9);
+    }
+
+    /// Writes what edge, hub and broker printed in all their lives into a folder.
+    ///
+    /// # Errors
+    /// Where that can't be done.
+    pub(super) fn write_logs(&self, folder: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        for program in [&self.stack.edge, &self.stack.hub, &self.broker.program] {
+            let mut text = program.log().lines().join("\n");
+            text.push('\n');
+            std::fs::write(folder.join(format!("{}.log", program.name())), text)?;
+        }
+        Ok(())
+    }
+
+    fn program(&mut self, target: Target) -> &mut Program {
+        match target {
+            Target::Camera(0) => &mut self.stack.camera,
+            Target::Camera(n) => &mut self.others[n - 1],
+            Target::Edge => &mut self.stack.edge,
+            Target::Hub => &mut self.stack.hub,
+            Target::Broker => &mut self.broker.program,
+        }
+    }
+}
+
+/// Which step of the clock a seed means.
+pub(super) fn clock_step(seed: u64) -> &'static str {
+    CLOCK_STEPS[(seed % CLOCK_STEPS.len() as u64) as usize]
+}
+
+/// Garbage for ports of 127.0.0.1, TCP and UDP. Who was just started may not listen yet: then it is spared.
+fn throw(seed: u64, tcp: &[u16], udp: &[u16]) {
+    let mut random = StdRng::seed_from_u64(seed);
+    for port in tcp {
+        for _ in 0..CONNECTIONS {
+            exchange(*port, &garbage(&mut random, LONGEST)).ok();
+        }
+    }
+    for port in udp {
+        on_udp(*port, DATAGRAMS, &mut random).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+    use crate::simulator::quirk::Quirk;
+
+    #[test]
+    fn the_simulator_knows_every_step_of_the_clock() {
+        let steps: Vec<_> = (0..4).map(clock_step).collect();
+        assert_eq!(steps, CLOCK_STEPS);
+        for step in steps {
+            assert!(Quirk::from_str(step, false).is_ok(), "{step}");
+        }
+    }
+}
