@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
 
 use super::xml::{self, Malformed};
 
@@ -30,7 +29,7 @@ pub enum Kind {
 }
 
 /// A device that answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its name for life, usually `urn:uuid:…`; empty where it has none.
     pub endpoint: String,
