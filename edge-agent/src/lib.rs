@@ -10,8 +10,8 @@
 //! all of them fare. [`cameras`] begins and ends what belongs to one camera, [`control`] tells others of it and does
 //! what they ask.
 //!
-//! Beside the path, [`health`] sees that the agent itself is well, and [`doctor`] examines one camera for a person at a
-//! terminal.
+//! Beside the path, [`health`] sees that the agent itself is well, and for a person at a terminal [`discover`] finds
+//! cameras and [`doctor`] examines one.
 
 pub mod config;
 
@@ -38,6 +38,8 @@ pub mod cameras;
 pub mod control;
 
 pub mod health;
+
+pub mod discover;
 
 pub mod doctor;
 

@@ -1,4 +1,4 @@
-//! `edge-agent run`, `edge-agent check` and `edge-agent doctor`.
+//! `edge-agent run`, `edge-agent check`, `edge-agent discover` and `edge-agent doctor`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use edge_agent::config::checked::{Config, Upstream};
 use edge_agent::health::watchdog::{self, Manager, Watchdog};
 use edge_agent::health::{self, Leave, Why};
 use edge_agent::pipeline::{self, Supervision};
-use edge_agent::{AGENT, doctor};
+use edge_agent::{AGENT, discover, doctor};
 use omma_protocol::camera::Placement;
 use omma_runtime::crash::{LastRun, Past, Record};
 use omma_runtime::environment::{self, Wanted};
@@ -32,6 +32,9 @@ enum Command {
     Run(File),
     /// Reads and checks the configuration, loads the model, and says what is wrong.
     Check(File),
+    /// Finds ONVIF cameras in this network, and says where their streams are.
+    #[command(after_help = discover::HELP)]
+    Discover(discover::Arguments),
     /// Connects to a camera and explains what it offers, what is wrong with it, and what to do.
     #[command(after_help = doctor::HELP)]
     Doctor(doctor::Arguments),
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Run(file) => (run(&file), ExitCode::FAILURE),
         Command::Check(file) => (check(&file).map(|()| ExitCode::SUCCESS), ExitCode::FAILURE),
         // As clap ends where the command line is wrong.
+        Command::Discover(arguments) => (find(&arguments), ExitCode::from(2)),
         Command::Doctor(arguments) => (examine(&arguments), ExitCode::from(2)),
     };
     done.unwrap_or_else(|e| {
@@ -155,4 +159,9 @@ fn check(file: &File) -> anyhow::Result<()> {
 fn examine(arguments: &doctor::Arguments) -> anyhow::Result<ExitCode> {
     telemetry::init(Format::Auto)?;
     Ok(doctor::run(arguments)?.into())
+}
+
+fn find(arguments: &discover::Arguments) -> anyhow::Result<ExitCode> {
+    telemetry::init(Format::Auto)?;
+    Ok(discover::run(arguments)?.into())
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use edge_core::doctor::diagnose::Finding;
 use edge_core::doctor::report::{Attempt, Description, Measured, Reordering, Video};
 
 use super::Examination;
@@ -41,9 +42,7 @@ impl fmt::Display for Examination {
             wrapped(f, "  - ", &workaround.what)?;
         }
         for finding in &self.findings {
-            writeln!(f, "\n{} {}", finding.severity.name().to_uppercase(), finding.code)?;
-            wrapped(f, "  ", &finding.what)?;
-            wrapped(f, "  → ", &finding.remedy)?;
+            matter(f, finding)?;
         }
         if self.findings.is_empty() {
             writeln!(f, "\nNothing is wrong with this camera.")?;
@@ -144,6 +143,13 @@ fn line(f: &mut fmt::Formatter<'_>, left: &str, right: &str) -> fmt::Result {
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What is the matter, and what to do.
+pub(crate) fn matter(f: &mut fmt::Formatter<'_>, finding: &Finding) -> fmt::Result {
+    writeln!(f, "\n{} {}", finding.severity.name().to_uppercase(), finding.code)?;
+    wrapped(f, "  ", &finding.what)?;
+    wrapped(f, "  → ", &finding.remedy)
 }
 
 /// Breaks at spaces; further lines begin where the first one's text does.

@@ -6,6 +6,8 @@
 use bytes::{Bytes, BytesMut};
 use edge_core::Moment;
 use edge_core::multipart::{Multipart, MultipartError, Picture};
+use edge_core::onvif::device::{Device, Stream};
+use edge_core::onvif::{address, answer, lines, probe};
 use hub_core::arrival::{Arrival, Content, Origin};
 use hub_core::message::{self, Message};
 use hub_core::record::{check_event, check_picture};
@@ -38,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rtsp_request", rtsp_request),
     ("multipart", multipart),
     ("jpeg", jpeg),
+    ("onvif", onvif),
 ];
 
 /// The control stream of an edge or a hub: what was parsed is written as it was read.
@@ -194,4 +197,31 @@ pub fn jpeg(data: &[u8]) {
     if let Ok(planes) = omma_media::jpeg::decode::Decoder::default().decode(data) {
         assert!(planes.is_sound() && planes.width.is_multiple_of(2) && planes.height.is_multiple_of(2));
     }
+}
+
+/// What a device answers when cameras are looked for, taken for an answer to every question: no address leads to another
+/// host, and what is written for the configuration names no file.
+pub fn onvif(data: &[u8]) {
+    let host = "192.0.2.20";
+    let Some(usual) = address::usual(host) else { return };
+    let mut device = Device::at(host.to_owned());
+    let mut ways = vec![];
+    for found in probe::matches(data).unwrap_or_default() {
+        ways.extend(address::device_services(&found.addresses, [192, 0, 2, 20].into()));
+        device.name = found.name;
+    }
+    for services in [answer::services(data), answer::capabilities(data)].into_iter().flatten() {
+        let named = [services.media, services.media2].into_iter().flatten();
+        ways.extend(named.filter_map(|named| address::service(&named, &usual)));
+    }
+    let url = answer::stream_uri(data).ok().and_then(|uri| address::stream(&uri, &usual)).map(|stream| stream.url);
+    ways.extend(url.clone());
+    assert!(ways.iter().all(|way| way.host_str() == Some(host) && way.username().is_empty()), "{ways:?}");
+    for profile in answer::profiles(data).unwrap_or_default() {
+        let Some(coding) = profile.coding else { continue };
+        let (url, shown) = (url.clone(), None);
+        device.streams.push(Stream { profile: profile.token, source: profile.source, coding, url, shown });
+    }
+    assert!(!lines::lines(&device, None).contains("${"));
+    let (_, _, _) = (answer::fault(data), answer::date(data).ok(), answer::information(data).ok());
 }

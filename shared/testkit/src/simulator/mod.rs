@@ -12,7 +12,7 @@
 //! 4. `PLAY` opens a [`source`]; [`player`] waits for each picture's time, [`rtp`] cuts it into packets, they are sent.
 //!
 //! What a bad camera gives is switched on by a [`Quirk`](quirk::Quirk) each. The same cameras can be had over HTTP too
-//! ([`http`]), with what cheaper cameras get wrong there.
+//! ([`http`]), with what cheaper cameras get wrong there; [`onvif`] is a device that says where its cameras are.
 //!
 //! `request`, `auth`, `session`, `sdp`, `transport`, `seat`, `rtp`, `odd_pictures` and `pattern` do no I/O and read no
 //! clock.
@@ -45,6 +45,8 @@ mod rtp;
 mod odd_pictures;
 
 pub mod http;
+
+pub mod onvif;
 
 pub mod source;
 

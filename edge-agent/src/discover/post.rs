@@ -1,0 +1,192 @@
+//! Questions to one device: SOAP 1.2 over HTTP (ONVIF Core §5.3), one connection each.
+//!
+//! The login is shown as a UsernameToken; where the device wants HTTP Digest (RFC 7616), as that and nothing else. Never as
+//! HTTP Basic, because any machine may play a camera. Redirects are not followed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use edge_core::onvif::request::Request;
+use edge_core::onvif::security::{self, Login};
+use edge_core::onvif::{MAX_ANSWER, Malformed, answer};
+use http_auth::{PasswordClient, PasswordParams};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, WWW_AUTHENTICATE,
+};
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+use url::{Position, Url};
+
+use crate::AGENT;
+
+/// From connecting to the whole answer. Cheap devices take more than a second to describe their profiles.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PostError {
+    #[error("no connection ({0})")]
+    Unreachable(std::io::Error),
+    #[error("no answer within {} s", ANSWER.as_secs())]
+    Silent,
+    #[error("the connection broke off ({0})")]
+    Broken(String),
+    #[error("it wants user name and password")]
+    LoginMissing,
+    #[error("it refuses user name or password")]
+    LoginRefused,
+    #[error("it wants the password itself")]
+    BasicOnly,
+    #[error("it says \"{0}\"")]
+    Fault(String),
+    #[error("it answers {0}")]
+    Status(StatusCode),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+impl PostError {
+    /// Whether it is a device's answer, and one that the login is the reason of.
+    pub(super) fn is_about_login(&self) -> bool {
+        matches!(self, Self::LoginMissing | Self::LoginRefused | Self::BasicOnly)
+    }
+}
+
+/// Who asks one device.
+pub(super) struct Client<'a> {
+    login: Option<&'a Login>,
+    /// The device's challenge, once it has made one.
+    challenge: Option<PasswordClient>,
+    /// How far the device's clock is ahead, seconds.
+    pub(super) ahead_s: i64,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl<'a> Client<'a> {
+    pub(super) fn new(login: Option<&'a Login>) -> Self {
+        Self { login, challenge: None, ahead_s: 0 }
+    }
+
+    /// Asks, and reads the answer by `read`.
+    pub(super) async fn learn<T>(
+        &mut self,
+        url: &Url,
+        request: &Request,
+        read: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, PostError> {
+        let answer = timeout(ANSWER, self.ask(url, request)).await.map_err(|_| PostError::Silent)??;
+        Ok(read(&answer)?)
+    }
+
+    async fn ask(&mut self, url: &Url, request: &Request) -> Result<Bytes, PostError> {
+        let login = self.login.filter(|_| *request != Request::Date);
+        let mut answer = self.exchange(url, request, login).await?;
+        if let Some(login) = login
+            && answer.status == StatusCode::UNAUTHORIZED
+            && self.is_challenged(&answer.headers)?
+        {
+            answer = self.exchange(url, request, Some(login)).await?;
+        }
+        let refused = if login.is_some() { PostError::LoginRefused } else { PostError::LoginMissing };
+        match (answer::fault(&answer.body), answer.status) {
+            (_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Err(refused),
+            (Some(fault), _) if fault.unauthorized => Err(refused),
+            (Some(fault), _) => Err(PostError::Fault(fault.reason)),
+            (None, status) if status.is_success() => Ok(answer.body),
+            (None, status) => Err(PostError::Status(status)),
+        }
+    }
+
+    /// Takes the challenge of a 401. Some devices want each connection to take a new one.
+    fn is_challenged(&mut self, headers: &HeaderMap) -> Result<bool, PostError> {
+        let mut challenge = PasswordClient::builder();
+        for value in headers.get_all(WWW_AUTHENTICATE) {
+            challenge = challenge.challenges(&String::from_utf8_lossy(value.as_bytes()));
+        }
+        match challenge.build() {
+            Ok(PasswordClient::Basic(_)) => Err(PostError::BasicOnly),
+            Ok(digest) => {
+                self.challenge = Some(digest);
+                Ok(true)
+            }
+            // None, or none that can be met: the device means the token.
+            Err(_) => Ok(false),
+        }
+    }
+
+    async fn exchange(&mut self, url: &Url, request: &Request, login: Option<&Login>) -> Result<Answer, PostError> {
+        let security = match login {
+            Some(login) if self.challenge.is_none() => {
+                let device_s = unix_s().saturating_add(self.ahead_s);
+                security::header(login, rand::random::<u128>().to_be_bytes(), device_s)
+            }
+            _ => String::new(),
+        };
+        let body = Bytes::from(request.envelope(&security));
+        let path = &url[Position::BeforePath..Position::AfterQuery];
+        let mut post = hyper::Request::new(Full::new(body.clone()));
+        *post.method_mut() = Method::POST;
+        *post.uri_mut() = path.parse().map_err(|_| PostError::Broken("its address can't be asked for".to_owned()))?;
+        let headers = post.headers_mut();
+        // What a URL and the names of questions hold is fit for a header.
+        let text = |text: &str| HeaderValue::from_str(text).map_err(|e| PostError::Broken(e.to_string()));
+        headers.insert(HOST, text(&url[Position::BeforeHost..Position::AfterPort])?);
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let action = request.action();
+        headers.insert(CONTENT_TYPE, text(&format!("application/soap+xml; charset=utf-8; action=\"{action}\""))?);
+        if let (Some(login), Some(challenge)) = (login, &mut self.challenge) {
+            let shown = PasswordParams {
+                username: &login.user,
+                password: login.password.expose(),
+                uri: path,
+                method: Method::POST.as_str(),
+                body: Some(&body),
+            };
+            let mut value = text(&challenge.respond(&shown).map_err(PostError::Broken)?)?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        send(url, post).await
+    }
+}
+
+async fn send(url: &Url, post: hyper::Request<Full<Bytes>>) -> Result<Answer, PostError> {
+    let broken = |e: hyper::Error| PostError::Broken(e.to_string());
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+    let stream = TcpStream::connect(format!("{host}:{port}")).await.map_err(PostError::Unreachable)?;
+    let (mut sender, connection) = http1::Builder::new()
+        // Not every device knows that `content-type` is `Content-Type`.
+        .title_case_headers(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    let _driver = AbortOnDropHandle::new(tokio::spawn(async move {
+        // Whoever waits for an answer or a body is told too.
+        if let Err(e) = connection.await {
+            tracing::trace!(error = %e, "connection to a device");
+        }
+    }));
+    let (head, body) = sender.send_request(post).await.map_err(broken)?.into_parts();
+    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| PostError::Broken(e.to_string()))?;
+    Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+/// This machine's time, seconds since the Unix epoch.
+pub(super) fn unix_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
