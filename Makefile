@@ -9,7 +9,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 export PATH := $(ROOT)/.omma/bin:$(ROOT)/.omma/node/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-web check fmt bench soak clean
+.PHONY: help setup demo test test-rust test-v4l2 test-web check fmt bench soak clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -25,11 +25,14 @@ demo: ## Set up, build, and run a camera, an edge and a hub: one address to open
 test: ## Set up, build, and run every test
 	@.ci/setup test
 	cargo build --workspace --all-targets # the programs too, which the end-to-end tests start
-	@$(MAKE) --no-print-directory test-rust test-web
+	@$(MAKE) --no-print-directory test-rust test-v4l2 test-web
 
 test-rust:
 	cargo test --workspace
 	cargo test -p omma-media --features libav decode:: # the same tests of the other decoder
+
+test-v4l2: # cameras of this machine, where OMMA_V4L2_VM=1 and there is what it takes
+	@.ci/v4l2-vm
 
 test-web:
 	cd web && npm test
@@ -39,6 +42,7 @@ check: ## Format, lints, licences, docs, the page's types
 	@.ci/setup test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features edge-agent/libav,omma-fuzz/fuzzing -- -D warnings
+	cargo clippy -p edge-agent --no-default-features -- -D warnings # where there is no libclang
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items
 	.ci/check-tree
 	cd web && npm run lint && npm run api:check

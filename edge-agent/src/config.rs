@@ -18,6 +18,8 @@ use omma_vision::event::rule::written::{LineSection, MaskSection, RuleSection, Z
 use omma_vision::gate::Mode;
 use serde::Deserialize;
 
+use crate::source::v4l2::format::Encoding;
+
 /// Prefix of the environment variables that override the file.
 pub const ENV_PREFIX: &str = "OMMA_EDGE";
 
@@ -188,7 +190,7 @@ pub struct CameraSection {
     /// For people; the id where absent.
     pub name: Option<String>,
     /// `rtsp://user:password@host/path`, or `http://…` or `https://…` of an MJPEG stream or a snapshot; what is not a
-    /// letter or digit in user name and password percent-encoded.
+    /// letter or digit in user name and password percent-encoded. Or `v4l2:///dev/video0`, of this machine.
     pub url: Secret<String>,
     /// How pictures come over RTSP.
     #[serde(default)]
@@ -197,6 +199,12 @@ pub struct CameraSection {
     pub snapshot_interval: Option<f32>,
     /// SHA-256 of the camera's certificate, where `https://` meets one that nobody vouches for.
     pub certificate_sha256: Option<String>,
+    /// Format of a device of this machine: `h264`, `mjpeg`, `yuyv422` or `nv12`.
+    pub input_format: Option<Encoding>,
+    /// Its size: `1280x720`.
+    pub video_size: Option<String>,
+    /// Its pictures a second.
+    pub framerate: Option<u32>,
     /// Where they are looked at.
     #[serde(default)]
     pub placement: Placement,

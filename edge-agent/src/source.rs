@@ -4,7 +4,7 @@
 //! [`edge_core::capture_clock`]; this task does it:
 //!
 //! 1. wait until the session says connect, and until the last one is ended with TEARDOWN;
-//! 2. open the stream ([`rtsp`], [`http`]) and take units, each under the session's time-out;
+//! 2. open the stream ([`rtsp`], [`http`], [`v4l2`]) and take units, each under the session's time-out;
 //! 3. stamp each and hand it to the camera's [`Feed`];
 //! 4. when it ends, say why in the camera's report, and begin again.
 
@@ -13,6 +13,8 @@ pub mod rtsp;
 mod redirect;
 
 pub mod http;
+
+pub mod v4l2;
 
 pub mod encoded;
 
@@ -63,6 +65,7 @@ pub struct Source {
     session: Session,
     transport: ChangeOver,
     farewells: Farewells,
+    turn: v4l2::Turn,
     stamps: CaptureClock,
     watch: Watch,
     step: Step,
@@ -80,6 +83,7 @@ impl Source {
         Self {
             transport: ChangeOver::new(camera.transport.into()),
             farewells: Farewells::default(),
+            turn: v4l2::Turn::default(),
             stamps: CaptureClock::default(),
             watch: Watch::default(),
             told: BTreeMap::new(),
@@ -119,10 +123,14 @@ impl Source {
         }
         self.reconnects.increment(1);
         let (camera, farewells, way) = (Arc::clone(&self.camera), self.farewells.clone(), self.transport.way());
+        let turn = self.turn.clone();
         let mut packets_asked_for = false;
         let opening = async {
             if camera.url.is_http() {
                 return Ok(Stream::Http(Box::new(http::open(&camera).await?)));
+            }
+            if let Some(device) = camera.url.device() {
+                return Ok(Stream::V4l2(v4l2::open(&device, camera.device, &turn).await?));
             }
             let described = rtsp::describe(&camera.url, &farewells).await?;
             packets_asked_for = true;
@@ -236,6 +244,7 @@ impl Source {
 enum Stream {
     Rtsp(Box<rtsp::Stream>),
     Http(Box<http::Stream>),
+    V4l2(v4l2::Stream),
 }
 
 impl Stream {
@@ -243,6 +252,7 @@ impl Stream {
         match self {
             Self::Rtsp(stream) => stream.next().await,
             Self::Http(stream) => stream.next().await,
+            Self::V4l2(stream) => stream.next().await,
         }
     }
 
@@ -250,14 +260,14 @@ impl Stream {
     fn explain(&self, error: SourceError) -> SourceError {
         match self {
             Self::Rtsp(stream) => stream.explain(error),
-            Self::Http(_) => error,
+            Self::Http(_) | Self::V4l2(_) => error,
         }
     }
 
     /// How long nothing may come.
     fn silence(&self) -> Duration {
         match self {
-            Self::Rtsp(_) => SILENCE,
+            Self::Rtsp(_) | Self::V4l2(_) => SILENCE,
             Self::Http(stream) => stream.silence(),
         }
     }

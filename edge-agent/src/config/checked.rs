@@ -21,6 +21,7 @@ use omma_vision::track::TrackerConfig;
 
 use super::{Desired, DetectSection, ENV_PREFIX, EdgeSection, Transport, Written};
 use crate::source::url::CameraUrl;
+use crate::source::v4l2::format::Encoding;
 use crate::uplink::mqtt::broker::ExternalBroker;
 
 const MIN_BUDGET_MB: u64 = 16;
@@ -94,6 +95,24 @@ impl Default for HttpOptions {
     }
 }
 
+/// Of a camera that is a device of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceOptions {
+    /// Only this format; the best where `None`.
+    pub format: Option<Encoding>,
+    /// Only this width and height; what the driver has near 1280x720 where `None`.
+    pub size: Option<(u32, u32)>,
+    /// Pictures a second. The driver takes what is nearest.
+    pub rate: u32,
+}
+
+impl Default for DeviceOptions {
+    /// 15 pictures a second show how people and cars move, at half the cost of the 30 that most devices would send.
+    fn default() -> Self {
+        Self { format: None, size: None, rate: 15 }
+    }
+}
+
 /// One camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Camera {
@@ -107,6 +126,8 @@ pub struct Camera {
     pub transport: Transport,
     /// What there is to know of a camera that is asked over HTTP.
     pub http: HttpOptions,
+    /// What there is to know of a device of this machine.
+    pub device: DeviceOptions,
     /// Where they are looked at.
     pub placement: Placement,
     /// Looks a second.

@@ -34,12 +34,12 @@ pub enum TargetError {
          as OMMA_CAMERA_USER and {PASSWORD} in the environment, and write `@` in the path as %40"
     )]
     Ambiguous,
-    /// Not RTSP.
+    /// A camera that is asked otherwise.
     #[error(
         "only cameras that are asked over RTSP are examined so far (a URL that begins with rtsp://): write this one as \
          `url` of a [[camera]] into the configuration and start the agent; its log and /state say what is wrong"
     )]
-    Http,
+    NotRtsp,
 }
 
 impl Target {
@@ -54,8 +54,8 @@ impl Target {
             Err(error @ (UrlError::NotAUrl(_) | UrlError::Encoding)) => (literal(text).ok_or(error)?, true),
             Err(error) => return Err(error.into()),
         };
-        if url.is_http() {
-            return Err(TargetError::Http);
+        if url.is_http() || url.device().is_some() {
+            return Err(TargetError::NotRtsp);
         }
         if user.is_none() && password.is_none() {
             return Ok(Self { url, literal });

@@ -157,9 +157,10 @@ impl Ear<'_> {
             SourceError::Silent { .. } | SourceError::NoKeyPicture { .. } => FailureKind::Silent,
             SourceError::Closed => FailureKind::Closed,
             SourceError::Busy(_) => FailureKind::Busy,
-            SourceError::TransportRefused(_) | SourceError::Unreadable(_) | SourceError::Failed(_) => {
-                FailureKind::Failed
-            }
+            SourceError::TransportRefused(_)
+            | SourceError::Unreadable(_)
+            | SourceError::Device(_)
+            | SourceError::Failed(_) => FailureKind::Failed,
         };
         End::Failed(Failure { kind, reason: self.target.url.redact(&error.to_string()) })
     }

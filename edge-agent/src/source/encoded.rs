@@ -6,7 +6,7 @@
 //!
 //! A shot that comes while one is being encoded takes the place of the one that waits. Decoding and encoding happen off
 //! the async threads, in memory that is used again for each picture. Key pictures come at most [`KEY_EVERY`] apart. Units
-//! are stamped with the arrival of their picture: there is no camera clock to go by.
+//! are stamped with when their picture was taken, where the device says so, and else with its arrival.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use omma_media::encode::Encoder;
 use omma_media::jpeg::decode::{COLOUR, Decoder};
+use omma_media::raw::{self, Converter};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 use omma_runtime::step::Step;
@@ -33,7 +34,7 @@ const BROKEN_IN_A_ROW: u32 = 3;
 pub struct Shot {
     /// What came.
     pub picture: Picture,
-    /// When it began to come.
+    /// When it began to come; where the device says when it was taken, that.
     pub arrived: Instant,
 }
 
@@ -42,6 +43,13 @@ pub struct Shot {
 pub enum Picture {
     /// A JPEG file.
     Jpeg(Bytes),
+    /// Samples.
+    Raw {
+        /// What the bytes are.
+        format: raw::Format,
+        /// The bytes.
+        data: Bytes,
+    },
     /// The camera says that nothing has changed. It is coded all the same, which costs next to nothing: whoever watches
     /// must know that the camera is there.
     Unchanged,
@@ -145,7 +153,10 @@ type Done = (Box<Transcoder>, Result<Coded, String>);
 struct Transcoder {
     opened: Instant,
     decoder: Decoder,
-    /// Why the decoder has no picture.
+    converter: Converter,
+    /// Whether the last picture was converted, not decoded.
+    raw: bool,
+    /// Why there is no picture.
     fault: Option<String>,
     /// Made for the first picture.
     encoder: Option<Encoder>,
@@ -161,18 +172,27 @@ impl std::fmt::Debug for Transcoder {
 impl Transcoder {
     fn new(opened: Instant) -> Self {
         let fault = Some("there is none yet".to_owned());
-        Self { opened, decoder: Decoder::default(), fault, encoder: None, keys: Keys::default() }
+        let (decoder, converter) = (Decoder::default(), Converter::default());
+        Self { opened, decoder, converter, raw: false, fault, encoder: None, keys: Keys::default() }
     }
 
     fn code(&mut self, shot: &Shot) -> Result<Coded, String> {
-        if let Picture::Jpeg(jpeg) = &shot.picture {
-            self.fault = self.decoder.decode(jpeg).err().map(|e| e.to_string());
+        match &shot.picture {
+            Picture::Jpeg(jpeg) => {
+                self.raw = false;
+                self.fault = self.decoder.decode(jpeg).err().map(|e| e.to_string());
+            }
+            Picture::Raw { format, data } => {
+                self.raw = true;
+                self.fault = self.converter.convert(*format, data).err().map(|e| e.to_string());
+            }
+            Picture::Unchanged => {}
         }
         // What is as a broken picture was is as broken.
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        let planes = self.decoder.planes();
+        let planes = if self.raw { self.converter.planes() } else { self.decoder.planes() };
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             None => self.encoder.insert(Encoder::of_constant_quality(COLOUR).map_err(|e| e.to_string())?),
@@ -196,7 +216,7 @@ impl Transcoder {
 }
 
 /// 90 kHz, as if the camera had sent RTP.
-fn ticks(at: Duration) -> u32 {
+pub(super) fn ticks(at: Duration) -> u32 {
     (at.as_micros() * 9 / 100) as u32
 }
 

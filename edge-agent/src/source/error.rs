@@ -2,6 +2,8 @@
 
 use edge_core::change_over::Evidence;
 
+use super::v4l2::error::DeviceError;
+
 /// Why there is no stream, or none any more. Says how to mend it where that is known.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -54,6 +56,9 @@ pub enum SourceError {
     /// The camera closed the stream.
     #[error("the camera closed the stream")]
     Closed,
+    /// A device at this machine.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Anything else.
     #[error("{0}")]
     Failed(String),
@@ -86,6 +91,7 @@ impl SourceError {
             Self::Silent { .. } => "silent",
             Self::NoKeyPicture { .. } => "no key picture",
             Self::Closed => "closed",
+            Self::Device(error) => error.kind(),
             Self::Failed(_) => "failed",
         }
     }
@@ -106,7 +112,8 @@ impl SourceError {
             | Self::Unreachable(_)
             | Self::Busy(_)
             | Self::Unusable(_)
-            | Self::NoKeyPicture { .. } => Evidence::None,
+            | Self::NoKeyPicture { .. }
+            | Self::Device(_) => Evidence::None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A camera's address, with its user name and password kept apart.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use omma_protocol::secret::Secret;
 use url::{Position, Url};
@@ -14,7 +15,8 @@ pub struct Credentials {
     pub password: Secret<String>,
 }
 
-/// `rtsp://…`, `http://…` or `https://…`. Prints as scheme, host and port: many cameras take the password in path or query.
+/// `rtsp://…`, `http://…` or `https://…`, which print as scheme, host and port, because many cameras take the password in
+/// path or query; or `v4l2:///dev/…`, a device of this machine.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CameraUrl {
     bare: Url,
@@ -31,15 +33,24 @@ pub enum UrlError {
     )]
     NotAUrl(url::ParseError),
     /// Another protocol.
-    #[error("expected a URL that begins with rtsp://, http:// or https://")]
+    #[error("expected a URL that begins with rtsp://, http://, https:// or v4l2:///dev/")]
     Scheme,
     /// No host.
     #[error("the URL names no host")]
     NoHost,
+    /// Not a device's file.
+    #[error(
+        "expected a file under /dev and nothing else, as in v4l2:///dev/video0, or better its name under /dev/v4l/by-id; \
+         format, size and rate are keys of their own: input_format, video_size, framerate"
+    )]
+    Device,
     /// A percent sign that is no encoding, or bytes that are no text.
     #[error("user name or password is not percent-encoded UTF-8: a literal `%` is written %25")]
     Encoding,
 }
+
+/// How a device's address begins.
+const DEVICE: &str = "v4l2:";
 
 impl CameraUrl {
     /// Reads an address.
@@ -47,11 +58,35 @@ impl CameraUrl {
     /// # Errors
     /// See [`UrlError`].
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        if text.trim().starts_with(DEVICE) {
+            return Self::of_device(text);
+        }
         let (bare, credentials) = split(text)?;
         match bare.scheme() {
             "rtsp" | "http" | "https" => Ok(Self { bare, credentials }),
             _ => Err(UrlError::Scheme),
         }
+    }
+
+    fn of_device(text: &str) -> Result<Self, UrlError> {
+        let bare = Url::parse(text.trim()).map_err(UrlError::NotAUrl)?;
+        let path = decode(bare.path())?;
+        let is_file = path.strip_prefix("/dev/").is_some_and(|name| !name.is_empty() && !name.contains('\0'));
+        let only = bare.host_str().is_none_or(str::is_empty) && bare.query().is_none() && bare.fragment().is_none();
+        if !is_file || !only || path.split('/').any(|part| part == "..") {
+            return Err(UrlError::Device);
+        }
+        Ok(Self { bare, credentials: None })
+    }
+
+    /// The device's file, where the camera is one of this machine.
+    pub fn device(&self) -> Option<PathBuf> {
+        let path = self.is_device().then(|| decode(self.bare.path()).ok())?;
+        path.map(PathBuf::from)
+    }
+
+    fn is_device(&self) -> bool {
+        self.bare.scheme() == "v4l2"
     }
 
     /// Whether the camera is asked over HTTP, with TLS or without.
@@ -90,10 +125,11 @@ impl CameraUrl {
         }
     }
 
-    /// Path, query and fragment; empty where there is nothing to them.
+    /// Path, query and fragment; empty where there is nothing to them. A device's file is no secret.
     fn unprinted(&self) -> &str {
         match &self.bare[Position::BeforePath..] {
             "/" => "",
+            _ if self.is_device() => "",
             rest => rest,
         }
     }
@@ -101,6 +137,9 @@ impl CameraUrl {
 
 impl fmt::Display for CameraUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_device() {
+            return f.write_str(self.bare.as_str());
+        }
         let rest = if self.unprinted().is_empty() { "" } else { "/…" };
         write!(f, "{}{rest}", &self.bare[..Position::BeforePath])
     }
@@ -206,6 +245,36 @@ mod tests {
             assert_eq!(said, format!("404 for {shown}"));
         }
         assert_eq!(CameraUrl::parse("rtsp://cam").unwrap().to_string(), "rtsp://cam");
+    }
+
+    #[test]
+    fn a_device_is_a_file_under_dev_and_printed() {
+        for (text, file) in [
+            ("v4l2:///dev/video0", "/dev/video0"),
+            (" v4l2:/dev/video2 ", "/dev/video2"),
+            ("v4l2:///dev/v4l/by-id/usb-Cam_1%20x-video-index0", "/dev/v4l/by-id/usb-Cam_1 x-video-index0"),
+        ] {
+            let url = CameraUrl::parse(text).unwrap();
+            assert_eq!(
+                (url.device(), url.is_http(), url.to_string()),
+                (Some(file.into()), false, text.trim().to_owned())
+            );
+            assert_eq!(url.redact(&format!("no {file}")), format!("no {file}"));
+        }
+        for text in [
+            "v4l2://dev/video0",
+            "v4l2://admin:hunter2@cam/dev/video0",
+            "v4l2:device?video=/dev/video0",
+            "v4l2:///dev/video0?input_format=mjpeg",
+            "v4l2:///dev/",
+            "v4l2:///etc/passwd",
+            "v4l2:///dev/../etc/passwd",
+            "v4l2:///dev/%2E%2E%2Fetc",
+        ] {
+            let error = CameraUrl::parse(text).unwrap_err();
+            assert!(error == UrlError::Device && error.to_string().contains("v4l2:///dev/video0"), "{text}: {error}");
+        }
+        assert_eq!(CameraUrl::parse("rtsp://cam/dev/video0").unwrap().device(), None);
     }
 
     proptest! {

@@ -1,4 +1,5 @@
-//! Cameras as they are, each named by its symptom: a simulated one with that quirk, and the edge's own source.
+//! Cameras as they are, each named by its symptom: a simulated one with that quirk, and the edge's own source. Those of
+//! this machine are played by a kernel, in the virtual machine of `.ci/v4l2-vm`.
 //!
 //! What can be mended plays: every unit is dated later than the one before and near its arrival, and decodes. What can't
 //! is told in the camera's state, in words that name the fault. What the rows of `docs/operate/cameras.md` promise is
@@ -43,3 +44,6 @@ mod bitstream;
 mod time;
 
 mod silence;
+
+#[cfg(all(feature = "v4l2", target_os = "linux"))]
+mod usb;

@@ -81,12 +81,17 @@ impl Watcher {
     }
 
     pub(crate) fn of(url: &str, transport: Transport) -> Self {
+        Self::with(url, transport, checked::DeviceOptions::default())
+    }
+
+    pub(crate) fn with(url: &str, transport: Transport, device: checked::DeviceOptions) -> Self {
         let camera = checked::Camera {
             id: "door".parse().unwrap(),
             name: "Door".to_owned(),
             url: CameraUrl::parse(url).unwrap(),
             transport,
             http: checked::HttpOptions::default(),
+            device,
             placement: Placement::None,
             rate: 5.0,
             min_score: 0.5,

@@ -12,9 +12,10 @@ use omma_vision::event::rule::schedule::LocalTime;
 use omma_vision::event::rule::written::RulesWritten;
 use omma_vision::gate::{GateConfig, Mask};
 
-use super::{Camera, HttpOptions};
+use super::{Camera, DeviceOptions, HttpOptions};
 use crate::config::{AreaSection, CameraSection, Transport, Written};
 use crate::source::url::CameraUrl;
+use crate::source::v4l2;
 
 const MAX_RATE: f32 = 60.0;
 
@@ -38,6 +39,7 @@ pub(super) fn check(written: &Written, min_score: f32, faults: &mut Faults) -> V
         let rules = rules(n, camera, Site { local: local.as_ref(), labels }, faults);
         let gate = gate(n, camera, min_score, faults);
         let http = http(n, camera, faults);
+        let device = device(n, camera, faults);
         match CameraUrl::parse(camera.url.expose()) {
             Ok(url) => {
                 of_another_protocol(n, camera, &url, faults);
@@ -47,6 +49,7 @@ pub(super) fn check(written: &Written, min_score: f32, faults: &mut Faults) -> V
                     url,
                     transport: camera.transport,
                     http,
+                    device,
                     placement: camera.placement,
                     rate: camera.rate,
                     min_score,
@@ -85,6 +88,26 @@ fn http(n: usize, camera: &CameraSection, faults: &mut Faults) -> HttpOptions {
     HttpOptions { snapshot_interval, certificate }
 }
 
+/// Slowest and fastest, pictures a second.
+const FRAMERATES: RangeInclusive<u32> = 1..=120;
+
+fn device(n: usize, camera: &CameraSection, faults: &mut Faults) -> DeviceOptions {
+    let default = DeviceOptions::default();
+    let size = camera.video_size.as_deref().and_then(|text| {
+        let read = v4l2::format::size(text);
+        if read.is_none() {
+            faults.push(&format!("camera[{n}].video_size"), "expected width and height, as in \"1280x720\"");
+        }
+        read
+    });
+    let rate = camera.framerate.unwrap_or(default.rate);
+    if !FRAMERATES.contains(&rate) {
+        let expected = format!("expected {} to {} pictures a second", FRAMERATES.start(), FRAMERATES.end());
+        faults.push(&format!("camera[{n}].framerate"), expected);
+    }
+    DeviceOptions { format: camera.input_format, size, rate }
+}
+
 fn sha256(text: &str) -> Option<[u8; 32]> {
     let digits: Option<Vec<u8>> =
         text.chars().filter(|c| !matches!(c, ':' | ' ')).map(|c| Some(c.to_digit(16)? as u8)).collect();
@@ -94,11 +117,17 @@ fn sha256(text: &str) -> Option<[u8; 32]> {
 
 /// What would have no effect is said, not passed over.
 fn of_another_protocol(n: usize, camera: &CameraSection, url: &CameraUrl, faults: &mut Faults) {
-    let (http, https) = (url.is_http(), url.bare().scheme() == "https");
+    let (http, https, device) = (url.is_http(), url.bare().scheme() == "https", url.device().is_some());
+    if let Some(fault) = v4l2::fault().filter(|_| device) {
+        faults.push(&format!("camera[{n}].url"), fault);
+    }
     for (key, wrong, expected) in [
-        ("transport", http && camera.transport != Transport::default(), "rtsp://"),
+        ("transport", (http || device) && camera.transport != Transport::default(), "rtsp://"),
         ("snapshot_interval", !http && camera.snapshot_interval.is_some(), "http:// or https://"),
         ("certificate_sha256", !https && camera.certificate_sha256.is_some(), "https://"),
+        ("input_format", !device && camera.input_format.is_some(), "v4l2:///dev/"),
+        ("video_size", !device && camera.video_size.is_some(), "v4l2:///dev/"),
+        ("framerate", !device && camera.framerate.is_some(), "v4l2:///dev/"),
     ] {
         if wrong {
             let message = format!("expected none, or a `url` that begins with {expected}");

@@ -302,6 +302,34 @@ fn a_camera_may_be_asked_over_http() {
     }
 }
 
+#[cfg(all(feature = "v4l2", target_os = "linux"))]
+#[test]
+fn a_camera_may_be_a_device_of_this_machine() {
+    let with = |url: &str, options: &str| {
+        good().replace("url = \"rtsp://admin:hunter2@cam/live\"", &format!("url = \"{url}\"\n        {options}"))
+    };
+    let bare = load(&with("v4l2:///dev/video0", "")).unwrap();
+    assert_eq!(bare.cameras[0].device, DeviceOptions::default());
+    let options = "input_format = \"yuyv422\"\n        video_size = \"640x480\"\n        framerate = 10";
+    let device = load(&with("v4l2:///dev/video0", options)).unwrap().cameras[0].device;
+    assert_eq!(device, DeviceOptions { format: Some(Encoding::Yuyv), size: Some((640, 480)), rate: 10 });
+
+    for (url, options, key, part) in [
+        ("v4l2://dev/video0", "", "url", "v4l2:///dev/video0"),
+        ("v4l2:///dev/video0", "video_size = \"640\"", "video_size", "1280x720"),
+        ("v4l2:///dev/video0", "framerate = 0", "framerate", "1 to 120"),
+        ("v4l2:///dev/video0", "transport = \"udp\"", "transport", "rtsp://"),
+        ("v4l2:///dev/video0", "snapshot_interval = 1", "snapshot_interval", "http://"),
+        ("rtsp://cam/", "input_format = \"nv12\"", "input_format", "v4l2://"),
+        ("http://cam/", "video_size = \"640x480\"", "video_size", "v4l2://"),
+        ("https://cam/", "framerate = 10", "framerate", "v4l2://"),
+    ] {
+        let lines: Vec<String> = load(&with(url, options)).unwrap_err().lines().collect();
+        let [line] = lines.as_slice() else { panic!("{url} {options}: {lines:#?}") };
+        assert!(line.contains(&format!("camera[0].{key}: ")) && line.contains(part), "{line}");
+    }
+}
+
 #[test]
 fn a_memory_limit_is_taken_and_one_that_nothing_fits_into_is_refused() {
     let with = |max: u64| load(&good().replace("[detect]", &format!("[health]\nmemory_max_mb = {max}\n[detect]")));

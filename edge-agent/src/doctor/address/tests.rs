@@ -54,10 +54,11 @@ fn what_can_be_read_in_two_ways_is_refused_without_a_word_of_it() {
 }
 
 #[test]
-fn http_is_refused_with_what_to_do_instead() {
-    for text in ["http://admin:hunter2@cam/", "https://cam/jpg?pwd=hunter2", "http://admin:hunter2#@cam/"] {
+fn what_is_not_asked_over_rtsp_is_refused_with_what_to_do_instead() {
+    let http = ["http://admin:hunter2@cam/", "https://cam/jpg?pwd=hunter2", "http://admin:hunter2#@cam/"];
+    for text in http.into_iter().chain(["v4l2:///dev/video0"]) {
         let error = read(text).unwrap_err();
-        assert_eq!(error, TargetError::Http, "{text}");
+        assert_eq!(error, TargetError::NotRtsp, "{text}");
         assert!(error.to_string().contains("/state") && !error.to_string().contains("hunter2"), "{error}");
     }
 }

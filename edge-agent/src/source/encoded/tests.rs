@@ -95,6 +95,24 @@ fn broken_pictures_are_passed_over_until_there_are_too_many() {
 }
 
 #[test]
+fn raw_pictures_are_coded_and_others_may_follow() {
+    let opened = Instant::now();
+    let mut studio = Studio::new(opened);
+    let format = raw::Format { layout: raw::Layout::Yuyv, width: 64, height: 48, stride: 128 };
+    let of_rows = |rows: usize| Picture::Raw { format, data: vec![90u8; 128 * rows].into() };
+    let first = studio.code(&shot(of_rows(48), opened, 0)).unwrap();
+    let said = Sps::find(&first.data).map(|sps| (sps.width, sps.height, sps.colour));
+    assert_eq!((said, is_key(&first)), (Some((64, 48, COLOUR)), true));
+    let short = studio.code(&shot(of_rows(47), opened, 100)).unwrap_err();
+    assert!(short.contains("expected at least 6144"), "{short}");
+    assert_eq!(studio.code(&shot(Picture::Unchanged, opened, 150)).unwrap_err(), short);
+    for (n, picture) in [of_rows(48), picture(90, 64, 48), Picture::Unchanged].into_iter().enumerate() {
+        let coded = studio.code(&shot(picture, opened, 200 + n as u64 * 100)).unwrap();
+        assert_eq!(coded.rtp, (200 + n as u32 * 100) * 90);
+    }
+}
+
+#[test]
 fn an_unchanged_picture_costs_next_to_nothing_and_is_a_picture_all_the_same() {
     let opened = Instant::now();
     let mut transcoder = Transcoder::new(opened);

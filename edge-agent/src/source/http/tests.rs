@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::checked::HttpOptions;
+use crate::config::checked::{DeviceOptions, HttpOptions};
 use crate::source::url::CameraUrl;
 
 fn camera(url: &str) -> Camera {
@@ -16,6 +16,7 @@ fn camera(url: &str) -> Camera {
         url: CameraUrl::parse(url).unwrap(),
         transport: crate::config::Transport::Tcp,
         http: HttpOptions { snapshot_interval: Duration::from_millis(300), certificate: None },
+        device: DeviceOptions::default(),
         placement: Placement::None,
         rate: 5.0,
         min_score: 0.5,

@@ -127,6 +127,7 @@ impl Edge {
             url: crate::source::url::CameraUrl::parse("rtsp://cam/").unwrap(),
             transport: crate::config::Transport::Tcp,
             http: crate::config::checked::HttpOptions::default(),
+            device: crate::config::checked::DeviceOptions::default(),
             placement: Placement::Edge,
             rate: 5.0,
             min_score: 0.5,

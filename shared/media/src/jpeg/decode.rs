@@ -150,7 +150,7 @@ impl Decoder {
     }
 }
 
-fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
+pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     let (short, long) = (width.min(height), width.max(height));
     let fits = short >= MIN_SIDE && long <= MAX_SIDES.0 && short <= MAX_SIDES.1;
     if fits { Ok(()) } else { Err(DecodeError::Size { width, height }) }
