@@ -7,6 +7,8 @@ pub mod demo;
 
 pub mod fuzz;
 
+pub mod h265;
+
 pub mod process;
 
 pub mod stack;
