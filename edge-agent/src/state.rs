@@ -130,6 +130,9 @@ struct ShownCamera {
     /// Whether it is looked at; absent where the edge never does.
     #[serde(skip_serializing_if = "Option::is_none")]
     detection: Option<bool>,
+    /// Why its pictures can't be looked at, and how to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<ShownGate>,
 }
@@ -155,6 +158,7 @@ impl State {
                 reason,
                 video: report.video.clone(),
                 detection: self.switches.is_on(&report.camera),
+                unseen: self.gates.unseen(&report.camera),
                 gate: self.gates.show(&report.camera),
             }
         });
