@@ -26,6 +26,8 @@ mod look;
 
 mod meters;
 
+pub mod keying;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -90,6 +90,7 @@ impl Watcher {
             id: "door".parse().unwrap(),
             name: "Door".to_owned(),
             url: CameraUrl::parse(url).unwrap(),
+            sub_url: None,
             transport,
             http: checked::HttpOptions::default(),
             placement: Placement::None,
