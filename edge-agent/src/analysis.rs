@@ -26,6 +26,8 @@ mod look;
 
 mod meters;
 
+pub mod keying;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -113,6 +115,8 @@ pub struct Looker {
     meters: Meters,
     /// The reason that was logged last.
     logged: Option<String>,
+    /// Whether the state says that the pictures can't be looked at.
+    unseen: bool,
     left_out: AnalysisCounts,
 }
 
@@ -169,6 +173,7 @@ impl Looker {
             lateness: Lateness::default(),
             meters: Meters::new(&camera.id),
             logged: None,
+            unseen: false,
             left_out: AnalysisCounts::default(),
             camera,
             clock,
@@ -284,6 +289,9 @@ impl Looker {
             Ok(Some(decoded)) => {
                 self.steps.decode.observe(began.elapsed());
                 self.steps.decode.done();
+                if std::mem::take(&mut self.unseen) {
+                    self.told.gates.cannot_look(&self.camera.id, None);
+                }
                 shown = Some(decoded.time());
                 let look = self.plan.frame(decoded.time(), |mask| Thumbnail::of(&decoded.planes(), mask));
                 wanted = (look != Look::Pass).then(|| (look, decoded.to_frame(&self.pool)));
@@ -297,6 +305,8 @@ impl Looker {
                     tracing::debug!(camera = %self.camera.id, error = %e, "decode");
                 } else {
                     self.steps.decode.dropped("unsupported");
+                    self.unseen = true;
+                    self.told.gates.cannot_look(&self.camera.id, Some(e.to_string()));
                     self.log(e.to_string());
                 }
                 return Ok(());

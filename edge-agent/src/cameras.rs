@@ -1,4 +1,5 @@
-//! The cameras that run, each with everything of its own: source, feed, and analysis where the edge looks at it.
+//! The cameras that run, each with everything of its own: source, feed, and analysis where the edge looks at it; of one
+//! with a sub-stream, source and feed twice, the second for the analysis alone.
 //!
 //! ```text
 //! begin ──▶ running ──restart, or another configuration──▶ ending (asked) ──▶ running, or gone
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use futures::future::OptionFuture;
 use omma_media::decode::{Decoder, DecoderChoice};
 use omma_media::frame::FramePool;
 use omma_media::jpeg;
@@ -23,11 +25,11 @@ use omma_runtime::backoff::random_seed;
 use omma_vision::analysis::{PICTURE_QUALITY, PICTURE_SIDE};
 use omma_vision::detect::DetectorConfig;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{Eyes, Looker, Told};
+use crate::analysis::{Eyes, Looker, RESULTS, Told, keying};
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
 use crate::detect::Shared;
@@ -47,6 +49,8 @@ pub struct Surroundings {
     pub clock: EdgeClock,
     /// Who is told how each fares.
     pub reports: Reports,
+    /// And how the sub-stream of each, where it has one.
+    pub subs: Reports,
     /// Who is told what was seen.
     pub told: Told,
     /// Which program decodes.
@@ -85,13 +89,26 @@ impl Cameras {
     /// When there can be no decoder or no thread.
     pub fn begin(&mut self, camera: Arc<Camera>) -> anyhow::Result<()> {
         let (token, id) = (CancellationToken::new(), camera.id.clone());
-        let feed = self.surroundings.feeds.of(&id);
-        let looked = self.look(&camera, &feed, &token)?;
-        let Surroundings { clock, reports, .. } = &self.surroundings;
-        let source = Source::new(Arc::clone(&camera), feed, reports.clone(), clock.clone(), random_seed());
+        let Surroundings { clock, reports, subs, told, feeds, .. } = &self.surroundings;
+        let (feed, mut told) = (feeds.of(&id), told.clone());
+        // Its units go to nobody but the analysis.
+        let sub = camera.sub_stream().map(|stream| (Arc::new(stream), Feed::new()));
+        let keying = sub.is_some().then(|| {
+            let (found, receiver) = broadcast::channel(RESULTS);
+            let results = std::mem::replace(&mut told.results, found);
+            keying::run(id.clone(), feed.read("results behind", clock.now()), receiver, results, clock.clone())
+        });
+        let looked = self.look(&camera, sub.as_ref().map_or(&feed, |(_, feed)| feed), told, &token)?;
+        let source =
+            |camera, feed, reports: &Reports| Source::new(camera, feed, reports.clone(), clock.clone(), random_seed());
+        let main = source(Arc::clone(&camera), feed, reports);
+        let sub = sub.map(|(camera, feed)| source(camera, feed, subs));
         let (cancelled, name) = (token.clone(), id.clone());
         self.tasks.spawn(async move {
-            let sourced = source.run(cancelled.clone());
+            let sourced = async {
+                let sub = OptionFuture::from(sub.map(|sub| sub.run(cancelled.clone())));
+                tokio::join!(main.run(cancelled.clone()), sub, OptionFuture::from(keying));
+            };
             match looked {
                 None => sourced.await,
                 Some(looked) => {
@@ -114,16 +131,17 @@ impl Cameras {
         &self,
         camera: &Arc<Camera>,
         feed: &Feed,
+        told: Told,
         token: &CancellationToken,
     ) -> anyhow::Result<Option<oneshot::Receiver<()>>> {
-        let Surroundings { clock, told, decoder, detector, switches, watchdog, .. } = &self.surroundings;
+        let Surroundings { clock, decoder, detector, switches, watchdog, .. } = &self.surroundings;
         let (Some(detector), Some(wanted)) = (detector, switches.watch(&camera.id)) else { return Ok(None) };
         let decoder = Decoder::new(Codec::H264, *decoder)?;
         tracing::debug!(step = "decode", camera = %camera.id, decoder = decoder.name(), "decoder");
         let units: Reader = feed.read("analysis behind", clock.now());
         let eyes = Eyes { decoder, shared: detector.clone() };
         let pulse = watchdog.pulse(format!("analysis of {}", camera.id), watchdog::ANALYSIS);
-        let (clock, told, token) = (clock.clone(), told.clone(), token.clone());
+        let (clock, token) = (clock.clone(), token.clone());
         let looker = Looker::new(Arc::clone(camera), clock, eyes, told, wanted, pulse, Handle::current());
         let (ended, end) = oneshot::channel();
         std::thread::Builder::new().name(format!("look {}", camera.id)).spawn(move || {
@@ -166,11 +184,13 @@ impl Cameras {
                 self.surroundings.detector.iter().for_each(|shared| shared.forget(camera));
             }
         }
-        let Surroundings { reports, switches, feeds, .. } = &self.surroundings;
+        let Surroundings { reports, subs, switches, feeds, .. } = &self.surroundings;
         // Before the hub is told of them, and asks for their units.
         wanted.iter().for_each(|camera| drop(feeds.of(&camera.id)));
         switches.set(wanted.iter().map(|camera| &**camera));
-        reports.set(wanted.iter().map(|camera| &**camera), |camera| self.running.contains_key(camera));
+        let stays = |camera: &CameraId| self.running.contains_key(camera);
+        reports.set(wanted.iter().map(|camera| &**camera), stays);
+        subs.set(wanted.iter().map(|camera| &**camera).filter(|camera| camera.sub_url.is_some()), stays);
         for camera in wanted.iter().filter(|camera| !self.has(&camera.id)).cloned().collect::<Vec<_>>() {
             self.begin(camera)?;
         }

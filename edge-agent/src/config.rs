@@ -192,6 +192,8 @@ pub struct CameraSection {
     /// `rtsp://user:password@host/path`, or `http://…` or `https://…` of an MJPEG stream or a snapshot; what is not a
     /// letter or digit in user name and password percent-encoded. Or `v4l2:///dev/video0`, of this machine.
     pub url: Secret<String>,
+    /// `rtsp://…` of its sub-stream, where the edge looks at that one: smaller, and cheaper to decode. `url` is shown.
+    pub sub_url: Option<Secret<String>>,
     /// How pictures come over RTSP.
     #[serde(default)]
     pub transport: Transport,

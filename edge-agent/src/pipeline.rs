@@ -6,6 +6,9 @@
 //!                            └─▶ groups ────────────────────────────────────────────────┴▶ QuicUplink ─▶ hub
 //! ```
 //!
+//! Of a camera with a sub-stream, the Looker reads that one's Feed, and its results go through
+//! [`crate::analysis::keying`], which gives them the times of the main stream's frames.
+//!
 //! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. Cameras begin and end while the
 //! program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns them and does
 //! what is asked over MQTT, and [`Teller`] says there how they are.
@@ -18,6 +21,7 @@
 //! | look back → live | access unit | 1440 units, 32 MB | the source's queue for this reader takes them, as above |
 //! | gate → decode | access unit | as before; a core's turn each | those with tracks, and key pictures, first; who is late and does not catch up goes on at the next key picture, count |
 //! | decode → detect | frame | 1 a camera | the newest wins, count; one turn after the other, those with tracks first; of the past each is awaited |
+//! | results of a sub-stream → main stream's frames | result | 64, each 0.5 s | goes on with its own time, count |
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
 //! | outbox → MQTT uplink | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
@@ -109,6 +113,7 @@ pub async fn run(
     let wanted = configuration.cameras();
     let cameras: Vec<Arc<Camera>> = wanted.borrow().clone();
     let reports = Reports::new(cameras.iter().map(|camera| &**camera));
+    let subs = Reports::of_sub_streams(cameras.iter().map(|camera| &**camera));
     let gates = Gates::default();
     let (results, _) = broadcast::channel(RESULTS);
 
@@ -123,6 +128,7 @@ pub async fn run(
     let state = State {
         edge: config.edge().clone(),
         reports: reports.clone(),
+        subs: subs.clone(),
         gates: gates.clone(),
         switches: Switches::new(cameras.iter().map(|camera| &**camera)),
         quic: quic.clone(),
@@ -154,6 +160,7 @@ pub async fn run(
     let mut running = Cameras::new(Surroundings {
         clock: clock.clone(),
         reports,
+        subs,
         told,
         decoder: config.decoder,
         detector,

@@ -40,6 +40,11 @@ impl Reports {
         Self(watch::Sender::new(reports.collect()))
     }
 
+    /// Of those that have a sub-stream, all connecting.
+    pub fn of_sub_streams<'a>(cameras: impl IntoIterator<Item = &'a Camera>) -> Self {
+        Self::new(cameras.into_iter().filter(|camera| camera.sub_url.is_some()))
+    }
+
     /// These cameras are there from now on. Those that `stay` as they are keep their reports, all others are connecting.
     pub fn set<'a>(&self, cameras: impl IntoIterator<Item = &'a Camera>, stay: impl Fn(&CameraId) -> bool) {
         let mut begun = Self::new(cameras).0.borrow().clone();
@@ -61,6 +66,11 @@ impl Reports {
             change(report);
             *report != before
         });
+    }
+
+    /// One camera's.
+    pub fn of(&self, camera: &CameraId) -> Option<CameraReport> {
+        self.0.borrow().iter().find(|report| report.camera == *camera).cloned()
     }
 
     /// For a task that tells others.
@@ -92,6 +102,8 @@ pub struct State {
     pub edge: EdgeId,
     /// The cameras.
     pub reports: Reports,
+    /// The sub-streams, of cameras that have one.
+    pub subs: Reports,
     /// Their gates.
     pub gates: Gates,
     /// Which are looked at just now.
@@ -130,11 +142,42 @@ struct ShownCamera {
     /// Whether it is looked at; absent where the edge never does.
     #[serde(skip_serializing_if = "Option::is_none")]
     detection: Option<bool>,
+    /// The stream that is looked at, where that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<ShownStream>,
+    /// Why its pictures can't be looked at, and how to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<ShownGate>,
 }
 
+#[derive(Serialize)]
+struct ShownStream {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    video: Option<omma_protocol::camera::VideoInfo>,
+}
+
+impl ShownStream {
+    fn of(report: CameraReport) -> Self {
+        let reason = report.state.reason().map(str::to_owned);
+        Self { state: report.state.name(), reason, video: report.video }
+    }
+}
+
 impl State {
+    /// Why a camera's pictures can't be looked at, though the camera itself may be live.
+    pub fn unseen(&self, camera: &CameraId) -> Option<String> {
+        let sub = || match self.subs.of(camera)?.state {
+            CameraState::Failed { reason } => Some(format!("its sub-stream: {reason}")),
+            CameraState::Connecting | CameraState::Live => None,
+        };
+        self.gates.unseen(camera).or_else(sub)
+    }
+
     /// `/state`, beside the health routes.
     pub fn router(self) -> Router {
         Router::new().route("/state", get(move || std::future::ready(Json(self.show()))))
@@ -149,6 +192,8 @@ impl State {
             reason: report.state.reason().map(str::to_owned),
             video: report.video.clone(),
             detection: self.switches.is_on(&report.camera),
+            sub: self.subs.of(&report.camera).map(ShownStream::of),
+            unseen: self.unseen(&report.camera),
             gate: self.gates.show(&report.camera),
         });
         Shown {

@@ -113,7 +113,9 @@ impl Reader {
                 }
             }
             Ok(None) => {}
-            Err(error @ (DecodeError::Unsupported { .. } | DecodeError::Create(_))) => {
+            Err(
+                error @ (DecodeError::Unsupported { .. } | DecodeError::NotInThisBuild { .. } | DecodeError::Create(_)),
+            ) => {
                 self.step.dropped("unsupported");
                 // It comes with each key picture: said once.
                 if !std::mem::replace(&mut self.unsupported, true) {

@@ -4,11 +4,11 @@
 //! every seed is an argument, so that a test can replay any history. Moments are [`Moment`]s of a clock that never
 //! steps; only capture times are dates.
 //!
-//! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), where in
-//! an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded pictures
-//! wait for a reader ([`unit_queue`]) and when it gives them up ([`lateness`]), which may be looked back at
-//! ([`kept_units`]), which lasting things are sent, sent again, forgotten, and given up when the disk is full
-//! ([`outbox`]).
+//! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), where
+//! in an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded
+//! pictures wait for a reader ([`unit_queue`]) and when it gives them up ([`lateness`]), which may be looked back at
+//! ([`kept_units`]), which frame of the main stream a result of the sub-stream belongs to ([`frame_match`]), which
+//! lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]).
 //!
 //! Beside it: what a camera sees now ([`presence`]), which values of the moment are published ([`retained`]) and how Home
 //! Assistant is told of them ([`home_assistant`]), what the edge is asked ([`control`]) and whether a change of its cameras
@@ -29,6 +29,8 @@ pub mod unit_queue;
 pub mod lateness;
 
 pub mod kept_units;
+
+pub mod frame_match;
 
 pub mod outbox;
 

@@ -122,6 +122,8 @@ pub struct Camera {
     pub name: String,
     /// Where it is. Prints without its password.
     pub url: CameraUrl,
+    /// Where its sub-stream is, in place of which the edge would look at the stream of `url`.
+    pub sub_url: Option<CameraUrl>,
     /// How pictures come over RTSP.
     pub transport: Transport,
     /// What there is to know of a camera that is asked over HTTP.
@@ -138,6 +140,14 @@ pub struct Camera {
     pub gate: GateConfig,
     /// What is looked for where, and what makes an event.
     pub rules: RulesConfig,
+}
+
+impl Camera {
+    /// The stream that is looked at, where that is another one than is shown.
+    pub fn sub_stream(&self) -> Option<Self> {
+        let url = self.sub_url.clone()?;
+        Some(Self { url, sub_url: None, ..self.clone() })
+    }
 }
 
 impl Config {

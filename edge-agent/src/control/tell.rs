@@ -152,7 +152,7 @@ impl Teller {
 impl Followed {
     fn tell(&mut self, notices: &Notices, state: &State, report: &CameraReport, now: Moment) {
         let (id, on) = (&self.camera.id, state.switches.is_on(&self.camera.id));
-        let message = CameraMessage::new(report, self.camera.rate, state.gates.words(id));
+        let message = CameraMessage::new(report, self.camera.rate, state.gates.words(id), state.unseen(id));
         notices.set(&notices.camera(id, CameraValue::State), json(&message), STATE_EVERY);
         if let Some(on) = on {
             notices.set(&notices.camera(id, CameraValue::Detection), word(on), SMALL_EVERY);

@@ -4,7 +4,7 @@ use edge_core::Moment;
 use edge_core::doctor::measure::Picture;
 use edge_core::doctor::report::{Coding, Reordering};
 use omma_media::bitstream::h264::{self, Sps};
-use omma_media::bitstream::is_key;
+use omma_media::bitstream::{h265, is_key};
 use omma_protocol::unit::Codec;
 
 use crate::source::rtsp::Coded;
@@ -27,27 +27,56 @@ pub fn picture(coded: &Coded, arrival: Moment, rate_hz: Option<f64>) -> Picture 
 }
 
 fn coding(codec: Codec, data: &[u8], rate_hz: Option<f64>) -> Option<Coding> {
-    let sps = match codec {
-        Codec::H264 => Sps::find(data)?,
-        // The source takes none.
-        Codec::H265 => return None,
-    };
-    Some(Coding {
-        codec,
-        profile: profile(&sps),
-        level: level(&sps),
+    match codec {
+        Codec::H264 => Sps::find(data).map(|sps| coding_h264(&sps, rate_hz)),
+        Codec::H265 => h265::Sps::find(data).map(|sps| coding_h265(&sps, rate_hz)),
+    }
+}
+
+fn coding_h264(sps: &Sps, rate_hz: Option<f64>) -> Coding {
+    Coding {
+        codec: Codec::H264,
+        profile: profile(sps),
+        level: level(sps),
         width: sps.width,
         height: sps.height,
         interlaced: sps.interlaced,
         bit_depth: sps.bit_depth,
-        chroma: ["4:0:0", "4:2:0", "4:2:2", "4:4:4"].get(usize::from(sps.chroma_format)).unwrap_or(&"?").to_string(),
+        chroma: chroma(sps.chroma_format),
         reordering: match sps.reordering {
             h264::Reordering::Never => Reordering::Never,
             h264::Reordering::Unsaid => Reordering::Unsaid,
             h264::Reordering::Announced => Reordering::Announced,
         },
         rate_hz,
-    })
+    }
+}
+
+fn coding_h265(sps: &h265::Sps, rate_hz: Option<f64>) -> Coding {
+    Coding {
+        codec: Codec::H265,
+        // H.265 §A.3.
+        profile: match sps.profile {
+            1 => "Main".to_owned(),
+            2 => "Main 10".to_owned(),
+            3 => "Main Still Picture".to_owned(),
+            4 => "format range extensions".to_owned(),
+            number => format!("profile {number}"),
+        },
+        // H.265 §A.4: thirty times the level.
+        level: format!("{}.{}", sps.level / 30, sps.level % 30 / 3),
+        width: sps.width,
+        height: sps.height,
+        interlaced: sps.interlaced,
+        bit_depth: sps.bit_depth,
+        chroma: chroma(sps.chroma_format),
+        reordering: if sps.reorders { Reordering::Announced } else { Reordering::Never },
+        rate_hz,
+    }
+}
+
+fn chroma(format: u8) -> String {
+    ["4:0:0", "4:2:0", "4:2:2", "4:4:4"].get(usize::from(format)).unwrap_or(&"?").to_string()
 }
 
 /// H.264 §A.2.
@@ -123,6 +152,18 @@ mod tests {
         assert!(seen.b_slices && !seen.key && seen.coding.is_none());
         let seen = picture(&coded(&[KEY]), Moment::ZERO, None);
         assert!(seen.key && seen.coding.is_none());
+    }
+
+    #[test]
+    fn a_key_picture_of_h265_is_read() {
+        // libx265, Main, level 1, 98x50; an IDR_W_RADL slice.
+        let hex = "42010101600000030090000003000003001ea034839c926592ae4caf0168080000030008000003005040";
+        let sps: Vec<u8> = (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+        let seen = Coded { codec: Codec::H265, ..coded(&[&sps, &[0x26, 1, 0xaf]]) };
+        let coding = picture(&seen, Moment::ZERO, None).coding.unwrap();
+        assert_eq!((coding.profile.as_str(), coding.level.as_str(), coding.chroma.as_str()), ("Main", "1.0", "4:2:0"));
+        assert_eq!((coding.codec, coding.width, coding.height), (Codec::H265, 98, 50));
+        assert_eq!((coding.reordering, coding.bit_depth), (Reordering::Never, 8));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! DESCRIBE → choose the video stream → SETUP → PLAY → access units
 //! ```
 //!
-//! Gives H.264 access units in Annex B with their parameter sets before each key picture. What retina tolerates of
+//! Gives H.264 or H.265 access units in Annex B with their parameter sets before each key picture. What retina tolerates of
 //! real cameras it is told to tolerate. Beyond that a camera that answers with another address is followed
 //! ([`redirect`]), and a packet that is not of this stream, or comes out of order, is left out where retina would have
 //! ended the stream. Two use it: the source, which only wants pictures, and the doctor, which wants to know everything
@@ -159,13 +159,14 @@ impl Described {
             rate_hz: stream.framerate().map(f64::from).filter(|hz| hz.is_finite()),
             taken: taken == Some(index),
         };
+        let sets = if matches!(choose(streams), Ok((_, Codec::H265))) { PARAMETER_SETS_H265 } else { PARAMETER_SETS };
         let tool = self.session.tool();
         Description {
             server: tool.map(|tool| tool.to_string()),
             redirected: self.redirected,
             sends_to_closed_sessions: tool.is_some_and(Tool::has_live555_tcp_bug),
             streams: streams.iter().enumerate().map(offer).collect(),
-            has_parameter_sets: String::from_utf8_lossy(self.session.sdp()).contains(PARAMETER_SETS),
+            has_parameter_sets: String::from_utf8_lossy(self.session.sdp()).contains(sets),
             parameter_sets_readable: taken.is_some_and(|index| streams[index].parameters().is_some()),
         }
     }
@@ -191,18 +192,22 @@ impl Described {
     }
 }
 
-/// How parameter sets are written in a description (RFC 6184 §8.1).
+/// How parameter sets are written in a description (RFC 6184 §8.1; of H.265 RFC 7798 §7.1, one of three).
 const PARAMETER_SETS: &str = "sprop-parameter-sets=";
+const PARAMETER_SETS_H265: &str = "sprop-sps=";
 
 fn choose(streams: &[retina::client::Stream]) -> Result<(usize, Codec), SourceError> {
     let video = || streams.iter().enumerate().filter(|(_, stream)| stream.media() == "video");
-    if let Some((index, _)) = video().find(|(_, stream)| stream.encoding_name() == "h264") {
-        return Ok((index, Codec::H264));
+    // Where there are both, the one that everything here can decode and show.
+    for (name, codec) in [("h264", Codec::H264), ("h265", Codec::H265)] {
+        if let Some((index, _)) = video().find(|(_, stream)| stream.encoding_name() == name) {
+            return Ok((index, codec));
+        }
     }
     let names: Vec<_> = video().map(|(_, stream)| stream.encoding_name()).collect();
     Err(SourceError::Unusable(match names.as_slice() {
         [] => "the camera describes no video stream".to_owned(),
-        names => format!("the camera sends {}: set this stream to H.264 in the camera", names.join(", ")),
+        names => format!("the camera sends {}: set this stream to H.264 or H.265 in the camera", names.join(", ")),
     }))
 }
 

@@ -1,6 +1,9 @@
 //! Odd packets and odd pictures.
 
+use omma_media::bitstream::access_unit::split_access_units;
 use omma_protocol::camera::CameraReport;
+use omma_protocol::unit::Codec;
+use omma_testkit::h265;
 use omma_testkit::simulator::quirk::Quirk;
 
 use crate::film::WIDTH;
@@ -35,5 +38,25 @@ async fn the_size_changes_in_mid_stream() {
     let other = watcher.widths.iter().copied().find(|&width| width != WIDTH);
     let told = |report: &CameraReport| report.video.as_ref().map(|video| video.width);
     watcher.state("of the other size", |report| told(report) == other).await;
+    assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn h265_comes_as_it_was_coded() {
+    let film = h265::stream();
+    let coded = split_access_units(&film);
+    let camera = Camera::playing(&film, |config| config).await;
+    let mut watcher = Watcher::start(&camera);
+    let first = watcher.next().await.unit;
+    assert!(first.key && first.codec == Codec::H265);
+    let place = coded.iter().position(|unit| *unit == &first.data[..]).expect("a unit of the film, with its sets");
+    // Once round, and over the end.
+    for wanted in coded.iter().cycle().skip(place + 1).take(coded.len()) {
+        let unit = watcher.next().await.unit;
+        assert!(unit.data == *wanted, "{} bytes in the place of {}", unit.data.len(), wanted.len());
+    }
+    let told = |report: &CameraReport| report.video.as_ref().map(|video| (video.codec, video.width, video.reorders));
+    let (codec, width) = (Codec::H265, h265::WIDTH);
+    watcher.state("of H.265", |report| told(report) == Some((codec, width, false))).await;
     assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
 }

@@ -46,9 +46,14 @@ impl Camera {
     }
 
     pub(crate) async fn configured(configure: impl FnOnce(Config) -> Config) -> Self {
+        Self::playing(film(), configure).await
+    }
+
+    /// Plays another film.
+    pub(crate) async fn playing(film: &[u8], configure: impl FnOnce(Config) -> Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("film.h264");
-        std::fs::write(&path, film()).unwrap();
+        std::fs::write(&path, film).unwrap();
         let door = format!("door=file:{}@{RATE}", path.display()).parse().unwrap();
         let server = Server::start(configure(Config::new(vec![door]))).await.unwrap();
         Self { server, _film: folder }
@@ -89,6 +94,7 @@ impl Watcher {
             id: "door".parse().unwrap(),
             name: "Door".to_owned(),
             url: CameraUrl::parse(url).unwrap(),
+            sub_url: None,
             transport,
             http: checked::HttpOptions::default(),
             device,
@@ -155,7 +161,8 @@ impl Watcher {
         }
     }
 
-    async fn next(&mut self) -> Arrived {
+    /// Reads one unit.
+    pub(crate) async fn next(&mut self) -> Arrived {
         let next = timeout(PATIENCE, self.reader.next()).await;
         let arrived = next.unwrap_or_else(|_| panic!("no unit comes: {:?}", *self.reports.borrow()));
         self.beginnings += usize::from(arrived.anew);

@@ -11,7 +11,10 @@
 //! one would show smeared pictures, and boxes found in them.
 //!
 //! Two programs do the work: openh264, always there, and libavcodec in builds with the feature `libav`
-//! ([`DecoderChoice`]). Pictures come out in the order they are to be shown, each under its own time.
+//! ([`DecoderChoice`]). H.265 is libavcodec's alone; a build without it says so with each key picture
+//! ([`DecodeError::NotInThisBuild`]). Pictures come out in the order they are to be shown, each under its own time.
+//!
+//! A camera may be switched from one codec to the other: the decoder follows at the next key picture.
 //!
 //! A decoder is used by one thread.
 
@@ -29,11 +32,12 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 use serde::Deserialize;
 
-use crate::bitstream::h264::{self, Sps};
+use crate::bitstream::h264::Sps;
+use crate::bitstream::h265;
 use crate::bitstream::nal::nals;
 use crate::frame::{Colour, Frame, FramePool, Planes};
 
-/// Which program decodes.
+/// Which program decodes H.264.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DecoderChoice {
@@ -63,8 +67,17 @@ pub enum DecodeError {
         /// What the stream has.
         what: String,
     },
+    /// The codec needs a decoder that this build does not have.
+    #[error(
+        "{} not decodable by this build: switch the camera to H.264, use its H.264 sub-stream, or run a build with the \
+         feature `libav`", codec.name()
+    )]
+    NotInThisBuild {
+        /// The stream's codec.
+        codec: Codec,
+    },
     /// The decoder could not be made.
-    #[error("make an H.264 decoder: {0}")]
+    #[error("make a decoder: {0}")]
     Create(String),
     /// This unit can't be decoded; the decoder waits for the next key picture.
     #[error("decode the unit of {time} ({bytes} bytes{}): {reason}", if *key { ", key picture" } else { "" })]
@@ -95,6 +108,8 @@ pub struct DecodeCounts {
 
 /// Decodes one stream.
 pub struct Decoder {
+    codec: Codec,
+    choice: DecoderChoice,
     backend: Backend,
     /// The parameter set in force, as sent.
     sps: Vec<u8>,
@@ -120,17 +135,16 @@ enum State {
 }
 
 impl Decoder {
-    /// A decoder that waits for its first key picture.
+    /// A decoder that waits for its first key picture. `choice` is of H.264 and says nothing of H.265.
     ///
     /// # Errors
-    /// [`DecodeError::Unsupported`] for anything but H.264, [`DecodeError::Create`] when the chosen program is not in
-    /// this build or refuses.
+    /// [`DecodeError::NotInThisBuild`] for H.265 in a build without libavcodec, [`DecodeError::Create`] when the chosen
+    /// program is not in this build or refuses.
     pub fn new(codec: Codec, choice: DecoderChoice) -> Result<Self, DecodeError> {
-        if codec != Codec::H264 {
-            return Err(DecodeError::Unsupported { what: codec.name().to_owned() });
-        }
         Ok(Self {
-            backend: Backend::new(choice)?,
+            codec,
+            choice,
+            backend: Backend::new(codec, choice)?,
             sps: vec![],
             colour: Colour::default(),
             state: State::Waiting { used: false },
@@ -153,14 +167,13 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DecodeError::Broken`] names the unit; decoding begins again at the next key picture.
-    /// [`DecodeError::Unsupported`] comes with each key picture of a stream that can't be decoded here.
+    /// [`DecodeError::Unsupported`] or [`DecodeError::NotInThisBuild`] comes with each key picture of a stream that can't
+    /// be decoded here.
     pub fn decode(&mut self, unit: &AccessUnit) -> Result<Option<Decoded<'_>>, DecodeError> {
-        if unit.codec != Codec::H264 {
-            return Err(DecodeError::Unsupported { what: unit.codec.name().to_owned() });
-        }
         if unit.key {
+            self.turn_to(unit.codec)?;
             self.begin_group(unit)?;
-        } else if self.backend.needs_key(unit) {
+        } else if unit.codec != self.codec || self.backend.needs_key(unit) {
             self.state = State::Waiting { used: true };
         }
         if self.state != State::Decoding {
@@ -210,28 +223,64 @@ impl Decoder {
         self.counts
     }
 
+    /// Has the units of this codec decoded from now on.
+    fn turn_to(&mut self, codec: Codec) -> Result<(), DecodeError> {
+        if codec != self.codec {
+            self.state = State::Waiting { used: true };
+            self.backend = Backend::new(codec, self.choice)?;
+            self.codec = codec;
+            self.sps.clear();
+            self.state = State::Waiting { used: false };
+        }
+        Ok(())
+    }
+
     /// Gets ready for a key picture: a fresh start where the backend holds pictures of a broken group or of another
     /// size, so that nothing of them can come out under a wrong time.
     fn begin_group(&mut self, unit: &AccessUnit) -> Result<(), DecodeError> {
-        let sent = nals(&unit.data).find(|nal| nal.h264_type() == h264::SPS).map_or(&[][..], |nal| nal.bytes);
+        let codec = self.codec;
+        let sent = nals(&unit.data).find(|nal| nal.is_sequence_parameter_set(codec)).map_or(&[][..], |nal| nal.bytes);
         let changed = !sent.is_empty() && sent != self.sps;
         if (changed && !self.sps.is_empty()) || self.state == (State::Waiting { used: true }) {
             self.backend.restart()?;
         }
         if changed {
             self.sps = sent.to_vec();
-            if let Some(sps) = Sps::parse(sent) {
-                self.colour = sps.colour;
-                self.backend.announced(&sps);
-                if let Some(what) = unsupported(&sps) {
-                    self.sps.clear();
-                    self.state = State::Waiting { used: true };
-                    return Err(DecodeError::Unsupported { what });
-                }
+            if let Some(what) = self.announced(sent) {
+                self.sps.clear();
+                self.state = State::Waiting { used: true };
+                return Err(DecodeError::Unsupported { what });
             }
         }
         self.state = State::Decoding;
         Ok(())
+    }
+
+    /// Takes a new sequence parameter set. Gives what it asks for that is refused, in words that tell the operator which
+    /// setting of the camera to look for.
+    fn announced(&mut self, sps: &[u8]) -> Option<String> {
+        let name = self.codec.name();
+        let (interlaced, bit_depth, chroma_format) = match self.codec {
+            Codec::H264 => {
+                let sps = Sps::parse(sps)?;
+                self.colour = sps.colour;
+                self.backend.announced(&sps);
+                (sps.interlaced, sps.bit_depth, sps.chroma_format)
+            }
+            Codec::H265 => {
+                let sps = h265::Sps::parse(sps)?;
+                self.colour = Colour::guess(sps.height);
+                (sps.interlaced, sps.bit_depth, sps.chroma_format)
+            }
+        };
+        if interlaced {
+            Some(format!("interlaced {name}"))
+        } else if bit_depth != 8 || chroma_format > 1 {
+            let chroma = ["4:0:0", "4:2:0", "4:2:2", "4:4:4"].get(usize::from(chroma_format)).unwrap_or(&"?");
+            Some(format!("{name} of {bit_depth} bit {chroma}"))
+        } else {
+            None
+        }
     }
 }
 
@@ -250,15 +299,20 @@ impl DecodeCounts {
 }
 
 impl Backend {
-    fn new(choice: DecoderChoice) -> Result<Self, DecodeError> {
-        match choice {
-            DecoderChoice::OpenH264 => openh264::OpenH264::new().map(Self::OpenH264),
-            #[cfg(feature = "libav")]
-            DecoderChoice::Auto | DecoderChoice::Libav => libav::Libav::new().map(Self::Libav),
-            #[cfg(not(feature = "libav"))]
-            DecoderChoice::Auto => openh264::OpenH264::new().map(Self::OpenH264),
-            #[cfg(not(feature = "libav"))]
-            DecoderChoice::Libav => Err(DecodeError::Create(choice.fault().unwrap_or_default().to_owned())),
+    #[cfg(feature = "libav")]
+    fn new(codec: Codec, choice: DecoderChoice) -> Result<Self, DecodeError> {
+        match (codec, choice) {
+            (Codec::H264, DecoderChoice::OpenH264) => openh264::OpenH264::new().map(Self::OpenH264),
+            (Codec::H264 | Codec::H265, _) => libav::Libav::new(codec).map(Self::Libav),
+        }
+    }
+
+    #[cfg(not(feature = "libav"))]
+    fn new(codec: Codec, choice: DecoderChoice) -> Result<Self, DecodeError> {
+        match (codec, choice.fault()) {
+            (Codec::H265, _) => Err(DecodeError::NotInThisBuild { codec }),
+            (Codec::H264, Some(fault)) => Err(DecodeError::Create(fault.to_owned())),
+            (Codec::H264, None) => openh264::OpenH264::new().map(Self::OpenH264),
         }
     }
 
@@ -303,18 +357,6 @@ impl Backend {
             #[cfg(feature = "libav")]
             Self::Libav(backend) => backend.drain(|time, picture| each(time, libav::planes(picture, colour))),
         }
-    }
-}
-
-/// What is refused, in words that tell the operator which setting of the camera to look for.
-fn unsupported(sps: &Sps) -> Option<String> {
-    if sps.interlaced {
-        Some("interlaced H.264".to_owned())
-    } else if sps.bit_depth != 8 || sps.chroma_format > 1 {
-        let chroma = ["4:0:0", "4:2:0", "4:2:2", "4:4:4"].get(usize::from(sps.chroma_format)).unwrap_or(&"?");
-        Some(format!("H.264 of {} bit {chroma}", sps.bit_depth))
-    } else {
-        None
     }
 }
 

@@ -1,4 +1,4 @@
-//! Real footage and ffmpeg, for tests: ffmpeg's H.264 decoder is the reference that ours is measured against.
+//! Real footage and ffmpeg, for tests: ffmpeg's decoders are the reference that ours are measured against.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 
 use crate::bitstream::access_unit::split_access_units;
-use crate::bitstream::is_key;
+use crate::bitstream::{detect_codec, is_key};
 use crate::frame::Planes;
 
 /// A file of the footage that `make setup` brings.
@@ -24,10 +24,11 @@ pub(crate) fn path(name: &str) -> PathBuf {
 /// The units of a byte stream, `fps` of them a second.
 pub(crate) fn units(stream: &[u8], fps: u32) -> Vec<AccessUnit> {
     let begin = CaptureTime(1_700_000_000_000_000);
+    let codec = detect_codec(stream).unwrap_or(Codec::H264);
     let unit = |(i, data): (usize, &[u8])| AccessUnit {
         time: begin + Duration::from_secs(1) * i as u32 / fps,
-        key: is_key(Codec::H264, data),
-        codec: Codec::H264,
+        key: is_key(codec, data),
+        codec,
         data: Bytes::copy_from_slice(data),
     };
     split_access_units(stream).into_iter().enumerate().map(unit).collect()
@@ -53,11 +54,12 @@ pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     output
 }
 
-/// The first `frames` pictures of an H.264 byte stream, decoded by ffmpeg, one behind the other without padding.
+/// The first `frames` pictures of a byte stream, decoded by ffmpeg, one behind the other without padding.
 pub(crate) fn reference(stream: &[u8], frames: usize) -> Vec<u8> {
     let frames = frames.to_string();
+    let format = if detect_codec(stream) == Some(Codec::H265) { "hevc" } else { "h264" };
     let output = ["-frames:v", &frames, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"];
-    run("ffmpeg", &[&["-f", "h264", "-i", "-"], &output[..]].concat(), stream)
+    run("ffmpeg", &[&["-f", format, "-i", "-"], &output[..]].concat(), stream)
 }
 
 /// The picture without padding, as [`reference`] has it.

@@ -67,6 +67,14 @@ pub struct Colour {
     pub matrix: Matrix,
 }
 
+impl Colour {
+    /// Of a stream that says nothing, with pictures of so many rows: BT.709 from 720 rows on, as screens assume.
+    pub fn guess(height: u32) -> Self {
+        let matrix = if height >= 720 { Matrix::Bt709 } else { Matrix::Bt601 };
+        Self { range: Range::default(), matrix }
+    }
+}
+
 /// Which values are black and white.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Range {

@@ -9,6 +9,8 @@ pub mod fuzz;
 
 pub mod garbage;
 
+pub mod h265;
+
 pub mod process;
 
 pub mod soak;

@@ -40,6 +40,7 @@ pub(super) fn check(written: &Written, min_score: f32, faults: &mut Faults) -> V
         let gate = gate(n, camera, min_score, faults);
         let http = http(n, camera, faults);
         let device = device(n, camera, faults);
+        let sub_url = sub_url(n, camera, faults);
         match CameraUrl::parse(camera.url.expose()) {
             Ok(url) => {
                 of_another_protocol(n, camera, &url, faults);
@@ -47,6 +48,7 @@ pub(super) fn check(written: &Written, min_score: f32, faults: &mut Faults) -> V
                     id: camera.id.clone(),
                     name: camera.name.clone().unwrap_or_else(|| camera.id.to_string()),
                     url,
+                    sub_url,
                     transport: camera.transport,
                     http,
                     device,
@@ -61,6 +63,20 @@ pub(super) fn check(written: &Written, min_score: f32, faults: &mut Faults) -> V
         }
     }
     cameras
+}
+
+fn sub_url(n: usize, camera: &CameraSection, faults: &mut Faults) -> Option<CameraUrl> {
+    let mut fault = |message: String| faults.push(&format!("camera[{n}].sub_url"), message);
+    let written = camera.sub_url.as_ref()?;
+    if camera.placement != Placement::Edge {
+        fault("expected none, or placement = \"edge\": only the edge looks at a sub-stream".to_owned());
+    }
+    match CameraUrl::parse(written.expose()) {
+        Ok(url) if url.is_http() => fault("expected rtsp://: what is read over HTTP has no sub-stream".to_owned()),
+        Ok(url) => return Some(url),
+        Err(e) => fault(e.to_string()),
+    }
+    None
 }
 
 /// Fastest and slowest, seconds.

@@ -346,3 +346,21 @@ fn credentials_written_literally_are_taken_with_a_warning_for_each() {
     assert_eq!(keys, ["edge.join", "camera[0].url"]);
     assert!(!warnings.concat().contains("hunter2"), "{warnings:?}");
 }
+
+#[test]
+fn a_sub_stream_is_looked_at_by_the_edge_and_read_over_rtsp() {
+    let with = |lines: &str| good().replacen("url = \"rtsp://cam2/live\"", lines, 1);
+    let looked_at = "url = \"rtsp://cam2/live\"\nsub_url = \"rtsp://u:hunter3@cam2/sub\"";
+    let config = load(&with(looked_at).replacen("placement = \"hub\"", "", 1)).unwrap();
+    let sub = config.cameras[1].sub_stream().unwrap();
+    assert_eq!((sub.url.bare().as_str(), sub.id.as_str(), sub.sub_url), ("rtsp://cam2/sub", "yard", None));
+    assert_eq!(config.cameras[0].sub_stream(), None);
+    assert!(!format!("{config:?}").contains("hunter3"));
+    for (url, words) in
+        [("rtsp://u:hunter3@cam2/sub", "placement = \"edge\""), ("http://cam2/", "rtsp://"), ("ftp://cam2/", "rtsp://")]
+    {
+        let faults = load(&with(&format!("url = \"rtsp://cam2/live\"\nsub_url = \"{url}\""))).unwrap_err().to_string();
+        assert!(faults.contains("camera[1].sub_url: ") && faults.contains(words), "{faults}");
+        assert!(!faults.contains("hunter3"), "{faults}");
+    }
+}

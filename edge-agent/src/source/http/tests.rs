@@ -14,6 +14,7 @@ fn camera(url: &str) -> Camera {
         id: "door".parse().unwrap(),
         name: "Door".to_owned(),
         url: CameraUrl::parse(url).unwrap(),
+        sub_url: None,
         transport: crate::config::Transport::Tcp,
         http: HttpOptions { snapshot_interval: Duration::from_millis(300), certificate: None },
         device: DeviceOptions::default(),

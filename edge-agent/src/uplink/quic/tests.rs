@@ -125,6 +125,7 @@ impl Edge {
             id: door(),
             name: "Front door".to_owned(),
             url: crate::source::url::CameraUrl::parse("rtsp://cam/").unwrap(),
+            sub_url: None,
             transport: crate::config::Transport::Tcp,
             http: crate::config::checked::HttpOptions::default(),
             device: crate::config::checked::DeviceOptions::default(),

@@ -89,7 +89,6 @@ impl Sps {
 
         // Many cameras cut the usability information short; the size above is good all the same.
         let vui = bits.flag().filter(|&present| present).map(|_| Vui::parse(bits)).unwrap_or_default();
-        let guess = if height >= 720 { Matrix::Bt709 } else { Matrix::Bt601 };
         Some(Self {
             profile,
             constraints,
@@ -102,7 +101,7 @@ impl Sps {
             interlaced: !frames_only,
             frame_num_bits,
             frame_num_gaps,
-            colour: Colour { range: vui.range, matrix: vui.matrix.unwrap_or(guess) },
+            colour: Colour { range: vui.range, matrix: vui.matrix.unwrap_or(Colour::guess(height).matrix) },
         })
     }
 

@@ -23,10 +23,20 @@ pub(super) fn begins_picture(nal: &Nal<'_>) -> bool {
 /// A sequence parameter set (§7.3.2.2.1), as far as anyone here needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sps {
+    /// `general_profile_idc`: 1 Main, 2 Main 10, 3 Main Still Picture, 4 format range extensions ….
+    pub profile: u8,
+    /// `general_level_idc`: thirty times the level.
+    pub level: u8,
     /// Width in luma samples after cropping.
     pub width: u32,
     /// Height in luma samples after cropping.
     pub height: u32,
+    /// `chroma_format_idc`: 0 grey, 1 for 4:2:0, 2 for 4:2:2, 3 for 4:4:4.
+    pub chroma_format: u8,
+    /// Bits a sample, the larger of luma and chroma.
+    pub bit_depth: u8,
+    /// Whether each picture is one field: `general_interlaced_source_flag` without `general_progressive_source_flag`.
+    pub interlaced: bool,
     /// Whether pictures may be shown in another order than they are sent. H.265 always says.
     pub reorders: bool,
 }
@@ -39,7 +49,8 @@ impl Sps {
         bits.skip(4)?; // sps_video_parameter_set_id
         let sub_layers = bits.u(3)?; // sps_max_sub_layers_minus1
         bits.flag()?; // sps_temporal_id_nesting_flag
-        skip_profile_tier_level(bits, sub_layers)?;
+        let general = General::parse(bits)?;
+        skip_sub_layers(bits, sub_layers)?;
         bits.ue()?; // sps_seq_parameter_set_id
         let chroma_format = bits.ue()?;
         let (unit_x, unit_y) = match chroma_format {
@@ -53,8 +64,7 @@ impl Sps {
         }
         let (width, height) = (bits.ue()?, bits.ue()?);
         let crop = if bits.flag()? { [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?] } else { [0; 4] };
-        bits.ue()?; // bit_depth_luma_minus8
-        bits.ue()?; // bit_depth_chroma_minus8
+        let bit_depth = bits.ue()?.max(bits.ue()?).checked_add(8)?; // bit_depth_luma_minus8, bit_depth_chroma_minus8
         bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
         let all_sub_layers = bits.flag()?;
         let mut reorders = false;
@@ -68,8 +78,13 @@ impl Sps {
             size.checked_sub(cut).filter(|&left| left > 0 && left <= 16_384)
         };
         Some(Self {
+            profile: general.profile,
+            level: general.level,
             width: cropped(width, crop[0], crop[1], unit_x)?,
             height: cropped(height, crop[2], crop[3], unit_y)?,
+            chroma_format: chroma_format as u8,
+            bit_depth: u8::try_from(bit_depth).ok()?,
+            interlaced: general.interlaced,
             reorders,
         })
     }
@@ -80,11 +95,28 @@ impl Sps {
     }
 }
 
-/// §7.3.3 with `profilePresentFlag` set.
-fn skip_profile_tier_level(bits: &mut Bits<'_>, sub_layers: u32) -> Option<()> {
+/// The general part of §7.3.3, with `profilePresentFlag` set.
+struct General {
+    profile: u8,
+    level: u8,
+    interlaced: bool,
+}
+
+impl General {
+    fn parse(bits: &mut Bits<'_>) -> Option<Self> {
+        bits.skip(3)?; // general_profile_space, general_tier_flag
+        let profile = bits.u(5)? as u8;
+        bits.skip(32)?; // general_profile_compatibility_flag
+        let (progressive, interlaced) = (bits.flag()?, bits.flag()?);
+        bits.skip(46)?; // the other constraint flags
+        Some(Self { profile, level: bits.u(8)? as u8, interlaced: interlaced && !progressive })
+    }
+}
+
+/// The rest of §7.3.3.
+fn skip_sub_layers(bits: &mut Bits<'_>, sub_layers: u32) -> Option<()> {
     const PROFILE: usize = 88;
     const LEVEL: usize = 8;
-    bits.skip(PROFILE + LEVEL)?;
     let mut present = vec![];
     for _ in 0..sub_layers {
         present.push((bits.flag()?, bits.flag()?));

@@ -2,6 +2,8 @@
 
 use omma_protocol::unit::Codec;
 
+use super::{h264, h265};
+
 /// One NAL unit of a byte stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nal<'a> {
@@ -27,6 +29,14 @@ impl Nal<'_> {
         match codec {
             Codec::H264 => (1..=5).contains(&self.h264_type()),
             Codec::H265 => self.h265_type() < 32,
+        }
+    }
+
+    /// Whether this is a sequence parameter set.
+    pub fn is_sequence_parameter_set(&self, codec: Codec) -> bool {
+        match codec {
+            Codec::H264 => self.h264_type() == h264::SPS,
+            Codec::H265 => self.h265_type() == h265::SPS,
         }
     }
 }

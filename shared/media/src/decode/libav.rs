@@ -1,8 +1,10 @@
-//! libavcodec, where the build has it (feature `libav`): about half of openh264's time on CABAC streams.
+//! libavcodec, where the build has it (feature `libav`): H.265, and H.264 in about half of openh264's time on CABAC
+//! streams. Its software decoders only: a hardware decoder's pictures would have to be copied back for each look.
 //!
 //! One thread, no frame threading: a picture comes out with its own unit, or, where the stream is reordered, as soon
 //! as the order is known. Times travel through the decoder with their pictures. What libavcodec would conceal is an
-//! error here, as with openh264: a smeared picture is worse than none.
+//! error here, as with openh264: a smeared picture is worse than none. Of H.265 what is missing is known only where
+//! libavcodec says so.
 
 use ffmpeg_next as ffmpeg;
 
@@ -12,11 +14,11 @@ use ffmpeg::frame::Video;
 use ffmpeg::util::format::Pixel;
 use ffmpeg::util::log;
 use omma_protocol::time::CaptureTime;
-use omma_protocol::unit::AccessUnit;
+use omma_protocol::unit::{AccessUnit, Codec};
 
 use super::DecodeError;
 use crate::bitstream::h264::{FrameNumbers, Sps};
-use crate::frame::{Colour, Planes};
+use crate::frame::{Colour, Planes, Range};
 
 /// `EAGAIN` of Linux: libavcodec wants more before it gives more.
 const AGAIN: ffmpeg::Error = ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN };
@@ -28,12 +30,16 @@ pub(super) struct Libav {
 }
 
 impl Libav {
-    pub(super) fn new() -> Result<Self, DecodeError> {
+    pub(super) fn new(codec: Codec) -> Result<Self, DecodeError> {
         let failed = |error: ffmpeg::Error| DecodeError::Create(format!("libavcodec: {error}"));
         // What it has to say of a unit comes back as an error; its own lines would stand in the program's log.
         log::set_level(log::Level::Quiet);
-        let codec = codec::decoder::find(codec::Id::H264).ok_or_else(|| failed(ffmpeg::Error::DecoderNotFound))?;
-        let mut context = codec::Context::new_with_codec(codec);
+        let id = match codec {
+            Codec::H264 => codec::Id::H264,
+            Codec::H265 => codec::Id::HEVC,
+        };
+        let found = codec::decoder::find(id).ok_or_else(|| failed(ffmpeg::Error::DecoderNotFound))?;
+        let mut context = codec::Context::new_with_codec(found);
         context.set_threading(threading::Config { kind: threading::Type::None, count: 1, ..Default::default() });
         let mut decoder = context.decoder();
         decoder.check(Check::EXPLODE | Check::BITSTREAM | Check::BUFFER);
@@ -44,7 +50,7 @@ impl Libav {
         })
     }
 
-    /// What a new parameter set says.
+    /// What a new parameter set of H.264 says.
     pub(super) fn announced(&mut self, sps: &Sps) {
         self.numbers.announced(sps);
     }
@@ -56,7 +62,7 @@ impl Libav {
 
     /// The picture that this unit brings out, and its time.
     pub(super) fn decode(&mut self, unit: &AccessUnit) -> Result<Option<(CaptureTime, &Video)>, String> {
-        // libavcodec invents a picture that is missing and says nothing.
+        // libavcodec invents a picture of H.264 that is missing and says nothing. Of H.265 no numbers are announced.
         if self.numbers.is_gap_before(&unit.data) {
             return Err("a picture before it is missing".to_owned());
         }
@@ -96,6 +102,9 @@ impl Libav {
 }
 
 pub(super) fn planes(picture: &Video, colour: Colour) -> Planes<'_> {
+    // Where only the decoder has read the usability information, as in H.265, its format tells the range.
+    let full = picture.format() == Pixel::YUVJ420P;
+    let colour = if full { Colour { range: Range::Full, ..colour } } else { colour };
     Planes {
         width: picture.width(),
         height: picture.height(),

@@ -16,7 +16,7 @@ use omma_testkit::simulator::{Config, Login, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Simulated cameras: plays H.264 files, or a live clock, over RTSP.
+/// Simulated cameras: plays H.264 and H.265 files, or a live clock, over RTSP.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Address of the RTSP port; port 0 takes a free one.
@@ -25,7 +25,7 @@ struct Arguments {
     /// Address of an HTTP port with the same cameras as MJPEG (/NAME/mjpeg) and snapshots (/NAME/snapshot.jpg).
     #[arg(long)]
     http: Option<SocketAddr>,
-    /// A camera: NAME=file:PATH@RATE plays an H.264 byte stream in a loop, NAME=still:PATH@RATE its scene with
+    /// A camera: NAME=file:PATH@RATE plays an H.264 or H.265 byte stream in a loop, NAME=still:PATH@RATE its scene with
     /// nobody in it, NAME=clock:WIDTHxHEIGHT@RATE a live clock,
     /// NAME=clock:WIDTHxHEIGHT:over=PATH@RATE a live clock over footage of that size. RATE is pictures a second. May be given many times.
     #[arg(long = "camera", required = true, value_name = "NAME=SCENE@RATE")]

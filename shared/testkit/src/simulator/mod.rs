@@ -1,8 +1,8 @@
-//! A camera made of software: an RTSP 1.0 server (RFC 2326) that plays H.264 in real time.
+//! A camera made of software: an RTSP 1.0 server (RFC 2326) that plays H.264 or H.265 in real time.
 //!
-//! What a player meets is what a good camera gives: one video track, packetisation mode 1 (RFC 6184), over the RTSP
-//! connection or UDP, Digest or Basic authentication, sender reports with a true clock. A player starts at a key
-//! picture, and stamps and sequence numbers never jump, not even where a file begins again.
+//! What a player meets is what a good camera gives: one video track, packetisation mode 1 (RFC 6184; of H.265 RFC
+//! 7798), over the RTSP connection or UDP, Digest or Basic authentication, sender reports with a true clock. A player
+//! starts at a key picture, and stamps and sequence numbers never jump, not even where a file begins again.
 //!
 //! The happy path of one player:
 //!

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use omma_media::bitstream::h264;
+use omma_protocol::unit::Codec;
 
 use super::quirk::{Quirk, Quirks};
 use super::source::{Picture, nal_type};
@@ -19,9 +20,12 @@ const SEI: &[u8] = &[
 ];
 const START_CODE: &[u8] = &[0, 0, 0, 1];
 
-/// The NAL units that are sent for a picture.
+/// The NAL units that are sent for a picture. Of H.265 nothing is odd.
 pub(super) fn nals<'a>(picture: &'a Picture, quirks: &Quirks) -> Cow<'a, [Bytes]> {
     let mut nals = Cow::Borrowed(picture.nals.as_slice());
+    if picture.codec != Codec::H264 {
+        return nals;
+    }
     if quirks.has(Quirk::LongSps) {
         for nal in nals.to_mut().iter_mut().filter(|nal| nal_type(nal) == h264::SPS) {
             *nal = long_sps(nal);
@@ -61,7 +65,7 @@ mod tests {
 
     #[test]
     fn only_what_is_asked_for_changes() {
-        let picture = Picture { key: true, nals: NALS.map(Bytes::from_static).to_vec() };
+        let picture = Picture { codec: Codec::H264, key: true, nals: NALS.map(Bytes::from_static).to_vec() };
         let kinds = |quirk: Option<Quirk>| {
             nals(&picture, &quirk.into_iter().collect()).iter().map(|nal| nal_type(nal)).collect::<Vec<_>>()
         };

@@ -1,8 +1,12 @@
-//! Cuts pictures into RTP packets (RFC 3550; RFC 6184 packetisation mode 1) and makes sender reports. Pure.
+//! Cuts pictures into RTP packets (RFC 3550; RFC 6184 packetisation mode 1, of H.265 RFC 7798) and makes sender
+//! reports. Pure.
+
+mod h265;
 
 use std::time::Duration;
 
 use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::Codec;
 
 use super::odd_pictures;
 use super::quirk::{AFTER, Quirk, Quirks};
@@ -90,6 +94,9 @@ impl Packetiser {
         let stamp = self.stamp(time);
         if self.quirks.has(Quirk::EmptyPackets) {
             self.packet(stamp, false, &[], out);
+        }
+        if picture.codec == Codec::H265 {
+            return self.packetise_h265(&picture.nals, stamp, out);
         }
         let max = if self.quirks.has(Quirk::LargePackets) { LARGE_PAYLOAD } else { MAX_PAYLOAD };
         let nals = odd_pictures::nals(picture, &self.quirks);

@@ -47,7 +47,7 @@ proptest! {
         let mut packetiser = Packetiser::new(7, first, 99);
         let mut packets = Packets::default();
         let time = CaptureTime(micros);
-        packetiser.packetise(&Picture { key: true, nals: nals.clone() }, time, &mut packets);
+        packetiser.packetise(&Picture { codec: Codec::H264, key: true, nals: nals.clone() }, time, &mut packets);
 
         prop_assert_eq!(depacketise(&packets), nals.iter().map(|n| n.to_vec()).collect::<Vec<_>>());
         let count = packets.iter().count();
@@ -66,7 +66,7 @@ proptest! {
 fn parameter_sets_go_together() {
     let nals = vec![Bytes::from_static(&[0x67, 1]), Bytes::from_static(&[0x68, 2]), Bytes::from_static(&[0x65, 3])];
     let mut packets = Packets::default();
-    Packetiser::new(1, 0, 0).packetise(&Picture { key: true, nals }, CaptureTime(0), &mut packets);
+    Packetiser::new(1, 0, 0).packetise(&Picture { codec: Codec::H264, key: true, nals }, CaptureTime(0), &mut packets);
     let kinds: Vec<u8> = packets.iter().map(|p| p[12] & 0x1f).collect();
     assert_eq!(kinds, [STAP_A, 5]);
 }
@@ -74,7 +74,7 @@ fn parameter_sets_go_together() {
 #[test]
 fn a_report_ties_the_two_clocks() {
     let mut packetiser = Packetiser::new(0xdead_beef, 0, 5);
-    let picture = Picture { key: false, nals: vec![Bytes::from(vec![0x41; 100])] };
+    let picture = Picture { codec: Codec::H264, key: false, nals: vec![Bytes::from(vec![0x41; 100])] };
     packetiser.packetise(&picture, CaptureTime(0), &mut Packets::default());
     let report = packetiser.report(CaptureTime(1_500_000));
     assert_eq!(&report[..4], [0x80, 200, 0, 6]);

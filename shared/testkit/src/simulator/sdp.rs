@@ -1,9 +1,10 @@
-//! What `DESCRIBE` answers (RFC 4566; RFC 6184 §8.2.1 for H.264). Pure.
+//! What `DESCRIBE` answers (RFC 4566; RFC 6184 §8.2.1 for H.264, RFC 7798 §7.2.1 for H.265). Pure.
 
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use omma_protocol::unit::Codec;
 
 use super::odd_pictures::long_sps;
 use super::quirk::{Quirk, Quirks};
@@ -55,7 +56,11 @@ pub(super) fn describe(
         lines.push(control.clone());
     }
     let space = if quirks.has(Quirk::TrailingSpaces) { " " } else { "" };
-    lines.push(format!("a=rtpmap:{PAYLOAD_TYPE} H264/90000{space}"));
+    let encoding = match parameter_sets.codec() {
+        Codec::H264 => "H264",
+        Codec::H265 => "H265",
+    };
+    lines.push(format!("a=rtpmap:{PAYLOAD_TYPE} {encoding}/90000{space}"));
     lines.push(format!("a=fmtp:{PAYLOAD_TYPE}{}{space}", format_parameters(parameter_sets, quirks)));
     lines.push(format!("a=framerate:{rate}{space}"));
     if !quirks.has(Quirk::ControlFirst) {
@@ -65,9 +70,13 @@ pub(super) fn describe(
     lines.join("\r\n")
 }
 
-fn format_parameters(ParameterSets { sps, pps }: &ParameterSets, quirks: &Quirks) -> String {
+fn format_parameters(ParameterSets { vps, sps, pps }: &ParameterSets, quirks: &Quirks) -> String {
     if quirks.has(Quirk::EmptyFmtp) {
         return String::new();
+    }
+    if let Some(vps) = vps {
+        let [vps, sps, pps] = [vps, sps, pps].map(|nal| BASE64.encode(nal));
+        return format!(" sprop-vps={vps};sprop-sps={sps};sprop-pps={pps}");
     }
     // A sequence parameter set begins with its NAL header; profile, constraints and level are the three bytes after it.
     let profile_level: String = sps.iter().skip(1).take(3).map(|byte| format!("{byte:02X}")).collect();
@@ -95,6 +104,7 @@ mod tests {
     #[test]
     fn the_parameter_sets_are_told() {
         let parameter_sets = ParameterSets {
+            vps: None,
             sps: Bytes::from_static(&[0x67, 0x4d, 0x40, 0x1f, 0xec]),
             pps: Bytes::from_static(&[0x68, 0xee]),
         };
@@ -108,5 +118,17 @@ mod tests {
         assert!(sdp.contains("a=framerate:10\r\n"));
         assert!(sdp.starts_with("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=door\r\n"));
         assert!(sdp.ends_with("a=control:trackID=0\r\n"));
+    }
+
+    #[test]
+    fn those_of_h265_are_told() {
+        let [vps, sps, pps] = [[0x40, 1], [0x42, 1], [0x44, 1]].map(|nal| Bytes::copy_from_slice(&nal));
+        let parameter_sets = ParameterSets { vps: Some(vps), sps, pps };
+        let sdp =
+            describe("door", &parameter_sets, "10".parse().unwrap(), Ipv4Addr::LOCALHOST.into(), &Quirks::default());
+        assert!(
+            sdp.contains("a=rtpmap:96 H265/90000\r\na=fmtp:96 sprop-vps=QAE=;sprop-sps=QgE=;sprop-pps=RAE=\r\n"),
+            "{sdp}"
+        );
     }
 }

@@ -37,6 +37,8 @@ pub struct Camera {
     pub placement: &'static str,
     /// Where it is; `None` where it is one of the simulated ones.
     pub url: Option<String>,
+    /// The sub-stream that the edge looks at, where that is another one.
+    pub sub_url: Option<String>,
     /// What it plays where it is a simulated one.
     pub scene: Scene,
     /// How a simulated one is asked for that over HTTP: page and query ([`crate::simulator::http`]). RTSP where `None`.
@@ -55,7 +57,7 @@ pub enum Scene {
 impl Camera {
     /// Plays people who walk by, without end.
     pub fn simulated(id: &'static str) -> Self {
-        Self { id, placement: "edge", url: None, scene: Scene::Walkers, page: None }
+        Self { id, placement: "edge", url: None, sub_url: None, scene: Scene::Walkers, page: None }
     }
 
     /// Plays a place with nobody in it, without end.
@@ -160,7 +162,7 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
         text += &format!("[mqtt]\n{mqtt}\n");
     }
     let password = write_secret(folder, "camera-password", CAMERA_PASSWORD);
-    for Camera { id, placement, url, page, .. } in &options.cameras {
+    for Camera { id, placement, url, sub_url, page, .. } in &options.cameras {
         let login = format!("{CAMERA_USER}:${{file:{password}}}");
         let simulated = match page {
             Some(page) => format!("http://{login}@127.0.0.1:{}/{id}/{page}", ports.camera_http),
@@ -168,6 +170,9 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
         };
         let url = url.as_deref().unwrap_or(&simulated);
         text += &format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\nplacement = \"{placement}\"\nrate = 5.0\n");
+        if let Some(sub_url) = sub_url {
+            text += &format!("sub_url = \"{sub_url}\"\n");
+        }
         if page.is_some_and(|page| page.starts_with("snapshot")) {
             text += "snapshot_interval = 0.2\n";
         }

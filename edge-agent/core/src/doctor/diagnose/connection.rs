@@ -55,8 +55,8 @@ fn failed(report: &Report, kind: FailureKind, reason: &str) -> Finding {
         ),
         FailureKind::Unusable if has_video(report) => (
             "codec_unsupported",
-            "Set this stream to H.264 in the camera's menu, or take another of its streams; many cameras keep H.264 \
-             for the sub-stream when the main one is H.265.",
+            "Set this stream to H.264 in the camera's menu, or take another of its streams; H.265 can be taken too, but \
+             is not shown in browsers.",
         ),
         FailureKind::Unusable => ("no_video", "Check the path: this one seems to lead to sound or to events only."),
         FailureKind::Silent if pictures == 0 => {

@@ -1,5 +1,6 @@
 //! What the stream is made of: coding, key pictures, size.
 
+use omma_protocol::unit::Codec;
 use omma_protocol::wire::quic::MAX_UNIT;
 
 use super::Finding;
@@ -94,6 +95,15 @@ fn order(video: &Video, measured: &Measured) -> Option<Finding> {
 fn coding(video: &Video) -> Vec<Finding> {
     let mut findings = vec![];
     let coding = &video.coding;
+    if coding.codec == Codec::H265 {
+        findings.push(Finding::warning(
+            "h265",
+            "The stream is H.265: Omma does not show it in browsers, which take it over WebRTC only in part, and looks \
+             at it only in builds with the feature `libav`.",
+            "Set this stream to H.264 in the camera's menu, or take another of its streams; many cameras keep H.264 for \
+             the sub-stream.",
+        ));
+    }
     if coding.interlaced {
         findings.push(Finding::error(
             "interlaced",
@@ -105,7 +115,7 @@ fn coding(video: &Video) -> Vec<Finding> {
         findings.push(Finding::error(
             "samples_unsupported",
             format!("Samples of {} bit {} can't be decoded here.", coding.bit_depth, coding.chroma),
-            "Set the camera to 8 bit, 4:2:0: H.264 Baseline, Main or High profile.",
+            "Set the camera to 8 bit, 4:2:0: H.264 Baseline, Main or High profile, or H.265 Main profile.",
         ));
     }
     if video.changes > 0 {

@@ -1,3 +1,5 @@
+use omma_protocol::unit::Codec;
+
 use super::*;
 use crate::Moment;
 use crate::doctor::report::{Asked, Coding, FailureKind, Offer, Reordering, Way};
@@ -29,6 +31,7 @@ fn what_a_camera_is_set_to() {
         (|c| c.jitter_us = 90_000.0, &["jitter"]),
         (|c| c.other_bytes = 100_000, &["bit_rate_high"]),
         (|c| c.key_bytes = 9_000_000, &["picture_too_large", "bit_rate_high"]),
+        (|c| c.coding.codec = Codec::H265, &["h265"]),
         (|c| c.coding.interlaced = true, &["interlaced"]),
         (|c| c.coding.bit_depth = 10, &["samples_unsupported"]),
         (|c| c.coding.chroma = "4:2:2".into(), &["samples_unsupported"]),

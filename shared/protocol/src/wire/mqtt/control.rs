@@ -36,11 +36,14 @@ pub struct CameraMessage {
     /// Why the gate opened or glanced last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_reason: Option<String>,
+    /// Why its pictures can't be looked at where the edge looks, and how to mend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
 }
 
 impl CameraMessage {
-    /// From a camera's report. `gate` is its gate's state and reason.
-    pub fn new(report: &CameraReport, rate: f32, gate: Option<(&str, &str)>) -> Self {
+    /// From a camera's report. `gate` is its gate's state and reason, `unseen` why it can't be looked at.
+    pub fn new(report: &CameraReport, rate: f32, gate: Option<(&str, &str)>, unseen: Option<String>) -> Self {
         let video = report.video.as_ref();
         Self {
             name: report.name.clone(),
@@ -53,6 +56,7 @@ impl CameraMessage {
             height: video.map_or(0, |video| video.height),
             gate: gate.map(|(state, _)| state.to_owned()),
             gate_reason: gate.map(|(_, reason)| reason.to_owned()),
+            unseen,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use omma_media::decode::{Decoder, DecoderChoice};
 use omma_media::jpeg;
-use omma_protocol::unit::{AccessUnit, Codec};
+use omma_protocol::unit::AccessUnit;
 use tokio::sync::watch;
 
 use super::super::server::House;
@@ -69,7 +69,8 @@ async fn develop(house: &House, camera: &str, prints: &watch::Sender<Option<Prin
     // A feed ends when its pictures were not fetched for seconds.
     loop {
         let mut feed = station.source.play();
-        let Ok(mut decoder) = Decoder::new(Codec::H264, DecoderChoice::Auto) else { return };
+        let codec = station.source.parameter_sets().codec();
+        let Ok(mut decoder) = Decoder::new(codec, DecoderChoice::Auto) else { return };
         while let Some(due) = feed.next().await {
             let Ok(Some(decoded)) = decoder.decode(&unit(&due, station.source.parameter_sets())) else { continue };
             let Ok(jpeg) = jpeg::encode(decoded.planes(), None, MAX_SIDE, QUALITY) else { continue };
@@ -81,7 +82,8 @@ async fn develop(house: &House, camera: &str, prints: &watch::Sender<Option<Prin
 
 fn unit(due: &Due, sets: &ParameterSets) -> AccessUnit {
     let key = due.picture.key;
-    let sets = [&sets.sps, &sets.pps].into_iter().filter(|_| key);
+    let codec = due.picture.codec;
+    let sets = sets.vps.iter().chain([&sets.sps, &sets.pps]).filter(|_| key);
     let data: Vec<u8> = sets.chain(&due.picture.nals).flat_map(|nal| [&START_CODE[..], nal].concat()).collect();
-    AccessUnit { time: due.time, key, codec: Codec::H264, data: data.into() }
+    AccessUnit { time: due.time, key, codec, data: data.into() }
 }

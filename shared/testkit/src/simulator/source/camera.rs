@@ -21,7 +21,7 @@ pub struct Camera {
 /// What a camera shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scene {
-    /// An H.264 byte stream without B-frames, in an endless loop.
+    /// An H.264 or H.265 byte stream without B-frames, in an endless loop.
     File(PathBuf),
     /// The scene of an H.264 byte stream with nobody in it, over and over with light noise.
     Still(PathBuf),

@@ -49,7 +49,7 @@ impl Clock {
         let canvas = Canvas { width, height, rate };
         let mut studio = Studio::new(canvas)?;
         let first = studio.take(0, CaptureTime(0), true, backdrop.as_ref())?;
-        let parameter_sets = ParameterSets::find(&first.nals).ok_or(SourceError::NoParameterSets)?;
+        let parameter_sets = ParameterSets::find(first.codec, &first.nals).ok_or(SourceError::NoParameterSets)?;
         let (pictures, _) = broadcast::channel(1 + rate.index_at(KEPT) as usize);
         let (key_wanted, running) = (AtomicBool::new(false), Mutex::new(false));
         Ok(Self { canvas, backdrop, parameter_sets, pictures, key_wanted, running })
@@ -170,7 +170,7 @@ impl Studio {
             colour: Colour::default(),
         };
         let unit = self.encoder.encode(planes, time)?;
-        Ok(Picture::cut(&unit.data, &unit.data))
+        Ok(Picture::cut(unit.codec, &unit.data, &unit.data))
     }
 
     /// Copies a picture of the canvas's size onto it.
@@ -213,6 +213,8 @@ impl Watching {
 
 #[cfg(test)]
 mod tests {
+    use omma_protocol::unit::Codec;
+
     use super::*;
 
     fn clock() -> Arc<Clock> {
@@ -227,7 +229,7 @@ mod tests {
             let mut player = clock.watch();
             let first = player.next().await.unwrap();
             assert!(first.picture.key);
-            assert_eq!(ParameterSets::find(&first.picture.nals).as_ref(), Some(clock.parameter_sets()));
+            assert_eq!(ParameterSets::find(Codec::H264, &first.picture.nals).as_ref(), Some(clock.parameter_sets()));
             let second = player.next().await.unwrap();
             assert!(second.time > first.time);
             players.push(player);

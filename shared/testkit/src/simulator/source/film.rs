@@ -1,4 +1,4 @@
-//! An H.264 file played in an endless loop.
+//! An H.264 or H.265 file played in an endless loop.
 //!
 //! All players of one film share its place in time, as they would before a real camera; each begins at the newest key
 //! picture, which it gets as if it were taken now. So its stamps are those of a camera that answers PLAY with a key
@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use omma_media::bitstream::access_unit::split_access_units;
-use omma_media::bitstream::h264::{self, Reordering, Sps};
+use omma_media::bitstream::h264::{self, Reordering};
+use omma_media::bitstream::{detect_codec, h265};
 use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::Codec;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Due, ParameterSets, Picture, Rate, SourceError};
@@ -36,17 +38,24 @@ impl Film {
     }
 
     fn parse(stream: Bytes, rate: Rate) -> Result<Self, &'static str> {
-        let sps = Sps::find(&stream).ok_or("no H.264 byte stream: it has no sequence parameter set")?;
+        let codec = detect_codec(&stream).ok_or("no H.264 or H.265 byte stream: it has no sequence parameter set")?;
+        let reorders = match codec {
+            Codec::H264 => {
+                let announced = h264::Sps::find(&stream).is_some_and(|sps| sps.reordering == Reordering::Announced);
+                announced || h264::has_b_slice(&stream)
+            }
+            Codec::H265 => h265::Sps::find(&stream).is_some_and(|sps| sps.reorders),
+        };
         // Pictures are stamped in the order they are sent.
-        if sps.reordering == Reordering::Announced || h264::has_b_slice(&stream) {
+        if reorders {
             return Err("it has B-frames, which are not played; code it with `-bf 0`");
         }
         let mut pictures: Vec<_> =
-            split_access_units(&stream).into_iter().map(|unit| Picture::cut(&stream, unit)).collect();
+            split_access_units(&stream).into_iter().map(|unit| Picture::cut(codec, &stream, unit)).collect();
         // A film cut from a longer one may begin in the middle; nobody could decode that part.
         let first_key = pictures.iter().position(|picture| picture.key).ok_or("it has no key picture (IDR)")?;
         pictures.drain(..first_key);
-        let parameter_sets = ParameterSets::find(&pictures[0].nals)
+        let parameter_sets = ParameterSets::find(codec, &pictures[0].nals)
             .ok_or("its first key picture lacks its parameter sets; code it with `repeat-headers=1`")?;
         Ok(Self {
             pictures: pictures.into_iter().map(Arc::new).collect(),

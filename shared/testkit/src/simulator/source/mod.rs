@@ -18,7 +18,7 @@ mod rate;
 pub use rate::Rate;
 
 mod picture;
-pub(super) use picture::{ParameterSets, Picture, nal_type};
+pub(super) use picture::{ParameterSets, Picture, h265_type, nal_type};
 
 mod film;
 use film::{Film, Showing};

@@ -1,0 +1,72 @@
+//! H.265 with real processes: it goes from the camera into the hub's bus, each side whose build can't decode it says so
+//! once, and everything else goes on.
+
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use omma_testkit::h265;
+use omma_testkit::simulator::{Config, Server};
+use omma_testkit::stack::{Camera, Stack, StackOptions};
+use omma_testkit::wait;
+use serde_json::Value;
+
+/// Pictures a second, two key pictures among them.
+const RATE: u32 = 20;
+
+#[test]
+fn what_this_build_cannot_decode_is_forwarded_and_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.h265");
+    std::fs::write(&film, h265::stream()).unwrap();
+    let [door, yard] = ["door", "yard"].map(|id| format!("{id}=file:{}@{RATE}", film.display()).parse().unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start(Config::new(vec![door, yard]))).unwrap();
+    let cameras = vec![
+        Camera::at("door", server.url("door")),
+        Camera { placement: "hub", ..Camera::at("yard", server.url("yard")) },
+        Camera::simulated("gate"),
+    ];
+    let mut stack = Stack::start(StackOptions { cameras, ..Default::default() });
+    stack.edge.expect("the camera's pictures can't be looked at");
+    stack.hub.expect("the hub can't look at a stream");
+
+    for id in ["door", "yard"] {
+        let (shown, _) = stack.wait_for_state(id, "live");
+        assert_eq!((&shown["codec"], &shown["width"]), (&"h265".into(), &h265::WIDTH.into()), "{shown}");
+    }
+    let door = wait::until("the edge to say that it can't look", wait::LONG, || {
+        let door = camera(&stack, "door")?;
+        if door["unseen"].is_string() { Ok(door) } else { Err(format!("it is {door}")) }
+    });
+    let unseen = door["unseen"].as_str().unwrap();
+    for words in ["H.265 not decodable by this build", "H.264", "sub-stream", "libav"] {
+        assert!(unseen.contains(words), "{unseen}");
+    }
+    assert_eq!((&door["state"], &door["gate"]), (&"live".into(), &Value::Null), "{door}");
+    wait::until("units of the other one in the hub's bus", wait::LONG, || {
+        let said = stack.hub.log().contains("the hub can't look at a stream");
+        if said { Ok(()) } else { Err("silence") }
+    });
+
+    wait::until("some more key pictures", wait::LONG, || {
+        let metrics = stack.edge_api.metrics()?;
+        let seen = metrics.get("omma_step_dropped_total{step=\"decode\",reason=\"unsupported\"}");
+        if seen.is_some_and(|count| *count >= 6.0) { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+    let said = stack.edge.log().lines().into_iter().filter(|line| line.contains("can't be looked at")).count();
+    assert_eq!(said, 1, "it is said once");
+    wait::until("persons at the other camera", wait::LONG, || {
+        let events = stack.api.events("stream=site.gate&label=person")?;
+        if events.is_empty() { Err("none".to_owned()) } else { Ok(()) }
+    });
+    assert!(camera(&stack, "gate").unwrap()["unseen"].is_null());
+    // The edge must not see the cameras end before it does.
+    stack.finish();
+    drop(server);
+}
+
+/// What the edge shows of a camera.
+fn camera(stack: &Stack, id: &str) -> Result<Value, String> {
+    let state = stack.edge_api.json("/state")?;
+    let cameras = state["cameras"].as_array().cloned().unwrap_or_default();
+    cameras.into_iter().find(|shown| shown["camera"] == id).ok_or(format!("there is no {id}"))
+}
