@@ -97,17 +97,17 @@ fn broken_pictures_are_passed_over_until_there_are_too_many() {
 #[test]
 fn raw_pictures_are_coded_and_others_may_follow() {
     let opened = Instant::now();
-    let mut studio = Studio::new(opened);
+    let mut transcoder = Transcoder::new(opened);
     let format = raw::Format { layout: raw::Layout::Yuyv, width: 64, height: 48, stride: 128 };
     let of_rows = |rows: usize| Picture::Raw { format, data: vec![90u8; 128 * rows].into() };
-    let first = studio.code(&shot(of_rows(48), opened, 0)).unwrap();
+    let first = transcoder.code(&shot(of_rows(48), opened, 0)).unwrap();
     let said = Sps::find(&first.data).map(|sps| (sps.width, sps.height, sps.colour));
     assert_eq!((said, is_key(&first)), (Some((64, 48, COLOUR)), true));
-    let short = studio.code(&shot(of_rows(47), opened, 100)).unwrap_err();
+    let short = transcoder.code(&shot(of_rows(47), opened, 100)).unwrap_err();
     assert!(short.contains("expected at least 6144"), "{short}");
-    assert_eq!(studio.code(&shot(Picture::Unchanged, opened, 150)).unwrap_err(), short);
+    assert_eq!(transcoder.code(&shot(Picture::Unchanged, opened, 150)).unwrap_err(), short);
     for (n, picture) in [of_rows(48), picture(90, 64, 48), Picture::Unchanged].into_iter().enumerate() {
-        let coded = studio.code(&shot(picture, opened, 200 + n as u64 * 100)).unwrap();
+        let coded = transcoder.code(&shot(picture, opened, 200 + n as u64 * 100)).unwrap();
         assert_eq!(coded.rtp, (200 + n as u32 * 100) * 90);
     }
 }
