@@ -85,7 +85,8 @@ impl Converter {
         self.chroma.resize(width * height / 2, 0);
         let (u, v) = self.chroma.split_at_mut(width * height / 4);
         match format.layout {
-            Layout::Yuyv => unpack(data, stride, (width, height), &mut self.luma, u, v)?,
+            // It takes no more rows than it converts.
+            Layout::Yuyv => unpack(&data[..stride * height], stride, (width, height), &mut self.luma, u, v)?,
             Layout::Nv12 => {
                 let (luma, chroma) = data.split_at(stride * full_height);
                 for (to, from) in self.luma.chunks_exact_mut(width).zip(luma.chunks_exact(stride)) {
