@@ -10,7 +10,7 @@
 //! all of them fare. [`cameras`] begins and ends what belongs to one camera, [`control`] tells others of it and does
 //! what they ask.
 //!
-//! Beside the path, [`health`] sees that the agent itself is well, and [`doctor`] examines one camera for a person at a terminal.
+//! Beside the path, [`health`] sees that the agent itself is well, [`meters`] says what its metrics mean, and [`doctor`] examines one camera for a person at a terminal.
 
 pub mod config;
 
@@ -37,6 +37,8 @@ pub mod cameras;
 pub mod control;
 
 pub mod health;
+
+pub mod meters;
 
 pub mod doctor;
 
