@@ -9,7 +9,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 export PATH := $(ROOT)/.omma/bin:$(ROOT)/.omma/node/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-web check fmt bench clean
+.PHONY: help setup demo test test-rust test-web check fmt reference bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,6 +46,9 @@ check: ## Format, lints, licences, docs, the page's types
 bench: ## One benchmark: make -s bench NAME=latency|edge|fanout|gate|scale|track|outbox
 	@.ci/setup test >&2
 	@bench/run "$(NAME)"
+
+reference: ## Write docs/reference anew from the sources
+	UPDATE=1 cargo test -p omma-testkit --test reference
 
 fmt: ## Format everything
 	cargo fmt --all
