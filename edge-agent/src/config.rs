@@ -225,7 +225,9 @@ pub struct CameraSection {
     /// `rtsp://user:password@host/path`, or `http://…` or `https://…` of an MJPEG stream or a snapshot; what is not a
     /// letter or digit in user name and password percent-encoded. Or `v4l2:///dev/video0`, of this machine.
     pub url: Secret<String>,
-    /// `rtsp://…` of its sub-stream, where the edge looks at that one: smaller, and cheaper to decode. `url` is shown.
+    /// Its sub-stream, where the edge looks at that one: smaller, and cheaper to decode. `url` is shown.
+    ///
+    /// `rtsp://…`; with `placement = "edge"`
     pub sub_url: Option<Secret<String>>,
     /// How pictures come over RTSP.
     ///
@@ -240,11 +242,17 @@ pub struct CameraSection {
     ///
     /// 64 hexadecimal digits, with or without colons; with `https://`
     pub certificate_sha256: Option<String>,
-    /// Format of a device of this machine: `h264`, `mjpeg`, `yuyv422` or `nv12`.
+    /// Format of a device of this machine; the best of what it has where absent.
+    ///
+    /// with `v4l2://`
     pub input_format: Option<Encoding>,
-    /// Its size: `1280x720`.
+    /// Its size, as in `1280x720`; near that where absent.
+    ///
+    /// with `v4l2://`
     pub video_size: Option<String>,
-    /// Its pictures a second.
+    /// Its pictures a second; 15 where absent.
+    ///
+    /// `FRAMERATES`; with `v4l2://`
     pub framerate: Option<u32>,
     /// Where they are looked at.
     #[serde(default)]

@@ -6,6 +6,7 @@ use metrics::{describe_counter, describe_gauge, describe_histogram};
 pub fn describe() {
     source();
     gate();
+    track();
     outbox();
     uplink();
     control();
@@ -37,8 +38,16 @@ fn gate() {
     );
 }
 
+fn track() {
+    describe_counter!(
+        "omma_track_without_frame_total",
+        "Results of a sub-stream that no frame of the main stream was near enough to."
+    );
+}
+
 fn outbox() {
     describe_gauge!("omma_outbox_waiting", "Records that wait to be acknowledged.");
+    describe_gauge!("omma_outbox_newest", "The newest number that a record got, counted from the outbox's beginning.");
     describe_gauge!("omma_outbox_bytes", "What waits takes of the disk, bytes.");
     describe_counter!("omma_outbox_failures_total", "Times the outbox's database failed; each is tried again.");
     describe_counter!("omma_outbox_damaged_records_total", "Records that were lost because they could not be read.");

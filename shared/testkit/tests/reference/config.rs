@@ -23,6 +23,7 @@ const PROGRAMS: [Program; 2] = [
             "edge-agent/src/config.rs",
             "edge-agent/src/config/checked.rs",
             "edge-agent/src/config/checked/camera.rs",
+            "edge-agent/src/source/v4l2/format.rs",
             "shared/vision/src/event/rule/written.rs",
             "shared/vision/src/event/rule/config.rs",
             "shared/vision/src/event/rule/check/mod.rs",

@@ -101,6 +101,9 @@ impl Source {
 
     /// How serde writes a variant.
     pub(crate) fn variant(&self, of: &ItemEnum, variant: &Variant) -> String {
+        if let Some(name) = Serde::of(&variant.attrs).rename {
+            return name;
+        }
         let name = variant.ident.to_string();
         match Serde::of(&of.attrs).rename_all.as_deref() {
             Some("lowercase") => name.to_lowercase(),

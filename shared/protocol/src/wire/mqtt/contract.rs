@@ -87,7 +87,7 @@ contracts! {
     STATE "omma/v1/edges/{edge}/cameras/{camera}/state" Edge Payload::Json("CameraMessage"), Yes,
         "How the camera is.";
     MOTION "omma/v1/edges/{edge}/cameras/{camera}/motion" Edge Payload::Switch, Yes,
-        "Whether the gate is open, or something is followed.";
+        "Whether the gate has opened for something, or something is followed; with `gate = \"always\"` only the latter.";
     OBJECTS "omma/v1/edges/{edge}/cameras/{camera}/objects/{label}" Edge Payload::Count, Yes,
         "How many of a class are there now.";
     DETECTION "omma/v1/edges/{edge}/cameras/{camera}/detection" Edge Payload::Switch, Yes,
