@@ -9,7 +9,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 export PATH := $(ROOT)/.omma/bin:$(ROOT)/.omma/node/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-v4l2 test-web check fmt bench soak clean
+.PHONY: help setup demo test test-rust test-v4l2 test-web check fmt reference bench soak clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -55,6 +55,9 @@ soak: ## Half an hour of random misfortune: make soak SOAK_SECONDS=1800 SOAK_SEE
 	@.ci/setup test >&2
 	cargo build --workspace --bins >&2
 	@SOAK_LOGS=$${SOAK_LOGS:-.omma/soak} target/debug/omma-soak
+
+reference: ## Write docs/reference anew from the sources
+	UPDATE=1 cargo test -p omma-testkit --test reference
 
 fmt: ## Format everything
 	cargo fmt --all

@@ -19,6 +19,9 @@ use written::Written;
 /// Environment variables that override the file begin with this.
 pub const PREFIX: &str = "OMMA_HUB";
 
+const MAX_THREADS: usize = 64;
+const MAX_RATE: f32 = 60.0;
+
 /// The configuration as checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -274,14 +277,14 @@ fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
     if let Some(library) = written.onnxruntime.as_deref().filter(|l| !l.is_file()) {
         faults.push("infer.onnxruntime", format!("expected the file of libonnxruntime: {} is none", library.display()));
     }
-    if !(1..=64).contains(&written.threads) {
-        faults.push("infer.threads", "expected 1 to 64");
+    if !(1..=MAX_THREADS).contains(&written.threads) {
+        faults.push("infer.threads", format!("expected 1 to {MAX_THREADS}"));
     }
     if !(0.0..=1.0).contains(&written.min_score) {
         faults.push("infer.min_score", "expected 0 to 1");
     }
-    if !(written.rate > 0.0 && written.rate <= 60.0) {
-        faults.push("infer.rate", "expected more than 0, at most 60 looks a second");
+    if !(written.rate > 0.0 && written.rate <= MAX_RATE) {
+        faults.push("infer.rate", format!("expected more than 0, at most {MAX_RATE} looks a second"));
     }
     InferConfig {
         model: written.model,

@@ -1,7 +1,7 @@
 //! The configuration as it is written. Second stage: [`checked`].
 //!
-//! Units: `rate` looks a second, `budget_mb` 10⁶ bytes of disk, `memory_max_mb` 10⁶ bytes of memory, `backfill_kbit_s` 1,000 bits a second, `min_score` 0 to 1.
-//! Those of zones, lines, masks and rules: [`omma_vision::event::rule::written`].
+//! `docs/reference/config.md` is made of it: a field's first paragraph says what it is, its second, where there is one,
+//! within what limits. There, the value of a constant of the checks stands in place of its name.
 
 pub mod checked;
 
@@ -57,14 +57,22 @@ pub struct EdgeSection {
     /// Folder of the outbox.
     pub data: PathBuf,
     /// What `cloud-hub join` printed.
+    ///
+    /// one of `join`, `join_file` and `name`
     pub join: Option<Secret<String>>,
     /// A file that holds it instead.
     pub join_file: Option<PathBuf>,
     /// Who this edge is, where no join token says so because there is no hub.
+    ///
+    /// only without a hub, with `[mqtt]`
     pub name: Option<EdgeId>,
     /// Whose days and hours the schedules of rules mean: `Europe/Berlin`.
+    ///
+    /// a name of the database of time zones (IANA); needed where a rule has a `schedule`
     pub time_zone: Option<String>,
     /// After how many seconds without its broker a change of the cameras is taken back.
+    ///
+    /// `MIN_ROLLBACK_S` to `MAX_ROLLBACK_S`
     #[serde(default = "sixty")]
     pub rollback_s: u64,
 }
@@ -91,7 +99,9 @@ impl Default for HttpSection {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DecodeSection {
-    /// `auto`, `openh264` or `libav`.
+    /// Which program decodes.
+    ///
+    /// `libav` only in a build with it
     pub decoder: DecoderChoice,
 }
 
@@ -101,18 +111,24 @@ pub struct DecodeSection {
 pub struct DetectSection {
     /// Folder with `model.onnx` and `model.toml`.
     pub model: PathBuf,
-    /// `auto`, `tract` or `ort`.
+    /// Which engine runs the network.
     #[serde(default)]
     pub engine: EngineChoice,
-    /// `libonnxruntime.so`.
+    /// `libonnxruntime.so`, for the engine `ort`.
     pub onnxruntime: Option<PathBuf>,
     /// Threads of the engine.
+    ///
+    /// at least 1
     #[serde(default = "one")]
     pub threads: usize,
     /// From which score on a thing is believed to be there. Fainter boxes only carry on what is followed already.
+    ///
+    /// 0 to 1
     #[serde(default = "DetectSection::min_score")]
     pub min_score: f32,
     /// Only these classes; all of the model where absent.
+    ///
+    /// at least one
     pub labels: Option<Vec<String>>,
 }
 
@@ -133,9 +149,14 @@ impl DetectSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutboxSection {
-    /// Share of the disk.
+    /// Share of the disk, 10⁶ bytes.
+    ///
+    /// at least `MIN_BUDGET_MB`
     pub budget_mb: u64,
-    /// What of the uplink pictures may take that were made while it was away. Events need no limit: they are small.
+    /// What of the uplink pictures may take that were made while it was away, 1,000 bits a second. Events need no limit:
+    /// they are small.
+    ///
+    /// at least `MIN_BACKFILL_KBIT_S`
     pub backfill_kbit_s: u64,
 }
 
@@ -149,8 +170,10 @@ impl Default for OutboxSection {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthSection {
-    /// Resident memory above which the program starts again in good order; nine tenths of its control group's limit where
-    /// absent, and none where that has none.
+    /// Resident memory, 10⁶ bytes, above which the program starts again in good order; nine tenths of its control group's
+    /// limit where absent, and none where that has none.
+    ///
+    /// at least `MIN_MEMORY_MB`
     pub memory_max_mb: Option<u64>,
 }
 
@@ -161,12 +184,20 @@ pub struct MqttSection {
     /// `mqtt://user:password@host:1883`, or `mqtts://…:8883` for TLS.
     pub url: Secret<String>,
     /// A file that holds the password instead.
+    ///
+    /// with a user name and no password in `url`
     pub password_file: Option<PathBuf>,
     /// PEM file of the authorities that may vouch for the broker; those of this machine where absent.
+    ///
+    /// with `mqtts://`
     pub ca: Option<PathBuf>,
     /// PEM file of this edge's certificate, for brokers that want one.
+    ///
+    /// with `mqtts://` and `key`
     pub certificate: Option<PathBuf>,
     /// PEM file of its private key.
+    ///
+    /// with `mqtts://` and `certificate`
     pub key: Option<PathBuf>,
     /// Home Assistant's discovery prefix, `homeassistant` unless changed there; not told where absent.
     pub home_assistant: Option<String>,
@@ -185,39 +216,61 @@ pub struct Desired {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CameraSection {
-    /// Unique on this edge.
+    /// What topics, events and pages call it.
+    ///
+    /// lower-case letters, digits, `-` and `_`; unique on this edge
     pub id: CameraId,
     /// For people; the id where absent.
     pub name: Option<String>,
     /// `rtsp://user:password@host/path`, or `http://…` or `https://…` of an MJPEG stream or a snapshot; what is not a
     /// letter or digit in user name and password percent-encoded. Or `v4l2:///dev/video0`, of this machine.
     pub url: Secret<String>,
-    /// `rtsp://…` of its sub-stream, where the edge looks at that one: smaller, and cheaper to decode. `url` is shown.
+    /// Its sub-stream, where the edge looks at that one: smaller, and cheaper to decode. `url` is shown.
+    ///
+    /// `rtsp://…`; with `placement = "edge"`
     pub sub_url: Option<Secret<String>>,
     /// How pictures come over RTSP.
+    ///
+    /// with `rtsp://`
     #[serde(default)]
     pub transport: Transport,
-    /// Seconds from one snapshot to the next, where that is what the camera gives over HTTP.
+    /// Seconds from one snapshot to the next, where that is what the camera gives over HTTP; 1 where absent.
+    ///
+    /// `SNAPSHOT_INTERVALS`; with `http://` or `https://`
     pub snapshot_interval: Option<f32>,
     /// SHA-256 of the camera's certificate, where `https://` meets one that nobody vouches for.
+    ///
+    /// 64 hexadecimal digits, with or without colons; with `https://`
     pub certificate_sha256: Option<String>,
-    /// Format of a device of this machine: `h264`, `mjpeg`, `yuyv422` or `nv12`.
+    /// Format of a device of this machine; the best of what it has where absent.
+    ///
+    /// with `v4l2://`
     pub input_format: Option<Encoding>,
-    /// Its size: `1280x720`.
+    /// Its size, as in `1280x720`; near that where absent.
+    ///
+    /// with `v4l2://`
     pub video_size: Option<String>,
-    /// Its pictures a second.
+    /// Its pictures a second; 15 where absent.
+    ///
+    /// `FRAMERATES`; with `v4l2://`
     pub framerate: Option<u32>,
     /// Where they are looked at.
     #[serde(default)]
     pub placement: Placement,
     /// Looks a second.
+    ///
+    /// more than 0, at most `MAX_RATE`
     #[serde(default = "five")]
     pub rate: f32,
-    /// `gated` or `always`.
+    /// Whether an idle camera is hardly decoded; `gated` where absent.
+    ///
+    /// with `placement = "edge"`
     pub gate: Option<Mode>,
     /// Decode every picture to see motion, where the stream's sizes do not show it.
+    ///
+    /// with `placement = "edge"`
     pub prompt: Option<bool>,
-    /// Where motion wakes nobody.
+    /// Where motion wakes nobody. At most `MAX_MOTION_MASKS` of a camera.
     #[serde(default)]
     pub motion_mask: Vec<AreaSection>,
     /// Areas that rules speak of.
@@ -238,7 +291,9 @@ pub struct CameraSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AreaSection {
-    /// At least three, in their order around.
+    /// In their order around, 0 to 1 from left to right and from top to bottom of the picture.
+    ///
+    /// 3 to `MAX_POINTS`; sides must not cross
     pub points: Vec<Vec<f32>>,
 }
 

@@ -1,4 +1,7 @@
 //! The file, section by section, with the defaults of what may be left out.
+//!
+//! `docs/reference/config.md` is made of it: a field's first paragraph says what it is, its second, where there is one,
+//! within what limits. There, the value of a constant of the checks stands in place of its name.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -12,24 +15,35 @@ use crate::live::LiveConfig;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Written {
+    /// Where the hub keeps what lasts, and how it is reached.
     pub(super) hub: Hub,
+    /// The page and the interface.
     #[serde(default)]
     pub(super) http: Http,
+    /// What edges bring that is perishable.
     #[serde(default)]
     pub(super) ingest: Ingest,
+    /// What edges bring that must last: the broker in the box, or another in its place.
     #[serde(default)]
     pub(super) broker: Broker,
+    /// The events' database.
     #[serde(default)]
     pub(super) store: Store,
+    /// The hub's own eye.
     #[serde(default)]
     pub(super) infer: Infer,
+    /// Live video.
     #[serde(default)]
     pub(super) live: Live,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Hub {
+    /// Folder of everything that lasts.
     pub(super) data: PathBuf,
+    /// How edges reach this machine; stands in join tokens and in the certificate.
+    ///
+    /// a host name or address without port
     #[serde(default = "this_machine")]
     pub(super) public_host: String,
 }
@@ -41,6 +55,9 @@ fn this_machine() -> String {
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 pub(super) struct Http {
+    /// Address of the page and the interface, TCP.
+    ///
+    /// no port that another listener has
     pub(super) listen: SocketAddr,
 }
 
@@ -53,6 +70,9 @@ impl Default for Http {
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 pub(super) struct Ingest {
+    /// Where edges connect, UDP.
+    ///
+    /// no port that another listener has
     pub(super) quic: SocketAddr,
 }
 
@@ -66,29 +86,60 @@ impl Default for Ingest {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Broker {
+    /// Where the broker in the box also takes plain MQTT, for integrations on this machine.
+    ///
+    /// not with `url`
     pub(super) listen: Option<SocketAddr>,
+    /// Where the broker in the box takes edges and everything that comes from afar, over TLS; `127.0.0.1:8883` where
+    /// absent.
+    ///
+    /// not with `url`
     pub(super) tls_listen: Option<SocketAddr>,
+    /// Whether anyone may listen on the plain one.
+    ///
+    /// with `listen` on a loopback address
     pub(super) anonymous_read: Option<bool>,
+    /// Another broker: `mqtt://user:password@host:1883`, or `mqtts://…:8883` for TLS.
     pub(super) url: Option<Secret<String>>,
+    /// PEM file of the authority to trust.
+    ///
+    /// needed with `mqtts://`
     pub(super) ca: Option<PathBuf>,
+    /// `host:port` of the other broker as join tokens name it; that of `url` where absent.
+    ///
+    /// with `url`
     pub(super) public: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Store {
+    /// `sqlite://` and a path; `omma.db` in the hub's folder where absent.
     pub(super) url: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 pub(super) struct Infer {
+    /// Folder with `model.onnx` and `model.toml`; without one the hub does not look.
     pub(super) model: Option<PathBuf>,
+    /// Which engine runs the network.
     pub(super) engine: EngineChoice,
+    /// `libonnxruntime.so`, for the engine `ort`.
     pub(super) onnxruntime: Option<PathBuf>,
+    /// Threads of the engine.
+    ///
+    /// 1 to `MAX_THREADS`
     pub(super) threads: usize,
+    /// From which score on a thing is believed to be there. Fainter boxes only carry on what is followed already.
+    ///
+    /// 0 to 1
     pub(super) min_score: f32,
+    /// Only these classes; all of the model where absent.
     pub(super) labels: Option<Vec<String>>,
+    /// Most looks a second at one stream.
+    ///
+    /// more than 0, at most `MAX_RATE`
     pub(super) rate: f32,
 }
 
@@ -109,8 +160,15 @@ impl Default for Infer {
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 pub(super) struct Live {
+    /// The one UDP socket of all sessions.
+    ///
+    /// on all addresses only with `announce`
     pub(super) udp: SocketAddr,
+    /// Addresses that viewers are told to send to, where they differ from the socket's.
     pub(super) announce: Vec<IpAddr>,
+    /// Most sessions at once; one more is refused.
+    ///
+    /// at least 1
     pub(super) max_sessions: usize,
 }
 

@@ -4,8 +4,7 @@
 //! edge's, where it is JSON that names the camera (`{"camera": "door", "on": true}`).
 
 use omma_protocol::id::{CameraId, EdgeId};
-use omma_protocol::wire::mqtt::{Command, OFF, ON, Topic};
-use serde::Deserialize;
+use omma_protocol::wire::mqtt::{Command, CommandMessage, OFF, ON, Topic};
 
 /// What a camera is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +43,6 @@ pub enum Refusal {
     NotJson,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    camera: CameraId,
-    on: Option<bool>,
-}
-
 /// Reads a message.
 ///
 /// # Errors
@@ -69,7 +61,7 @@ pub fn read(topic: &Topic, payload: &[u8], retained: bool) -> Result<Request, Re
             Ok(Request { camera: camera.clone(), act: act(*command, on).ok_or(Refusal::NotASwitch)? })
         }
         Topic::Command(_, command) => {
-            let written: Written = serde_json::from_slice(payload).map_err(|_| Refusal::NotJson)?;
+            let written: CommandMessage = serde_json::from_slice(payload).map_err(|_| Refusal::NotJson)?;
             Ok(Request { act: act(*command, written.on).ok_or(Refusal::NotJson)?, camera: written.camera })
         }
         _ => Err(Refusal::Unknown),

@@ -174,7 +174,10 @@ impl Keeper {
 
     async fn publish(&self, topic: &Topic, message: &impl serde::Serialize) {
         let sent = match serde_json::to_vec(message) {
-            Ok(json) => self.client.publish(topic.to_string(), QoS::AtLeastOnce, false, json).await,
+            Ok(json) => {
+                let retain = topic.contract().is_retained();
+                self.client.publish(topic.to_string(), QoS::AtLeastOnce, retain, json).await
+            }
             Err(e) => {
                 tracing::debug!(%topic, error = %e, "write a message");
                 return;

@@ -72,7 +72,9 @@ fn sub_url(n: usize, camera: &CameraSection, faults: &mut Faults) -> Option<Came
         fault("expected none, or placement = \"edge\": only the edge looks at a sub-stream".to_owned());
     }
     match CameraUrl::parse(written.expose()) {
-        Ok(url) if url.is_http() => fault("expected rtsp://: what is read over HTTP has no sub-stream".to_owned()),
+        Ok(url) if url.is_http() || url.device().is_some() => {
+            fault("expected rtsp://: only cameras with RTSP have sub-streams".to_owned());
+        }
         Ok(url) => return Some(url),
         Err(e) => fault(e.to_string()),
     }

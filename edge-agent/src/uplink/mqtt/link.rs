@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
-use omma_protocol::wire::mqtt::{AckMessage, Topic};
+use omma_protocol::wire::mqtt::{AckMessage, QOS, Topic};
 use omma_runtime::backoff::random_seed;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
@@ -29,6 +29,9 @@ use super::message::{self, Publish};
 use super::reason::reason;
 use crate::state::link::LinkState;
 use crate::uplink::{STEADY, retry};
+
+// What is published here is what the contract of the topics says.
+const _: () = assert!(QoS::AtLeastOnce as u8 == QOS);
 
 /// Requests that rumqttc takes before it has sent them: the whole window, the values of the moment, and the greeting.
 pub(super) const REQUESTS: usize = 64;

@@ -24,6 +24,10 @@ pub(super) struct Publish {
 }
 
 impl Publish {
+    fn on(topic: &Topic, payload: Bytes, properties: PublishProperties) -> Self {
+        Self { topic: topic.to_string(), payload, properties, retain: topic.contract().is_retained() }
+    }
+
     /// Longest packet that this can become (MQTT 5 §3.3): fixed header, topic, packet id and properties, payload.
     pub(super) fn len(&self) -> usize {
         const HEADERS: usize = 1024;
@@ -37,8 +41,8 @@ pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, UplinkE
         Lasting::Event(event) => {
             let json = serde_json::to_vec(&EventMessage::new(edge, event, Some(stamp)))
                 .map_err(|e| UplinkError::Message(e.to_string()))?;
-            let topic = Topic::Events(edge.clone(), event.camera.clone()).to_string();
-            Ok(Publish { topic, payload: json.into(), properties: json_properties(), retain: false })
+            let topic = Topic::Events(edge.clone(), event.camera.clone());
+            Ok(Publish::on(&topic, json.into(), json_properties()))
         }
         Lasting::Picture(picture) => {
             let user_properties = [
@@ -52,8 +56,8 @@ pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, UplinkE
                 content_type: Some("image/jpeg".to_owned()),
                 ..PublishProperties::default()
             };
-            let topic = Topic::Picture(edge.clone(), picture.camera.clone(), picture.event).to_string();
-            Ok(Publish { topic, payload: picture.jpeg.clone(), properties, retain: false })
+            let topic = Topic::Picture(edge.clone(), picture.camera.clone(), picture.event);
+            Ok(Publish::on(&topic, picture.jpeg.clone(), properties))
         }
     }
 }

@@ -2,25 +2,14 @@
 //!
 //! Everything of an edge lies under `omma/v1/edges/{edge}/`, so that one access rule fences it in:
 //!
-//! | topic | payload | from | retained |
-//! |---|---|---|---|
-//! | `status` | [`StatusMessage`] (also the last will) | edge | yes |
-//! | `cameras/{camera}/events` | [`EventMessage`] | edge | no |
-//! | `cameras/{camera}/pictures/{event}` | a JPEG file; user properties below | edge | no |
-//! | `cameras/{camera}/state` | [`CameraMessage`] | edge | yes |
-//! | `cameras/{camera}/motion`, `cameras/{camera}/detection` | [`ON`] or [`OFF`] | edge | yes |
-//! | `cameras/{camera}/objects/{label}` | how many are there now, decimal | edge | yes |
-//! | `cameras/{camera}/snapshot` | a JPEG file | edge | yes |
-//! | `cameras/{camera}/command/{command}`, `command/{command}` | as [`Command`] wants it | anyone | no |
-//! | `config/desired` | TOML: every `[[camera]]` | anyone | may be |
-//! | `config/reported` | [`ReportedMessage`] | edge | yes |
-//! | `responses/{name}` | [`ResponseMessage`] | edge | no |
-//! | `acks` | [`AckMessage`] | hub | no |
+//! [`CONTRACTS`] has each topic with who speaks, what, and whether it is retained; [`Topic`] reads and writes their names.
 //!
 //! Events that the hub's own analysis makes are under `omma/v1/hub/cameras/{edge.camera}/events`, with no outbox.
 //! An event and a picture are in the edge's outbox under `(outbox, sequence)`; an event carries both in its payload,
 //! a picture in the MQTT 5 user properties `outbox`, `sequence`, `revision` and `time_us`. The hub acknowledges what
 //! its *store* has; where there is no hub, nobody speaks on `acks`.
+
+mod contract;
 
 mod control;
 
@@ -39,7 +28,8 @@ use crate::id::{EdgeId, EventId, OutboxId, StreamId};
 use crate::time::CaptureTime;
 use crate::track::TrackId;
 
-pub use control::{CameraMessage, OFF, ON, ReportedMessage, ReportedState, ResponseMessage};
+pub use contract::{CONTRACTS, Contract, Party, Payload, QOS, Retained};
+pub use control::{CameraMessage, CommandMessage, OFF, ON, ReportedMessage, ReportedState, ResponseMessage};
 pub use topic::{CameraValue, Command, Topic};
 pub use why::WhyMessage;
 

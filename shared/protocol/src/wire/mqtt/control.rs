@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::camera::{CameraReport, Placement};
+use crate::id::CameraId;
 
 /// Something is so.
 pub const ON: &str = "ON";
@@ -59,6 +60,17 @@ impl CameraMessage {
             unseen,
         }
     }
+}
+
+/// A command on the edge's own topic, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandMessage {
+    /// Which camera.
+    pub camera: CameraId,
+    /// Of `detection`: whether to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
 }
 
 /// The answer to a command or a desired configuration, for who named a response topic (MQTT 5 §4.10).

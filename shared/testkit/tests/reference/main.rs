@@ -1,0 +1,63 @@
+//! The pages of `docs/reference` are made of the sources, so that they cannot tell of what is not there.
+//!
+//! 1. [`source`] reads the items of Rust files: structs with their docs and serde attributes, constants, defaults.
+//! 2. [`config`], [`mqtt`] and [`metrics`] write a page each; what they can't read fails, and is never left out.
+//! 3. Here each page is compared with the one in the tree. `make reference` writes them.
+
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod config;
+
+mod mqtt;
+
+mod metrics;
+
+mod fields;
+
+mod source;
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Writes the pages instead of comparing them.
+const UPDATE: &str = "UPDATE";
+
+const HEAD: &str = "<!-- Made of the sources by `make reference`. -->\n\n";
+
+/// The workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn is_kept(name: &str, text: &str) {
+    let (path, made) = (root().join("docs/reference").join(name), format!("{HEAD}{text}"));
+    if env::var_os(UPDATE).is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &made).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let differs = kept.lines().zip(made.lines()).position(|(kept, made)| kept != made);
+    let line = 1 + differs.unwrap_or_else(|| kept.lines().count().min(made.lines().count()));
+    assert!(
+        kept == made,
+        "docs/reference/{name} is not what the sources say, from line {line} on\n  there: {:?}\n  made:  {:?}\nrenew it: make \
+         reference (UPDATE=1 cargo test -p omma-testkit --test reference)",
+        kept.lines().nth(line - 1),
+        made.lines().nth(line - 1),
+    );
+}
+
+#[test]
+fn the_page_of_the_configuration_is_that_of_the_sources() {
+    is_kept("config.md", &config::page(&root()));
+}
+
+#[test]
+fn the_page_of_the_topics_is_that_of_the_sources() {
+    is_kept("mqtt.md", &mqtt::page(&root()));
+}
+
+#[test]
+fn the_page_of_the_metrics_is_that_of_the_sources() {
+    is_kept("metrics.md", &metrics::page(&root()));
+}
