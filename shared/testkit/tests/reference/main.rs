@@ -41,7 +41,7 @@ fn is_kept(name: &str, text: &str) {
     assert!(
         kept == made,
         "docs/reference/{name} is not what the sources say, from line {line} on\n  there: {:?}\n  made:  {:?}\nrenew it: make \
-         reference (UPDATE=1 cargo test -p omma-testkit --test reference)",
+         reference (UPDATE=1 cargo test --workspace --test reference)",
         kept.lines().nth(line - 1),
         made.lines().nth(line - 1),
     );
