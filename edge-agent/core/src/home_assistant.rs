@@ -53,7 +53,7 @@ pub struct Discovery {
     origin: Origin,
     qos: u8,
     availability: Vec<Availability>,
-    components: BTreeMap<String, Component>,
+    components: BTreeMap<String, Entry>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,6 +113,16 @@ struct Component {
     availability: Vec<Availability>,
 }
 
+/// One of a device's components.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum Entry {
+    /// It is there.
+    Kept(Component),
+    /// Nothing but its platform has Home Assistant remove it, and does nothing where it never was.
+    Gone { platform: &'static str },
+}
+
 /// Where Home Assistant says that it has started.
 pub fn birth_topic(prefix: &str) -> String {
     format!("{prefix}/status")
@@ -154,10 +164,18 @@ impl Announcer {
         };
         let name = format!("Omma {}", self.edge);
         // Its only entity says whether it is there, so that it is always there itself.
-        self.discovery(self.edge_id(), name, "Edge agent", None, vec![], [("connected".to_owned(), connected)].into())
+        self.discovery(
+            self.edge_id(),
+            name,
+            "Edge agent",
+            None,
+            vec![],
+            [("connected".to_owned(), Entry::Kept(connected))].into(),
+        )
     }
 
-    /// A camera, as a device behind the edge.
+    /// A camera, as a device behind the edge. What only cameras have that are looked at is taken back where this one is not:
+    /// Home Assistant keeps a component that is left out.
     pub fn camera(&self, announced: &Announced<'_>) -> Discovery {
         let id = format!("{}.{}", self.edge_id(), announced.camera);
         let topic = |value| Topic::Camera(self.edge.clone(), announced.camera.clone(), value).to_string();
@@ -176,7 +194,7 @@ impl Announcer {
             ],
             ..component
         };
-        let mut components = BTreeMap::new();
+        let (mut components, mut gone) = (BTreeMap::new(), vec![]);
         let mut add = |key: &str, component| drop(components.insert(key.to_owned(), component));
         add(
             "connected",
@@ -203,6 +221,8 @@ impl Announcer {
                 "snapshot",
                 Component { topic: Some(topic(CameraValue::Snapshot)), ..component("snapshot", "camera", None) },
             );
+        } else {
+            gone.push(("snapshot".to_owned(), "camera"));
         }
         if announced.looked_at {
             add(
@@ -229,7 +249,7 @@ impl Announcer {
             for label in &announced.labels {
                 let objects = Topic::Objects(self.edge.clone(), announced.camera.clone(), (*label).clone()).to_string();
                 let spoken = spoken(label);
-                let (occupancy, count) = (format!("occupancy_{label}"), format!("count_{label}"));
+                let (occupancy, count) = (occupancy_key(label), count_key(label));
                 add(
                     &occupancy,
                     while_live(Component {
@@ -249,9 +269,16 @@ impl Announcer {
                     }),
                 );
             }
+        } else {
+            gone.extend([("detection".to_owned(), "switch"), ("motion".to_owned(), "binary_sensor")]);
+            for label in &announced.labels {
+                gone.extend([(occupancy_key(label), "binary_sensor"), (count_key(label), "sensor")]);
+            }
         }
+        let kept = components.into_iter().map(|(key, component)| (key, Entry::Kept(component)));
+        let gone = gone.into_iter().map(|(key, platform)| (key, Entry::Gone { platform }));
         let (name, via) = (announced.name.to_owned(), Some(self.edge_id()));
-        self.discovery(id, name, "Camera", via, vec![self.while_online()], components)
+        self.discovery(id, name, "Camera", via, vec![self.while_online()], kept.chain(gone).collect())
     }
 
     fn discovery(
@@ -261,7 +288,7 @@ impl Announcer {
         model: &'static str,
         via_device: Option<String>,
         availability: Vec<Availability>,
-        components: BTreeMap<String, Component>,
+        components: BTreeMap<String, Entry>,
     ) -> Discovery {
         let (manufacturer, sw_version) = ("Omma", self.version);
         let device = Device { identifiers: [id], name, manufacturer, model, sw_version, via_device };
@@ -280,6 +307,14 @@ impl Announcer {
     fn while_online(&self) -> Availability {
         Availability { topic: self.status(), value_template: STATUS_TEMPLATE }
     }
+}
+
+fn occupancy_key(label: &LabelName) -> String {
+    format!("occupancy_{label}")
+}
+
+fn count_key(label: &LabelName) -> String {
+    format!("count_{label}")
 }
 
 /// `traffic_light` as people write it at the beginning of a name.

@@ -114,12 +114,15 @@ impl Teller {
         for camera in wanted {
             let known = before.iter().position(|known| known.camera.id == camera.id).map(|at| before.swap_remove(at));
             self.cameras.push(match known {
-                Some(known) if known.camera.placement == camera.placement => {
+                Some(mut known) => {
+                    if known.camera.placement != camera.placement {
+                        // What only a camera has that is looked at. Its classes stay known, to be taken back by name.
+                        self.notices.forget(&known.camera.id);
+                        known.presence.nobody_looks();
+                    }
                     Followed { camera, announced: None, ..known }
                 }
-                other => {
-                    // What only a camera has that is looked at.
-                    other.iter().for_each(|known| self.notices.forget(&known.camera.id));
+                None => {
                     let presence = Presence::new(self.labels.iter().map(String::as_str));
                     Followed { camera, presence, announced: None }
                 }

@@ -148,9 +148,18 @@ fn a_camera_is_a_device_behind_the_edge() {
 }
 
 #[test]
-fn what_there_is_not_is_not_announced() {
+fn what_there_is_not_is_taken_back_by_naming_its_platform_alone() {
     let (camera, label) = ("door".parse().unwrap(), LabelName::of("person"));
     let announced = Announced { camera: &camera, name: "Door", looked_at: false, labels: vec![&label] };
-    let discovery = Announcer { snapshots: false, ..announcer() }.camera(&announced);
-    assert_eq!(discovery.components.keys().collect::<Vec<_>>(), ["connected", "restart"]);
+    let discovery = json(&Announcer { snapshots: false, ..announcer() }.camera(&announced));
+    let mut components = discovery["components"].as_object().unwrap().clone();
+    assert!(components.remove("connected").is_some() && components.remove("restart").is_some());
+    let gone = json!({
+        "snapshot": { "platform": "camera" },
+        "detection": { "platform": "switch" },
+        "motion": { "platform": "binary_sensor" },
+        "occupancy_person": { "platform": "binary_sensor" },
+        "count_person": { "platform": "sensor" },
+    });
+    assert_eq!(serde_json::Value::from(components), gone);
 }
