@@ -252,7 +252,7 @@ pub struct CameraSection {
     pub video_size: Option<String>,
     /// Its pictures a second; 15 where absent.
     ///
-    /// `FRAMERATES`; with `v4l2://`
+    /// `FRAME_RATES`; with `v4l2://`
     pub framerate: Option<u32>,
     /// Where they are looked at.
     #[serde(default)]

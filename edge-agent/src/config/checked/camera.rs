@@ -107,7 +107,7 @@ fn http(n: usize, camera: &CameraSection, faults: &mut Faults) -> HttpOptions {
 }
 
 /// Slowest and fastest, pictures a second.
-const FRAMERATES: RangeInclusive<u32> = 1..=120;
+const FRAME_RATES: RangeInclusive<u32> = 1..=120;
 
 fn device(n: usize, camera: &CameraSection, faults: &mut Faults) -> DeviceOptions {
     let default = DeviceOptions::default();
@@ -119,8 +119,8 @@ fn device(n: usize, camera: &CameraSection, faults: &mut Faults) -> DeviceOption
         read
     });
     let rate = camera.framerate.unwrap_or(default.rate);
-    if !FRAMERATES.contains(&rate) {
-        let expected = format!("expected {} to {} pictures a second", FRAMERATES.start(), FRAMERATES.end());
+    if !FRAME_RATES.contains(&rate) {
+        let expected = format!("expected {} to {} pictures a second", FRAME_RATES.start(), FRAME_RATES.end());
         faults.push(&format!("camera[{n}].framerate"), expected);
     }
     DeviceOptions { format: camera.input_format, size, rate }

@@ -155,7 +155,9 @@ fn of_type(source: &Source, ty: &syn::Type) -> Option<String> {
 fn with_values(source: &Source, text: &str) -> String {
     let is_constant = |part: &str| {
         let name = part.rsplit_once("::").map_or(part, |(_, name)| name);
-        name.len() > 1 && name.contains('_') && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        name.len() > 1
+            && name.contains('_')
+            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
     };
     let parts = text.split('`').enumerate().map(|(n, part)| match n % 2 {
         1 if is_constant(part) => {
