@@ -1,6 +1,6 @@
 //! Cameras of this machine, as the kernel's driver `vivid` plays them. Left out but in the virtual machine of
-//! `.ci/v4l2-vm`, which has such a camera at `/dev/video0`, and `/replug` to pull it out and plug it in again. Where that has
-//! the module `v4l2loopback` too, `/dev/video1` shows what a program writes.
+//! `.ci/v4l2-vm`, which has such a camera at `/dev/video0`, `/unplug` to pull it out and `/replug` to plug it in again.
+//! Where that has the module `v4l2loopback` too, `/dev/video1` shows what a program writes.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -83,7 +83,7 @@ async fn jpegs_play() {
 async fn a_camera_that_is_pulled_out_and_plugged_in_again() {
     let mut watcher = watch(DEVICE, None);
     watcher.decodes(10).await;
-    run("v4l2-ctl", &["-d", "/dev/video0", "-c", "disconnect=1"]);
+    run("sh", &["/unplug"]);
     watcher.fails("there is no device /dev/video0").await;
     run("sh", &["/replug"]);
     watcher.breaks_off_and_goes_on().await;
