@@ -118,7 +118,7 @@ struct Component {
 #[serde(untagged)]
 enum Entry {
     /// It is there.
-    Kept(Component),
+    Kept(Box<Component>),
     /// Nothing but its platform has Home Assistant remove it, and does nothing where it never was.
     Gone { platform: &'static str },
 }
@@ -170,7 +170,7 @@ impl Announcer {
             "Edge agent",
             None,
             vec![],
-            [("connected".to_owned(), Entry::Kept(connected))].into(),
+            [("connected".to_owned(), Entry::Kept(Box::new(connected)))].into(),
         )
     }
 
@@ -275,7 +275,7 @@ impl Announcer {
                 gone.extend([(occupancy_key(label), "binary_sensor"), (count_key(label), "sensor")]);
             }
         }
-        let kept = components.into_iter().map(|(key, component)| (key, Entry::Kept(component)));
+        let kept = components.into_iter().map(|(key, component)| (key, Entry::Kept(Box::new(component))));
         let gone = gone.into_iter().map(|(key, platform)| (key, Entry::Gone { platform }));
         let (name, via) = (announced.name.to_owned(), Some(self.edge_id()));
         self.discovery(id, name, "Camera", via, vec![self.while_online()], kept.chain(gone).collect())
