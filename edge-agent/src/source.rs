@@ -46,7 +46,7 @@ use crate::config::checked::Camera;
 use crate::state::Reports;
 use crate::unit::Feed;
 use error::SourceError;
-use rtsp::{Coded, Farewells};
+use rtsp::{Coded, Farewells, Item};
 
 /// How often the same kind of failure is told while a camera does not come back.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
@@ -153,7 +153,11 @@ impl Source {
         let mut key_due = Some(self.clock.now() + KEY_PATIENCE);
         loop {
             let coded = match self.in_time(stream.next()).await {
-                Ok(Ok(coded)) => coded,
+                Ok(Ok(Item::Unit(coded))) => coded,
+                Ok(Ok(Item::Report(report))) => {
+                    self.stamps.report(report.rtp, report.camera);
+                    continue;
+                }
                 Ok(Err(e)) | Err(e) => return stream.explain(e),
             };
             if self.take(coded) {
@@ -248,11 +252,11 @@ enum Stream {
 }
 
 impl Stream {
-    async fn next(&mut self) -> Result<Coded, SourceError> {
+    async fn next(&mut self) -> Result<Item, SourceError> {
         match self {
             Self::Rtsp(stream) => stream.next().await,
-            Self::Http(stream) => stream.next().await,
-            Self::V4l2(stream) => stream.next().await,
+            Self::Http(stream) => stream.next().await.map(Item::Unit),
+            Self::V4l2(stream) => stream.next().await.map(Item::Unit),
         }
     }
 

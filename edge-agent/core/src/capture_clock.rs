@@ -15,10 +15,16 @@
 //! or go back more than a second (a camera that restarted), and stamps that fall behind arrival by more than a second
 //! for the whole window (a frozen or slow RTP clock).
 //!
+//! What the least delay still is, encoder and network, a camera with the right time tells: its sender reports (RFC 3550
+//! §6.4.1) say which date an RTP stamp has. They are followed, as slowly, while they are sane ([`lag`]).
+//!
 //! Invariant: stamps of one clock strictly increase by at least one tick of 90 kHz, whatever comes in.
+
+mod lag;
 
 use std::collections::VecDeque;
 
+use lag::Lag;
 use omma_protocol::time::CaptureTime;
 
 /// Beyond this RTP time and arrival time contradict each other.
@@ -77,6 +83,13 @@ impl CaptureClock {
         Stamped { time, jump }
     }
 
+    /// The camera dates RTP timestamp `rtp` with `camera`, by its own clock.
+    pub fn report(&mut self, rtp: u32, camera: CaptureTime) {
+        if let Some(relation) = &mut self.relation {
+            relation.report(rtp, camera.0);
+        }
+    }
+
     /// A new RTP session: its timestamps have nothing to do with the old ones.
     pub fn restart(&mut self) {
         self.relation = None;
@@ -103,13 +116,14 @@ struct Relation {
     arrived: i64,
     offset: i64,
     window: LeastOfWindow,
+    lag: Lag,
 }
 
 impl Relation {
     fn new(rtp: u32, arrival: i64) -> Self {
         let mut window = LeastOfWindow::default();
         window.push(arrival, arrival);
-        Self { rtp, ticks: 0, began: arrival, arrived: arrival, offset: arrival, window }
+        Self { rtp, ticks: 0, began: arrival, arrived: arrival, offset: arrival, window, lag: Lag::default() }
     }
 
     fn advance(&mut self, rtp: u32, arrival: i64) -> Result<i64, Jump> {
@@ -126,12 +140,24 @@ impl Relation {
         if arrival - self.began < SETTLE_US {
             self.offset = self.offset.min(seen);
         } else {
-            let most = (arrival - self.arrived).clamp(0, 1_000_000) * SLEW_PER_MILLE / 1000;
+            let most = slew(arrival - self.arrived);
             self.offset += behind.clamp(-most, most);
         }
+        self.lag.advance(slew(arrival - self.arrived));
         (self.rtp, self.ticks, self.arrived) = (rtp, ticks, arrival);
-        Ok(rtp_us.saturating_add(self.offset))
+        Ok(rtp_us.saturating_add(self.offset) - self.lag.now())
     }
+
+    fn report(&mut self, rtp: u32, camera: i64) {
+        let ahead = i64::from(rtp.wrapping_sub(self.rtp).cast_signed());
+        let by_arrival = micros(self.ticks.saturating_add(ahead)).saturating_add(self.offset);
+        self.lag.report(by_arrival.saturating_sub(camera));
+    }
+}
+
+/// How far anything may be moved in `elapsed`, both µs.
+fn slew(elapsed: i64) -> i64 {
+    elapsed.clamp(0, 1_000_000) * SLEW_PER_MILLE / 1000
 }
 
 fn micros(ticks: i64) -> i64 {

@@ -113,7 +113,7 @@ impl Ear<'_> {
         let (mut silent_at, mut done_at): (Moment, Option<Moment>) = (connected_by, None);
         while done_at.is_none_or(|done_at| self.clock.now() < done_at) {
             let wake = done_at.unwrap_or(silent_at).min(silent_at);
-            match self.until(wake, stream.next_item()).await? {
+            match self.until(wake, stream.next()).await? {
                 Some(Ok(Item::Unit(coded))) => {
                     let now = self.clock.now();
                     attempt.first_picture_after_ms.get_or_insert(millis(now.saturating_sub(began)));

@@ -67,7 +67,9 @@ pub enum Item {
 /// An RTCP sender report (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderReport {
-    /// The date by the camera's clock.
+    /// Of the stream, 90 kHz.
+    pub rtp: u32,
+    /// Its date by the camera's clock.
     pub camera: CaptureTime,
     /// When it came.
     pub received: Instant,
@@ -212,23 +214,11 @@ fn choose(streams: &[retina::client::Stream]) -> Result<(usize, Codec), SourceEr
 }
 
 impl Stream {
-    /// The next access unit.
-    ///
-    /// # Errors
-    /// When the stream is over.
-    pub async fn next(&mut self) -> Result<Coded, SourceError> {
-        loop {
-            if let Item::Unit(coded) = self.next_item().await? {
-                return Ok(coded);
-            }
-        }
-    }
-
     /// The next access unit or sender report. Giving up the wait loses nothing.
     ///
     /// # Errors
     /// When the stream is over.
-    pub async fn next_item(&mut self) -> Result<Item, SourceError> {
+    pub async fn next(&mut self) -> Result<Item, SourceError> {
         loop {
             match self.demuxed.next().await {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
@@ -295,6 +285,6 @@ impl SenderReport {
         let since_epoch = report.ntp_timestamp().0.wrapping_sub(UNIX_EPOCH.0);
         let (seconds, fraction) = (since_epoch >> 32, since_epoch & 0xffff_ffff);
         let camera = CaptureTime(seconds.cast_signed() * 1_000_000 + ((fraction * 1_000_000) >> 32).cast_signed());
-        Some(Self { camera, received: packet.ctx().received() })
+        Some(Self { rtp: report.rtp_timestamp(), camera, received: packet.ctx().received() })
     }
 }

@@ -31,6 +31,10 @@ proptest! {
             if n % restart_every == 0 {
                 clock.restart();
             }
+            if n % 3 == 1 {
+                clock.report(rtp ^ 0x55, CaptureTime(arrival.wrapping_mul(3)));
+                clock.report(rtp, CaptureTime(arrival.saturating_sub(n as i64)));
+            }
             check_identity(&mut last, clock.stamp(rtp, CaptureTime(arrival)).time)?;
         }
     }
@@ -150,4 +154,40 @@ fn a_crystal_off_by_100_ppm_is_followed() {
         let time = clock.stamp(rtp, CaptureTime(arrival)).time;
         assert!((time.0 - arrival).abs() <= 2_000, "unit {n} is off by {}", time.0 - arrival);
     }
+}
+
+/// Dates of a camera whose pictures come `delay` µs after they were taken, and whose reports are `ahead` µs off from
+/// `from` seconds on. Gives how late the last stamp is.
+fn late_with_reports(delay: i64, ahead: impl Fn(usize) -> Option<i64>) -> i64 {
+    let mut clock = CaptureClock::default();
+    let mut late = 0;
+    for (n, (rtp, captured)) in camera(u32::MAX - 5, 25).take(25 * 90).enumerate() {
+        let stamped = clock.stamp(rtp, CaptureTime(captured + delay));
+        assert_eq!(stamped.jump, None);
+        late = stamped.time.0 - captured;
+        if n % 125 == 7
+            && let Some(ahead) = ahead(n / 25)
+        {
+            clock.report(rtp.wrapping_sub(9000), CaptureTime(captured - 100_000 + ahead));
+        }
+    }
+    late
+}
+
+#[test]
+fn sane_sender_reports_say_how_late_pictures_come() {
+    assert_eq!(late_with_reports(180_000, |_| None), 180_000);
+    assert!(late_with_reports(180_000, |_| Some(0)).abs() < 100);
+    assert_eq!(late_with_reports(180_000, |_| Some(-90_000)), -90_000, "at most what a camera may need");
+}
+
+#[test]
+fn sender_reports_of_a_clock_that_is_wrong_are_not_believed() {
+    for ahead in [180_100, 3_600_000_000, -121_000, i64::MIN / 2, i64::MAX / 2] {
+        assert_eq!(late_with_reports(180_000, |_| Some(ahead)), 180_000, "{ahead} µs ahead");
+    }
+    let each_says_another_thing = |second| Some(if second / 5 % 2 == 0 { 0 } else { 60_000 });
+    assert_eq!(late_with_reports(180_000, each_says_another_thing), 180_000);
+    // Its clock is set while it is watched.
+    assert_eq!(late_with_reports(180_000, |second| Some(if second < 40 { 0 } else { 9_000_000 })), 180_000);
 }
