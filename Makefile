@@ -53,7 +53,7 @@ bench: ## One benchmark: make -s bench NAME=latency|edge|fanout|gate|scale|track
 
 soak: ## Half an hour of random misfortune: make soak SOAK_SECONDS=1800 SOAK_SEED=1 SOAK_CAMERAS=8
 	@.ci/setup test >&2
-	cargo build --workspace --bins >&2
+	cargo build --workspace --all-targets >&2 # as the tests have it, so that nothing is built twice
 	@SOAK_LOGS=$${SOAK_LOGS:-.omma/soak} target/debug/omma-soak
 
 reference: ## Write docs/reference anew from the sources
