@@ -60,6 +60,8 @@ pub struct Jump {
 #[derive(Debug, Default)]
 pub struct CaptureClock {
     relation: Option<Relation>,
+    /// A camera's encoder is as slow in its next session.
+    lag: Lag,
     last: Option<CaptureTime>,
 }
 
@@ -69,7 +71,7 @@ impl CaptureClock {
         let arrival = arrival.0.clamp(0, LATEST_US);
         let (time, jump) = match &mut self.relation {
             None => (self.relate(rtp, arrival), None),
-            Some(relation) => match relation.advance(rtp, arrival) {
+            Some(relation) => match relation.advance(rtp, arrival, &mut self.lag) {
                 Ok(time) => (time, None),
                 Err(jump) => (self.relate(rtp, arrival), Some(jump)),
             },
@@ -85,19 +87,21 @@ impl CaptureClock {
 
     /// The camera dates RTP timestamp `rtp` with `camera`, by its own clock.
     pub fn report(&mut self, rtp: u32, camera: CaptureTime) {
-        if let Some(relation) = &mut self.relation {
-            relation.report(rtp, camera.0);
+        if let Some(relation) = &self.relation {
+            self.lag.report(relation.by_arrival(rtp).saturating_sub(camera.0));
         }
     }
 
     /// A new RTP session: its timestamps have nothing to do with the old ones.
     pub fn restart(&mut self) {
         self.relation = None;
+        self.lag.anew();
     }
 
     fn relate(&mut self, rtp: u32, arrival: i64) -> i64 {
         self.relation = Some(Relation::new(rtp, arrival));
-        arrival
+        self.lag.anew();
+        arrival - self.lag.now()
     }
 }
 
@@ -116,17 +120,16 @@ struct Relation {
     arrived: i64,
     offset: i64,
     window: LeastOfWindow,
-    lag: Lag,
 }
 
 impl Relation {
     fn new(rtp: u32, arrival: i64) -> Self {
         let mut window = LeastOfWindow::default();
         window.push(arrival, arrival);
-        Self { rtp, ticks: 0, began: arrival, arrived: arrival, offset: arrival, window, lag: Lag::default() }
+        Self { rtp, ticks: 0, began: arrival, arrived: arrival, offset: arrival, window }
     }
 
-    fn advance(&mut self, rtp: u32, arrival: i64) -> Result<i64, Jump> {
+    fn advance(&mut self, rtp: u32, arrival: i64, lag: &mut Lag) -> Result<i64, Jump> {
         let step = i64::from(rtp.wrapping_sub(self.rtp).cast_signed());
         let ticks = self.ticks.saturating_add(step);
         let rtp_us = micros(ticks);
@@ -143,15 +146,15 @@ impl Relation {
             let most = slew(arrival - self.arrived);
             self.offset += behind.clamp(-most, most);
         }
-        self.lag.advance(slew(arrival - self.arrived));
+        lag.advance(slew(arrival - self.arrived));
         (self.rtp, self.ticks, self.arrived) = (rtp, ticks, arrival);
-        Ok(rtp_us.saturating_add(self.offset) - self.lag.now())
+        Ok(rtp_us.saturating_add(self.offset) - lag.now())
     }
 
-    fn report(&mut self, rtp: u32, camera: i64) {
+    /// The date of an RTP timestamp near the newest one.
+    fn by_arrival(&self, rtp: u32) -> i64 {
         let ahead = i64::from(rtp.wrapping_sub(self.rtp).cast_signed());
-        let by_arrival = micros(self.ticks.saturating_add(ahead)).saturating_add(self.offset);
-        self.lag.report(by_arrival.saturating_sub(camera));
+        micros(self.ticks.saturating_add(ahead)).saturating_add(self.offset)
     }
 }
 

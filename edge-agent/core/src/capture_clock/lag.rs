@@ -3,6 +3,8 @@
 //! A camera whose clock is wrong is wrong by seconds to years, or is ahead of its pictures' arrival; one that a time server
 //! sets is right within milliseconds. So a report is believed that puts the picture before its arrival, by no more than a
 //! camera takes to encode and send it, when the report before has said the same.
+//!
+//! It can't be told from an edge's clock that is ahead of the camera's by as little: then the camera's is followed.
 
 /// Longest time from exposure to arrival, at the least delay of the network, that is believed.
 pub(super) const MOST_US: i64 = 300_000;
@@ -27,6 +29,11 @@ impl Lag {
             (_, None) => self.wanted = 0,
         }
         self.said = sane;
+    }
+
+    /// The relation of RTP time to arrival is another one: what was said of the old one agrees with nothing.
+    pub(super) fn anew(&mut self) {
+        self.said = None;
     }
 
     /// Follows what is wanted by at most so much.

@@ -31,10 +31,6 @@ proptest! {
             if n % restart_every == 0 {
                 clock.restart();
             }
-            if n % 3 == 1 {
-                clock.report(rtp ^ 0x55, CaptureTime(arrival.wrapping_mul(3)));
-                clock.report(rtp, CaptureTime(arrival.saturating_sub(n as i64)));
-            }
             check_identity(&mut last, clock.stamp(rtp, CaptureTime(arrival)).time)?;
         }
     }
@@ -156,8 +152,8 @@ fn a_crystal_off_by_100_ppm_is_followed() {
     }
 }
 
-/// Dates of a camera whose pictures come `delay` µs after they were taken, and whose reports are `ahead` µs off from
-/// `from` seconds on. Gives how late the last stamp is.
+/// Stamps of a camera whose pictures come `delay` µs after they were taken, and whose reports are `ahead` µs off, which
+/// depends on the second. Gives how late the last stamp is.
 fn late_with_reports(delay: i64, ahead: impl Fn(usize) -> Option<i64>) -> i64 {
     let mut clock = CaptureClock::default();
     let mut late = 0;
@@ -190,4 +186,51 @@ fn sender_reports_of_a_clock_that_is_wrong_are_not_believed() {
     assert_eq!(late_with_reports(180_000, each_says_another_thing), 180_000);
     // Its clock is set while it is watched.
     assert_eq!(late_with_reports(180_000, |second| Some(if second < 40 { 0 } else { 9_000_000 })), 180_000);
+}
+
+#[test]
+fn what_was_learned_of_a_camera_is_known_in_its_next_session() {
+    let mut clock = CaptureClock::default();
+    for session in 0..2 {
+        clock.restart();
+        for (n, (rtp, captured)) in camera(session * 77, 25).take(25 * 60).enumerate() {
+            let captured = captured + i64::from(session) * 100_000_000;
+            let stamped = clock.stamp(rtp, CaptureTime(captured + 150_000));
+            assert!(session == 0 || (stamped.time.0 - captured).abs() < 100, "unit {n}: {}", stamped.time.0 - captured);
+            if n % 100 == 0 {
+                clock.report(rtp, CaptureTime(captured));
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn believed_reports_move_stamps_slowly_and_never_back(
+        delays in prop::collection::vec(0i64..250_000, 1..8),
+        errors in prop::collection::vec(-80_000i64..80_000, 1..8),
+        restart_every in 200usize..2000,
+    ) {
+        let mut clock = CaptureClock::default();
+        let mut last = None;
+        for (n, (rtp, captured)) in camera(7, 25).take(2500).enumerate() {
+            let part = n / 300;
+            if n % restart_every == 0 {
+                clock.restart();
+            }
+            let before = last;
+            let time = clock.stamp(rtp, CaptureTime(captured + delays[part % delays.len()])).time;
+            check_identity(&mut last, time)?;
+            if n % 25 == 3 {
+                clock.report(rtp, CaptureTime(captured + errors[part % errors.len()]));
+            }
+            // What settles, and what begins anew, may step.
+            if let Some(before) = before && n % restart_every > 60 {
+                // Offset and lag, each by 5 ms a second of what may be 250 ms more or less than the 40 that went by.
+                let most = 2 * (40_000 + 250_000) * SLEW_PER_MILLE / 1000 + 24;
+                let step = (time.0 - before.0 - 40_000).abs();
+                prop_assert!(step <= most, "unit {n}: {step} µs");
+            }
+        }
+    }
 }
