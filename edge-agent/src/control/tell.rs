@@ -159,7 +159,9 @@ impl Followed {
         notices.set(&notices.camera(id, CameraValue::State), json(&message), STATE_EVERY);
         if let Some(on) = on {
             notices.set(&notices.camera(id, CameraValue::Detection), word(on), SMALL_EVERY);
-            if on && report.state == CameraState::Live {
+            // Of a camera with a sub-stream that is the one which is looked at, whether the main one is there or not.
+            let seen = state.subs.of(id).map_or_else(|| report.state.clone(), |sub| sub.state);
+            if on && seen == CameraState::Live {
                 self.presence.gate(now, state.gates.moves(id));
             } else {
                 self.presence.nobody_looks();

@@ -2,12 +2,17 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use std::env;
+use std::path::PathBuf;
+
 use omma_testkit::process::port;
+use omma_testkit::simulator::{Config, Server};
 use omma_testkit::stack::broker::{Listener, Mosquitto, ask, publish};
 use omma_testkit::stack::edge_only::EdgeOnly;
 use omma_testkit::stack::{CAMERA_PASSWORD, Camera};
 use omma_testkit::wait;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 const DOOR: &str = "omma/v1/edges/site/cameras/door";
 const VALUES: [&str; 5] = ["state", "detection", "motion", "objects/person", "snapshot"];
@@ -87,6 +92,29 @@ fn who_comes_later_is_told_how_a_camera_is_now() {
     // The last will speaks for an edge that can't.
     stack.edge.kill9();
     newest(&early, STATUS, |payload| payload.contains("false"));
+    stack.finish();
+}
+
+/// Motion and counts used to stay as they were.
+#[test]
+fn when_the_sub_stream_is_gone_nobody_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mosquitto = Mosquitto::start(folder.path());
+    let film = PathBuf::from(env::var_os("OMMA_FOOTAGE").expect("tests run by `make test`")).join("vtest.h264");
+    let runtime = Runtime::new().unwrap();
+    let low = format!("low=file:{}@10", film.display()).parse().unwrap();
+    let server = runtime.block_on(Server::start(Config::new(vec![low]))).unwrap();
+    let camera = Camera { sub_url: Some(server.url("low")), ..Camera::simulated("door") };
+    let mut stack = start(vec![camera], &mosquitto, "");
+    stack.edge.expect("camera failed: trying again");
+    let listener = Listener::start(mosquitto.port);
+    newest(&listener, &door("objects/person"), people);
+    newest(&listener, &door("motion"), |payload| payload == "ON");
+    drop(server);
+    runtime.shutdown_background();
+    newest(&listener, &door("state"), |payload| payload.contains("unseen"));
+    newest(&listener, &door("objects/person"), |payload| payload == "0");
+    newest(&listener, &door("motion"), |payload| payload == "OFF");
     stack.finish();
 }
 
