@@ -35,6 +35,7 @@ use crate::config::checked::Camera;
 use crate::detect::Shared;
 use crate::health::watchdog::{self, Watchdog};
 use crate::source::Source;
+use crate::source::v4l2::Turns;
 use crate::state::Reports;
 use crate::state::switches::Switches;
 use crate::unit::{Feed, Feeds, Reader};
@@ -61,6 +62,8 @@ pub struct Surroundings {
     pub feeds: Feeds,
     /// Which are looked at just now.
     pub switches: Switches,
+    /// Whose thread may have which device open.
+    pub turns: Turns,
     /// Who watches that each gets on.
     pub watchdog: Watchdog,
 }
@@ -89,7 +92,7 @@ impl Cameras {
     /// When there can be no decoder or no thread.
     pub fn begin(&mut self, camera: Arc<Camera>) -> anyhow::Result<()> {
         let (token, id) = (CancellationToken::new(), camera.id.clone());
-        let Surroundings { clock, reports, subs, told, feeds, .. } = &self.surroundings;
+        let Surroundings { clock, reports, subs, told, feeds, turns, .. } = &self.surroundings;
         let (feed, mut told) = (feeds.of(&id), told.clone());
         // Its units go to nobody but the analysis.
         let sub = camera.sub_stream().map(|stream| (Arc::new(stream), Feed::new()));
@@ -99,8 +102,10 @@ impl Cameras {
             keying::run(id.clone(), feed.read("results behind", clock.now()), receiver, results, clock.clone())
         });
         let looked = self.look(&camera, sub.as_ref().map_or(&feed, |(_, feed)| feed), told, &token)?;
-        let source =
-            |camera, feed, reports: &Reports| Source::new(camera, feed, reports.clone(), clock.clone(), random_seed());
+        let turn = camera.url.device().map(|device| turns.of(&device)).unwrap_or_default();
+        let source = |camera, feed, reports: &Reports| {
+            Source::new(camera, feed, reports.clone(), clock.clone(), turn.clone(), random_seed())
+        };
         let main = source(Arc::clone(&camera), feed, reports);
         let sub = sub.map(|(camera, feed)| source(camera, feed, subs));
         let (cancelled, name) = (token.clone(), id.clone());
@@ -178,7 +183,6 @@ impl Cameras {
             self.running.iter().filter(|(_, running)| !stays(running)).map(|(id, _)| id.clone()).collect();
         for camera in &others {
             self.stop(camera).await?;
-            self.surroundings.told.gates.forget(camera);
             if !wanted.iter().any(|wanted| wanted.id == *camera) {
                 self.surroundings.feeds.remove(camera);
                 self.surroundings.detector.iter().for_each(|shared| shared.forget(camera));
@@ -219,7 +223,10 @@ impl Cameras {
             }
         };
         tokio::time::timeout(END, ended).await.map_err(|_| anyhow!("camera {} does not end", camera.id))??;
-        self.surroundings.feeds.of(&camera.id).interrupted();
+        let Surroundings { feeds, told, .. } = &self.surroundings;
+        feeds.of(&camera.id).interrupted();
+        // Whoever looks next knows nothing of what was said of it.
+        told.gates.forget(&camera.id);
         Ok(Some(camera))
     }
 

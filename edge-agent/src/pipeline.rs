@@ -59,6 +59,7 @@ use crate::detect::Shared;
 use crate::health::watchdog::{self, Pulse, Watchdog};
 use crate::health::{HealthWatch, Leave, Why};
 use crate::outbox::{self, Outbox};
+use crate::source::v4l2::Turns;
 use crate::state::gates::Gates;
 use crate::state::link::{Link, LinkState};
 use crate::state::switches::Switches;
@@ -166,6 +167,7 @@ pub async fn run(
         detector,
         feeds,
         switches: state.switches.clone(),
+        turns: Turns::default(),
         watchdog,
     });
     cameras.iter().cloned().try_for_each(|camera| running.begin(camera))?;

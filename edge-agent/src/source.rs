@@ -75,15 +75,22 @@ pub struct Source {
 }
 
 impl Source {
-    /// `seed` spreads the retries of cameras that were lost together.
-    pub fn new(camera: Arc<Camera>, feed: Feed, reports: Reports, clock: EdgeClock, seed: u64) -> Self {
+    /// `turn` is that of the device, where the camera is one; `seed` spreads the retries of cameras that were lost together.
+    pub fn new(
+        camera: Arc<Camera>,
+        feed: Feed,
+        reports: Reports,
+        clock: EdgeClock,
+        turn: v4l2::Turn,
+        seed: u64,
+    ) -> Self {
         let session = Session::new(clock.now(), seed);
         let reconnects = counter!("omma_source_connects_total", "camera" => camera.id.to_string());
         let step = Step::new("source");
         Self {
             transport: ChangeOver::new(camera.transport.into()),
             farewells: Farewells::default(),
-            turn: v4l2::Turn::default(),
+            turn,
             stamps: CaptureClock::default(),
             watch: Watch::default(),
             told: BTreeMap::new(),

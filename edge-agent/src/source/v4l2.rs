@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A thread of its own asks the driver, whose calls may block; it ends within a fifth of a second after its [`Stream`] was
-//! dropped, or with its next picture. No second one is begun before, so that a driver that hangs gathers no threads. Each
-//! picture is copied once, out of the kernel's buffer, which then goes back. When it was taken the driver says
+//! dropped, or with its next picture. No second one is begun before ([`Turns`]), so that a driver that hangs gathers no
+//! threads. Each picture is copied once, out of the kernel's buffer, which then goes back. When it was taken the driver says
 //! ([`stamp`]).
 
 pub mod error;
@@ -29,10 +29,14 @@ mod capture;
 #[cfg(all(feature = "v4l2", target_os = "linux"))]
 mod units;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
+
+use error::DeviceError;
 
 use super::encoded::Encoded;
 use super::error::SourceError;
@@ -45,9 +49,26 @@ pub fn fault() -> Option<&'static str> {
     missing.then_some("V4L2 is not in this build: build for Linux, with the feature `v4l2` of edge-agent")
 }
 
-/// Whose thread may have the device open: one after the other's.
+/// How long an earlier thread may take to end before the device counts as busy.
+const ITS_TURN: Duration = Duration::from_secs(2);
+
+/// Whose thread may have a device open: one after the other's.
 #[derive(Debug, Clone, Default)]
 pub struct Turn(Arc<Mutex<()>>);
+
+/// The turns of all devices, which outlive the cameras that are set up for them.
+#[derive(Debug, Clone, Default)]
+pub struct Turns(Arc<std::sync::Mutex<BTreeMap<PathBuf, Turn>>>);
+
+impl Turns {
+    /// That of a device.
+    pub fn of(&self, device: &Path) -> Turn {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of those that nobody has or waits for any more nothing need be known.
+        turns.retain(|_, turn| Arc::strong_count(&turn.0) > 1);
+        turns.entry(device.to_owned()).or_default().clone()
+    }
+}
 
 /// A camera whose pictures come.
 #[derive(Debug)]
@@ -76,9 +97,11 @@ impl Stream {
 /// # Errors
 /// See [`error::DeviceError`].
 pub async fn open(device: &Path, options: DeviceOptions, turn: &Turn) -> Result<Stream, SourceError> {
-    let turn = Arc::clone(&turn.0).lock_owned().await;
-    let (opened, stream) = oneshot::channel();
     let device = device.to_owned();
+    let Ok(turn) = tokio::time::timeout(ITS_TURN, Arc::clone(&turn.0).lock_owned()).await else {
+        return Err(DeviceError::Busy(device).into());
+    };
+    let (opened, stream) = oneshot::channel();
     let work = move || {
         capture::run(&device, options, opened);
         drop(turn);

@@ -148,11 +148,12 @@ impl<'a> Camera<'a> {
         let (handle, step) = (self.device.handle(), Step::new("source"));
         let mut last = None;
         loop {
+            // Also where nothing comes that could be handed over.
+            if to.is_closed() {
+                return Err(SourceError::Closed);
+            }
             // The first call begins the stream: before it there is nothing to wait for.
             if last.is_some() && !is_ready(&handle).map_err(failed)? {
-                if to.is_closed() {
-                    return Err(SourceError::Closed);
-                }
                 continue;
             }
             let (buffer, about) = match buffers.next() {
