@@ -273,9 +273,11 @@ impl Decoder {
                 (sps.interlaced, sps.bit_depth, sps.chroma_format)
             }
         };
+        // libavcodec's pictures have no chroma then.
+        let takes_grey = matches!(self.backend, Backend::OpenH264(_));
         if interlaced {
             Some(format!("interlaced {name}"))
-        } else if bit_depth != 8 || chroma_format > 1 {
+        } else if bit_depth != 8 || chroma_format > 1 || (chroma_format == 0 && !takes_grey) {
             let chroma = ["4:0:0", "4:2:0", "4:2:2", "4:4:4"].get(usize::from(chroma_format)).unwrap_or(&"?");
             Some(format!("{name} of {bit_depth} bit {chroma}"))
         } else {
