@@ -12,6 +12,19 @@ use super::watch::Life;
 pub const LIVE_WITHIN: Duration = Duration::from_secs(30);
 /// Most lines of logs that a verdict repeats.
 const LINES: usize = 20;
+/// A run of this length must be able to say of edge and hub whether their memory grows.
+const MEMORY_IS_TOLD: Duration = Duration::from_secs(1800);
+/// Those whose memory is looked at.
+const PROGRAMS: [&str; 2] = ["edge", "hub"];
+
+/// An event in the hub's store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// `edge.camera`.
+    pub stream: String,
+    /// When it began, µs since the epoch.
+    pub opened_us: i64,
+}
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -32,8 +45,13 @@ pub struct Findings {
     pub newest: u64,
     /// What reached the hub's store: number, and whether it was kept.
     pub records: Vec<(u64, bool)>,
-    /// Ids of the events in the hub's store.
-    pub events: Vec<String>,
+    /// The events in the hub's store.
+    pub events: Vec<Seen>,
+    /// Streams of the cameras that see people all the time.
+    pub watched: Vec<String>,
+    /// Each of them must have an event that began then or later, µs since the epoch: in the calm in the end, or, where
+    /// that is short, within the run.
+    pub events_from_us: i64,
     /// States of events that were stored in another order than they happened.
     pub out_of_order: u64,
     /// Lives of edge and hub.
@@ -80,14 +98,14 @@ pub struct Verdict {
     pub numbered: u64,
     /// Those of them that the hub's store lacks.
     pub lost: usize,
-    /// Numbers and events that it has more than once.
-    pub doubled: usize,
     /// Those that it refused.
     pub refused: usize,
     /// States of events that were stored in another order than they happened.
     pub out_of_order: u64,
     /// Events in the hub's store.
     pub events: usize,
+    /// Streams on which people were to be seen, and none were in the end.
+    pub silent: Vec<String>,
     /// Each life that was long enough to tell.
     pub memory: Vec<Memory>,
     /// How many ERROR lines and panics there were.
@@ -102,7 +120,9 @@ impl Verdict {
     /// Judges.
     pub fn of(findings: Findings) -> Self {
         let numbers: BTreeSet<u64> = findings.records.iter().map(|(number, _)| *number).collect();
-        let ids: BTreeSet<&String> = findings.events.iter().collect();
+        let told = |stream: &String| {
+            findings.events.iter().any(|event| event.stream == *stream && event.opened_us >= findings.events_from_us)
+        };
         let numbered = numbers.last().copied().unwrap_or_default().max(findings.newest);
         let mut verdict = Self {
             passed: false,
@@ -113,22 +133,22 @@ impl Verdict {
             live_after_seconds: findings.live_after.map(|after| after.as_secs_f64()),
             numbered,
             lost: (1..=numbered).filter(|number| !numbers.contains(number)).count(),
-            doubled: findings.records.len() - numbers.len() + findings.events.len() - ids.len(),
             refused: findings.records.iter().filter(|(_, kept)| !kept).count(),
             out_of_order: findings.out_of_order,
-            events: ids.len(),
+            events: findings.events.len(),
+            silent: findings.watched.iter().filter(|&stream| !told(stream)).cloned().collect(),
             memory: findings.lives.iter().filter_map(memory_of).collect(),
-            misfortunes: findings.misfortunes,
+            misfortunes: findings.misfortunes.clone(),
             errors: findings.errors.len(),
-            error_lines: findings.errors.into_iter().take(LINES).collect(),
+            error_lines: findings.errors.iter().take(LINES).cloned().collect(),
             warnings: findings.warnings,
         };
-        verdict.faults = verdict.find_faults(findings.broken);
+        verdict.faults = verdict.find_faults(&findings);
         verdict.passed = verdict.faults.is_empty();
         verdict
     }
 
-    fn find_faults(&self, broken: Option<String>) -> Vec<String> {
+    fn find_faults(&self, findings: &Findings) -> Vec<String> {
         let mut faults = vec![];
         let mut fault = |holds: bool, text: String| {
             if holds {
@@ -138,7 +158,7 @@ impl Verdict {
         if let Some(first) = self.error_lines.first() {
             fault(true, format!("{} ERROR lines and panics; the first: {first}", self.errors));
         }
-        if let Some(reason) = broken {
+        if let Some(reason) = &findings.broken {
             fault(true, format!("the run broke off: {reason}"));
             return faults;
         }
@@ -151,14 +171,22 @@ impl Verdict {
             ),
             None => fault(true, "not all cameras are live in the end".to_owned()),
         }
-        fault(self.events == 0, "nothing happened on any camera, so nothing was shown".to_owned());
+        let silent = self.silent.join(", ");
+        fault(!self.silent.is_empty(), format!("people walk by, but no event began in the end on {silent}"));
+        fault(findings.newest == 0, "the edge's outbox numbered nothing, so nothing was shown".to_owned());
         fault(self.lost > 0, format!("of {} records the hub's store lacks {}", self.numbered, self.lost));
-        fault(self.doubled > 0, format!("{} are in the hub's store more than once", self.doubled));
         fault(self.refused > 0, format!("the hub's store refused {}", self.refused));
         fault(self.out_of_order > 0, format!("{} were stored out of order", self.out_of_order));
         for Memory { program, slope, judgement, .. } in &self.memory {
             let grows = format!("the {program}'s memory grows by {}", in_words(slope));
             fault(*judgement == Judgement::Growing, grows);
+        }
+        for program in PROGRAMS {
+            let mut lives = findings.lives.iter().filter(|life| life.program == program);
+            let sampled = lives.any(|life| !life.samples.is_empty());
+            let told = findings.time < MEMORY_IS_TOLD || self.memory.iter().any(|memory| memory.program == program);
+            fault(!sampled, format!("the {program}'s memory was never seen"));
+            fault(sampled && !told, format!("no life of the {program} was long enough to tell of its memory"));
         }
         faults
     }
@@ -176,10 +204,10 @@ impl Verdict {
             sentences.push(format!("All cameras were live {after:.1} s after the last one, and stayed so."));
         }
         sentences.push(format!(
-            "Of {} numbered records of {} events {} are lost, {} doubled, {} refused, {} out of order.",
-            self.numbered, self.events, self.lost, self.doubled, self.refused, self.out_of_order
+            "Of {} numbered records of {} events {} are lost, {} refused, {} out of order.",
+            self.numbered, self.events, self.lost, self.refused, self.out_of_order
         ));
-        for program in ["edge", "hub"] {
+        for program in PROGRAMS {
             let mut lives = self.memory.iter().filter(|memory| memory.program == program).peekable();
             if lives.peek().is_none() {
                 sentences.push(format!("No life of the {program} was long enough to say whether its memory grows."));

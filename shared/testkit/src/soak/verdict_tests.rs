@@ -11,11 +11,17 @@ fn good() -> Findings {
         live_after: Some(Duration::from_secs(4)),
         newest: 3,
         records: vec![(1, true), (2, true), (3, true)],
-        events: vec!["a".to_owned(), "b".to_owned()],
+        events: vec![seen("site.door", 10), seen("site.gate", 99), seen("site.door", 100), seen("site.gate", 130)],
+        watched: vec!["site.door".to_owned(), "site.gate".to_owned()],
+        events_from_us: 100,
         lives: vec![life("edge", 20, 0.0), life("hub", 20, 0.0)],
         warnings: 9,
         ..Findings::default()
     }
+}
+
+fn seen(stream: &str, opened_us: i64) -> Seen {
+    Seen { stream: stream.to_owned(), opened_us }
 }
 
 fn life(program: &'static str, minutes: u64, mb_per_hour: f64) -> Life {
@@ -28,7 +34,7 @@ fn life(program: &'static str, minutes: u64, mb_per_hour: f64) -> Life {
 fn a_good_run_passes() {
     let verdict = Verdict::of(good());
     assert!(verdict.passed && verdict.faults.is_empty(), "{verdict:?}");
-    assert_eq!((verdict.numbered, verdict.lost, verdict.doubled, verdict.events), (3, 0, 0, 2));
+    assert_eq!((verdict.numbered, verdict.lost, verdict.events), (3, 0, 4));
     let text = verdict.sentences().join("\n");
     assert!(text.contains("5 misfortunes") && text.contains("(seed 7)") && text.ends_with("Passed."), "{text}");
     assert!(text.contains("that is below 1 MB/h"), "{text}");
@@ -40,16 +46,18 @@ fn a_good_run_passes() {
 #[test]
 fn every_broken_promise_is_a_fault() {
     type Spoil = fn(&mut Findings);
-    let rows: [(Spoil, &str); 13] = [
+    let rows: [(Spoil, &str); 15] = [
         (|f| f.live_after = None, "not all cameras are live"),
         (|f| f.live_after = Some(Duration::from_secs(31)), "only 31.0 s after"),
         (|f| f.newest = 4, "of 4 records the hub's store lacks 1"),
         (|f| f.records.retain(|(number, _)| *number != 1), "of 3 records the hub's store lacks 1"),
-        (|f| f.records.push((2, true)), "1 are in the hub's store more than once"),
-        (|f| f.events.push("a".to_owned()), "1 are in the hub's store more than once"),
+        (|f| f.newest = 0, "the edge's outbox numbered nothing"),
         (|f| f.records[1].1 = false, "the hub's store refused 1"),
         (|f| f.out_of_order = 2, "2 were stored out of order"),
-        (|f| f.events.clear(), "nothing happened"),
+        (|f| f.events.clear(), "no event began in the end on site.door, site.gate"),
+        (|f| f.events.truncate(3), "no event began in the end on site.gate"),
+        (|f| f.lives[1].samples.clear(), "the hub's memory was never seen"),
+        (|f| f.lives[0] = life("edge", 2, 0.0), "no life of the edge was long enough to tell of its memory"),
         (|f| f.lives.push(life("edge", 20, 5.0)), "the edge's memory grows by 5.00 MB/h"),
         (|f| f.errors.push("x".to_owned()), "1 ERROR lines"),
         (|f| f.broken = Some("hub has ended by itself".to_owned()), "the run broke off: hub has ended by itself"),
@@ -68,7 +76,8 @@ fn every_broken_promise_is_a_fault() {
 
 #[test]
 fn a_run_too_short_for_memory_says_so_and_passes() {
-    let verdict = Verdict::of(Findings { lives: vec![life("edge", 2, 500.0)], ..good() });
+    let lives = vec![life("edge", 2, 500.0), life("hub", 2, 0.0)];
+    let verdict = Verdict::of(Findings { time: Duration::from_secs(90), lives, ..good() });
     assert!(verdict.passed && verdict.memory.is_empty(), "{verdict:?}");
     let text = verdict.sentences().join("\n");
     assert!(text.contains("No life of the edge") && text.contains("No life of the hub"), "{text}");

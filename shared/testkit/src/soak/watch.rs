@@ -87,7 +87,7 @@ impl Watch {
         }
     }
 
-    /// Looks. Who is dead, or not up yet, is passed over.
+    /// Looks. Who is dead, or not up yet, is passed over, and so is what is not told yet.
     pub(super) fn look(&mut self, stack: &Stack, now: Duration) {
         self.looked = Some(now);
         if stack.hub.is_started()
@@ -109,6 +109,17 @@ impl Watch {
         if !stack.hub.is_started() || !all_live(&stack.api, self.cameras) {
             self.last_not_live = Some(now);
         }
+    }
+
+    /// The last look, at what must be there by now.
+    ///
+    /// # Errors
+    /// Where edge or hub does not tell it.
+    pub(super) fn look_in_the_end(&mut self, stack: &Stack, now: Duration) -> Result<(), String> {
+        self.look(stack, now);
+        self.newest = self.newest.max(stack.edge_api.existing_metric("omma_outbox_newest")?);
+        self.out_of_order.look(stack.api.existing_metric("omma_store_out_of_order_total")?);
+        Ok(())
     }
 
     fn sample(&mut self, program: &'static str, metrics: &BTreeMap<String, f64>, now: Duration) {

@@ -50,8 +50,7 @@ impl World {
         let mut all = vec![];
         let mut others = vec![];
         for (n, id) in CAMERAS.into_iter().take(cameras).enumerate() {
-            // Most see people all the time; every fourth sees nobody, so that gates close too.
-            let mut camera = if n % 4 == 3 { Camera::empty(id) } else { Camera::simulated(id) };
+            let mut camera = if sees_people(n) { Camera::simulated(id) } else { Camera::empty(id) };
             if n > 0 {
                 let listen = format!("127.0.0.1:{}", port::free());
                 camera.url = Some(format!("rtsp://{listen}/{id}"));
@@ -69,11 +68,11 @@ impl World {
         Self { stack, broker, others, _folder: folder }
     }
 
-    /// Begins a misfortune.
+    /// Begins a misfortune, and says whether it struck: garbage does not where nobody takes it.
     ///
     /// # Panics
     /// When whom it strikes has ended by itself.
-    pub(super) fn begin(&mut self, misfortune: &Misfortune) {
+    pub(super) fn begin(&mut self, misfortune: &Misfortune) -> bool {
         let program = self.program(misfortune.target);
         program.assert_running();
         match misfortune.kind {
@@ -87,12 +86,13 @@ impl World {
                 program.kill9();
                 program.restart_with(&["--quirk", clock_step(misfortune.seed)]);
             }
-            Kind::EdgeGarbage => throw(misfortune.seed, &[self.stack.edge_api.port()], &[]),
+            Kind::EdgeGarbage => return throw(misfortune.seed, self.stack.edge_api.port(), &[]),
             Kind::HubGarbage => {
                 let datagrams = [self.stack.quic_port(), self.stack.live_port()];
-                throw(misfortune.seed, &[self.stack.api.port()], &datagrams);
+                return throw(misfortune.seed, self.stack.api.port(), &datagrams);
             }
         }
+        true
     }
 
     /// Ends one that lasts.
@@ -158,26 +158,30 @@ impl World {
     }
 }
 
+/// Whether the camera with this number, from 0, shows people who walk by. Most do all the time; every fourth shows
+/// nobody, so that gates close too.
+pub(super) fn sees_people(camera: usize) -> bool {
+    camera % 4 != 3
+}
+
 /// Which step of the clock a seed means.
 pub(super) fn clock_step(seed: u64) -> &'static str {
     CLOCK_STEPS[(seed % CLOCK_STEPS.len() as u64) as usize]
 }
 
-/// Garbage for ports of 127.0.0.1, TCP and UDP. Who was just started may not listen yet: then it is spared.
-fn throw(seed: u64, tcp: &[u16], udp: &[u16]) {
+/// Garbage for ports of 127.0.0.1. Who was just started may not listen yet: then it is spared. Whether it was not: some
+/// connection was taken, and every datagram was sent.
+fn throw(seed: u64, tcp: u16, udp: &[u16]) -> bool {
     let mut random = StdRng::seed_from_u64(seed);
-    for port in tcp {
-        for _ in 0..CONNECTIONS {
-            exchange(*port, &garbage(&mut random, LONGEST)).ok();
-        }
-    }
-    for port in udp {
-        on_udp(*port, DATAGRAMS, &mut random).ok();
-    }
+    let taken = (0..CONNECTIONS).filter(|_| exchange(tcp, &garbage(&mut random, LONGEST)).is_ok()).count();
+    let sent = udp.iter().filter(|port| on_udp(**port, DATAGRAMS, &mut random).is_ok()).count();
+    taken > 0 && sent == udp.len()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use clap::ValueEnum;
 
     use super::*;
@@ -190,5 +194,13 @@ mod tests {
         for step in steps {
             assert!(Quirk::from_str(step, false).is_ok(), "{step}");
         }
+    }
+
+    #[test]
+    fn garbage_strikes_only_who_listens() {
+        // Its backlog takes the connections.
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        assert!(throw(1, listener.local_addr().unwrap().port(), &[]));
+        assert!(!throw(1, port::free(), &[]));
     }
 }

@@ -125,9 +125,13 @@ impl Api {
     /// The program's metrics: by name and labels as they are written, such as `omma_step_done_total{step="decode"}`.
     ///
     /// # Errors
-    /// Where there is no answer.
+    /// Where it does not answer with 200.
     pub fn metrics(&self) -> Result<BTreeMap<String, f64>, String> {
-        let text = self.get("/metrics")?.text();
+        let answer = self.get("/metrics")?;
+        let text = answer.text();
+        if answer.status != 200 {
+            return Err(format!("GET /metrics: status {}: {text}", answer.status));
+        }
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         Ok(lines
             .filter_map(|line| line.rsplit_once(' '))
@@ -135,11 +139,64 @@ impl Api {
             .collect())
     }
 
-    /// The sum of all metrics whose name and labels begin so.
+    /// The sum of all metrics whose name and labels begin so: 0 where there is none, as of a counter that has counted
+    /// nothing yet. For one that must be there see [`Api::existing_metric`].
     ///
     /// # Errors
     /// As [`Api::metrics`].
     pub fn metric(&self, beginning: &str) -> Result<f64, String> {
         Ok(self.metrics()?.iter().filter(|(name, _)| name.starts_with(beginning)).map(|(_, value)| value).sum())
+    }
+
+    /// One metric, by its whole name and labels.
+    ///
+    /// # Errors
+    /// As [`Api::metrics`], and where it is not there.
+    pub fn existing_metric(&self, name: &str) -> Result<f64, String> {
+        self.metrics()?.get(name).copied().ok_or_else(|| format!("GET /metrics: there is no {name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    use super::*;
+
+    /// Of a server that answers everything alike.
+    fn answering(status: &str, body: &str) -> Api {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let len = body.len();
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\nconnection: close\r\n\r\n{body}");
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                let mut socket = socket.unwrap();
+                let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+                while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                socket.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        Api::at(port)
+    }
+
+    #[test]
+    fn what_is_absent_counts_as_0_only_where_it_may() {
+        let api = answering("200 OK", "# HELP a b\na 2\nb{c=\"d\"} 3\nb{c=\"e\"} 4\n");
+        assert_eq!(api.metric("b"), Ok(7.0));
+        assert_eq!(api.metric("x"), Ok(0.0));
+        assert_eq!(api.existing_metric("a"), Ok(2.0));
+        let wrong = api.existing_metric("x").unwrap_err();
+        assert!(wrong.contains("there is no x"), "{wrong}");
+    }
+
+    #[test]
+    fn an_answer_other_than_200_holds_no_metrics() {
+        let api = answering("503 Service Unavailable", "a 2\n");
+        for wrong in [api.metrics().unwrap_err(), api.metric("a").unwrap_err(), api.existing_metric("a").unwrap_err()] {
+            assert!(wrong.contains("status 503"), "{wrong}");
+        }
     }
 }
