@@ -101,6 +101,14 @@ fn what_is_over_a_bound_is_refused() {
     assert_eq!(answer::date(format!("<a>{}</a>", "<b/>".repeat(70_000)).as_bytes()), Err(Malformed::TooLarge));
     let attributes: String = (0..9000).map(|n| format!(" a{n}=''")).collect();
     assert_eq!(answer::date(format!("<a{attributes}/>").as_bytes()), Err(Malformed::TooLarge));
+    // Each in the one before: reading would take all of them over again and again.
+    let nested = |n: usize| {
+        let open: String = (0..n).map(|n| format!("<a xmlns:n{n}='u'>")).collect();
+        answer::date(format!("{open}{}", "</a>".repeat(n)).as_bytes())
+    };
+    assert_eq!(nested(256), Err(Malformed::Lacks("SystemDateAndTime")));
+    assert_eq!(nested(257), Err(Malformed::Namespaces));
+    assert!(Malformed::Namespaces.to_string().ends_with("more than 256 namespaces"));
     let deep = format!("{}{}", "<a>".repeat(30_000), "</a>".repeat(30_000));
     assert_eq!(answer::date(deep.as_bytes()), Err(Malformed::Lacks("SystemDateAndTime")));
     let entities = "<!DOCTYPE a [<!ENTITY b 'bbbb'>]><a>&b;</a>";
