@@ -195,7 +195,7 @@ async fn discover(arguments: &Arguments, login: Option<&Login>) -> anyhow::Resul
     };
     let devices: Vec<Device> =
         stream::iter(candidates).map(|candidate| ask::ask(candidate, login)).buffered(AT_ONCE).collect().await;
-    let config = devices.iter().map(|device| lines::lines(device, login)).collect();
+    let config = lines::lines(&devices, login);
     Ok(Discovery { devices, findings, config })
 }
 
