@@ -95,11 +95,28 @@ fn what_devices_get_wrong_is_passed_over() {
     check(&[Oddity::Old], &[]);
     check(&[Oddity::Garbage], &[]);
     check(&[Oddity::HttpDigest], &[]);
+    check(&[Oddity::SecureServices], &[]);
+    check(&[Oddity::MuteMedia2], &[]);
     let json = check(&[Oddity::NoSubStream], &[]);
     assert!(!json["config"].as_str().unwrap().contains("placement"), "{json:#}");
     let json = check(&[Oddity::HostileName], &[]);
     assert_eq!(json["devices"][0]["name"], "[2J${file:/etc/hostname}\"");
     assert!(json["config"].as_str().unwrap().contains(r#"name = "[2J{file:/etc/hostname}\"""#), "{json:#}");
+}
+
+#[test]
+fn streams_do_not_wait_for_what_a_device_keeps_to_itself() {
+    let device = device(&[Oddity::Secretive]);
+    let (code, json) = Installer::new(PASSWORD).json(&[&device.search().to_string()]);
+    assert_eq!((code, codes(&json["devices"][0])), (Some(0), vec!["unanswered"]), "{json:#}");
+    assert_eq!(json["devices"][0]["streams"].as_array().unwrap().len(), 2, "{json:#}");
+}
+
+#[test]
+fn a_device_whose_media_service_is_out_of_reach_is_told_so() {
+    let device = device(&[Oddity::SecureMedia]);
+    let (code, json) = Installer::new(PASSWORD).json(&[&device.search().to_string()]);
+    assert_eq!((code, codes(&json["devices"][0])), (Some(1), vec!["no_media"]), "{json:#}");
 }
 
 #[test]
