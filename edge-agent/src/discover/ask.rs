@@ -54,7 +54,9 @@ async fn fill(device: &mut Device, services: &[Url], heard: bool, login: Option<
     let mut client = Client::new(login);
     let reached = reach(&mut client, device, services, heard).await?;
     // Where the login is refused it is not shown again: devices lock themselves after a few wrong ones.
-    streams(&mut client, device, &reached).await?;
+    let told = streams(&mut client, device, &reached).await;
+    device.asks_login = client.asks_login;
+    told?;
     // Last, for some refuse this to users whom they tell their streams.
     match client.learn(&reached, &Request::Information, answer::information).await {
         Ok(information) => {
@@ -80,9 +82,7 @@ async fn streams(client: &mut Client<'_>, device: &mut Device, reached: &Url) ->
                 failure = Some(advice::no_media());
             }
             for (media, url) in services {
-                let asked = streams_of(client, device, (media, &url), reached).await;
-                device.asks_login = client.asks_login;
-                match asked {
+                match streams_of(client, device, (media, &url), reached).await {
                     Ok(()) => {}
                     Err(Unanswered(question, e)) if e.is_about_login() => return Err(told(&e, question, device)),
                     Err(Unanswered(question, e)) => failure = Some(told(&e, question, device)),

@@ -103,6 +103,7 @@ impl<'a> Client<'a> {
 
     async fn ask(&mut self, url: &Url, request: &Request) -> Result<Bytes, PostError> {
         let login = self.login.filter(|_| *request != Request::Date);
+        // Without at first: a device that tells everyone is shown nothing that it could use elsewhere.
         let mut shown = login.filter(|_| self.asks_login);
         let mut answer = self.exchange(url, request, shown).await?;
         let mut challenge = self.take_challenge(&answer);
@@ -120,6 +121,7 @@ impl<'a> Client<'a> {
             answer = self.exchange(url, request, shown).await?;
         }
         if is_refusal(&answer) {
+            self.asks_login |= *request != Request::Date;
             let basic = matches!(challenge, Challenge::Basic);
             return Err(if shown.is_some() { PostError::LoginRefused { basic } } else { PostError::LoginMissing });
         }

@@ -1,8 +1,8 @@
 //! A device's streams as `[[camera]]` of a configuration.
 //!
-//! Each of a device's cameras gives one: the largest picture is shown; where there is a smaller one in H.264, the edge looks
-//! at that, which costs less. What a device says of itself is data here: it can't end a text, nor have the edge look up a file
-//! by `${…}`.
+//! Each of a device's cameras gives one: the largest picture is shown; where there is a smaller one in H.264, the edge
+//! looks at that, which costs less. What a device says of itself is data here: it can't end a text, nor have the edge look
+//! up a file by `${…}`.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
