@@ -51,8 +51,8 @@ pub fn choose(device: &Device) -> Vec<Choice<'_>> {
     chosen.collect()
 }
 
-/// The `[[camera]]`s of all devices, TOML; empty where none has a stream that an edge takes. The login is in those of devices
-/// that asked for it.
+/// The `[[camera]]`s of all devices, TOML; empty where none has a stream that an edge takes. The login is in those of
+/// devices that asked for it.
 pub fn lines(devices: &[Device], login: Option<&Login>) -> String {
     let (mut text, mut ids) = (String::new(), Ids::default());
     for device in devices {
