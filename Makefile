@@ -57,7 +57,7 @@ soak: ## Half an hour of random misfortune: make soak SOAK_SECONDS=1800 SOAK_SEE
 	@SOAK_LOGS=$${SOAK_LOGS:-.omma/soak} target/debug/omma-soak
 
 reference: ## Write docs/reference anew from the sources
-	UPDATE=1 cargo test --workspace --test reference
+	OMMA_UPDATE_REFERENCE=1 cargo test --workspace --test reference
 
 fmt: ## Format everything
 	cargo fmt --all

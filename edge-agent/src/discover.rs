@@ -43,9 +43,11 @@ use target::Target;
 /// The foot of the help.
 pub const HELP: &str = "\
 The password:
-  It is never sent nor printed. A camera is shown a digest of it; whoever answers gets one and can try passwords on it, so
-  that in a network with strangers ADDRESS should name the cameras. Without --password-file it is taken from the
-  environment, OMMA_CAMERA_PASSWORD, as the user name from OMMA_CAMERA_USER.
+  It is never sent nor printed. A device that asks for a login is shown a digest of it, can use that at once at another
+  camera with the same password, and can try passwords on it. So give a login only with the ADDRESS of one camera that you
+  trust, or in a network where you trust everyone. Without --password-file the password is taken from the environment,
+  OMMA_CAMERA_PASSWORD, as the user name from OMMA_CAMERA_USER. An edge with the printed lines gives the password itself to
+  a camera that wants it.
 
 Exit code:
   0  at least one stream was found
@@ -195,7 +197,7 @@ async fn discover(arguments: &Arguments, login: Option<&Login>) -> anyhow::Resul
     };
     let devices: Vec<Device> =
         stream::iter(candidates).map(|candidate| ask::ask(candidate, login)).buffered(AT_ONCE).collect().await;
-    let config = devices.iter().map(|device| lines::lines(device, login)).collect();
+    let config = lines::lines(&devices, login);
     Ok(Discovery { devices, findings, config })
 }
 

@@ -1,4 +1,4 @@
-//! The questions to one device, in their order: its clock, what it is, its services, its profiles, the address of each.
+//! The questions to one device, in their order: its clock, its services, its profiles, the address of each, what it is.
 
 use std::time::Duration;
 
@@ -47,47 +47,109 @@ pub(super) fn address_of(url: &Url) -> String {
     url[Position::BeforeHost..Position::AfterPort].to_owned()
 }
 
+/// What was not told, and why.
+struct Unanswered(&'static str, PostError);
+
 async fn fill(device: &mut Device, services: &[Url], heard: bool, login: Option<&Login>) -> Result<(), Finding> {
     let mut client = Client::new(login);
     let reached = reach(&mut client, device, services, heard).await?;
     // Where the login is refused it is not shown again: devices lock themselves after a few wrong ones.
+    let told = streams(&mut client, device, &reached).await;
+    device.asks_login = client.asks_login;
+    told?;
+    // Last, for some refuse this to users whom they tell their streams.
     match client.learn(&reached, &Request::Information, answer::information).await {
         Ok(information) => {
             device.maker = information.maker;
             device.model = information.model.or(device.model.take());
             device.firmware = information.firmware;
         }
-        Err(e) if e.is_about_login() => return Err(told(&e, "what it is", device)),
-        Err(e) => {
-            let finding = told(&e, "what it is", device);
-            once(device, finding);
-        }
+        Err(e) => once(device, advice::unanswered("what it is", &e.to_string())),
     }
-    let found = profiles(&mut client, device, &reached).await?;
-    for (media, url, profile) in found {
-        let Some(coding) = profile.coding else { continue };
-        let asked = Request::StreamUri(media, profile.token.clone());
-        let url = match client.learn(&url, &asked, answer::stream_uri).await {
-            Ok(named) => taken(device, &named, &reached),
-            Err(e) if e.is_about_login() => return Err(told(&e, "the address of a stream", device)),
-            Err(e) => {
-                let finding = told(&e, "the address of a stream", device);
-                once(device, finding);
-                None
+    device.asks_login = client.asks_login;
+    Ok(())
+}
+
+/// The streams of the newer media service; of the older one where that tells no address.
+///
+/// # Errors
+/// When it is about the login. What else goes wrong is among the findings.
+async fn streams(client: &mut Client<'_>, device: &mut Device, reached: &Url) -> Result<(), Finding> {
+    let mut failure = None;
+    match media(client, reached).await {
+        Ok(services) => {
+            if services.is_empty() {
+                failure = Some(advice::no_media());
             }
-        };
-        device.streams.push(Stream {
-            profile: profile.name.unwrap_or(profile.token),
-            source: profile.source,
-            coding,
-            shown: url.as_ref().map(|url| lines::shown(url, login)),
-            url,
-        });
+            for (media, url) in services {
+                match streams_of(client, device, (media, &url), reached).await {
+                    Ok(()) => {}
+                    Err(Unanswered(question, e)) if e.is_about_login() => return Err(told(&e, question, device)),
+                    Err(Unanswered(question, e)) => failure = Some(told(&e, question, device)),
+                }
+                if device.streams.iter().any(|stream| stream.url.is_some()) {
+                    failure = None;
+                    break;
+                }
+            }
+        }
+        Err(e) if e.is_about_login() => return Err(told(&e, "its services", device)),
+        Err(e) => failure = Some(told(&e, "its services", device)),
     }
-    if lines::choose(device).is_empty() {
+    if let Some(finding) = failure {
+        once(device, finding);
+    } else if lines::choose(device).is_empty() {
         device.findings.push(advice::no_stream());
     }
     Ok(())
+}
+
+/// The streams of one media service, in place of those known so far. That some of them have no address is a finding; that
+/// none has one is an error.
+async fn streams_of(
+    client: &mut Client<'_>,
+    device: &mut Device,
+    (media, service): (Media, &Url),
+    reached: &Url,
+) -> Result<(), Unanswered> {
+    let profiles = client.learn(service, &Request::Profiles(media), answer::profiles).await;
+    let mut profiles = profiles.map_err(|e| Unanswered("its profiles", e))?;
+    profiles.retain(|profile| profile.coding.is_some());
+    if profiles.is_empty() {
+        return Ok(());
+    }
+    device.streams.clear();
+    let mut failure = None;
+    for profile in profiles {
+        let shown_as = profile.title();
+        let Some(coding) = profile.coding else { continue };
+        let asked = Request::StreamUri(media, profile.token);
+        let url = match client.learn(service, &asked, answer::stream_uri).await {
+            Ok(named) => taken(device, &named, reached),
+            Err(e) if e.is_about_login() => return Err(Unanswered("the address of a stream", e)),
+            Err(e) => {
+                failure = failure.or(Some(e));
+                None
+            }
+        };
+        device.asks_login = client.asks_login;
+        device.streams.push(Stream {
+            profile: shown_as,
+            source: profile.source,
+            coding,
+            shown: url.as_ref().map(|url| lines::shown(url, client.login)),
+            url,
+        });
+    }
+    match failure.map(|e| Unanswered("the address of a stream", e)) {
+        Some(Unanswered(question, e)) if device.streams.iter().any(|stream| stream.url.is_some()) => {
+            let finding = told(&e, question, device);
+            once(device, finding);
+            Ok(())
+        }
+        Some(unanswered) => Err(unanswered),
+        None => Ok(()),
+    }
 }
 
 /// Finds the device service, and the device's clock.
@@ -117,31 +179,26 @@ async fn reach(client: &mut Client<'_>, device: &mut Device, services: &[Url], h
     Err(if heard { advice::mute(&why) } else { advice::no_answer(&why) })
 }
 
-/// The profiles of the newer media service, or else of the older one, and where each is asked for.
-async fn profiles(
-    client: &mut Client<'_>,
-    device: &Device,
-    reached: &Url,
-) -> Result<Vec<(Media, Url, answer::Profile)>, Finding> {
-    let services = match client.learn(reached, &Request::Services, answer::services).await {
-        // Devices from before 2011 know the other question alone.
-        Err(e) if !e.is_about_login() => client.learn(reached, &Request::Capabilities, answer::capabilities).await,
-        services => services,
+/// The media services that can be asked, the newer one first.
+async fn media(client: &mut Client<'_>, reached: &Url) -> Result<Vec<(Media, Url)>, PostError> {
+    let usable = |services: answer::Services| {
+        let named = [(Media::Two, services.media2), (Media::One, services.media)];
+        let usable = named.into_iter().filter_map(|(media, named)| Some((media, service(&named?, reached)?)));
+        usable.collect::<Vec<_>>()
     };
-    let services = services.map_err(|e| told(&e, "its services", device))?;
-    let mut failure = None;
-    for (media, named) in [(Media::Two, services.media2), (Media::One, services.media)] {
-        let Some(url) = named.and_then(|named| service(&named, reached)) else { continue };
-        match client.learn(&url, &Request::Profiles(media), answer::profiles).await {
-            Ok(profiles) if profiles.iter().any(|profile| profile.coding.is_some()) => {
-                return Ok(profiles.into_iter().map(|profile| (media, url.clone(), profile)).collect());
-            }
-            Ok(_) => {}
-            Err(e) if e.is_about_login() => return Err(told(&e, "its profiles", device)),
-            Err(e) => failure = Some(told(&e, "its profiles", device)),
-        }
+    let newer = match client.learn(reached, &Request::Services, answer::services).await {
+        Err(e) if e.is_about_login() => return Err(e),
+        newer => newer.map(usable),
+    };
+    if newer.as_ref().is_ok_and(|services| !services.is_empty()) {
+        return newer;
     }
-    failure.map_or(Ok(vec![]), Err)
+    // Devices from before 2011 know this question alone; others answer it with an address that can be asked.
+    match (client.learn(reached, &Request::Capabilities, answer::capabilities).await, newer) {
+        (Ok(services), _) => Ok(usable(services)),
+        (Err(e), newer) if e.is_about_login() || newer.is_err() => Err(e),
+        (Err(_), newer) => newer,
+    }
 }
 
 /// A stream's address as it is to be used.
@@ -167,8 +224,7 @@ fn once(device: &mut Device, finding: Finding) {
 fn told(error: &PostError, question: &str, device: &Device) -> Finding {
     match error {
         PostError::LoginMissing => advice::login_missing(),
-        PostError::LoginRefused => advice::login_refused(device.clock_ahead_s),
-        PostError::BasicOnly => advice::basic_only(),
+        PostError::LoginRefused { basic } => advice::login_refused(device.clock_ahead_s, *basic),
         other => advice::unanswered(question, &other.to_string()),
     }
 }

@@ -1,7 +1,8 @@
 //! Questions to one device: SOAP 1.2 over HTTP (ONVIF Core §5.3), one connection each.
 //!
-//! The login is shown as a UsernameToken; where the device wants HTTP Digest (RFC 7616), as that and nothing else. Never as
-//! HTTP Basic, because any machine may play a camera. Redirects are not followed.
+//! The login is shown to a device that refuses to answer without: as a UsernameToken; where the device wants HTTP Digest
+//! (RFC 7616), as that and nothing else. Never as HTTP Basic, because any machine may play a camera. Redirects are not
+//! followed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -39,9 +40,10 @@ pub(super) enum PostError {
     #[error("it wants user name and password")]
     LoginMissing,
     #[error("it refuses user name or password")]
-    LoginRefused,
-    #[error("it wants the password itself")]
-    BasicOnly,
+    LoginRefused {
+        /// Whether it named HTTP Basic as the way to log in.
+        basic: bool,
+    },
     #[error("it says \"{0}\"")]
     Fault(String),
     #[error("it answers {0}")]
@@ -53,13 +55,24 @@ pub(super) enum PostError {
 impl PostError {
     /// Whether it is a device's answer, and one that the login is the reason of.
     pub(super) fn is_about_login(&self) -> bool {
-        matches!(self, Self::LoginMissing | Self::LoginRefused | Self::BasicOnly)
+        matches!(self, Self::LoginMissing | Self::LoginRefused { .. })
     }
+}
+
+/// What a refusal says of the way to log in.
+enum Challenge {
+    /// Nothing, or nothing that can be met: the device means the token.
+    None,
+    /// HTTP Basic alone. Some devices say so in every refusal and mean the token all the same.
+    Basic,
+    Digest,
 }
 
 /// Who asks one device.
 pub(super) struct Client<'a> {
-    login: Option<&'a Login>,
+    pub(super) login: Option<&'a Login>,
+    /// Whether the device has refused a question for want of a login.
+    pub(super) asks_login: bool,
     /// The device's challenge, once it has made one.
     challenge: Option<PasswordClient>,
     /// How far the device's clock is ahead, seconds.
@@ -74,7 +87,7 @@ struct Answer {
 
 impl<'a> Client<'a> {
     pub(super) fn new(login: Option<&'a Login>) -> Self {
-        Self { login, challenge: None, ahead_s: 0 }
+        Self { login, asks_login: false, challenge: None, ahead_s: 0 }
     }
 
     /// Asks, and reads the answer by `read`.
@@ -90,17 +103,29 @@ impl<'a> Client<'a> {
 
     async fn ask(&mut self, url: &Url, request: &Request) -> Result<Bytes, PostError> {
         let login = self.login.filter(|_| *request != Request::Date);
-        let mut answer = self.exchange(url, request, login).await?;
-        if let Some(login) = login
-            && answer.status == StatusCode::UNAUTHORIZED
-            && self.is_challenged(&answer.headers)?
-        {
-            answer = self.exchange(url, request, Some(login)).await?;
+        // Without at first: a device that tells everyone is shown nothing that it could use elsewhere.
+        let mut shown = login.filter(|_| self.asks_login);
+        let mut answer = self.exchange(url, request, shown).await?;
+        let mut challenge = self.take_challenge(&answer);
+        if shown.is_none() && login.is_some() && is_refusal(&answer) {
+            (self.asks_login, shown) = (true, login);
+            let digest = matches!(challenge, Challenge::Digest);
+            answer = self.exchange(url, request, shown).await?;
+            challenge = match self.take_challenge(&answer) {
+                // A login that was shown as it was asked for is refused; it is not shown again.
+                Challenge::Digest if digest => Challenge::None,
+                other => other,
+            };
         }
-        let refused = if login.is_some() { PostError::LoginRefused } else { PostError::LoginMissing };
+        if shown.is_some() && matches!(challenge, Challenge::Digest) {
+            answer = self.exchange(url, request, shown).await?;
+        }
+        if is_refusal(&answer) {
+            self.asks_login |= *request != Request::Date;
+            let basic = matches!(challenge, Challenge::Basic);
+            return Err(if shown.is_some() { PostError::LoginRefused { basic } } else { PostError::LoginMissing });
+        }
         match (answer::fault(&answer.body), answer.status) {
-            (_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Err(refused),
-            (Some(fault), _) if fault.unauthorized => Err(refused),
             (Some(fault), _) => Err(PostError::Fault(fault.reason)),
             (None, status) if status.is_success() => Ok(answer.body),
             (None, status) => Err(PostError::Status(status)),
@@ -108,19 +133,21 @@ impl<'a> Client<'a> {
     }
 
     /// Takes the challenge of a 401. Some devices want each connection to take a new one.
-    fn is_challenged(&mut self, headers: &HeaderMap) -> Result<bool, PostError> {
+    fn take_challenge(&mut self, answer: &Answer) -> Challenge {
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Challenge::None;
+        }
         let mut challenge = PasswordClient::builder();
-        for value in headers.get_all(WWW_AUTHENTICATE) {
+        for value in answer.headers.get_all(WWW_AUTHENTICATE) {
             challenge = challenge.challenges(&String::from_utf8_lossy(value.as_bytes()));
         }
         match challenge.build() {
-            Ok(PasswordClient::Basic(_)) => Err(PostError::BasicOnly),
+            Ok(PasswordClient::Basic(_)) => Challenge::Basic,
             Ok(digest) => {
                 self.challenge = Some(digest);
-                Ok(true)
+                Challenge::Digest
             }
-            // None, or none that can be met: the device means the token.
-            Err(_) => Ok(false),
+            Err(_) => Challenge::None,
         }
     }
 
@@ -159,6 +186,12 @@ impl<'a> Client<'a> {
         }
         send(url, post).await
     }
+}
+
+/// Whether it is about who asks.
+fn is_refusal(answer: &Answer) -> bool {
+    matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        || answer::fault(&answer.body).is_some_and(|fault| fault.unauthorized)
 }
 
 async fn send(url: &Url, post: hyper::Request<Full<Bytes>>) -> Result<Answer, PostError> {

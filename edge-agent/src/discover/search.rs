@@ -118,16 +118,11 @@ async fn listen(socket: &UdpSocket, to: SocketAddr, wait: Duration, most: usize)
     Ok(answers)
 }
 
-/// One answer for each endpoint, by address. A device without a name is known by where it is.
+/// One answer for each endpoint at each address, by address: some makers give all their cameras the same endpoint.
 fn distinct(mut answers: Vec<Answer>) -> Vec<Answer> {
-    let key = |answer: &Answer| match answer.found.endpoint.as_str() {
-        "" => answer.from.to_string(),
-        endpoint => endpoint.to_owned(),
-    };
     // The first of each stays.
-    answers.sort_by_key(key);
-    answers.dedup_by_key(|answer| key(answer));
-    answers.sort_by_key(|answer| answer.from);
+    answers.sort_by(|a, b| (a.from, &a.found.endpoint).cmp(&(b.from, &b.found.endpoint)));
+    answers.dedup_by(|a, b| (a.from, &a.found.endpoint) == (b.from, &b.found.endpoint));
     answers
 }
 
@@ -153,6 +148,14 @@ mod tests {
         let distinct = distinct(answers);
         let names: Vec<_> = distinct.iter().filter_map(|answer| answer.found.name.as_deref()).collect();
         assert_eq!(names, ["y", "x", "first"]);
+    }
+
+    #[test]
+    fn cameras_that_share_an_endpoint_are_told_apart_by_their_addresses() {
+        let distinct =
+            distinct(vec![answer("a", 9, "x"), answer("a", 8, "y"), answer("b", 9, "z"), answer("a", 9, "w")]);
+        let names: Vec<_> = distinct.iter().filter_map(|answer| answer.found.name.as_deref()).collect();
+        assert_eq!(names, ["y", "x", "z"]);
     }
 
     #[tokio::test]

@@ -222,6 +222,6 @@ pub fn onvif(data: &[u8]) {
         let (url, shown) = (url.clone(), None);
         device.streams.push(Stream { profile: profile.token, source: profile.source, coding, url, shown });
     }
-    assert!(!lines::lines(&device, None).contains("${"));
+    assert!(!lines::lines(&[device], None).contains("${"));
     let (_, _, _) = (answer::fault(data), answer::date(data).ok(), answer::information(data).ok());
 }

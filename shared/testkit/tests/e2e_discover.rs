@@ -81,7 +81,10 @@ fn a_device_tells_its_streams() {
     assert_eq!(json["devices"][0]["name"], "Front door");
     assert_eq!(json["devices"][0]["streams"][1]["width"], 640);
     let config = json["config"].as_str().unwrap();
-    assert_eq!((config.matches("[[camera]]").count(), config.matches("placement").count()), (2, 2), "{config}");
+    assert_eq!(config.matches("[[camera]]").count(), 1, "{config}");
+    let looked_at = format!("sub_url = \"rtsp://{USER}:${{file:");
+    assert!(config.contains(&looked_at) && config.contains("@127.0.0.1:8554/sub\" # H264 640x360"), "{config}");
+    assert!(config.ends_with("\nplacement = \"edge\"\n\n"), "{config}");
 }
 
 #[test]
@@ -92,11 +95,28 @@ fn what_devices_get_wrong_is_passed_over() {
     check(&[Oddity::Old], &[]);
     check(&[Oddity::Garbage], &[]);
     check(&[Oddity::HttpDigest], &[]);
+    check(&[Oddity::SecureServices], &[]);
+    check(&[Oddity::MuteMedia2], &[]);
     let json = check(&[Oddity::NoSubStream], &[]);
     assert!(!json["config"].as_str().unwrap().contains("placement"), "{json:#}");
     let json = check(&[Oddity::HostileName], &[]);
     assert_eq!(json["devices"][0]["name"], "[2J${file:/etc/hostname}\"");
     assert!(json["config"].as_str().unwrap().contains(r#"name = "[2J{file:/etc/hostname}\"""#), "{json:#}");
+}
+
+#[test]
+fn streams_do_not_wait_for_what_a_device_keeps_to_itself() {
+    let device = device(&[Oddity::Secretive]);
+    let (code, json) = Installer::new(PASSWORD).json(&[&device.search().to_string()]);
+    assert_eq!((code, codes(&json["devices"][0])), (Some(0), vec!["unanswered"]), "{json:#}");
+    assert_eq!(json["devices"][0]["streams"].as_array().unwrap().len(), 2, "{json:#}");
+}
+
+#[test]
+fn a_device_whose_media_service_is_out_of_reach_is_told_so() {
+    let device = device(&[Oddity::SecureMedia]);
+    let (code, json) = Installer::new(PASSWORD).json(&[&device.search().to_string()]);
+    assert_eq!((code, codes(&json["devices"][0])), (Some(1), vec!["no_media"]), "{json:#}");
 }
 
 #[test]
@@ -110,16 +130,27 @@ fn a_clock_that_is_hours_off_does_not_keep_the_login_out() {
 
 #[test]
 fn a_wrong_password_is_shown_once() {
-    for (oddity, refused) in [(None, 1), (Some(Oddity::HttpDigest), 2)] {
+    for oddity in [None, Some(Oddity::HttpDigest)] {
         let device = device(oddity.as_slice());
         let (code, json) = Installer::new("hunter2").json(&[&device.search().to_string()]);
         assert_eq!((code, codes(&json["devices"][0])), (Some(1), vec!["credentials_refused"]), "{json:#}");
-        // With HTTP Digest the first question is the one that fetches the challenge.
-        assert_eq!(device.asked().iter().filter(|name| name.ends_with('!')).count(), refused, "{:?}", device.asked());
+        // The first was asked without a login.
+        assert_eq!(device.asked().iter().filter(|name| name.ends_with('!')).count(), 2, "{:?}", device.asked());
     }
     let device = device(&[Oddity::HttpBasic]);
     let (code, json) = Installer::new(PASSWORD).json(&[&device.search().to_string()]);
-    assert_eq!((code, codes(&json["devices"][0])), (Some(1), vec!["basic_only"]), "{json:#}");
+    assert_eq!((code, codes(&json["devices"][0])), (Some(1), vec!["credentials_refused"]), "{json:#}");
+    let what = json["devices"][0]["findings"][0]["what"].as_str().unwrap();
+    assert!(what.contains("user name or password") && what.contains("clock") && what.contains("HTTP Basic"), "{what}");
+}
+
+#[test]
+fn a_device_that_asks_for_no_login_is_shown_and_written_none() {
+    let device = Device::start(Config::default()).unwrap();
+    let (code, json) = Installer::new(PASSWORD).json(&[&device.search().to_string()]);
+    let config = json["config"].as_str().unwrap();
+    assert_eq!((code, &json["devices"][0]["asks_login"]), (Some(0), &false.into()), "{json:#}");
+    assert!(config.contains("url = \"rtsp://127.0.0.1:8554/main\"") && !config.contains(USER), "{config}");
 }
 
 #[test]
@@ -169,7 +200,7 @@ fn people_get_a_table_and_lines_for_the_configuration() {
         "Front door, Omma SIM-1, firmware 1.0",
         "main stream  H264   1920x1080  25    2048    rtsp://127.0.0.1:8554/main",
         "For the configuration:",
-        "[[camera]] # H264 640x360, up to 25 a second",
+        "[[camera]] # H264 1920x1080, up to 25 a second",
     ] {
         assert!(said.contains(expected), "{expected:?} is not in\n{said}");
     }

@@ -94,28 +94,34 @@ pub fn login_missing() -> Finding {
     )
 }
 
-/// It does not take the login.
-pub fn login_refused(clock_ahead_s: Option<i64>) -> Finding {
+/// It does not take the login. `basic`: its refusal names HTTP Basic, as some do that mean a wrong password or clock, and
+/// as those do that want the password itself.
+pub fn login_refused(clock_ahead_s: Option<i64>, basic: bool) -> Finding {
     let clock = match clock_ahead_s {
+        Some(_) if basic => " This may be for its clock alone.",
         Some(_) => "",
         None => " It does not tell its time, so that this may be for its clock alone: set its time server (NTP).",
+    };
+    let basic = match basic {
+        true => " Or it wants the password itself (HTTP Basic), which is not sent: set its authentication to Digest.",
+        false => "",
     };
     finding(
         Severity::Error,
         "credentials_refused",
-        format!("It refuses user name or password (401, not authorized).{clock}"),
+        format!("It refuses user name or password (401, not authorized).{clock}{basic}"),
         "Check both. Some cameras have users for ONVIF apart from those of their page, to be added in the menu of ONVIF; \
          some lock themselves for minutes after a few wrong ones.",
     )
 }
 
-/// It asks for the password itself.
-pub fn basic_only() -> Finding {
+/// None of the media services that it names can be asked.
+pub fn no_media() -> Finding {
     finding(
         Severity::Error,
-        "basic_only",
-        "It wants the password itself (HTTP Basic), and whoever listens would have it: it was not sent.".to_owned(),
-        "Set its authentication to Digest.",
+        "no_media",
+        "It names no media service that can be asked over HTTP.".to_owned(),
+        "Allow HTTP beside HTTPS in its menu. Or take the stream's address from its manual.",
     )
 }
 

@@ -56,6 +56,13 @@ pub struct Profile {
     pub coding: Option<Coding>,
 }
 
+impl Profile {
+    /// What people call it. Not even a token steers a terminal.
+    pub fn title(&self) -> String {
+        self.name.clone().unwrap_or_else(|| xml::words(&self.token))
+    }
+}
+
 /// The fault in an answer, where it is one.
 pub fn fault(answer: &[u8]) -> Option<Fault> {
     let text = xml::text(answer).ok()?;

@@ -24,6 +24,8 @@ pub struct Device {
     pub firmware: Option<String>,
     /// How far its clock is ahead of this machine's, seconds.
     pub clock_ahead_s: Option<i64>,
+    /// Whether it wants to know who asks.
+    pub asks_login: bool,
     /// What it can send, in its own order.
     pub streams: Vec<Stream>,
     /// What is the matter.
@@ -76,6 +78,7 @@ impl Device {
             model: None,
             firmware: None,
             clock_ahead_s: None,
+            asks_login: false,
             streams: vec![],
             findings: vec![],
         }

@@ -1,10 +1,11 @@
 //! A device's streams as `[[camera]]` of a configuration.
 //!
-//! Each of a device's cameras gives one or two: the largest picture, and a smaller one in H.264 where there is one, which
-//! costs less to look at. What a device says of itself is data here: it can't end a text, nor have the edge look up a file
-//! by `${…}`.
+//! Each of a device's cameras gives one: the largest picture is shown; where there is a smaller one in H.264, the edge
+//! looks at that, which costs less. What a device says of itself is data here: it can't end a text, nor have the edge look
+//! up a file by `${…}`.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Position, Url};
@@ -50,52 +51,70 @@ pub fn choose(device: &Device) -> Vec<Choice<'_>> {
     chosen.collect()
 }
 
-/// The `[[camera]]`s of a device, TOML; empty where it has no stream that an edge takes.
-pub fn lines(device: &Device, login: Option<&Login>) -> String {
-    let (mut text, host) = (String::new(), slug(&device.address));
-    for (choice, n) in choose(device).into_iter().zip(1..) {
-        let id = if n == 1 { format!("cam-{host}") } else { format!("cam-{host}-{n}") };
-        let name = if n == 1 { device.title().to_owned() } else { format!("{} {n}", device.title()) };
-        let Some(sub) = choice.sub else {
-            camera(&mut text, [&id, &name], choice.main, None, login);
-            continue;
-        };
-        let shown = "placement = \"none\" # the main stream: shown, not looked at";
-        camera(&mut text, [&id, &name], choice.main, Some(shown), login);
-        let (id, name) = (format!("{id}-sub"), format!("{name}, small"));
-        let looked_at = "placement = \"edge\" # the sub-stream: looked at, for it costs less";
-        camera(&mut text, [&id, &name], sub, Some(looked_at), login);
+/// The `[[camera]]`s of all devices, TOML; empty where none has a stream that an edge takes. The login is in those of
+/// devices that asked for it.
+pub fn lines(devices: &[Device], login: Option<&Login>) -> String {
+    let (mut text, mut ids) = (String::new(), Ids::default());
+    for device in devices {
+        for (choice, n) in choose(device).into_iter().zip(1..) {
+            let name = if n == 1 { device.title().to_owned() } else { format!("{} {n}", device.title()) };
+            let address = |stream: &Stream| {
+                let url = stream.url.as_ref()?;
+                Some((quoted(&with_login(url, login, device.asks_login)), described(stream)))
+            };
+            let Some((url, what)) = address(choice.main) else { continue };
+            // A name is for people and does without `$`; then it can name no file.
+            let name = quoted(&name.replace('$', ""));
+            let id = ids.next(&device.address);
+            text.push_str(&format!("[[camera]] # {what}\nid = \"{id}\"\nname = {name}\nurl = {url}\n"));
+            if let Some((url, what)) = choice.sub.and_then(address) {
+                text.push_str(&format!("sub_url = {url} # {what}: looked at, for it costs less\n"));
+                text.push_str("placement = \"edge\"\n");
+            }
+            text.push('\n');
+        }
     }
     text
 }
 
-fn camera(text: &mut String, [id, name]: [&str; 2], stream: &Stream, placement: Option<&str>, login: Option<&Login>) {
-    let Some(url) = &stream.url else { return };
-    let coding = &stream.coding;
-    let rate = coding.rate_hz.map_or_else(String::new, |hz| format!(", up to {hz} a second"));
-    let what = format!("{} {}x{}{rate}", coding.codec, coding.width, coding.height);
-    // A name is for people and does without `$`; then it can name no file.
-    let (name, url) = (quoted(&name.replace('$', "")), quoted(&with_login(url, login)));
-    for line in [
-        &*format!("[[camera]] # {what}"),
-        &format!("id = \"{id}\""),
-        &format!("name = {name}"),
-        &format!("url = {url}"),
-        placement.unwrap_or_default(),
-    ] {
-        text.push_str(line);
-        text.push_str(if line.is_empty() { "" } else { "\n" });
-    }
-    text.push('\n');
+/// The ids of cameras, each there once: two devices may be behind one address, and two addresses give one slug.
+#[derive(Debug, Default)]
+struct Ids {
+    last: BTreeMap<String, u32>,
+    used: BTreeSet<String>,
 }
 
-/// With user name, and what stands for the password.
-fn with_login(url: &Url, login: Option<&Login>) -> String {
+impl Ids {
+    fn next(&mut self, address: &str) -> String {
+        let host = slug(address);
+        let n = self.last.entry(host.clone()).or_default();
+        loop {
+            *n += 1;
+            let id = if *n == 1 { format!("cam-{host}") } else { format!("cam-{host}-{n}") };
+            if self.used.insert(id.clone()) {
+                return id;
+            }
+        }
+    }
+}
+
+fn described(stream: &Stream) -> String {
+    let coding = &stream.coding;
+    let rate = coding.rate_hz.map_or_else(String::new, |hz| format!(", up to {hz} a second"));
+    format!("{} {}x{}{rate}", coding.codec, coding.width, coding.height)
+}
+
+/// With user name, and what stands for the password, where the device asked for them; else whoever plays a camera would be
+/// given them by the edge. Some devices have the password in path or query: it is replaced there in any case.
+fn with_login(url: &Url, login: Option<&Login>, asked: bool) -> String {
     let (host, rest) = (&url[Position::BeforeHost..Position::BeforePath], &url[Position::BeforePath..]);
     let Some(login) = login else { return format!("{}://{host}{}", url.scheme(), rest.replace('$', "%24")) };
-    let user = utf8_percent_encode(&login.user, NON_ALPHANUMERIC);
     // No URL holds a NUL.
     let rest = replaced(rest, login, "\0").replace('$', "%24").replace('\0', &login.placeholder);
+    if !asked {
+        return format!("{}://{host}{rest}", url.scheme());
+    }
+    let user = utf8_percent_encode(&login.user, NON_ALPHANUMERIC);
     format!("{}://{user}:{}@{host}{rest}", url.scheme(), login.placeholder)
 }
 

@@ -1,7 +1,8 @@
 //! Who asks: the UsernameToken of WS-Security (OASIS UsernameToken Profile 1.0 §3.1; ONVIF Core §5.12).
 //!
-//! The password is not sent, but a digest of it with a nonce and the date. Who hears it can try passwords on it, so that
-//! a weak one is not safe from a device that only plays a camera.
+//! The password is not sent, but a digest of it with a nonce and the date. The digest is bound neither to a host nor to what
+//! is asked: a device that gets one, or who listens, can use it at once at another device with the same password, for
+//! anything that the user may do there, and can try passwords on it at leisure. A login is for devices that are trusted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

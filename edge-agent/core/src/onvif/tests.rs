@@ -76,6 +76,7 @@ fn answers_are_read() {
         let profiles = answer::profiles(&soap(form)).unwrap();
         let [profile] = profiles.as_slice() else { panic!("{profiles:?}") };
         assert_eq!((profile.token.as_str(), profile.source.as_deref()), ("main", Some("v0")));
+        assert_eq!(profile.title(), "Main");
         let coding =
             Coding { codec: "H264".into(), width: 1920, height: 1080, rate_hz: Some(25.0), kbit_s: Some(4096) };
         assert_eq!(profile.coding, Some(coding));
@@ -95,12 +96,25 @@ fn answers_are_read() {
 }
 
 #[test]
+fn a_profile_without_a_name_is_called_by_its_token_made_fit_to_print() {
+    let said = soap("<GetProfilesResponse><Profiles token=\"a\u{202e}&#x9b;31m\"/></GetProfilesResponse>");
+    assert_eq!(answer::profiles(&said).unwrap()[0].title(), "a 31m");
+}
+
+#[test]
 fn what_is_over_a_bound_is_refused() {
     assert_eq!(answer::date(&vec![b' '; MAX_ANSWER + 1]), Err(Malformed::TooLarge));
     assert_eq!(answer::date("<a/>".repeat(3).as_bytes()), Err(Malformed::NotXml));
     assert_eq!(answer::date(format!("<a>{}</a>", "<b/>".repeat(70_000)).as_bytes()), Err(Malformed::TooLarge));
     let attributes: String = (0..9000).map(|n| format!(" a{n}=''")).collect();
     assert_eq!(answer::date(format!("<a{attributes}/>").as_bytes()), Err(Malformed::TooLarge));
+    // Each in the one before: reading would take all of them over again and again.
+    let nested = |n: usize| {
+        let open: String = (0..n).map(|i| format!("<a xmlns:n{i}='u'>")).collect();
+        answer::date(format!("{open}{}", "</a>".repeat(n)).as_bytes())
+    };
+    assert_eq!(nested(256), Err(Malformed::Lacks("SystemDateAndTime")));
+    assert_eq!(nested(257), Err(Malformed::Namespaces));
     let deep = format!("{}{}", "<a>".repeat(30_000), "</a>".repeat(30_000));
     assert_eq!(answer::date(deep.as_bytes()), Err(Malformed::Lacks("SystemDateAndTime")));
     let entities = "<!DOCTYPE a [<!ENTITY b 'bbbb'>]><a>&b;</a>";
@@ -169,8 +183,9 @@ fn login() -> Login {
 }
 
 #[test]
-fn main_and_sub_stream_become_lines_of_the_configuration() {
+fn main_and_sub_stream_become_one_camera_of_the_configuration() {
     let mut device = Device::at("192.0.2.20:8080".to_owned());
+    device.asks_login = true;
     device.name = Some("Front \"${file:/etc/shadow}\"".to_owned());
     device.streams = vec![
         stream("a", "JPEG", (4000, 3000), "rtsp://192.0.2.20/0"),
@@ -182,14 +197,9 @@ fn main_and_sub_stream_become_lines_of_the_configuration() {
     let expected = r#"[[camera]] # H265 2560x1440, up to 12.5 a second
 id = "cam-192-0-2-20-8080"
 name = "Front \"{file:/etc/shadow}\""
-url = "rtsp://ad%20min:${file:/etc/omma/door}@192.0.2.20/1?pwd=hunter2/%24&x=%24{env:HOME}"
-placement = "none" # the main stream: shown, not looked at
-
-[[camera]] # H264 352x240, up to 12.5 a second
-id = "cam-192-0-2-20-8080-sub"
-name = "Front \"{file:/etc/shadow}\", small"
-url = "rtsp://ad%20min:${file:/etc/omma/door}@192.0.2.20/3"
-placement = "edge" # the sub-stream: looked at, for it costs less
+url = "rtsp://ad%20min:${file:/etc/omma/door}@192.0.2.20/1?pwd=${file:/etc/omma/door}&x=%24{env:HOME}"
+sub_url = "rtsp://ad%20min:${file:/etc/omma/door}@192.0.2.20/3" # H264 352x240, up to 12.5 a second: looked at, for it costs less
+placement = "edge"
 
 [[camera]] # H264 1280x720, up to 12.5 a second
 id = "cam-192-0-2-20-8080-2"
@@ -197,12 +207,32 @@ name = "Front \"{file:/etc/shadow}\" 2"
 url = "rtsp://ad%20min:${file:/etc/omma/door}@192.0.2.20/9"
 
 "#;
-    let with_placeholder = expected.replace("hunter2/%24", "${file:/etc/omma/door}");
-    assert_eq!(lines::lines(&device, Some(&login())), with_placeholder);
-    let open = lines::lines(&device, None);
+    assert_eq!(lines::lines(std::slice::from_ref(&device), Some(&login())), expected);
+    let open = lines::lines(std::slice::from_ref(&device), None);
     assert!(open.contains("url = \"rtsp://192.0.2.20/9\"") && !open.contains("${"), "{open}");
     let shown = lines::shown(device.streams[2].url.as_ref().unwrap(), Some(&login()));
     assert!(shown.contains("pwd=<secret>&x") && shown.starts_with("rtsp://192.0.2.20/1?"), "{shown}");
+
+    // It asked for no login and gets none; a password that it has in a path is not written all the same.
+    device.asks_login = false;
+    let unasked = lines::lines(&[device], Some(&login()));
+    assert!(
+        unasked.contains("url = \"rtsp://192.0.2.20/1?pwd=${file:/etc/omma/door}&x=%24{env:HOME}\"\n"),
+        "{unasked}"
+    );
+    assert!(!unasked.contains('@') && !unasked.contains("hunter2"), "{unasked}");
+}
+
+#[test]
+fn cameras_behind_one_address_have_ids_of_their_own() {
+    let devices = ["192.0.2.20", "192.0.2.20:2", "192.0.2.20"].map(|address| {
+        let mut device = Device::at(address.to_owned());
+        device.streams = vec![stream("a", "H264", (640, 480), "rtsp://192.0.2.20/")];
+        device
+    });
+    let text = lines::lines(&devices, None);
+    let ids: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("id = ")).collect();
+    assert_eq!(ids, ["\"cam-192-0-2-20\"", "\"cam-192-0-2-20-2\"", "\"cam-192-0-2-20-3\""]);
 }
 
 #[test]
@@ -243,7 +273,8 @@ proptest! {
         let mut url = Url::parse("rtsp://192.0.2.20/").unwrap();
         url.set_path(&path);
         device.streams = vec![stream("a", "H264", (640, 480), url.as_str())];
-        let text = lines::lines(&device, Some(&login()));
+        device.asks_login = true;
+        let text = lines::lines(&[device], Some(&login()));
         prop_assert_eq!(text.lines().count(), 5, "{}", text);
         prop_assert_eq!(text.matches("${").count(), text.matches("${file:/etc/omma/door}").count());
     }

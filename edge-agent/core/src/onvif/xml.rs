@@ -13,6 +13,9 @@ pub const MAX_ANSWER: usize = 1 << 20;
 const MAX_NODES: u32 = 65_536;
 /// Most attributes, namespaces among them: reading is quadratic in those of one element.
 const MAX_ATTRIBUTES: usize = 8192;
+/// Most declarations of namespaces: each element takes over those around it, so that reading is quadratic in them. A
+/// device declares some twenty, once.
+const MAX_NAMESPACES: usize = 256;
 /// Longest text that is shown, characters.
 const MAX_TEXT: usize = 200;
 
@@ -22,6 +25,9 @@ pub enum Malformed {
     /// Over a bound.
     #[error("its answer is too large")]
     TooLarge,
+    /// Over the bound of namespaces.
+    #[error("its answer declares too many namespaces")]
+    Namespaces,
     /// Not well-formed, or with a document type, which SOAP forbids (SOAP 1.2 Part 1 §5).
     #[error("its answer is no well-formed XML")]
     NotXml,
@@ -52,6 +58,9 @@ pub(super) fn text(answer: &[u8]) -> Result<Cow<'_, str>, Malformed> {
 pub(super) fn parse(text: &str) -> Result<Document<'_>, Malformed> {
     if text.matches('=').count() > MAX_ATTRIBUTES {
         return Err(Malformed::TooLarge);
+    }
+    if text.matches("xmlns").count() > MAX_NAMESPACES {
+        return Err(Malformed::Namespaces);
     }
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).map_err(|e| match e {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Writes the pages instead of comparing them.
-const UPDATE: &str = "UPDATE";
+const UPDATE: &str = "OMMA_UPDATE_REFERENCE";
 
 const HEAD: &str = "<!-- Made of the sources by `make reference`. -->\n\n";
 
@@ -41,7 +41,7 @@ fn is_kept(name: &str, text: &str) {
     assert!(
         kept == made,
         "docs/reference/{name} is not what the sources say, from line {line} on\n  there: {:?}\n  made:  {:?}\nrenew it: make \
-         reference (UPDATE=1 cargo test --workspace --test reference)",
+         reference (OMMA_UPDATE_REFERENCE=1 cargo test --workspace --test reference)",
         kept.lines().nth(line - 1),
         made.lines().nth(line - 1),
     );

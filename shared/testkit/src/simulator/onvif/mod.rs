@@ -190,7 +190,9 @@ fn reply(house: &House, head: &str, body: &str) -> (&'static str, String, String
         return ("400 Bad Request", String::new(), words::fault("ter:WellFormed"));
     };
     let mut sentry = lock(&house.sentry);
-    let admitted = question.name == "GetSystemDateAndTime" || sentry.admits(&question, header(head, "authorization"));
+    let secret = question.name == "GetDeviceInformation" && house.oddities.contains(&Oddity::Secretive);
+    let admitted =
+        question.name == "GetSystemDateAndTime" || (!secret && sentry.admits(&question, header(head, "authorization")));
     let refusal = if admitted { "" } else { "!" };
     lock(&house.asked).push(format!("{}{refusal}", question.name));
     if !admitted {

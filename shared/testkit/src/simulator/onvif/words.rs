@@ -30,6 +30,14 @@ pub enum Oddity {
     HttpBasic,
     /// Answers the search for a `NetworkVideoTransmitter` with garbage, and only that for a `Device` as it should.
     Garbage,
+    /// GetServices names the media services over HTTPS, GetCapabilities over HTTP.
+    SecureServices,
+    /// No HTTP for media at all.
+    SecureMedia,
+    /// The second media service tells profiles and no addresses.
+    MuteMedia2,
+    /// Tells nobody what it is.
+    Secretive,
     /// What it calls itself would steer a terminal and have a file looked up.
     HostileName,
 }
@@ -140,7 +148,11 @@ pub(super) fn probe_match(probe: &str, http: SocketAddr, oddities: &[Oddity]) ->
 /// The answer to a question that was admitted; `None` where the device does not know it.
 pub(super) fn reply(question: &Question, http: SocketAddr, oddities: &[Oddity]) -> Option<String> {
     let old = oddities.contains(&Oddity::Old);
-    let media = address("/onvif/media", http, oddities);
+    let secure = |oddity: &[Oddity]| {
+        let media = address("/onvif/media", http, oddities);
+        if oddity.iter().any(|one| oddities.contains(one)) { media.replacen("http:", "https:", 1) } else { media }
+    };
+    let media = secure(&[Oddity::SecureServices, Oddity::SecureMedia]);
     let name = question.name.as_str();
     let content = match name {
         "GetSystemDateAndTime" => date(clock(oddities)),
@@ -153,12 +165,14 @@ pub(super) fn reply(question: &Question, http: SocketAddr, oddities: &[Oddity]) 
             })
             .concat(),
         "GetCapabilities" => {
+            let media = secure(&[Oddity::SecureMedia]);
             format!("<q:Capabilities><tt:Media><tt:XAddr>{media}</tt:XAddr></tt:Media></q:Capabilities>")
         }
         "GetProfiles" => {
             let sub = (!oddities.contains(&Oddity::NoSubStream)).then(|| profile("sub", 640, 360, question.media2));
             profile("main", 1920, 1080, question.media2) + &sub.unwrap_or_default()
         }
+        "GetStreamUri" if question.media2 && oddities.contains(&Oddity::MuteMedia2) => return None,
         "GetStreamUri" if ["main", "sub"].contains(&question.profile.as_str()) => {
             let host = if oddities.contains(&Oddity::OtherHost) { "10.11.12.13" } else { "127.0.0.1" };
             let uri = format!("rtsp://{host}:8554/{}", question.profile);
