@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use omma_media::encode::Encoder;
-use omma_media::jpeg::decode::{COLOUR, Decoder};
+use omma_media::jpeg::decode::Decoder;
+use omma_media::planar::COLOUR;
 use omma_media::raw::{self, Converter};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};

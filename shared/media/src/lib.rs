@@ -19,5 +19,7 @@ pub mod jpeg;
 
 pub mod raw;
 
+pub mod planar;
+
 #[cfg(test)]
 mod footage;

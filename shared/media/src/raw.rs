@@ -1,12 +1,13 @@
 //! Raw picture → planar 4:2:0, as video devices give them.
 //!
-//! The samples are taken for what [`COLOUR`] says, BT.601 and limited range: the kernel's default for what a webcam
+//! The samples are taken for what [`crate::planar::COLOUR`] says, BT.601 and limited range: the kernel's default for what a webcam
 //! calls sRGB. Chroma that has every row keeps every second of them.
 
 use yuv::{BufferStoreMut, YuvPackedImage, YuvPlanarImageMut, yuyv422_to_yuv420};
 
 use crate::frame::Planes;
-use crate::jpeg::decode::{COLOUR, DecodeError, check_size};
+use crate::jpeg::decode::{DecodeError, check_size};
+use crate::planar::Planar;
 
 /// How a raw picture's samples lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +57,7 @@ pub enum RawError {
 /// Converts pictures one after the other into the same memory. Used by one thread.
 #[derive(Debug, Default)]
 pub struct Converter {
-    luma: Vec<u8>,
-    /// Both chroma planes, one behind the other.
-    chroma: Vec<u8>,
-    width: usize,
-    height: usize,
+    picture: Planar,
 }
 
 impl Converter {
@@ -69,7 +66,7 @@ impl Converter {
     /// # Errors
     /// See [`RawError`]; there is no picture then.
     pub fn convert(&mut self, format: Format, data: &[u8]) -> Result<Planes<'_>, RawError> {
-        (self.width, self.height) = (0, 0);
+        self.picture.clear();
         check_size(format.width, format.height)?;
         let (full_width, full_height, stride) = (format.width as usize, format.height as usize, format.stride as usize);
         let (row, rows) = match format.layout {
@@ -81,38 +78,29 @@ impl Converter {
             return Err(RawError::Short { bytes: data.len(), stride, needed, row });
         }
         let (width, height) = (full_width & !1, full_height & !1);
-        self.luma.resize(width * height, 0);
-        self.chroma.resize(width * height / 2, 0);
-        let (u, v) = self.chroma.split_at_mut(width * height / 4);
-        match format.layout {
+        let [y, u, v] = self.picture.resize(width, height);
+        let converted = match format.layout {
             // It takes no more rows than it converts.
-            Layout::Yuyv => unpack(&data[..stride * height], stride, (width, height), &mut self.luma, u, v)?,
+            Layout::Yuyv => unpack(&data[..stride * height], stride, (width, height), [y, u, v]),
             Layout::Nv12 => {
                 let (luma, chroma) = data.split_at(stride * full_height);
-                for (to, from) in self.luma.chunks_exact_mut(width).zip(luma.chunks_exact(stride)) {
+                for (to, from) in y.chunks_exact_mut(width).zip(luma.chunks_exact(stride)) {
                     to.copy_from_slice(&from[..width]);
                 }
                 split(chroma, stride, width / 2, u, v);
+                Ok(())
             }
+        };
+        if let Err(e) = converted {
+            self.picture.clear();
+            return Err(e);
         }
-        (self.width, self.height) = (width, height);
         Ok(self.planes())
     }
 
     /// The picture that was converted last; not sound where there is none.
     pub fn planes(&self) -> Planes<'_> {
-        let Self { width, height, .. } = *self;
-        let (u, v) = self.chroma.split_at(self.chroma.len() / 2);
-        Planes {
-            width: width as u32,
-            height: height as u32,
-            y: &self.luma,
-            u,
-            v,
-            y_stride: width,
-            uv_stride: width / 2,
-            colour: COLOUR,
-        }
+        self.picture.planes()
     }
 }
 
@@ -120,9 +108,7 @@ fn unpack(
     data: &[u8],
     stride: usize,
     (width, height): (usize, usize),
-    y: &mut [u8],
-    u: &mut [u8],
-    v: &mut [u8],
+    [y, u, v]: [&mut [u8]; 3],
 ) -> Result<(), RawError> {
     let (width, height) = (width as u32, height as u32);
     let packed = YuvPackedImage { yuy: data, yuy_stride: stride as u32, width, height };

@@ -66,7 +66,7 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
 
 fn jpeg(luma: u8) -> Vec<u8> {
     let (y, chroma) = (vec![luma; 64 * 48], vec![128; 32 * 24]);
-    let colour = omma_media::jpeg::decode::COLOUR;
+    let colour = omma_media::planar::COLOUR;
     let (u, v) = (&chroma[..], &chroma[..]);
     let planes = omma_media::frame::Planes { width: 64, height: 48, y: &y, u, v, y_stride: 64, uv_stride: 32, colour };
     omma_media::jpeg::encode(planes, None, 64, 80).unwrap().to_vec()

@@ -14,10 +14,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::frame::{Colour, Matrix, Planes, Range};
-
-/// What the samples of a decoded picture mean: the matrix of JFIF, and the range of video.
-pub const COLOUR: Colour = Colour { range: Range::Limited, matrix: Matrix::Bt601 };
+use crate::frame::Planes;
+use crate::planar::Planar;
 
 /// Shortest side of a picture, in samples: one macroblock, which an H.264 encoder needs.
 pub const MIN_SIDE: u32 = 16;
@@ -56,11 +54,7 @@ pub enum DecodeError {
 pub struct Decoder {
     /// As the JPEG decoder gives them: one sample a pixel, or three.
     samples: Vec<u8>,
-    luma: Vec<u8>,
-    /// Both chroma planes, one behind the other.
-    chroma: Vec<u8>,
-    width: usize,
-    height: usize,
+    picture: Planar,
 }
 
 impl Decoder {
@@ -69,7 +63,7 @@ impl Decoder {
     /// # Errors
     /// See [`DecodeError`]; there is no picture then.
     pub fn decode(&mut self, jpeg: &[u8]) -> Result<Planes<'_>, DecodeError> {
-        (self.width, self.height) = (0, 0);
+        self.picture.clear();
         let broken = |reason: String| DecodeError::Broken { bytes: jpeg.len(), reason };
         let whole = huffman::with_tables(jpeg);
         // Between the segments of its head a camera may say what it likes.
@@ -92,60 +86,47 @@ impl Decoder {
         decoder.set_options(options.jpeg_set_out_colorspace(colours).set_strict_mode(true));
         self.samples.resize(width * height * colours.num_components(), 0);
         decoder.decode_into(&mut self.samples).map_err(|e| broken(e.to_string()))?;
-        (self.width, self.height) = (width & !1, height & !1);
+        let planes = self.picture.resize(width, height);
         match colours {
-            ColorSpace::Luma => self.take_grey(width),
-            _ => self.take_colour(width),
+            ColorSpace::Luma => take_grey(&self.samples, width, planes),
+            _ => take_colour(&self.samples, width, planes),
         }
         Ok(self.planes())
     }
 
     /// The picture that was decoded last; not sound where there is none.
     pub fn planes(&self) -> Planes<'_> {
-        let Self { width, height, .. } = *self;
-        let (u, v) = self.chroma.split_at(self.chroma.len() / 2);
-        Planes {
-            width: width as u32,
-            height: height as u32,
-            y: &self.luma,
-            u,
-            v,
-            y_stride: width,
-            uv_stride: width / 2,
-            colour: COLOUR,
+        self.picture.planes()
+    }
+}
+
+fn take_grey(samples: &[u8], stride: usize, [luma, u, v]: [&mut [u8]; 3]) {
+    let width = stride & !1;
+    for (to, from) in luma.chunks_exact_mut(width).zip(samples.chunks_exact(stride)) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = LUMA[usize::from(*from)];
         }
     }
+    u.fill(128);
+    v.fill(128);
+}
 
-    fn take_grey(&mut self, stride: usize) {
-        self.luma.clear();
-        for row in self.samples.chunks_exact(stride).take(self.height) {
-            self.luma.extend(row[..self.width].iter().map(|&y| LUMA[usize::from(y)]));
-        }
-        self.chroma.clear();
-        self.chroma.resize(self.width * self.height / 2, 128);
-    }
-
-    /// Chroma is the mean of two by two samples: its place is then that of JPEG and MPEG-1, between them.
-    fn take_colour(&mut self, stride: usize) {
-        let Self { samples, luma, chroma, width, height } = self;
-        // Each sample is written below.
-        luma.resize(*width * *height, 0);
-        chroma.resize(*width * *height / 2, 0);
-        let (u, v) = chroma.split_at_mut(*width * *height / 4);
-        let rows = samples.chunks_exact(2 * 3 * stride).zip(luma.chunks_exact_mut(2 * *width));
-        let chroma_rows = u.chunks_exact_mut(*width / 2).zip(v.chunks_exact_mut(*width / 2));
-        for ((from, luma), (u, v)) in rows.zip(chroma_rows) {
-            let (top, bottom) = from.split_at(3 * stride);
-            let (luma_top, luma_bottom) = luma.split_at_mut(*width);
-            let pairs = top.chunks_exact(6).zip(bottom.chunks_exact(6));
-            let to = luma_top.chunks_exact_mut(2).zip(luma_bottom.chunks_exact_mut(2)).zip(u.iter_mut().zip(v));
-            for ((a, b), ((y_top, y_bottom), (u, v))) in pairs.zip(to) {
-                (y_top[0], y_top[1]) = (LUMA[usize::from(a[0])], LUMA[usize::from(a[3])]);
-                (y_bottom[0], y_bottom[1]) = (LUMA[usize::from(b[0])], LUMA[usize::from(b[3])]);
-                let mean =
-                    |at: usize| ([a[at], a[at + 3], b[at], b[at + 3]].map(usize::from).iter().sum::<usize>() + 2) / 4;
-                (*u, *v) = (CHROMA[mean(1)], CHROMA[mean(2)]);
-            }
+/// Chroma is the mean of two by two samples: its place is then that of JPEG and MPEG-1, between them.
+fn take_colour(samples: &[u8], stride: usize, [luma, u, v]: [&mut [u8]; 3]) {
+    let width = stride & !1;
+    let rows = samples.chunks_exact(2 * 3 * stride).zip(luma.chunks_exact_mut(2 * width));
+    let chroma_rows = u.chunks_exact_mut(width / 2).zip(v.chunks_exact_mut(width / 2));
+    for ((from, luma), (u, v)) in rows.zip(chroma_rows) {
+        let (top, bottom) = from.split_at(3 * stride);
+        let (luma_top, luma_bottom) = luma.split_at_mut(width);
+        let pairs = top.chunks_exact(6).zip(bottom.chunks_exact(6));
+        let to = luma_top.chunks_exact_mut(2).zip(luma_bottom.chunks_exact_mut(2)).zip(u.iter_mut().zip(v));
+        for ((a, b), ((y_top, y_bottom), (u, v))) in pairs.zip(to) {
+            (y_top[0], y_top[1]) = (LUMA[usize::from(a[0])], LUMA[usize::from(a[3])]);
+            (y_bottom[0], y_bottom[1]) = (LUMA[usize::from(b[0])], LUMA[usize::from(b[3])]);
+            let mean =
+                |at: usize| ([a[at], a[at + 3], b[at], b[at + 3]].map(usize::from).iter().sum::<usize>() + 2) / 4;
+            (*u, *v) = (CHROMA[mean(1)], CHROMA[mean(2)]);
         }
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::footage;
+use crate::planar::COLOUR;
 
 /// A JPEG of a smooth colourful picture.
 fn jpeg(width: u16, height: u16, sampling: SamplingFactor) -> Vec<u8> {
