@@ -12,18 +12,16 @@ use edge_core::onvif::security::{self, Login};
 use edge_core::onvif::{MAX_ANSWER, Malformed, answer};
 use http_auth::{PasswordClient, PasswordParams};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
 use hyper::header::{
     AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, WWW_AUTHENTICATE,
 };
 use hyper::{Method, StatusCode};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
 use url::{Position, Url};
 
 use crate::AGENT;
+use crate::source::http::connection::Connection;
 
 /// From connecting to the whole answer. Cheap devices take more than a second to describe their profiles.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -198,22 +196,8 @@ async fn send(url: &Url, post: hyper::Request<Full<Bytes>>) -> Result<Answer, Po
     let broken = |e: hyper::Error| PostError::Broken(e.to_string());
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
     let stream = TcpStream::connect(format!("{host}:{port}")).await.map_err(PostError::Unreachable)?;
-    let (mut sender, connection) = http1::Builder::new()
-        // Not every device knows that `content-type` is `Content-Type`.
-        .title_case_headers(true)
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .ignore_invalid_headers_in_responses(true)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
-    let _driver = AbortOnDropHandle::new(tokio::spawn(async move {
-        // Whoever waits for an answer or a body is told too.
-        if let Err(e) = connection.await {
-            tracing::trace!(error = %e, "connection to a device");
-        }
-    }));
-    let (head, body) = sender.send_request(post).await.map_err(broken)?.into_parts();
+    let mut connection = Connection::on(stream).await.map_err(broken)?;
+    let (head, body) = connection.sender.send_request(post).await.map_err(broken)?.into_parts();
     let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| PostError::Broken(e.to_string()))?;
     Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
 }

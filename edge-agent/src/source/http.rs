@@ -10,6 +10,8 @@
 
 mod client;
 
+pub(crate) mod connection;
+
 mod tls;
 
 mod mjpeg;

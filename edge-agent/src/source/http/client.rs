@@ -1,7 +1,7 @@
 //! As much of an HTTP client as a camera needs (RFC 9112): GET with Basic or Digest authentication (RFC 7617, RFC 7616)
 //! on one connection that is kept.
 //!
-//! What cameras get wrong in their headers is passed over. Redirects are not followed: the password would follow too.
+//! Redirects are not followed: the password would follow too.
 
 use std::error::Error;
 use std::io;
@@ -11,21 +11,18 @@ use bytes::Bytes;
 use http_auth::{PasswordClient, PasswordParams};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{
     ACCEPT, AUTHORIZATION, ETAG, HOST, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
     USER_AGENT, WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_util::task::AbortOnDropHandle;
 use url::Position;
 
+use super::connection::Connection;
 use super::tls;
 use crate::AGENT;
 use crate::config::checked::Camera;
@@ -39,14 +36,9 @@ const MAX_ERROR_PAGE: usize = 64 << 10;
 pub(super) struct Client {
     url: CameraUrl,
     tls: Option<Arc<ClientConfig>>,
-    connection: Option<Connection>,
+    connection: Option<Connection<Empty<Bytes>>>,
     /// The camera's challenge, once it has made one.
     login: Option<PasswordClient>,
-}
-
-struct Connection {
-    sender: SendRequest<Empty<Bytes>>,
-    _driver: AbortOnDropHandle<()>,
 }
 
 /// How the camera names the picture that it gave last.
@@ -170,36 +162,17 @@ impl Client {
     }
 }
 
-async fn connect(url: &CameraUrl, tls: Option<&Arc<ClientConfig>>) -> Result<Connection, SourceError> {
+async fn connect(url: &CameraUrl, tls: Option<&Arc<ClientConfig>>) -> Result<Connection<Empty<Bytes>>, SourceError> {
     let url = url.bare();
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
     let unreachable = |e: io::Error| SourceError::Unreachable(e.to_string());
     let tcp = TcpStream::connect(format!("{host}:{port}")).await.map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;
-    let Some(config) = tls else { return shake_hands(tcp).await };
+    let Some(config) = tls else { return Connection::on(tcp).await.map_err(|e| failed(&e)) };
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
         .map_err(|_| SourceError::Unusable("the host in `url` can't be the name on a certificate".to_owned()))?;
     let encrypted = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await.map_err(|e| tls::failed(&e))?;
-    shake_hands(encrypted).await
-}
-
-async fn shake_hands<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T) -> Result<Connection, SourceError> {
-    let (sender, connection) = http1::Builder::new()
-        // Not every camera knows that `authorization` is `Authorization`.
-        .title_case_headers(true)
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .ignore_invalid_headers_in_responses(true)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|e| failed(&e))?;
-    let driver = tokio::spawn(async move {
-        // Whoever waits for an answer or a body is told too.
-        if let Err(e) = connection.await {
-            tracing::trace!(error = %e, "connection to a camera");
-        }
-    });
-    Ok(Connection { sender, _driver: AbortOnDropHandle::new(driver) })
+    Connection::on(encrypted).await.map_err(|e| failed(&e))
 }
 
 /// Why an exchange or a body ended before its time.
