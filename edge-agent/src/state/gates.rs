@@ -14,9 +14,22 @@ pub struct Gates(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    reports: Mutex<BTreeMap<CameraId, Report>>,
-    unseen: Mutex<BTreeMap<CameraId, String>>,
+    cameras: Mutex<BTreeMap<CameraId, Known>>,
     changed: Notify,
+}
+
+/// What is known of one camera.
+#[derive(Debug, Default)]
+struct Known {
+    report: Option<Report>,
+    unseen: Option<String>,
+}
+
+impl Known {
+    /// What its gate does, where it can do anything.
+    fn report(&self) -> Option<&Report> {
+        self.report.as_ref().filter(|_| self.unseen.is_none())
+    }
 }
 
 /// A gate as `/state` shows it.
@@ -41,24 +54,17 @@ pub struct ShownGate {
 impl Gates {
     /// Tells of a camera's gate.
     pub fn tell(&self, camera: &CameraId, report: Report) {
-        let state = report.state;
-        let mut gates = self.lock();
-        let before = match gates.get_mut(camera) {
-            Some(known) => Some(std::mem::replace(known, report)),
-            None => gates.insert(camera.clone(), report),
-        };
-        if before.is_none_or(|before| before.state != state) {
+        let before = self.lock().entry(camera.clone()).or_default().report.replace(report);
+        if before.is_none_or(|before| before.state != report.state) {
             self.0.changed.notify_one();
         }
     }
 
     /// The camera's pictures can't be looked at, and why; `None` where they can.
     pub fn cannot_look(&self, camera: &CameraId, why: Option<String>) {
-        let mut unseen = self.lock_unseen();
-        let before = match why.clone() {
-            Some(why) => unseen.insert(camera.clone(), why),
-            None => unseen.remove(camera),
-        };
+        let mut cameras = self.lock();
+        let known = cameras.entry(camera.clone()).or_default();
+        let before = std::mem::replace(&mut known.unseen, why.clone());
         if before != why {
             self.0.changed.notify_one();
         }
@@ -66,13 +72,12 @@ impl Gates {
 
     /// Why the camera's pictures can't be looked at, where that is so.
     pub fn unseen(&self, camera: &CameraId) -> Option<String> {
-        self.lock_unseen().get(camera).cloned()
+        self.lock().get(camera)?.unseen.clone()
     }
 
     /// The camera is no more, or another one.
     pub fn forget(&self, camera: &CameraId) {
         self.lock().remove(camera);
-        self.lock_unseen().remove(camera);
     }
 
     /// Waits until a gate's state has changed. For one task alone.
@@ -82,32 +87,23 @@ impl Gates {
 
     /// Whether something moves. A camera whose every picture is looked at says nothing of that.
     pub fn moves(&self, camera: &CameraId) -> bool {
-        let gates = self.lock();
-        gates.get(camera).is_some_and(|report| report.state == State::Active && report.tier != Tier::Always)
+        let cameras = self.lock();
+        let report = cameras.get(camera).and_then(|known| known.report.as_ref());
+        report.is_some_and(|report| report.state == State::Active && report.tier != Tier::Always)
     }
 
     /// State and reason, as [`Gates::show`].
     pub fn words(&self, camera: &CameraId) -> Option<(&'static str, &'static str)> {
-        if self.unseen(camera).is_some() {
-            return None;
-        }
-        self.lock().get(camera).map(|report| (report.state.name(), report.reason.name()))
+        self.lock().get(camera)?.report().map(|report| (report.state.name(), report.reason.name()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Report>> {
-        self.0.reports.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_unseen(&self) -> MutexGuard<'_, BTreeMap<CameraId, String>> {
-        self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Known>> {
+        self.0.cameras.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As it is now. `None` where the camera is not looked at here, or can't be, or has sent nothing yet.
     pub fn show(&self, camera: &CameraId) -> Option<ShownGate> {
-        if self.unseen(camera).is_some() {
-            return None;
-        }
-        let report = *self.lock().get(camera)?;
+        let report = *self.lock().get(camera)?.report()?;
         Some(ShownGate {
             open: matches!(report.state, State::Learning | State::Active),
             state: report.state.name(),
