@@ -26,7 +26,7 @@ mod look;
 
 mod meters;
 
-pub mod keying;
+pub mod frame_match;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
