@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use omma_media::encode::Encoder;
 use omma_media::jpeg::decode::Decoder;
-use omma_media::planar::COLOUR;
-use omma_media::raw::{self, Converter};
+use omma_media::planar::{COLOUR, Planar};
+use omma_media::raw;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 use omma_runtime::step::Step;
@@ -35,8 +35,8 @@ const BROKEN_IN_A_ROW: u32 = 3;
 pub struct Shot {
     /// What came.
     pub picture: Picture,
-    /// When it began to come; where the device says when it was taken, that.
-    pub arrived: Instant,
+    /// When it was taken, where the device says that; else when it began to come.
+    pub taken: Instant,
 }
 
 /// What comes of a camera.
@@ -154,9 +154,8 @@ type Done = (Box<Transcoder>, Result<Coded, String>);
 struct Transcoder {
     opened: Instant,
     decoder: Decoder,
-    converter: Converter,
-    /// Whether the last picture was converted, not decoded.
-    raw: bool,
+    /// The last one, or none.
+    picture: Planar,
     /// Why there is no picture.
     fault: Option<String>,
     /// Made for the first picture.
@@ -173,19 +172,17 @@ impl std::fmt::Debug for Transcoder {
 impl Transcoder {
     fn new(opened: Instant) -> Self {
         let fault = Some("there is none yet".to_owned());
-        let (decoder, converter) = (Decoder::default(), Converter::default());
-        Self { opened, decoder, converter, raw: false, fault, encoder: None, keys: Keys::default() }
+        let (decoder, picture) = (Decoder::default(), Planar::default());
+        Self { opened, decoder, picture, fault, encoder: None, keys: Keys::default() }
     }
 
     fn code(&mut self, shot: &Shot) -> Result<Coded, String> {
         match &shot.picture {
             Picture::Jpeg(jpeg) => {
-                self.raw = false;
-                self.fault = self.decoder.decode(jpeg).err().map(|e| e.to_string());
+                self.fault = self.decoder.decode(jpeg, &mut self.picture).err().map(|e| e.to_string());
             }
             Picture::Raw { format, data } => {
-                self.raw = true;
-                self.fault = self.converter.convert(*format, data).err().map(|e| e.to_string());
+                self.fault = raw::convert(*format, data, &mut self.picture).err().map(|e| e.to_string());
             }
             Picture::Unchanged => {}
         }
@@ -193,23 +190,23 @@ impl Transcoder {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        let planes = if self.raw { self.converter.planes() } else { self.decoder.planes() };
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             None => self.encoder.insert(Encoder::of_constant_quality(COLOUR).map_err(|e| e.to_string())?),
         };
-        let at = shot.arrived.saturating_duration_since(self.opened);
+        let at = shot.taken.saturating_duration_since(self.opened);
         if self.keys.is_due(at) {
             encoder.force_key();
         }
-        let unit = encoder.encode(planes, CaptureTime(0) + at).map_err(|e| e.to_string())?;
+        let unit = encoder.encode(self.picture.planes(), CaptureTime(0) + at).map_err(|e| e.to_string())?;
         self.keys.coded(&unit, at);
         Ok(Coded {
             rtp: ticks(at),
-            first_packet: shot.arrived,
+            first_packet: shot.taken,
             lost_packets: 0,
             unusable_packets: 0,
             new_parameter_sets: false,
+            key: unit.key,
             codec: Codec::H264,
             data: unit.data,
         })

@@ -5,9 +5,7 @@
 
 use yuv::{BufferStoreMut, YuvPackedImage, YuvPlanarImageMut, yuyv422_to_yuv420};
 
-use crate::frame::Planes;
-use crate::jpeg::decode::{DecodeError, check_size};
-use crate::planar::Planar;
+use crate::planar::{Planar, SizeError, check_size};
 
 /// How a raw picture's samples lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +34,7 @@ pub struct Format {
 pub enum RawError {
     /// Too small or too large.
     #[error(transparent)]
-    Size(#[from] DecodeError),
+    Size(#[from] SizeError),
     /// The rows are not all there, or overlap.
     #[error("a raw picture of {bytes} bytes, of {stride} in a row: expected at least {needed}, of {row}")]
     Short {
@@ -54,54 +52,40 @@ pub enum RawError {
     Refused(String),
 }
 
-/// Converts pictures one after the other into the same memory. Used by one thread.
-#[derive(Debug, Default)]
-pub struct Converter {
-    picture: Planar,
-}
-
-impl Converter {
-    /// Converts a picture. An odd side loses its last row or column.
-    ///
-    /// # Errors
-    /// See [`RawError`]; there is no picture then.
-    pub fn convert(&mut self, format: Format, data: &[u8]) -> Result<Planes<'_>, RawError> {
-        self.picture.clear();
-        check_size(format.width, format.height)?;
-        let (full_width, full_height, stride) = (format.width as usize, format.height as usize, format.stride as usize);
-        let (row, rows) = match format.layout {
-            Layout::Yuyv => (2 * full_width.next_multiple_of(2), full_height),
-            Layout::Nv12 => (full_width.next_multiple_of(2), full_height + full_height.div_ceil(2)),
-        };
-        let needed = stride.max(row).saturating_mul(rows);
-        if stride < row || data.len() < needed {
-            return Err(RawError::Short { bytes: data.len(), stride, needed, row });
-        }
-        let (width, height) = (full_width & !1, full_height & !1);
-        let [y, u, v] = self.picture.resize(width, height);
-        let converted = match format.layout {
-            // It takes no more rows than it converts.
-            Layout::Yuyv => unpack(&data[..stride * height], stride, (width, height), [y, u, v]),
-            Layout::Nv12 => {
-                let (luma, chroma) = data.split_at(stride * full_height);
-                for (to, from) in y.chunks_exact_mut(width).zip(luma.chunks_exact(stride)) {
-                    to.copy_from_slice(&from[..width]);
-                }
-                split(chroma, stride, width / 2, u, v);
-                Ok(())
+/// Converts a picture. An odd side loses its last row or column.
+///
+/// # Errors
+/// See [`RawError`]; there is no picture then.
+pub fn convert(format: Format, data: &[u8], into: &mut Planar) -> Result<(), RawError> {
+    into.clear();
+    check_size(format.width, format.height)?;
+    let (full_width, full_height, stride) = (format.width as usize, format.height as usize, format.stride as usize);
+    let (row, rows) = match format.layout {
+        Layout::Yuyv => (2 * full_width.next_multiple_of(2), full_height),
+        Layout::Nv12 => (full_width.next_multiple_of(2), full_height + full_height.div_ceil(2)),
+    };
+    let needed = stride.max(row).saturating_mul(rows);
+    if stride < row || data.len() < needed {
+        return Err(RawError::Short { bytes: data.len(), stride, needed, row });
+    }
+    let (width, height) = (full_width & !1, full_height & !1);
+    let [y, u, v] = into.resize(width, height);
+    let converted = match format.layout {
+        // It takes no more rows than it converts.
+        Layout::Yuyv => unpack(&data[..stride * height], stride, (width, height), [y, u, v]),
+        Layout::Nv12 => {
+            let (luma, chroma) = data.split_at(stride * full_height);
+            for (to, from) in y.chunks_exact_mut(width).zip(luma.chunks_exact(stride)) {
+                to.copy_from_slice(&from[..width]);
             }
-        };
-        if let Err(e) = converted {
-            self.picture.clear();
-            return Err(e);
+            split(chroma, stride, width / 2, u, v);
+            Ok(())
         }
-        Ok(self.planes())
+    };
+    if converted.is_err() {
+        into.clear();
     }
-
-    /// The picture that was converted last; not sound where there is none.
-    pub fn planes(&self) -> Planes<'_> {
-        self.picture.planes()
-    }
+    converted
 }
 
 fn unpack(
@@ -182,13 +166,14 @@ mod tests {
 
     #[test]
     fn both_layouts_give_the_same_picture_whatever_their_padding() {
-        let mut converter = Converter::default();
+        let mut picture = Planar::default();
         // 70 is more than one step of any vector unit, and leaves a rest; odd sides lose a row and a column.
         for (width, height, padding) in [(16, 16, 0), (70, 18, 0), (70, 18, 6), (33, 17, 2)] {
             for (layout, data) in
                 [(Layout::Yuyv, yuyv(width, height, padding)), (Layout::Nv12, nv12(width, height, padding))]
             {
-                let planes = converter.convert(format(layout, width, height, padding), &data).unwrap();
+                convert(format(layout, width, height, padding), &data, &mut picture).unwrap();
+                let planes = picture.planes();
                 let (even_width, even_height) = (width & !1, height & !1);
                 assert!(planes.is_sound() && (planes.width, planes.height) == (even_width as u32, even_height as u32));
                 for (at, &y) in planes.y.iter().enumerate() {
@@ -204,16 +189,16 @@ mod tests {
 
     #[test]
     fn what_is_too_short_or_of_no_size_is_refused_and_leaves_no_picture() {
-        let mut converter = Converter::default();
+        let mut picture = Planar::default();
         for layout in [Layout::Yuyv, Layout::Nv12] {
             let (whole, data) = (format(layout, 32, 16, 0), vec![128; 32 * 16 * 2]);
-            assert!(converter.convert(whole, &data).is_ok());
-            let short = converter.convert(whole, &data[..32 * 16]).unwrap_err();
+            assert!(convert(whole, &data, &mut picture).is_ok());
+            let short = convert(whole, &data[..32 * 16], &mut picture).unwrap_err();
             assert!(matches!(short, RawError::Short { bytes: 512, .. }), "{short}");
-            assert!(!converter.planes().is_sound());
-            assert!(converter.convert(Format { stride: 31, ..whole }, &data).is_err());
-            assert!(converter.convert(Format { stride: u32::MAX, ..whole }, &data).is_err());
-            assert!(matches!(converter.convert(format(layout, 8, 8, 0), &data), Err(RawError::Size(_))));
+            assert!(!picture.planes().is_sound());
+            assert!(convert(Format { stride: 31, ..whole }, &data, &mut picture).is_err());
+            assert!(convert(Format { stride: u32::MAX, ..whole }, &data, &mut picture).is_err());
+            assert!(matches!(convert(format(layout, 8, 8, 0), &data, &mut picture), Err(RawError::Size(_))));
         }
     }
 }

@@ -194,7 +194,9 @@ pub fn multipart(data: &[u8]) {
 
 /// A JPEG as a camera sends it: what is decoded is a whole picture of even sides.
 pub fn jpeg(data: &[u8]) {
-    if let Ok(planes) = omma_media::jpeg::decode::Decoder::default().decode(data) {
+    let mut picture = omma_media::planar::Planar::default();
+    if omma_media::jpeg::decode::Decoder::default().decode(data, &mut picture).is_ok() {
+        let planes = picture.planes();
         assert!(planes.is_sound() && planes.width.is_multiple_of(2) && planes.height.is_multiple_of(2));
     }
 }

@@ -21,11 +21,7 @@ fn picture(luma: u8, width: usize, height: usize) -> Picture {
 }
 
 fn shot(picture: Picture, opened: Instant, ms: u64) -> Shot {
-    Shot { picture, arrived: opened + Duration::from_millis(ms) }
-}
-
-fn is_key(coded: &Coded) -> bool {
-    omma_media::bitstream::is_key(coded.codec, &coded.data)
+    Shot { picture, taken: opened + Duration::from_millis(ms) }
 }
 
 #[test]
@@ -36,7 +32,7 @@ fn key_pictures_come_at_most_two_seconds_apart() {
         let mut last_key = 0;
         for ms in (0..9000).step_by(step_ms) {
             let coded = transcoder.code(&shot(picture(90, 64, 48), opened, ms)).unwrap();
-            if is_key(&coded) {
+            if coded.key {
                 assert!(ms - last_key <= 2000, "every {step_ms} ms: from {last_key} to {ms}");
                 last_key = ms;
             }
@@ -52,7 +48,7 @@ fn a_picture_of_another_size_begins_anew() {
     let mut transcoder = Transcoder::new(opened);
     for (n, (width, height)) in [(64, 48), (64, 48), (128, 96)].into_iter().enumerate() {
         let coded = transcoder.code(&shot(picture(90, width, height), opened, n as u64 * 100)).unwrap();
-        assert_eq!(is_key(&coded), n != 1);
+        assert_eq!(coded.key, n != 1);
         if let Some(sps) = Sps::find(&coded.data) {
             assert_eq!((sps.width, sps.height), (width as u32, height as u32));
             assert_eq!((sps.reordering, sps.colour), (Reordering::Never, COLOUR));
@@ -102,7 +98,7 @@ fn raw_pictures_are_coded_and_others_may_follow() {
     let of_rows = |rows: usize| Picture::Raw { format, data: vec![90u8; 128 * rows].into() };
     let first = transcoder.code(&shot(of_rows(48), opened, 0)).unwrap();
     let said = Sps::find(&first.data).map(|sps| (sps.width, sps.height, sps.colour));
-    assert_eq!((said, is_key(&first)), (Some((64, 48, COLOUR)), true));
+    assert_eq!((said, first.key), (Some((64, 48, COLOUR)), true));
     let short = transcoder.code(&shot(of_rows(47), opened, 100)).unwrap_err();
     assert!(short.contains("expected at least 6144"), "{short}");
     assert_eq!(transcoder.code(&shot(Picture::Unchanged, opened, 150)).unwrap_err(), short);
@@ -121,5 +117,5 @@ fn an_unchanged_picture_costs_next_to_nothing_and_is_a_picture_all_the_same() {
     assert_eq!(transcoder.code(&shot(Picture::Unchanged, opened, 60)).unwrap_err(), broken);
     let first = transcoder.code(&shot(picture(90, 640, 480), opened, 100)).unwrap();
     let second = transcoder.code(&shot(Picture::Unchanged, opened, 1100)).unwrap();
-    assert!(is_key(&first) && !is_key(&second) && second.data.len() < 200, "{} bytes", second.data.len());
+    assert!(first.key && !second.key && second.data.len() < 200, "{} bytes", second.data.len());
 }

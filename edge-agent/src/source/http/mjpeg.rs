@@ -30,7 +30,7 @@ async fn read_on(mut body: Incoming, shots: &Sender<Read>) -> Result<Infallible,
         parts.push(data, opened.elapsed());
         let cut_off = parts.cut_off();
         while let Some(picture) = parts.next_picture().map_err(|e| SourceError::Unusable(e.to_string()))? {
-            let shot = Shot { picture: Picture::Jpeg(picture.data), arrived: opened + picture.began };
+            let shot = Shot { picture: Picture::Jpeg(picture.data), taken: opened + picture.began };
             shots.send(Ok(shot)).await.map_err(|_| SourceError::Closed)?;
         }
         if parts.cut_off() > cut_off {

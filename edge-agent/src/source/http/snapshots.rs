@@ -55,7 +55,7 @@ async fn read_on(
 async fn take(answer: Response<Incoming>, known: &mut Known) -> Result<Shot, SourceError> {
     let arrived = Instant::now();
     if answer.status() == StatusCode::NOT_MODIFIED {
-        return Ok(Shot { picture: Picture::Unchanged, arrived });
+        return Ok(Shot { picture: Picture::Unchanged, taken: arrived });
     }
     if Form::of(answer.headers())? != Form::Snapshot {
         return Err(SourceError::Unusable("the camera gave a snapshot before, and now something else".to_owned()));
@@ -63,7 +63,7 @@ async fn take(answer: Response<Incoming>, known: &mut Known) -> Result<Shot, Sou
     let named = Known::of(answer.headers());
     let picture = Picture::Jpeg(whole(answer.into_body()).await?);
     *known = named;
-    Ok(Shot { picture, arrived })
+    Ok(Shot { picture, taken: arrived })
 }
 
 async fn whole(body: Incoming) -> Result<Bytes, SourceError> {

@@ -127,7 +127,7 @@ impl<'a> Camera<'a> {
     fn show(&self, opened: oneshot::Sender<Result<Stream, SourceError>>, picture: impl Fn(Bytes) -> Picture) {
         let (sender, shots) = mpsc::channel(1);
         opened.send(Ok(Stream::Pictures(Box::new(Encoded::new(shots))))).unwrap_or_default();
-        self.pump(&sender, |data, arrived| Some(Shot { picture: picture(Bytes::copy_from_slice(data)), arrived }));
+        self.pump(&sender, |data, taken| Some(Shot { picture: picture(Bytes::copy_from_slice(data)), taken }));
     }
 
     /// Hands over what `make` makes of each picture and the time that it was taken, and at last why there are no more.

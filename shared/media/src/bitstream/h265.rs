@@ -35,7 +35,7 @@ pub struct Sps {
     pub chroma_format: u8,
     /// Bits a sample, the larger of luma and chroma.
     pub bit_depth: u8,
-    /// Whether each picture is one field: `general_interlaced_source_flag` without `general_progressive_source_flag`.
+    /// Whether the source is interlaced: `general_interlaced_source_flag` without `general_progressive_source_flag`.
     pub interlaced: bool,
     /// Whether pictures may be shown in another order than they are sent. H.265 always says.
     pub reorders: bool,

@@ -14,13 +14,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::frame::Planes;
-use crate::planar::Planar;
-
-/// Shortest side of a picture, in samples: one macroblock, which an H.264 encoder needs.
-pub const MIN_SIDE: u32 = 16;
-/// Longest side and shortest side of the largest picture, in samples: what an H.264 encoder takes here.
-pub const MAX_SIDES: (u32, u32) = (3840, 2160);
+use crate::planar::{Planar, SizeError, check_size};
 
 /// Why there is no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,25 +30,16 @@ pub enum DecodeError {
     /// Neither grey nor YCbCr.
     #[error("decode a JPEG: its colours are {0}: expected YCbCr or grey")]
     Colours(String),
-    /// Outside [`MIN_SIDE`] and [`MAX_SIDES`].
-    #[error(
-        "a picture of {width}x{height}: expected {MIN_SIDE}x{MIN_SIDE} to {}x{}: choose another size in the camera",
-        MAX_SIDES.0, MAX_SIDES.1
-    )]
-    Size {
-        /// Its width.
-        width: u32,
-        /// Its height.
-        height: u32,
-    },
+    /// Too small or too large.
+    #[error(transparent)]
+    Size(#[from] SizeError),
 }
 
-/// Decodes pictures one after the other into the same memory. Used by one thread.
+/// Decodes pictures one after the other. Used by one thread.
 #[derive(Debug, Default)]
 pub struct Decoder {
     /// As the JPEG decoder gives them: one sample a pixel, or three.
     samples: Vec<u8>,
-    picture: Planar,
 }
 
 impl Decoder {
@@ -62,8 +47,8 @@ impl Decoder {
     ///
     /// # Errors
     /// See [`DecodeError`]; there is no picture then.
-    pub fn decode(&mut self, jpeg: &[u8]) -> Result<Planes<'_>, DecodeError> {
-        self.picture.clear();
+    pub fn decode(&mut self, jpeg: &[u8], into: &mut Planar) -> Result<(), DecodeError> {
+        into.clear();
         let broken = |reason: String| DecodeError::Broken { bytes: jpeg.len(), reason };
         let whole = huffman::with_tables(jpeg);
         // Between the segments of its head a camera may say what it likes.
@@ -86,17 +71,12 @@ impl Decoder {
         decoder.set_options(options.jpeg_set_out_colorspace(colours).set_strict_mode(true));
         self.samples.resize(width * height * colours.num_components(), 0);
         decoder.decode_into(&mut self.samples).map_err(|e| broken(e.to_string()))?;
-        let planes = self.picture.resize(width, height);
+        let planes = into.resize(width, height);
         match colours {
             ColorSpace::Luma => take_grey(&self.samples, width, planes),
             _ => take_colour(&self.samples, width, planes),
         }
-        Ok(self.planes())
-    }
-
-    /// The picture that was decoded last; not sound where there is none.
-    pub fn planes(&self) -> Planes<'_> {
-        self.picture.planes()
+        Ok(())
     }
 }
 
@@ -129,12 +109,6 @@ fn take_colour(samples: &[u8], stride: usize, [luma, u, v]: [&mut [u8]; 3]) {
             (*u, *v) = (CHROMA[mean(1)], CHROMA[mean(2)]);
         }
     }
-}
-
-pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
-    let (short, long) = (width.min(height), width.max(height));
-    let fits = short >= MIN_SIDE && long <= MAX_SIDES.0 && short <= MAX_SIDES.1;
-    if fits { Ok(()) } else { Err(DecodeError::Size { width, height }) }
 }
 
 /// From full to limited range (ITU-R BT.601 §2.5.1).
