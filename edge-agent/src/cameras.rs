@@ -29,13 +29,13 @@ use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::{Eyes, Looker, RESULTS, Told, keying};
+use crate::analysis::{Eyes, Looker, RESULTS, Told, frame_match};
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
 use crate::detect::Shared;
 use crate::health::watchdog::{self, Watchdog};
 use crate::source::Source;
-use crate::source::v4l2::Turns;
+use crate::source::v4l2::DeviceLocks;
 use crate::state::Reports;
 use crate::state::switches::Switches;
 use crate::unit::{Feed, Feeds, Reader};
@@ -63,7 +63,7 @@ pub struct Surroundings {
     /// Which are looked at just now.
     pub switches: Switches,
     /// Whose thread may have which device open.
-    pub turns: Turns,
+    pub device_locks: DeviceLocks,
     /// Who watches that each gets on.
     pub watchdog: Watchdog,
 }
@@ -92,19 +92,19 @@ impl Cameras {
     /// When there can be no decoder or no thread.
     pub fn begin(&mut self, camera: Arc<Camera>) -> anyhow::Result<()> {
         let (token, id) = (CancellationToken::new(), camera.id.clone());
-        let Surroundings { clock, reports, subs, told, feeds, turns, .. } = &self.surroundings;
+        let Surroundings { clock, reports, subs, told, feeds, device_locks, .. } = &self.surroundings;
         let (feed, mut told) = (feeds.of(&id), told.clone());
         // Its units go to nobody but the analysis.
         let sub = camera.sub_stream().map(|stream| (Arc::new(stream), Feed::new()));
-        let keying = sub.is_some().then(|| {
+        let matched = sub.is_some().then(|| {
             let (found, receiver) = broadcast::channel(RESULTS);
             let results = std::mem::replace(&mut told.results, found);
-            keying::run(id.clone(), feed.read("results behind", clock.now()), receiver, results, clock.clone())
+            frame_match::run(id.clone(), feed.read("frame match behind", clock.now()), receiver, results, clock.clone())
         });
         let looked = self.look(&camera, sub.as_ref().map_or(&feed, |(_, feed)| feed), told, &token)?;
-        let turn = camera.url.device().map(|device| turns.of(&device)).unwrap_or_default();
+        let lock = camera.url.device().map(|device| device_locks.of(&device)).unwrap_or_default();
         let source = |camera, feed, reports: &Reports| {
-            Source::new(camera, feed, reports.clone(), clock.clone(), turn.clone(), random_seed())
+            Source::new(camera, feed, reports.clone(), clock.clone(), lock.clone(), random_seed())
         };
         let main = source(Arc::clone(&camera), feed, reports);
         let sub = sub.map(|(camera, feed)| source(camera, feed, subs));
@@ -112,7 +112,7 @@ impl Cameras {
         self.tasks.spawn(async move {
             let sourced = async {
                 let sub = OptionFuture::from(sub.map(|sub| sub.run(cancelled.clone())));
-                tokio::join!(main.run(cancelled.clone()), sub, OptionFuture::from(keying));
+                tokio::join!(main.run(cancelled.clone()), sub, OptionFuture::from(matched));
             };
             match looked {
                 None => sourced.await,

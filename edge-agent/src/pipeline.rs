@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Of a camera with a sub-stream, the Looker reads that one's Feed, and its results go through
-//! [`crate::analysis::keying`], which gives them the times of the main stream's frames.
+//! [`crate::analysis::frame_match`], which gives them the times of the main stream's frames.
 //!
 //! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. Cameras begin and end while the
 //! program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns them and does
@@ -59,7 +59,7 @@ use crate::detect::Shared;
 use crate::health::watchdog::{self, Pulse, Watchdog};
 use crate::health::{HealthWatch, Leave, Why};
 use crate::outbox::{self, Outbox};
-use crate::source::v4l2::Turns;
+use crate::source::v4l2::DeviceLocks;
 use crate::state::gates::Gates;
 use crate::state::link::{Link, LinkState};
 use crate::state::switches::Switches;
@@ -167,7 +167,7 @@ pub async fn run(
         detector,
         feeds,
         switches: state.switches.clone(),
-        turns: Turns::default(),
+        device_locks: DeviceLocks::default(),
         watchdog,
     });
     cameras.iter().cloned().try_for_each(|camera| running.begin(camera))?;

@@ -34,7 +34,7 @@ use edge_core::change_over::{ChangeOver, Evidence};
 use edge_core::session::{Act, Failure, SILENCE, Session};
 use futures::FutureExt;
 use metrics::{Counter, counter};
-use omma_media::bitstream::{self, Watch};
+use omma_media::bitstream::Watch;
 use omma_protocol::camera::CameraState;
 use omma_protocol::unit::AccessUnit;
 use omma_runtime::step::Step;
@@ -65,7 +65,7 @@ pub struct Source {
     session: Session,
     transport: ChangeOver,
     farewells: Farewells,
-    turn: v4l2::Turn,
+    device_lock: v4l2::DeviceLock,
     stamps: CaptureClock,
     watch: Watch,
     step: Step,
@@ -75,13 +75,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// `turn` is that of the device, where the camera is one; `seed` spreads the retries of cameras that were lost together.
+    /// `device_lock` is that of the device, where the camera is one; `seed` spreads the retries of cameras that were lost together.
     pub fn new(
         camera: Arc<Camera>,
         feed: Feed,
         reports: Reports,
         clock: EdgeClock,
-        turn: v4l2::Turn,
+        device_lock: v4l2::DeviceLock,
         seed: u64,
     ) -> Self {
         let session = Session::new(clock.now(), seed);
@@ -90,7 +90,7 @@ impl Source {
         Self {
             transport: ChangeOver::new(camera.transport.into()),
             farewells: Farewells::default(),
-            turn,
+            device_lock,
             stamps: CaptureClock::default(),
             watch: Watch::default(),
             told: BTreeMap::new(),
@@ -130,14 +130,14 @@ impl Source {
         }
         self.reconnects.increment(1);
         let (camera, farewells, way) = (Arc::clone(&self.camera), self.farewells.clone(), self.transport.way());
-        let turn = self.turn.clone();
+        let device_lock = self.device_lock.clone();
         let mut packets_asked_for = false;
         let opening = async {
             if camera.url.is_http() {
                 return Ok(Stream::Http(Box::new(http::open(&camera).await?)));
             }
             if let Some(device) = camera.url.device() {
-                return Ok(Stream::V4l2(v4l2::open(&device, camera.device, &turn).await?));
+                return Ok(Stream::V4l2(v4l2::open(&device, camera.device, &device_lock).await?));
             }
             let described = rtsp::describe(&camera.url, &farewells).await?;
             packets_asked_for = true;
@@ -206,7 +206,7 @@ impl Source {
             let (rtp_ms, late_ms) = (jump.rtp_us / 1000, jump.late_us / 1000);
             tracing::info!(camera = %self.camera.id, rtp_ms, late_ms, "the camera's timestamps jumped: dated anew");
         }
-        let key = bitstream::is_key(coded.codec, &coded.data);
+        let key = coded.key;
         let unit = AccessUnit { time: stamped.time, key, codec: coded.codec, data: coded.data };
         if let Some(video) = self.watch.see(&unit) {
             let video = video.clone();

@@ -48,7 +48,7 @@ pub(crate) fn authorities() -> RootCertStore {
     roots
 }
 
-/// The one provider of cryptography.
+/// The provider of cryptography.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }

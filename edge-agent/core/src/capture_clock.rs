@@ -4,7 +4,7 @@
 //! arrival times are dates but jitter. The clock takes the camera's evenness and the edge's date:
 //!
 //! ```text
-//! capture = rtp + offset        offset = least (arrival − rtp) of the last 10 s
+//! capture = rtp + offset − lag        offset = least (arrival − rtp) of the last 10 s
 //! ```
 //!
 //! The least of a window, because the network only ever delays. The offset follows the window slowly

@@ -4,20 +4,19 @@ use edge_core::Moment;
 use edge_core::doctor::measure::Picture;
 use edge_core::doctor::report::{Coding, Reordering};
 use omma_media::bitstream::h264::{self, Sps};
-use omma_media::bitstream::{h265, is_key};
+use omma_media::bitstream::h265;
 use omma_protocol::unit::Codec;
 
 use crate::source::rtsp::Coded;
 
 /// Looks at a unit that came at `arrival`. `rate_hz` is what the parameter sets in force promise.
 pub fn picture(coded: &Coded, arrival: Moment, rate_hz: Option<f64>) -> Picture {
-    let key = is_key(coded.codec, &coded.data);
-    let coding = if key { coding(coded.codec, &coded.data, rate_hz) } else { None };
+    let coding = if coded.key { coding(coded.codec, &coded.data, rate_hz) } else { None };
     Picture {
         arrival,
         rtp: coded.rtp,
         bytes: coded.data.len(),
-        key,
+        key: coded.key,
         b_slices: coded.codec == Codec::H264 && h264::has_b_slice(&coded.data),
         lost_packets: coded.lost_packets,
         unusable_packets: coded.unusable_packets,
@@ -111,6 +110,8 @@ fn level(sps: &Sps) -> String {
 mod tests {
     use std::time::Instant;
 
+    use omma_media::bitstream::is_key;
+
     use super::*;
 
     fn coded(nals: &[&[u8]]) -> Coded {
@@ -121,6 +122,7 @@ mod tests {
             first_packet: Instant::now(),
             lost_packets: 2,
             new_parameter_sets: true,
+            key: is_key(Codec::H264, &data),
             codec: Codec::H264,
             data: data.into(),
         }
@@ -159,7 +161,7 @@ mod tests {
         // libx265, Main, level 1, 98x50; an IDR_W_RADL slice.
         let hex = "42010101600000030090000003000003001ea034839c926592ae4caf0168080000030008000003005040";
         let sps: Vec<u8> = (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
-        let seen = Coded { codec: Codec::H265, ..coded(&[&sps, &[0x26, 1, 0xaf]]) };
+        let seen = Coded { codec: Codec::H265, key: true, ..coded(&[&sps, &[0x26, 1, 0xaf]]) };
         let coding = picture(&seen, Moment::ZERO, None).coding.unwrap();
         assert_eq!((coding.profile.as_str(), coding.level.as_str(), coding.chroma.as_str()), ("Main", "1.0", "4:2:0"));
         assert_eq!((coding.codec, coding.width, coding.height), (Codec::H265, 98, 50));

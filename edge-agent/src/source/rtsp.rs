@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::doctor::report::{Description, Offer, Way};
 use futures::StreamExt;
+use omma_media::bitstream::is_key;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
 use retina::UNIX_EPOCH;
@@ -41,7 +42,7 @@ const MANY: u32 = 8;
 pub struct Coded {
     /// RTP timestamp, 90 kHz; of a camera that does not speak RTP, its arrival in such ticks.
     pub rtp: u32,
-    /// When its first packet was read.
+    /// When its first packet was read; when it was taken, of a camera of this machine that says so.
     pub first_packet: Instant,
     /// RTP packets missing before or within it.
     pub lost_packets: u16,
@@ -49,6 +50,8 @@ pub struct Coded {
     pub unusable_packets: u32,
     /// Whether it brought parameter sets that were not known.
     pub new_parameter_sets: bool,
+    /// Whether it is a key picture.
+    pub key: bool,
     /// How it is coded.
     pub codec: Codec,
     /// Byte stream, Annex B.
@@ -223,14 +226,18 @@ impl Stream {
             match self.demuxed.next().await {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
                     self.fault = None;
+                    let (rtp, first_packet) = (frame.timestamp().timestamp() as u32, frame.start_ctx().received());
+                    let (lost_packets, new_parameter_sets) = (frame.loss(), frame.has_new_parameters());
+                    let data: Bytes = frame.into_data().into();
                     return Ok(Item::Unit(Coded {
-                        rtp: frame.timestamp().timestamp() as u32,
-                        first_packet: frame.start_ctx().received(),
-                        lost_packets: frame.loss(),
+                        rtp,
+                        first_packet,
+                        lost_packets,
                         unusable_packets: std::mem::take(&mut self.unusable),
-                        new_parameter_sets: frame.has_new_parameters(),
+                        new_parameter_sets,
+                        key: is_key(self.codec, &data),
                         codec: self.codec,
-                        data: frame.into_data().into(),
+                        data,
                     }));
                 }
                 Some(Ok(CodecItem::Rtcp(packet))) => {

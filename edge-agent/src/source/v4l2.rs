@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A thread of its own asks the driver, whose calls may block; it ends within a fifth of a second after its [`Stream`] was
-//! dropped, or with its next picture. No second one is begun before ([`Turns`]), so that a driver that hangs gathers no
-//! threads. Each picture is copied once, out of the kernel's buffer, which then goes back. When it was taken the driver says
+//! dropped; where the first picture is still to come, with that, or after 6 s. No second one is begun before
+//! ([`DeviceLocks`]), so that a driver that hangs gathers no threads. Each picture is copied once, out of the kernel's buffer, which then goes back. When it was taken the driver says
 //! ([`stamp`]).
 
 pub mod error;
@@ -49,24 +49,25 @@ pub fn fault() -> Option<&'static str> {
     missing.then_some("V4L2 is not in this build: build for Linux, with the feature `v4l2` of edge-agent")
 }
 
-/// How long an earlier thread may take to end before the device counts as busy.
-const ITS_TURN: Duration = Duration::from_secs(2);
+/// How long an earlier thread may take to end before the device counts as busy: longer than one that waits for its first
+/// picture does.
+const PATIENCE: Duration = Duration::from_secs(7);
 
 /// Whose thread may have a device open: one after the other's.
 #[derive(Debug, Clone, Default)]
-pub struct Turn(Arc<Mutex<()>>);
+pub struct DeviceLock(Arc<Mutex<()>>);
 
-/// The turns of all devices, which outlive the cameras that are set up for them.
+/// The locks of all devices, which outlive the cameras that are set up for them.
 #[derive(Debug, Clone, Default)]
-pub struct Turns(Arc<std::sync::Mutex<BTreeMap<PathBuf, Turn>>>);
+pub struct DeviceLocks(Arc<std::sync::Mutex<BTreeMap<PathBuf, DeviceLock>>>);
 
-impl Turns {
+impl DeviceLocks {
     /// That of a device.
-    pub fn of(&self, device: &Path) -> Turn {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn of(&self, device: &Path) -> DeviceLock {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Of those that nobody has or waits for any more nothing need be known.
-        turns.retain(|_, turn| Arc::strong_count(&turn.0) > 1);
-        turns.entry(device.to_owned()).or_default().clone()
+        locks.retain(|_, lock| Arc::strong_count(&lock.0) > 1);
+        locks.entry(device.to_owned()).or_default().clone()
     }
 }
 
@@ -96,15 +97,15 @@ impl Stream {
 ///
 /// # Errors
 /// See [`error::DeviceError`].
-pub async fn open(device: &Path, options: DeviceOptions, turn: &Turn) -> Result<Stream, SourceError> {
+pub async fn open(device: &Path, options: DeviceOptions, lock: &DeviceLock) -> Result<Stream, SourceError> {
     let device = device.to_owned();
-    let Ok(turn) = tokio::time::timeout(ITS_TURN, Arc::clone(&turn.0).lock_owned()).await else {
+    let Ok(held) = tokio::time::timeout(PATIENCE, Arc::clone(&lock.0).lock_owned()).await else {
         return Err(DeviceError::Busy(device).into());
     };
     let (opened, stream) = oneshot::channel();
     let work = move || {
         capture::run(&device, options, opened);
-        drop(turn);
+        drop(held);
     };
     let spawned = std::thread::Builder::new().name("v4l2".to_owned()).spawn(work);
     spawned.map_err(|e| SourceError::Failed(format!("start a thread for the device: {e}")))?;

@@ -9,7 +9,7 @@ use edge_agent::config::Transport;
 use edge_agent::config::checked;
 use edge_agent::source::Source;
 use edge_agent::source::url::CameraUrl;
-use edge_agent::source::v4l2::Turn;
+use edge_agent::source::v4l2::DeviceLock;
 use edge_agent::state::Reports;
 use edge_agent::unit::{Feed, Reader};
 use edge_core::unit_queue::Arrived;
@@ -108,7 +108,7 @@ impl Watcher {
         let (feed, reports, clock) = (Feed::new(), Reports::new([&camera]), EdgeClock::start());
         let (reader, watch) = (feed.read("test", clock.now()), reports.watch());
         let token = CancellationToken::new();
-        let source = Source::new(Arc::new(camera), feed, reports, clock.clone(), Turn::default(), 7);
+        let source = Source::new(Arc::new(camera), feed, reports, clock.clone(), DeviceLock::default(), 7);
         tokio::spawn(source.run(token.clone()));
         Self {
             reader,

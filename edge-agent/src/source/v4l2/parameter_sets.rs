@@ -17,9 +17,10 @@ pub struct ParameterSets {
 }
 
 impl ParameterSets {
-    /// An access unit as it goes on, in Annex B: with the sets before its key picture, where it has none of its own.
+    /// An access unit as it goes on, in Annex B, and whether it is a key picture: then with the sets before it, where it has
+    /// none of its own.
     /// `None` for one without a picture, whose sets are kept.
-    pub fn complete(&mut self, unit: &[u8]) -> Option<Bytes> {
+    pub fn complete(&mut self, unit: &[u8]) -> Option<(Bytes, bool)> {
         let (mut sps, mut pps, mut is_picture, mut is_key, mut begin) = (vec![], vec![], false, false, None);
         for nal in nals(unit) {
             let kind = nal.h264_type();
@@ -39,14 +40,14 @@ impl ParameterSets {
         keep(&mut self.pps, pps);
         let begin = begin.filter(|_| is_picture)?;
         if !is_key || has_own {
-            return Some(Bytes::copy_from_slice(unit));
+            return Some((Bytes::copy_from_slice(unit), is_key));
         }
         let (before, rest) = unit.split_at_checked(begin)?;
         let mut whole = BytesMut::with_capacity(unit.len() + self.sps.len() + self.pps.len());
         for part in [before, &self.sps[..], &self.pps[..], rest] {
             whole.extend_from_slice(part);
         }
-        Some(whole.freeze())
+        Some((whole.freeze(), true))
     }
 }
 
@@ -87,7 +88,8 @@ mod tests {
             (unit(&[AUD, KEY, KEY]), unit(&[AUD, SPS_NAL, PPS_NAL, KEY, KEY])),
             (unit(&[SPS_NAL, PPS_NAL, KEY]), unit(&[SPS_NAL, PPS_NAL, KEY])),
         ] {
-            assert_eq!(sets.complete(&given).as_deref(), Some(&expected[..]));
+            let key = given.windows(2).any(|two| two == KEY);
+            assert_eq!(sets.complete(&given), Some((expected.into(), key)));
         }
     }
 
@@ -97,7 +99,7 @@ mod tests {
         let (new_sps, new_pps): (&[u8], &[u8]) = (&[0x67, 77, 9], &[0x68, 8]);
         drop(sets.complete(&unit(&[SPS_NAL, PPS_NAL, KEY])));
         assert_eq!(sets.complete(&unit(&[new_sps, new_pps])), None);
-        assert_eq!(sets.complete(&unit(&[KEY])).as_deref(), Some(&unit(&[new_sps, new_pps, KEY])[..]));
+        assert_eq!(sets.complete(&unit(&[KEY])), Some((unit(&[new_sps, new_pps, KEY]).into(), true)));
         assert_eq!(sets.complete(b"no stream"), None);
         assert_eq!(sets.complete(&[]), None);
     }

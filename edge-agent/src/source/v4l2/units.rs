@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use omma_media::bitstream::is_key;
 use omma_protocol::unit::Codec;
 use v4l::control::{Control, Value};
 use v4l::device::Device;
@@ -34,8 +33,8 @@ impl<'a> Units<'a> {
 
     /// The unit in a buffer, where there is a picture in it.
     pub(super) fn next(&mut self, data: &[u8], taken: Instant) -> Option<Coded> {
-        let data = self.sets.complete(data)?;
-        if is_key(Codec::H264, &data) {
+        let (data, key) = self.sets.complete(data)?;
+        if key {
             self.due = self.due.map(|_| taken + KEY_EVERY);
         } else if self.due.is_some_and(|due| taken >= due) {
             self.due = self.ask().then(|| taken + ASK_AGAIN);
@@ -46,6 +45,7 @@ impl<'a> Units<'a> {
             lost_packets: 0,
             unusable_packets: 0,
             new_parameter_sets: false,
+            key,
             codec: Codec::H264,
             data,
         })

@@ -43,7 +43,7 @@ impl PemFiles {
     /// # Errors
     /// When one can't be used.
     pub fn load(&self) -> Result<ClientConfig, FileFault> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = verify::provider();
         let (roots, identity) = (self.roots()?, self.identity(&provider)?);
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -57,7 +57,7 @@ impl PemFiles {
 
     /// Everything that is wrong with the files.
     pub fn faults(&self) -> Vec<FileFault> {
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let provider = verify::provider();
         [self.roots().err(), self.identity(&provider).err()].into_iter().flatten().collect()
     }
 
