@@ -17,7 +17,6 @@ mod post;
 
 mod text;
 
-use std::fs;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -31,6 +30,7 @@ use edge_core::onvif::device::Device;
 use edge_core::onvif::security::Login;
 use edge_core::onvif::{address, advice, lines};
 use futures::{StreamExt as _, stream};
+use omma_runtime::config::credential;
 use omma_runtime::shutdown;
 use serde::Serialize;
 
@@ -56,8 +56,6 @@ Exit code:
 
 /// Devices that are asked at a time.
 const AT_ONCE: usize = 16;
-/// A larger file holds no password, bytes.
-const LARGEST_PASSWORD: u64 = 64 << 10;
 
 /// What is asked for.
 #[derive(Debug, Args)]
@@ -107,13 +105,8 @@ impl Arguments {
             })?;
             return Ok(Some(Login { user, password: password.into(), placeholder: format!("${{env:{PASSWORD}}}") }));
         };
-        let reading = || format!("--password-file: read {}", file.display());
-        if fs::metadata(file).with_context(reading)?.len() > LARGEST_PASSWORD {
-            bail!("--password-file: {} is too large to hold a password", file.display());
-        }
-        let held = fs::read_to_string(file).with_context(reading)?;
-        let password = held.trim_end_matches(['\r', '\n']).to_owned();
-        let path = std::path::absolute(file).with_context(reading)?;
+        let password = credential::read(file).map_err(anyhow::Error::msg).context("--password-file")?;
+        let path = std::path::absolute(file).context("--password-file")?;
         Ok(Some(Login { user, password: password.into(), placeholder: format!("${{file:{}}}", path.display()) }))
     }
 }
