@@ -174,7 +174,8 @@ fn sender_reports(reports: &SenderReports, span_s: f64) -> Option<Finding> {
     ))
 }
 
-fn span(seconds: f64) -> String {
+/// As people say it.
+pub(crate) fn span(seconds: f64) -> String {
     match seconds {
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7200.0 => format!("{:.0} minutes", s / 60.0),
