@@ -18,7 +18,7 @@ mod post;
 mod text;
 
 use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -236,10 +236,7 @@ async fn find(target: Target, wait: Duration) -> Candidate {
 
 fn heard(Answer { found, from }: Answer) -> Candidate {
     let services = address::device_services(&found.addresses, from);
-    let mut device = Device::at(match from {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
-    });
+    let mut device = Device::at(address::in_url(from));
     device.endpoint = Some(found.endpoint);
     device.name = found.name;
     device.model = found.hardware;
