@@ -1,5 +1,6 @@
 //! What goes wrong when devices are looked for and asked, in plain words.
 
+use crate::device_text::words;
 use crate::doctor::diagnose::{Finding, Severity, span};
 
 /// A clock that is off by more than this is worth a word, seconds. Devices refuse logins that are off by a few.
@@ -140,7 +141,7 @@ pub fn clock(ahead_s: i64) -> Option<Finding> {
 pub fn other_host(named: &str) -> Finding {
     Finding::info(
         "other_host",
-        format!("It gives its address as {}, and was reached at another: that one is used.", super::words(named)),
+        format!("It gives its address as {}, and was reached at another: that one is used.", words(named)),
         "Behind a router that is as it should be, if the router hands on the port of RTSP too (554). Else give the camera \
          a right address.",
     )

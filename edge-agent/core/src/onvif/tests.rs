@@ -11,7 +11,8 @@ use super::lines;
 use super::probe::{self, Kind};
 use super::request::{Media, Request};
 use super::security::Login;
-use super::{MAX_ANSWER, Malformed, words};
+use super::{MAX_ANSWER, Malformed};
+use crate::device_text::words;
 
 fn soap(body: &str) -> Vec<u8> {
     format!(
