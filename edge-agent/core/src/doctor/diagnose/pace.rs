@@ -170,7 +170,8 @@ fn sender_reports(reports: &SenderReports, span_s: f64) -> Option<Finding> {
     Some(Finding::info(
         "clock_off",
         format!("The camera's date is {} {way} this machine's.", span(ahead.abs())),
-        "Omma does not use it. Set the camera's time server (NTP) if it writes the time into its pictures.",
+        "Omma dates pictures by their arrival, for so wrong a date tells it nothing. Set the camera's time server (NTP): \
+         then Omma leaves out what the camera takes to encode, and the time in its pictures is right.",
     ))
 }
 
