@@ -17,9 +17,8 @@ mod post;
 
 mod text;
 
-use std::fs;
 use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,6 +30,7 @@ use edge_core::onvif::device::Device;
 use edge_core::onvif::security::Login;
 use edge_core::onvif::{address, advice, lines};
 use futures::{StreamExt as _, stream};
+use omma_runtime::config::credential;
 use omma_runtime::shutdown;
 use serde::Serialize;
 
@@ -56,8 +56,6 @@ Exit code:
 
 /// Devices that are asked at a time.
 const AT_ONCE: usize = 16;
-/// A larger file holds no password, bytes.
-const LARGEST_PASSWORD: u64 = 64 << 10;
 
 /// What is asked for.
 #[derive(Debug, Args)]
@@ -107,13 +105,8 @@ impl Arguments {
             })?;
             return Ok(Some(Login { user, password: password.into(), placeholder: format!("${{env:{PASSWORD}}}") }));
         };
-        let reading = || format!("--password-file: read {}", file.display());
-        if fs::metadata(file).with_context(reading)?.len() > LARGEST_PASSWORD {
-            bail!("--password-file: {} is too large to hold a password", file.display());
-        }
-        let held = fs::read_to_string(file).with_context(reading)?;
-        let password = held.trim_end_matches(['\r', '\n']).to_owned();
-        let path = std::path::absolute(file).with_context(reading)?;
+        let password = credential::read(file).map_err(anyhow::Error::msg).context("--password-file")?;
+        let path = std::path::absolute(file).context("--password-file")?;
         Ok(Some(Login { user, password: password.into(), placeholder: format!("${{file:{}}}", path.display()) }))
     }
 }
@@ -243,10 +236,7 @@ async fn find(target: Target, wait: Duration) -> Candidate {
 
 fn heard(Answer { found, from }: Answer) -> Candidate {
     let services = address::device_services(&found.addresses, from);
-    let mut device = Device::at(match from {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
-    });
+    let mut device = Device::at(address::in_url(from));
     device.endpoint = Some(found.endpoint);
     device.name = found.name;
     device.model = found.hardware;

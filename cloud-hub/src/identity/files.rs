@@ -1,9 +1,11 @@
 //! Small files of the data folder that only their owner may read, written whole or not at all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use omma_runtime::file;
 
 /// Longest file read here.
 const MAX: u64 = 1024 * 1024;
@@ -75,9 +77,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// Where the system says no.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
-    let new = write_beside(path, content)?;
-    fs::rename(&new, path).map_err(at("write", path))?;
-    sync_folder(path)
+    file::replace(path, content).map_err(at("write", path))
 }
 
 /// Reads a file, or makes it where there is none. Of two programs that make it at the same time one wins, and both
@@ -87,37 +87,16 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// Where the system says no, or `make` does.
 pub fn read_or_make(path: &Path, make: impl FnOnce() -> io::Result<Vec<u8>>) -> Result<Vec<u8>, FileError> {
     if !path.try_exists().map_err(at("read", path))? {
-        let new = write_beside(path, &make().map_err(at("make", path))?)?;
+        let content = make().map_err(at("make", path))?;
+        let new = file::write_beside(path, &content).map_err(at("write", path))?;
         let linked = fs::hard_link(&new, path);
         fs::remove_file(&new).map_err(at("remove", &new))?;
         match linked {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(at("write", path)(e)),
-            _ => sync_folder(path)?,
+            _ => file::sync_folder(path).map_err(at("sync the folder of", path))?,
         }
     }
     read(path)
-}
-
-fn write_beside(path: &Path, content: &[u8]) -> Result<PathBuf, FileError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = path.with_file_name(name);
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(content)?;
-        file.sync_all()
-    };
-    write().map_err(at("write", &new))?;
-    Ok(new)
-}
-
-/// A renamed file survives a power cut only once its folder is on disk too.
-fn sync_folder(path: &Path) -> Result<(), FileError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder).and_then(|f| f.sync_all()).map_err(at("sync", folder))
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@
 //!
 //! Beside it: what a camera sees now ([`presence`]), which values of the moment are published ([`retained`]) and how Home
 //! Assistant is told of them ([`home_assistant`]), what the edge is asked ([`control`]) and whether a change of its cameras
-//! is kept ([`rollout`]); how cameras are found ([`onvif`]), what a camera is like and what is wrong with it ([`doctor`]);
-//! whether every step gets on with its work ([`vitals`]), when the program takes too much memory ([`memory`]), and what to
-//! do when the system's clock is set ([`wall_clock`]).
+//! is kept ([`rollout`]); how cameras are found ([`onvif`]), what a camera is like and what is wrong with it ([`doctor`]),
+//! how its texts are made fit to be shown ([`device_text`]); whether every step gets on with its work ([`vitals`]), when the
+//! program takes too much memory ([`memory`]), and what to do when the system's clock is set ([`wall_clock`]).
 
 pub mod session;
 
@@ -43,6 +43,8 @@ pub mod home_assistant;
 pub mod control;
 
 pub mod rollout;
+
+pub mod device_text;
 
 pub mod onvif;
 

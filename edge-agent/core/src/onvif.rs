@@ -23,7 +23,7 @@ pub mod security;
 pub mod answer;
 
 mod xml;
-pub use xml::{MAX_ANSWER, Malformed, words};
+pub use xml::{MAX_ANSWER, Malformed};
 
 pub mod address;
 

@@ -34,7 +34,11 @@ pub(super) async fn ask(candidate: Candidate, login: Option<&Login>) -> Device {
         device.findings.push(advice::only_https());
         return device;
     }
-    match timeout(LIMIT, fill(&mut device, &services, heard, login)).await {
+    let mut client = Client::new(login);
+    let asked = timeout(LIMIT, fill(&mut client, &mut device, &services, heard)).await;
+    // However it ended: the lines for the configuration depend on it.
+    device.asks_login = client.asks_login;
+    match asked {
         Ok(Ok(())) => {}
         Ok(Err(finding)) => device.findings.push(finding),
         Err(_) => device.findings.push(advice::slow(LIMIT.as_secs())),
@@ -50,13 +54,10 @@ pub(super) fn address_of(url: &Url) -> String {
 /// What was not told, and why.
 struct Unanswered(&'static str, PostError);
 
-async fn fill(device: &mut Device, services: &[Url], heard: bool, login: Option<&Login>) -> Result<(), Finding> {
-    let mut client = Client::new(login);
-    let reached = reach(&mut client, device, services, heard).await?;
+async fn fill(client: &mut Client<'_>, device: &mut Device, services: &[Url], heard: bool) -> Result<(), Finding> {
+    let reached = reach(client, device, services, heard).await?;
     // Where the login is refused it is not shown again: devices lock themselves after a few wrong ones.
-    let told = streams(&mut client, device, &reached).await;
-    device.asks_login = client.asks_login;
-    told?;
+    streams(client, device, &reached).await?;
     // Last, for some refuse this to users whom they tell their streams.
     match client.learn(&reached, &Request::Information, answer::information).await {
         Ok(information) => {
@@ -66,7 +67,6 @@ async fn fill(device: &mut Device, services: &[Url], heard: bool, login: Option<
         }
         Err(e) => once(device, advice::unanswered("what it is", &e.to_string())),
     }
-    device.asks_login = client.asks_login;
     Ok(())
 }
 
@@ -132,7 +132,6 @@ async fn streams_of(
                 None
             }
         };
-        device.asks_login = client.asks_login;
         device.streams.push(Stream {
             profile: shown_as,
             source: profile.source,

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use edge_core::onvif::{address, probe};
+use edge_core::onvif::address::{self, in_url};
+use edge_core::onvif::probe;
 use url::Url;
 
 /// What is asked.
@@ -65,13 +66,6 @@ impl Target {
         // Not what became something else, such as a path.
         let named = read.host_str().filter(|named| named.eq_ignore_ascii_case(host)).ok_or(TargetError::Unread)?;
         Ok(Self::Host { host: named.to_owned(), port })
-    }
-}
-
-fn in_url(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
     }
 }
 

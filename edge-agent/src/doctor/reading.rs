@@ -4,7 +4,7 @@ use edge_core::Moment;
 use edge_core::doctor::measure::Picture;
 use edge_core::doctor::report::{Coding, Reordering};
 use omma_media::bitstream::h264::{self, Sps};
-use omma_media::bitstream::h265;
+use omma_media::bitstream::{chroma_name, h265};
 use omma_protocol::unit::Codec;
 
 use crate::source::rtsp::Coded;
@@ -41,7 +41,7 @@ fn coding_h264(sps: &Sps, rate_hz: Option<f64>) -> Coding {
         height: sps.height,
         interlaced: sps.interlaced,
         bit_depth: sps.bit_depth,
-        chroma: chroma(sps.chroma_format),
+        chroma: chroma_name(sps.chroma_format).to_owned(),
         reordering: match sps.reordering {
             h264::Reordering::Never => Reordering::Never,
             h264::Reordering::Unsaid => Reordering::Unsaid,
@@ -68,14 +68,10 @@ fn coding_h265(sps: &h265::Sps, rate_hz: Option<f64>) -> Coding {
         height: sps.height,
         interlaced: sps.interlaced,
         bit_depth: sps.bit_depth,
-        chroma: chroma(sps.chroma_format),
+        chroma: chroma_name(sps.chroma_format).to_owned(),
         reordering: if sps.reorders { Reordering::Announced } else { Reordering::Never },
         rate_hz,
     }
-}
-
-fn chroma(format: u8) -> String {
-    ["4:0:0", "4:2:0", "4:2:2", "4:4:4"].get(usize::from(format)).unwrap_or(&"?").to_string()
 }
 
 /// H.264 §A.2.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use edge_core::device_text::{steers, words};
 use edge_core::doctor::diagnose::Finding;
 use edge_core::doctor::report::{Attempt, Description, Measured, Reordering, Video};
 
@@ -55,11 +56,11 @@ fn offers(f: &mut fmt::Formatter<'_>, description: &Description) -> fmt::Result 
     for (n, offer) in description.streams.iter().enumerate() {
         let rate = offer.rate_hz.map_or_else(String::new, |hz| format!(", {} pictures/s promised", number(hz)));
         let taken = if offer.taken { "  ← measured" } else { "" };
-        let what = format!("{} {}{rate}{taken}", offer.media, offer.encoding);
+        let what = format!("{} {}{rate}{taken}", words(&offer.media), words(&offer.encoding));
         line(f, if n == 0 { "offers" } else { "" }, &what)?;
     }
     match &description.server {
-        Some(server) => line(f, "server", server),
+        Some(server) => line(f, "server", &words(server)),
         None => Ok(()),
     }
 }
@@ -152,12 +153,13 @@ pub(crate) fn matter(f: &mut fmt::Formatter<'_>, finding: &Finding) -> fmt::Resu
     wrapped(f, "  → ", &finding.remedy)
 }
 
-/// Breaks at spaces; further lines begin where the first one's text does.
+/// Breaks at spaces, and at what [`steers`]; further lines begin where the first one's text does.
 fn wrapped(f: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Result {
     let indent = head.chars().count();
     write!(f, "{head}")?;
     let mut column = indent;
-    for (n, word) in text.split_whitespace().enumerate() {
+    let words = text.split(|c: char| c.is_whitespace() || steers(c)).filter(|word| !word.is_empty());
+    for (n, word) in words.enumerate() {
         let length = word.chars().count();
         if n > 0 && column + 1 + length > WIDTH {
             write!(f, "\n{:indent$}", "")?;

@@ -156,15 +156,15 @@ impl Described {
     /// What it offers.
     pub fn description(&self) -> Description {
         let streams = self.session.streams();
-        let taken = choose(streams).ok().map(|(index, _)| index);
+        let taken = choose(streams).ok();
         let offer = |(index, stream): (usize, &retina::client::Stream)| Offer {
             media: stream.media().to_owned(),
             encoding: stream.encoding_name().to_owned(),
             clock_hz: stream.clock_rate_hz(),
             rate_hz: stream.framerate().map(f64::from).filter(|hz| hz.is_finite()),
-            taken: taken == Some(index),
+            taken: taken.is_some_and(|(taken, _)| taken == index),
         };
-        let sets = if matches!(choose(streams), Ok((_, Codec::H265))) { PARAMETER_SETS_H265 } else { PARAMETER_SETS };
+        let sets = if matches!(taken, Some((_, Codec::H265))) { PARAMETER_SETS_H265 } else { PARAMETER_SETS };
         let tool = self.session.tool();
         Description {
             server: tool.map(|tool| tool.to_string()),
@@ -172,7 +172,7 @@ impl Described {
             sends_to_closed_sessions: tool.is_some_and(Tool::has_live555_tcp_bug),
             streams: streams.iter().enumerate().map(offer).collect(),
             has_parameter_sets: String::from_utf8_lossy(self.session.sdp()).contains(sets),
-            parameter_sets_readable: taken.is_some_and(|index| streams[index].parameters().is_some()),
+            parameter_sets_readable: taken.is_some_and(|(index, _)| streams[index].parameters().is_some()),
         }
     }
 

@@ -33,8 +33,8 @@ use omma_protocol::unit::{AccessUnit, Codec};
 use serde::Deserialize;
 
 use crate::bitstream::h264::Sps;
-use crate::bitstream::h265;
 use crate::bitstream::nal::nals;
+use crate::bitstream::{chroma_name, h265};
 use crate::frame::{Colour, Frame, FramePool, Planes};
 
 /// Which program decodes H.264.
@@ -278,8 +278,7 @@ impl Decoder {
         if interlaced {
             Some(format!("interlaced {name}"))
         } else if bit_depth != 8 || chroma_format > 1 || (chroma_format == 0 && !takes_grey) {
-            let chroma = ["4:0:0", "4:2:0", "4:2:2", "4:4:4"].get(usize::from(chroma_format)).unwrap_or(&"?");
-            Some(format!("{name} of {bit_depth} bit {chroma}"))
+            Some(format!("{name} of {bit_depth} bit {}", chroma_name(chroma_format)))
         } else {
             None
         }

@@ -3,21 +3,44 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Replaces a file, for this program's user alone. Though the power fails, it then holds the old content or the new.
 ///
 /// # Errors
 /// Where the system says no.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let new = write_beside(path, content)?;
+    fs::rename(&new, path)?;
+    sync_folder(path)
+}
+
+/// Writes what is to take the place of `path` into a file beside it, which belongs to this process and its user alone, and
+/// gives that file's path.
+///
+/// # Errors
+/// Where the system says no.
+pub fn write_beside(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    name.push(format!(".{}.new", std::process::id()));
     let new = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    Ok(new)
+}
+
+/// Puts on disk which files the folder of `path` holds: a renamed or linked file survives a power cut only then.
+///
+/// # Errors
+/// Where the system says no.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        // Of a bare name it is the empty path, which can't be opened.
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -36,6 +59,14 @@ mod tests {
         }
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_bare_name_is_of_the_folder_that_the_program_is_in() {
+        let here = tempfile::NamedTempFile::new_in(".").unwrap();
+        let name = Path::new(here.path().file_name().unwrap());
+        replace(name, b"new").unwrap();
+        assert_eq!(fs::read(here.path()).unwrap(), b"new");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod connection;
 mod stream;
 
 mod pace;
+pub(crate) use pace::span;
 
 mod workaround;
 
@@ -57,19 +58,24 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(severity: Severity, code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        severity: Severity,
+        code: &'static str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         Self { severity, code, what: what.into(), remedy: remedy.into() }
     }
 
-    fn error(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn error(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, what, remedy)
     }
 
-    fn warning(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn warning(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, what, remedy)
     }
 
-    fn info(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn info(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Severity::Info, code, what, remedy)
     }
 }

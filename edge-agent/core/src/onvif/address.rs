@@ -14,7 +14,7 @@ const MAX_WAYS: usize = 4;
 
 /// Where the device service may be, the likeliest first. None where the device offers it over HTTPS only.
 pub fn device_services(named: &[String], answered: IpAddr) -> Vec<Url> {
-    let Some(usual) = usual(&host_of(answered)) else { return vec![] };
+    let Some(usual) = usual(&in_url(answered)) else { return vec![] };
     let read: Vec<Url> = named.iter().filter_map(|text| usual.join(text).ok()).collect();
     if !read.is_empty() && read.iter().all(|url| url.scheme() == "https") {
         return vec![];
@@ -74,8 +74,8 @@ fn led_to(url: &Url, host: &Url) -> Option<Url> {
     Some(url)
 }
 
-/// As it stands in a URL.
-fn host_of(address: IpAddr) -> String {
+/// An address as it stands in a URL (RFC 3986 §3.2.2): one of IPv6 in brackets.
+pub fn in_url(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => Host::<String>::Ipv4(address).to_string(),
         IpAddr::V6(address) => Host::<String>::Ipv6(address).to_string(),

@@ -8,6 +8,7 @@ use super::device::Coding;
 use super::probe::MAX_ADDRESS;
 use super::request::Media;
 use super::xml::{self, Malformed};
+use crate::device_text::words;
 
 /// Most profiles that are taken: a recorder of 64 channels has two or three of each.
 pub const MAX_PROFILES: usize = 192;
@@ -59,7 +60,7 @@ pub struct Profile {
 impl Profile {
     /// What people call it. Not even a token steers a terminal.
     pub fn title(&self) -> String {
-        self.name.clone().unwrap_or_else(|| xml::words(&self.token))
+        self.name.clone().unwrap_or_else(|| words(&self.token))
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use percent_encoding::percent_decode_str;
 
 use super::xml::{self, Malformed};
+use crate::device_text::words;
 
 /// Where devices listen, UDP.
 pub const PORT: u16 = 3702;
@@ -83,5 +84,5 @@ pub fn matches(datagram: &[u8]) -> Result<Vec<Found>, Malformed> {
 /// What a device says of itself under this heading (ONVIF Core §7.3.2.2).
 fn scope(scopes: &str, heading: &str) -> Option<String> {
     let value = scopes.split_whitespace().find_map(|scope| scope.strip_prefix(SCOPE)?.strip_prefix(heading))?;
-    Some(xml::words(&percent_decode_str(value).decode_utf8_lossy())).filter(|words| !words.is_empty())
+    Some(words(&percent_decode_str(value).decode_utf8_lossy())).filter(|words| !words.is_empty())
 }

@@ -11,7 +11,8 @@ use super::lines;
 use super::probe::{self, Kind};
 use super::request::{Media, Request};
 use super::security::Login;
-use super::{MAX_ANSWER, Malformed, words};
+use super::{MAX_ANSWER, Malformed};
+use crate::device_text::words;
 
 fn soap(body: &str) -> Vec<u8> {
     format!(
@@ -238,7 +239,7 @@ fn cameras_behind_one_address_have_ids_of_their_own() {
 #[test]
 fn a_clock_is_worth_a_word_from_some_seconds_on() {
     assert_eq!(advice::clock(-10), None);
-    for (ahead, said) in [(11, "11 s ahead of"), (-300, "5 min behind"), (-11_000, "3 h 3 min behind")] {
+    for (ahead, said) in [(11, "11 s ahead of"), (-300, "5 minutes behind"), (-11_000, "3 hours behind")] {
         assert!(advice::clock(ahead).unwrap().what.contains(said));
     }
     assert!(advice::clock(i64::MIN).is_some());

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use crate::device_text::words;
+
 /// Largest answer that is read, bytes. A recorder of 64 channels describes its profiles in about half of it.
 pub const MAX_ANSWER: usize = 1 << 20;
 /// Most elements and texts. Such a recorder has about half as many.
@@ -16,8 +18,6 @@ const MAX_ATTRIBUTES: usize = 8192;
 /// Most declarations of namespaces: each element takes over those around it, so that reading is quadratic in them. A
 /// device declares some twenty, once.
 const MAX_NAMESPACES: usize = 256;
-/// Longest text that is shown, characters.
-const MAX_TEXT: usize = 200;
 
 /// Why an answer can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -108,15 +108,4 @@ pub(super) fn words_at(node: Node<'_, '_>, path: &[&str]) -> Option<String> {
 /// A number at the end of a path.
 pub(super) fn number_at<T: std::str::FromStr>(node: Node<'_, '_>, path: &[&str]) -> Option<T> {
     text_at(node, path)?.parse().ok()
-}
-
-/// One line of at most [`MAX_TEXT`] characters, none of which steers a terminal or turns the direction of writing.
-pub fn words(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let printable: String = text.chars().take(4 * MAX_TEXT).map(|c| if steers(c) { ' ' } else { c }).collect();
-    let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().take(MAX_TEXT).collect()
 }

@@ -115,6 +115,21 @@ fn a_camera_without_pictures_is_told_in_words() {
 }
 
 #[test]
+fn a_camera_can_not_steer_the_terminal() {
+    let mut report = report();
+    let description = report.description.as_mut().unwrap();
+    description.server = Some("camera\u{1b}[2J\u{202e} 1.0\r\n".into());
+    description.streams[1].media = "audio\u{7}".into();
+    description.streams[1].encoding = "\u{1b}]0;pcma".into();
+    report.failure = Some(Failure { kind: FailureKind::Refused, reason: "it says\u{1b}[31m \u{202e}no".into() });
+    let text = Examination::of(report).to_string();
+    for expected in ["\nserver        camera [2J 1.0\n", "audio ]0;pcma\n", "t says [31m no"] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text:?}");
+    }
+    assert!(text.chars().all(|c| c == '\n' || !steers(c)), "{text:?}");
+}
+
+#[test]
 fn json_holds_report_workarounds_and_findings() {
     let json = serde_json::to_value(Examination::of(report())).unwrap();
     assert_eq!((&json["format"], &json["measured"]["pictures"]), (&1.into(), &500.into()));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use omma_protocol::join::JoinToken;
 use omma_protocol::secret::Secret;
+use omma_runtime::config::credential;
 use rustls::ClientConfig;
 
 use super::pem::PemFiles;
@@ -199,19 +200,8 @@ impl fmt::Debug for ExternalBroker {
 /// # Errors
 /// When it can't be read or holds nothing.
 pub fn password(file: &Path) -> Result<Secret<String>, FileFault> {
-    const KEY: &str = "mqtt.password_file";
-    let bytes = read(KEY, file)?;
-    let Ok(text) = String::from_utf8(bytes) else {
-        return Err(FileFault { key: KEY, message: format!("{} is not UTF-8 text", file.display()) });
-    };
-    match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(FileFault { key: KEY, message: format!("{} is empty: expected the password", file.display()) }),
-        password => Ok(Secret::new(password.to_owned())),
-    }
-}
-
-pub(super) fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, FileFault> {
-    std::fs::read(file).map_err(|e| FileFault { key, message: format!("{} can't be read: {e}", file.display()) })
+    let password = credential::read(file).map_err(|message| FileFault { key: "mqtt.password_file", message })?;
+    Ok(Secret::new(password))
 }
 
 /// An IPv6 address without its brackets.

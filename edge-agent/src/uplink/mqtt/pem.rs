@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, Error, RootCertStore};
 
-use super::broker::{FileFault, read};
+use super::broker::FileFault;
 use crate::verify;
 
 const CA: &str = "mqtt.ca";
@@ -103,6 +103,10 @@ fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'st
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(fault(key, format!("{} holds no certificate that can be read: expected a PEM file", file.display()))),
     }
+}
+
+fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, FileFault> {
+    std::fs::read(file).map_err(|e| fault(key, format!("{} can't be read: {e}", file.display())))
 }
 
 fn no_key(file: &Path) -> FileFault {

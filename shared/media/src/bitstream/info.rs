@@ -14,6 +14,17 @@ pub fn is_key(codec: Codec, data: &[u8]) -> bool {
     })
 }
 
+/// What people call a `chroma_format_idc` (H.264 and H.265 §6.2): `"4:2:0"` for 1, `"?"` over 3.
+pub fn chroma_name(chroma_format: u8) -> &'static str {
+    match chroma_format {
+        0 => "4:0:0",
+        1 => "4:2:0",
+        2 => "4:2:2",
+        3 => "4:4:4",
+        _ => "?",
+    }
+}
+
 /// How a byte stream is coded, by its first parameter set that can be read. `None` where there is none.
 pub fn detect_codec(stream: &[u8]) -> Option<Codec> {
     nals(stream).find_map(|nal| {

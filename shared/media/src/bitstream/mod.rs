@@ -12,7 +12,7 @@ pub mod nal;
 pub mod access_unit;
 
 mod info;
-pub use info::{Watch, detect_codec, is_key, video_info};
+pub use info::{Watch, chroma_name, detect_codec, is_key, video_info};
 
 pub mod h264;
 

@@ -149,7 +149,11 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains('/')
 }
 
-fn read(file: &FilePath) -> Result<String, String> {
+/// What a file holds that is a password or another credential, without the end of its line.
+///
+/// # Errors
+/// Names the file and what is wrong: it can't be read, holds nothing, or more than 64 KiB. Holds nothing of its content.
+pub fn read(file: &FilePath) -> Result<String, String> {
     let failed = |e: &dyn std::fmt::Display| format!("{} can't be read: {e}", file.display());
     if fs::metadata(file).map_err(|e| failed(&e))?.len() > LARGEST {
         return Err(format!("{} is too large for a credential", file.display()));

@@ -170,11 +170,13 @@ fn sender_reports(reports: &SenderReports, span_s: f64) -> Option<Finding> {
     Some(Finding::info(
         "clock_off",
         format!("The camera's date is {} {way} this machine's.", span(ahead.abs())),
-        "Omma does not use it. Set the camera's time server (NTP) if it writes the time into its pictures.",
+        "Omma dates pictures by their arrival, for so wrong a date tells it nothing. Set the camera's time server (NTP): \
+         then Omma leaves out what the camera takes to encode, and the time in its pictures is right.",
     ))
 }
 
-fn span(seconds: f64) -> String {
+/// As people say it.
+pub(crate) fn span(seconds: f64) -> String {
     match seconds {
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7200.0 => format!("{:.0} minutes", s / 60.0),
