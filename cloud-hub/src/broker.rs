@@ -240,5 +240,17 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     }
 }
 
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_counter!(
+        "omma_broker_refused_total",
+        "What the embedded broker's access rules refused, by packet."
+    );
+    metrics::describe_counter!(
+        "omma_broker_retained_refused_total",
+        "Retained messages that the embedded broker did not keep because it holds too many."
+    );
+}
+
 #[cfg(test)]
 mod tests;

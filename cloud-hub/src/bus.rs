@@ -15,7 +15,7 @@
 
 pub mod queue;
 
-mod stream;
+pub(crate) mod stream;
 
 mod subscription;
 

@@ -55,6 +55,14 @@ impl FeedReader {
     }
 }
 
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_counter!(
+        "omma_live_feed_skipped_total",
+        "Messages that pages missed; they ask for everything anew."
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

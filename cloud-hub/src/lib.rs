@@ -30,5 +30,3 @@ pub mod live;
 pub mod api;
 
 pub mod web;
-
-pub mod meters;

@@ -10,9 +10,9 @@
 //! [`socket`] must stay outside of that layer, because a browser can't set a header on a WebSocket: there the first
 //! message is the token.
 
-mod whep;
+pub(crate) mod whep;
 
-mod websocket;
+pub(crate) mod websocket;
 
 mod refusal;
 

@@ -58,6 +58,20 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// How long the end of all may take, for a hub that ends because a step has failed.
 const END: Duration = Duration::from_secs(4);
 
+/// The HELP lines of `/metrics`. Call it once, after the recorder was installed.
+pub fn describe_metrics() {
+    crate::access::attempts::describe();
+    crate::broker::describe();
+    crate::ingest::quic::describe();
+    crate::ingest::mqtt::describe();
+    crate::bus::stream::describe();
+    crate::store::describe();
+    crate::feed::describe();
+    crate::live::websocket::describe();
+    crate::live::whep::metrics::describe();
+    crate::api::measure::describe();
+}
+
 /// Runs the hub until `token` is cancelled.
 ///
 /// # Errors

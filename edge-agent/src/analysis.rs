@@ -24,7 +24,7 @@ mod plan;
 
 mod look;
 
-mod meters;
+pub(crate) mod meters;
 
 pub mod frame_match;
 

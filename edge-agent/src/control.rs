@@ -125,3 +125,9 @@ async fn sleep_until(wake: Option<tokio::time::Instant>) {
         None => std::future::pending().await,
     }
 }
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_counter!("omma_control_refused_total", "Commands and configurations that were refused.");
+    metrics::describe_counter!("omma_control_dropped_total", "What was dropped because a bound was reached, by what.");
+}

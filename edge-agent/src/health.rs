@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use edge_core::memory::{MemoryGuard, Verdict};
-use metrics::{counter, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use omma_protocol::camera::CameraState;
 use omma_runtime::crash::Past;
 use omma_runtime::notify::Notifier;
@@ -230,6 +230,25 @@ fn show_metrics(machine: &Machine, clock: &ClockState) {
         }
     }
     counter!("omma_health_clock_steps_total").absolute(clock.steps);
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    describe_gauge!("omma_health_crash_reports", "Crash reports of earlier runs that are kept.");
+    describe_gauge!("omma_health_unclean_ends", "Earlier runs that did not end as they should.");
+    describe_gauge!("omma_health_memory_max_bytes", "Resident memory above which the program starts again.");
+    describe_counter!("omma_health_over_memory_total", "Times the program left for its memory.");
+    describe_counter!("omma_health_stuck_total", "Times a step was found stuck.");
+    describe_gauge!("omma_health_temperature_celsius", "The hottest thermal zone of this machine.");
+    describe_gauge!("omma_health_disk_free_bytes", "Free room on the disk of the outbox.");
+    describe_gauge!("omma_health_memory_available_bytes", "Memory that programs may still take on this machine.");
+    describe_gauge!("omma_health_load1", "Processes that ran or waited for the disk, on average of the last minute.");
+    describe_gauge!(
+        "omma_health_clock_plausible",
+        "1 where the system's clock is later than when this program was made, else 0."
+    );
+    describe_gauge!("omma_health_clock_ahead_seconds", "How far the system's clock is ahead of the edge's own dates.");
+    describe_counter!("omma_health_clock_steps_total", "Times the system's clock was set since the start.");
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@
 //! all of them fare. [`cameras`] begins and ends what belongs to one camera, [`control`] tells others of it and does
 //! what they ask.
 //!
-//! Beside the path, [`health`] sees that the agent itself is well, [`meters`] says what its metrics mean, and for a person
-//! at a terminal [`discover`] finds cameras and [`doctor`] examines one.
+//! Beside the path, [`health`] sees that the agent itself is well, and for a person at a terminal [`discover`] finds
+//! cameras and [`doctor`] examines one.
 
 pub mod config;
 
@@ -40,8 +40,6 @@ pub mod control;
 pub mod health;
 
 pub mod discover;
-
-pub mod meters;
 
 pub mod doctor;
 

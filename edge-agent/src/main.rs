@@ -9,7 +9,7 @@ use edge_agent::config::checked::{Config, Upstream};
 use edge_agent::health::watchdog::{self, Manager, Watchdog};
 use edge_agent::health::{self, Leave, Why};
 use edge_agent::pipeline::{self, Supervision};
-use edge_agent::{AGENT, discover, doctor, meters};
+use edge_agent::{AGENT, discover, doctor};
 use omma_protocol::camera::Placement;
 use omma_runtime::crash::{LastRun, Past, Record};
 use omma_runtime::environment::{self, Wanted};
@@ -81,7 +81,7 @@ fn run(file: &File) -> anyhow::Result<ExitCode> {
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     tls::install_provider();
     let metrics = metrics::install()?;
-    meters::describe();
+    pipeline::describe_metrics();
     tracing::info!(agent = AGENT, edge = %config.edge(), "starting");
     let (record, past) = Record::begin(&config.data, AGENT);
     record.report_panics();

@@ -205,5 +205,24 @@ impl Outbox {
     }
 }
 
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_gauge!("omma_outbox_waiting", "Records that wait to be acknowledged.");
+    metrics::describe_gauge!(
+        "omma_outbox_newest",
+        "The newest number that a record got, counted from the outbox's beginning."
+    );
+    metrics::describe_gauge!("omma_outbox_bytes", "What waits takes of the disk, bytes.");
+    metrics::describe_counter!(
+        "omma_outbox_failures_total",
+        "Times the outbox's database failed; each is tried again."
+    );
+    metrics::describe_counter!(
+        "omma_outbox_damaged_records_total",
+        "Records that were lost because they could not be read."
+    );
+    metrics::describe_counter!("omma_outbox_set_aside_total", "Damaged databases that were set aside for a fresh one.");
+}
+
 #[cfg(test)]
 mod tests;

@@ -92,6 +92,18 @@ pub struct Supervision {
     pub past: Past,
 }
 
+/// The HELP lines of `/metrics`. Call it once, after the recorder was installed.
+pub fn describe_metrics() {
+    crate::source::describe();
+    crate::analysis::meters::describe();
+    crate::analysis::frame_match::describe();
+    crate::outbox::describe();
+    crate::state::link::describe();
+    crate::uplink::describe();
+    crate::control::describe();
+    crate::health::describe();
+}
+
 /// Runs everything until `token` is cancelled, and ends it in the order of the path, so that what was seen last is in
 /// the outbox before the outbox ends. Ends by itself too, where `supervision.leave` says so.
 ///

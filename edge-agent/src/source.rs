@@ -33,7 +33,7 @@ use edge_core::capture_clock::CaptureClock;
 use edge_core::change_over::{ChangeOver, Evidence};
 use edge_core::session::{Act, Failure, SILENCE, Session};
 use futures::FutureExt;
-use metrics::{Counter, counter};
+use metrics::{Counter, counter, describe_counter};
 use omma_media::bitstream::Watch;
 use omma_protocol::camera::CameraState;
 use omma_protocol::unit::AccessUnit;
@@ -282,4 +282,10 @@ impl Stream {
             Self::Http(stream) => stream.silence(),
         }
     }
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    describe_counter!("omma_source_connects_total", "Times a camera was connected to.");
+    describe_counter!("omma_source_failures_total", "Connections to a camera that failed or ended, by kind of fault.");
 }

@@ -18,3 +18,10 @@ const STEADY: Duration = Duration::from_secs(5);
 fn retry(seed: u64) -> Backoff {
     Backoff::new(Duration::from_millis(500), Duration::from_secs(5), seed)
 }
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_counter!("omma_uplink_resent_total", "Records sent again because no acknowledgement came.");
+    metrics::describe_gauge!("omma_uplink_in_flight", "Records sent and not acknowledged.");
+    metrics::describe_counter!("omma_uplink_bad_acks_total", "Acknowledgements that could not be read.");
+}

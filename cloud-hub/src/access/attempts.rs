@@ -35,6 +35,14 @@ pub fn address_of(request: &Extensions) -> IpAddr {
     peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_counter!(
+        "omma_access_refused_total",
+        "Wrong tokens shown, by port: http, websocket, mqtt, quic."
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,3 +16,8 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
         .record(started.elapsed().as_secs_f64());
     response
 }
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_histogram!("omma_http_duration_seconds", "Time of an answer over HTTP, by route and status.");
+}

@@ -22,7 +22,7 @@ mod events;
 
 mod document;
 
-mod measure;
+pub(crate) mod measure;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use metrics::{Counter, Gauge, counter, gauge};
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use omma_media::group::GroupBuffer;
 use omma_protocol::id::StreamId;
 use omma_protocol::track::FrameResult;
@@ -151,4 +151,14 @@ impl Stream {
         // No code that can panic runs under the lock half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    describe_counter!("omma_bus_units_total", "Access units that came, by stream.");
+    describe_counter!("omma_bus_results_total", "Results of analysis that came, by stream.");
+    describe_counter!("omma_bus_dropped_units_total", "Access units dropped for readers that were too slow.");
+    describe_counter!("omma_bus_dropped_results_total", "Results dropped for readers that were too slow.");
+    describe_counter!("omma_bus_skips_total", "Times a reader fell behind and went on at the next key picture.");
+    describe_gauge!("omma_bus_readers", "Readers of a stream.");
 }

@@ -20,7 +20,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use metrics::{counter, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use omma_protocol::id::StreamId;
 use omma_protocol::wire::browser::{BoxesMessage, BrowserToHub, HubToBrowser};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -237,4 +237,11 @@ async fn watched(watched: &mut Option<(StreamId, Subscription)>) -> Option<Item>
         Some((_, subscription)) => subscription.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    describe_gauge!("omma_live_pages", "Pages connected over WebSocket.");
+    describe_counter!("omma_live_pages_refused_total", "Pages that showed a wrong token.");
+    describe_counter!("omma_live_pages_too_slow_total", "Pages cut off because they did not read.");
 }

@@ -34,7 +34,7 @@ mod egress;
 
 mod socket;
 
-mod metrics;
+pub(crate) mod metrics;
 
 use std::fmt;
 use std::str::FromStr;

@@ -235,5 +235,18 @@ impl Store {
     }
 }
 
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_counter!(
+        "omma_store_out_of_order_total",
+        "States of events that were first stored after a later record of their outbox."
+    );
+    metrics::describe_counter!(
+        "omma_store_announcements_dropped_total",
+        "Stored states that were not announced because too many waited."
+    );
+    metrics::describe_counter!("omma_store_pictures_left_total", "Replaced pictures that could not be removed.");
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use omma_protocol::id::{CameraId, EdgeId, LabelName};
-use omma_protocol::wire::mqtt::{CameraValue, Command, OFF, ON, Topic};
+use omma_protocol::wire::mqtt::{CameraValue, Command, OFF, ON, QOS, Topic};
 use serde::Serialize;
 
 /// What Home Assistant publishes when it has started, on the topic of [`birth_topic`].
@@ -293,7 +293,7 @@ impl Announcer {
         let (manufacturer, sw_version) = ("Omma", self.version);
         let device = Device { identifiers: [id], name, manufacturer, model, sw_version, via_device };
         let origin = Origin { name: "Omma edge-agent", sw_version };
-        Discovery { device, origin, qos: 1, availability, components }
+        Discovery { device, origin, qos: QOS, availability, components }
     }
 
     fn edge_id(&self) -> String {

@@ -7,7 +7,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use edge_core::frame_match::FrameMatch;
-use metrics::counter;
+use metrics::{counter, describe_counter};
 use omma_protocol::id::CameraId;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
@@ -63,6 +63,14 @@ async fn until(wake: Option<tokio::time::Instant>) {
         Some(wake) => tokio::time::sleep_until(wake).await,
         None => pending().await,
     }
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    describe_counter!(
+        "omma_track_without_frame_total",
+        "Results of a sub-stream that no frame of the main stream was near enough to."
+    );
 }
 
 #[cfg(test)]

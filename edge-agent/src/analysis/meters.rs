@@ -1,19 +1,8 @@
 //! What the gate of one camera does, for `/metrics`.
-//!
-//! | metric | |
-//! |---|---|
-//! | `omma_gate_watched_seconds_total{camera}` | how long the stream was watched, by capture time, whole seconds |
-//! | `omma_gate_open_seconds_total{camera}` | how long of that everything was decoded and looked at |
-//! | `omma_gate_units_received_total{camera}` | units that came |
-//! | `omma_gate_units_decoded_total{camera}` | pictures that came out of the decoder; looking back counts them again |
-//! | `omma_gate_looks_total{camera,kind}` | looks: `probe`, `live`, `back` |
-//! | `omma_gate_look_delay_seconds{kind}` | from a unit's arrival to what was seen in it: `live`, `back` |
-//! | `omma_gate_glances_total{camera}` | times that sizes had the stream decoded to see |
-//! | `omma_gate_over_budget_total{camera}` | probes and glances left out because too many before were in vain |
 
 use std::time::Duration;
 
-use metrics::{Counter, Histogram, counter, histogram};
+use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use omma_protocol::id::CameraId;
 use omma_vision::gate::Counts;
 
@@ -87,4 +76,25 @@ impl Meters {
         self.glances.absolute(counts.glances);
         self.over_budget.absolute(counts.over_budget);
     }
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    describe_counter!(
+        "omma_gate_watched_seconds_total",
+        "How long the stream was watched, by capture time, whole seconds."
+    );
+    describe_counter!("omma_gate_open_seconds_total", "How long of that everything was decoded and looked at.");
+    describe_counter!("omma_gate_units_received_total", "Access units that came.");
+    describe_counter!(
+        "omma_gate_units_decoded_total",
+        "Pictures that came out of the decoder; looking back counts them again."
+    );
+    describe_counter!("omma_gate_looks_total", "Looks of the detector: probe, live, back.");
+    describe_histogram!("omma_gate_look_delay_seconds", "From a unit's arrival to what was seen in it: live, back.");
+    describe_counter!("omma_gate_glances_total", "Times that coded sizes had the stream decoded to see.");
+    describe_counter!(
+        "omma_gate_over_budget_total",
+        "Probes and glances left out because too many before were in vain."
+    );
 }

@@ -125,6 +125,16 @@ impl LinkState {
     }
 }
 
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_gauge!("omma_uplink_up", "1 while connected, else 0.");
+    metrics::describe_counter!("omma_uplink_failures_total", "Connections that failed or ended.");
+    metrics::describe_counter!(
+        "omma_uplink_refused_total",
+        "Publications and subscriptions that the other side refused."
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use hub_core::acks::Acks;
 use hub_core::message::{self, Message};
 use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
-use omma_protocol::wire::mqtt::{EventMessage, StatusMessage, Topic};
+use omma_protocol::wire::mqtt::{EventMessage, QOS, StatusMessage, Topic};
 use omma_runtime::backoff::random_seed;
 use omma_runtime::health::Part;
 use omma_runtime::step::Step;
@@ -21,6 +21,9 @@ use super::Received;
 use crate::ingest::complaint::Complaint;
 use crate::registry::Registry;
 use crate::store::{Arrival, Outcome, Store};
+
+// The quality of everything that is published here is the one agreed for all topics.
+const _: () = assert!(QoS::AtLeastOnce as u8 == QOS);
 
 /// Messages in one transaction.
 const BATCH: usize = 64;

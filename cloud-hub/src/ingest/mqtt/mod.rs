@@ -89,3 +89,20 @@ impl Mqtt {
         }
     }
 }
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_counter!("omma_ingest_broker_failures_total", "Connections to the broker that failed or ended.");
+    metrics::describe_counter!(
+        "omma_ingest_subscriptions_refused_total",
+        "Times the broker refused the hub's subscriptions."
+    );
+    metrics::describe_counter!(
+        "omma_ingest_reconnects_forced_total",
+        "Connections to the broker begun anew because more came than the store takes."
+    );
+    metrics::describe_counter!(
+        "omma_ingest_pubacks_stale_total",
+        "Messages stored after the connection that brought them had ended; the broker sends them again."
+    );
+}

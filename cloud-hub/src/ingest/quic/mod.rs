@@ -189,5 +189,18 @@ async fn serve(connections: Connections, incoming: Incoming, permit: tokio::sync
     }
 }
 
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_histogram!(
+        "omma_ingest_delay_seconds",
+        "From a picture's capture to its arrival, where clocks are known."
+    );
+    metrics::describe_counter!(
+        "omma_ingest_handshakes_refused_total",
+        "QUIC connections refused because too many began at once."
+    );
+    metrics::describe_counter!("omma_ingest_refused_total", "Edges that were not let in over QUIC, by reason.");
+}
+
 #[cfg(test)]
 mod tests;

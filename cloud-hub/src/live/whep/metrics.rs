@@ -1,6 +1,8 @@
 //! What the WHEP driver counts.
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use omma_runtime::step::Step;
 
 /// Meters. Made once, after the process's recorder was installed.
@@ -53,4 +55,19 @@ impl Metrics {
     pub(super) fn key_request(&self, answer: KeyRequest) {
         self.key_requests[answer as usize].increment(1);
     }
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    describe_gauge!("omma_live_sessions", "WebRTC sessions.");
+    describe_counter!("omma_live_pictures_total", "Pictures sent, over all viewers.");
+    describe_counter!("omma_live_packets_total", "RTP packets sent, over all viewers, without retransmissions.");
+    describe_counter!("omma_live_skips_total", "Times a viewer fell behind and went on at the next key picture.");
+    describe_counter!("omma_live_key_requests_total", "Viewers' requests for a key picture, by what became of them.");
+    describe_counter!("omma_live_boxes_total", "Results sent over data channels.");
+    describe_counter!("omma_live_boxes_dropped_total", "Results dropped because a data channel was full.");
+    describe_counter!("omma_live_datagrams_ignored_total", "Received datagrams that belong to no session.");
+    describe_counter!("omma_live_datagrams_dropped_total", "Datagrams that the network did not take.");
+    describe_counter!("omma_live_receive_failures_total", "Times the socket failed to receive.");
+    describe_histogram!("omma_live_join_seconds", "From the offer's arrival to the first picture sent.");
 }

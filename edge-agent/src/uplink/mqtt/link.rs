@@ -30,7 +30,7 @@ use super::reason::reason;
 use crate::state::link::LinkState;
 use crate::uplink::{STEADY, retry};
 
-// What is published here is what the contract of the topics says.
+// The quality of everything that is published here is the one agreed for all topics.
 const _: () = assert!(QoS::AtLeastOnce as u8 == QOS);
 
 /// Requests that rumqttc takes before it has sent them: the whole window, the values of the moment, and the greeting.
@@ -125,10 +125,9 @@ impl Link {
 
     /// Subscribes to what is heard, and says that this edge is there. Whether the client took the latter.
     pub(super) fn greet(&self, edge: &EdgeId) -> bool {
-        let status = Topic::Status(edge.clone()).to_string();
         let filters = self.filters.iter().map(|(filter, qos)| Filter::new(filter.clone(), *qos));
         let deaf = self.client.try_subscribe_many(filters).is_err();
-        let greeted = self.client.try_publish(status, QoS::AtLeastOnce, true, message::status(true)).is_ok();
+        let greeted = self.publish(message::status(edge, true));
         if deaf || !greeted {
             // The queue was emptied when the last connection ended, so this needs a broker that connects and hangs.
             tracing::debug!("no room for the greeting: the resend timer or the next connection mends it");
@@ -153,8 +152,7 @@ impl Link {
 
     /// Says that this edge goes and waits until the broker was told.
     pub(super) async fn goodbye(mut self, edge: &EdgeId) {
-        let status = Topic::Status(edge.clone()).to_string();
-        let said = self.client.try_publish(status, QoS::AtLeastOnce, true, message::status(false)).is_ok();
+        let said = self.publish(message::status(edge, false));
         if said && self.client.try_disconnect().is_ok() {
             // The task ends after it has sent the DISCONNECT.
             while self.events.recv().await.is_some() {}
@@ -163,6 +161,7 @@ impl Link {
 }
 
 fn options(edge: &EdgeId, broker: &Broker) -> MqttOptions {
+    let Publish { topic, payload, retain, .. } = message::status(edge, false);
     let mut options = MqttOptions::new(format!("omma-edge-{edge}"), broker.host(), broker.port());
     options
         .set_keep_alive(KEEP_ALIVE)
@@ -171,13 +170,7 @@ fn options(edge: &EdgeId, broker: &Broker) -> MqttOptions {
         .set_session_expiry_interval(Some(SESSION_SECONDS))
         .set_max_packet_size(Some(MAX_INCOMING))
         .set_outgoing_inflight_upper_limit(PACKET_IDS)
-        .set_last_will(LastWill::new(
-            Topic::Status(edge.clone()).to_string(),
-            message::status(false),
-            QoS::AtLeastOnce,
-            true,
-            None,
-        ));
+        .set_last_will(LastWill::new(topic, payload, QoS::AtLeastOnce, retain, None));
     options
 }
 

@@ -62,13 +62,15 @@ pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, UplinkE
     }
 }
 
-/// A value of the moment; retained.
+/// A value of the moment.
 pub(super) fn value(value: Value<Bytes>) -> Publish {
     let Value { topic, payload, .. } = value;
-    Publish { topic, payload, properties: PublishProperties::default(), retain: true }
+    // What is none of Omma's topics is one of Home Assistant's discovery, which is retained.
+    let retain = Topic::parse(&topic).is_none_or(|topic| topic.contract().is_retained());
+    Publish { topic, payload, properties: PublishProperties::default(), retain }
 }
 
-/// To who asked, with what they know their question by (MQTT 5 §4.10).
+/// To who asked, with what they know their question by (MQTT 5 §4.10). Never retained: the topic may be their own.
 pub(super) fn answer(answer: Answer) -> Publish {
     let Answer { to: ReplyTo { topic, correlation }, payload } = answer;
     let properties = PublishProperties { correlation_data: correlation, ..json_properties() };
@@ -83,9 +85,10 @@ fn json_properties() -> PublishProperties {
     }
 }
 
-/// Whether this edge is there; retained.
-pub(super) fn status(online: bool) -> Vec<u8> {
+/// Whether this edge is there.
+pub(super) fn status(edge: &EdgeId, online: bool) -> Publish {
     let status = StatusMessage { online, agent: AGENT.to_owned() };
     // A bool and a text always are JSON.
-    serde_json::to_vec(&status).unwrap_or_default()
+    let json = serde_json::to_vec(&status).unwrap_or_default();
+    Publish::on(&Topic::Status(edge.clone()), json.into(), PublishProperties::default())
 }

@@ -181,7 +181,7 @@ impl Metric {
     fn faults(&self) -> impl Iterator<Item = String> {
         let described = self.help.len();
         let faults = [
-            (described == 0, "has no description: add it to the program's `describe`".to_owned()),
+            (described == 0, "has no description: add it to its step's `describe`".to_owned()),
             (described > 1, format!("is described {described} times")),
             (described > 0 && !self.is_counted, "is described and never counted".to_owned()),
             (self.kinds.len() > 1, format!("is of several kinds: {:?}", self.kinds)),

@@ -1,4 +1,5 @@
-//! Every topic, from the table that the programs use, and the messages that it names.
+//! Every topic, from the table of what is agreed of each, and the messages that it names. The programs take from that table
+//! what is retained.
 
 use std::path::Path;
 
