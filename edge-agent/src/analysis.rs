@@ -115,6 +115,8 @@ pub struct Looker {
     meters: Meters,
     /// The reason that was logged last.
     logged: Option<String>,
+    /// Who decoded last: a camera may change its codec, and a device may be given up.
+    decoded_by: &'static str,
     /// Whether the state says that the pictures can't be looked at.
     unseen: bool,
     left_out: AnalysisCounts,
@@ -173,6 +175,7 @@ impl Looker {
             lateness: Lateness::default(),
             meters: Meters::new(&camera.id),
             logged: None,
+            decoded_by: eyes.decoder.name(),
             unseen: false,
             left_out: AnalysisCounts::default(),
             camera,
@@ -285,6 +288,10 @@ impl Looker {
         }
         let mut shown = None;
         let mut wanted = None;
+        if self.eyes.decoder.name() != self.decoded_by {
+            let before = std::mem::replace(&mut self.decoded_by, self.eyes.decoder.name());
+            tracing::info!(camera = %self.camera.id, decoder = self.decoded_by, before, "another decoder");
+        }
         match self.eyes.decoder.decode(unit) {
             Ok(Some(decoded)) => {
                 self.steps.decode.observe(began.elapsed());

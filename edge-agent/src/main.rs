@@ -10,7 +10,9 @@ use edge_agent::health::watchdog::{self, Manager, Watchdog};
 use edge_agent::health::{self, Leave, Why};
 use edge_agent::pipeline::{self, Supervision};
 use edge_agent::{AGENT, discover, doctor};
+use omma_media::decode::Decoder;
 use omma_protocol::camera::Placement;
+use omma_protocol::unit::Codec;
 use omma_runtime::crash::{LastRun, Past, Record};
 use omma_runtime::environment::{self, Wanted};
 use omma_runtime::notify::{self, Notifier};
@@ -142,6 +144,10 @@ fn check(file: &File) -> anyhow::Result<()> {
             }
         }
         None => println!("detector: not needed, no camera has placement = \"edge\""),
+    }
+    println!("decoder: {}", Decoder::new(Codec::H264, config.decoder)?.name());
+    if let Some(why) = config.decoder.shortfall() {
+        println!("decoder: not the chosen one: {why}");
     }
     for camera in &config.cameras {
         println!("camera {}: {} ({:?}, {:?})", camera.id, camera.url, camera.transport, camera.placement);

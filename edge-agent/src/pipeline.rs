@@ -169,6 +169,13 @@ pub async fn run(
     last.push(mqtt_uplink(&config, &outbox, &notices, &clock, mqtt, &uplinks)?);
 
     let detector = load_detector(config.detect.clone(), &parts.detector, &token).await?;
+    if let Some(why) = config.decoder.shortfall() {
+        tracing::warn!(
+            step = "decode",
+            why,
+            "the device of decode.decoder can't be had: libavcodec decodes in software"
+        );
+    }
     let told = Told { results, outbox: outbox.clone(), gates, notices: notices.clone() };
     let mut running = Cameras::new(Surroundings {
         clock: clock.clone(),

@@ -11,12 +11,14 @@
 //! one would show smeared pictures, and boxes found in them.
 //!
 //! Two programs do the work: openh264, always there, and libavcodec in builds with the feature `libav`
-//! ([`DecoderChoice`]). H.265 is libavcodec's alone; a build without it says so with each key picture
+//! ([`DecoderChoice`]), which may use a device. H.265 is libavcodec's alone; a build without it says so with each key picture
 //! ([`DecodeError::NotInThisBuild`]). Pictures come out in the order they are to be shown, each under its own time.
 //!
 //! A camera may be switched from one codec to the other: the decoder follows at the next key picture.
 //!
 //! A decoder is used by one thread.
+
+mod choice;
 
 mod openh264;
 
@@ -30,33 +32,12 @@ use std::sync::Arc;
 use ::openh264::decoder::DecodedYUV;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
-use serde::Deserialize;
 
 use crate::bitstream::h264::Sps;
 use crate::bitstream::nal::nals;
 use crate::bitstream::{chroma_name, h265};
 use crate::frame::{Colour, Frame, FramePool, Planes};
-
-/// Which program decodes H.264.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DecoderChoice {
-    /// libavcodec where this build has it, openh264 otherwise.
-    #[default]
-    Auto,
-    /// openh264.
-    OpenH264,
-    /// libavcodec; an error in a build without it.
-    Libav,
-}
-
-impl DecoderChoice {
-    /// Why this build can't do it, and how to mend that; `None` where it can.
-    pub fn fault(self) -> Option<&'static str> {
-        let missing = self == Self::Libav && cfg!(not(feature = "libav"));
-        missing.then_some("libavcodec is not in this build: build with `--features libav`, or choose \"openh264\"")
-    }
-}
+pub use choice::DecoderChoice;
 
 /// Why there is no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,7 +116,7 @@ enum State {
 }
 
 impl Decoder {
-    /// A decoder that waits for its first key picture. `choice` is of H.264 and says nothing of H.265.
+    /// A decoder that waits for its first key picture. H.265 is libavcodec's, whatever the choice; a device may be chosen.
     ///
     /// # Errors
     /// [`DecodeError::NotInThisBuild`] for H.265 in a build without libavcodec, [`DecodeError::Create`] when the chosen
@@ -153,12 +134,12 @@ impl Decoder {
         })
     }
 
-    /// The program that decodes, for logs and state: `openh264` or `libavcodec`.
+    /// The program that decodes, for logs, and what in hardware it uses.
     pub fn name(&self) -> &'static str {
         match self.backend {
             Backend::OpenH264(_) => "openh264",
             #[cfg(feature = "libav")]
-            Backend::Libav(_) => "libavcodec",
+            Backend::Libav(ref backend) => backend.name(),
         }
     }
 
@@ -304,7 +285,7 @@ impl Backend {
     fn new(codec: Codec, choice: DecoderChoice) -> Result<Self, DecodeError> {
         match (codec, choice) {
             (Codec::H264, DecoderChoice::OpenH264) => openh264::OpenH264::new().map(Self::OpenH264),
-            (Codec::H264 | Codec::H265, _) => libav::Libav::new(codec).map(Self::Libav),
+            (Codec::H264 | Codec::H265, _) => libav::Libav::new(codec, choice).map(Self::Libav),
         }
     }
 
@@ -321,10 +302,7 @@ impl Backend {
         match self {
             Self::OpenH264(backend) => backend.restart(),
             #[cfg(feature = "libav")]
-            Self::Libav(backend) => {
-                backend.restart();
-                Ok(())
-            }
+            Self::Libav(backend) => backend.restart(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! libavcodec, where the build has it (feature `libav`): H.265, and H.264 in about half of openh264's time on CABAC
-//! streams. Its software decoders only: a hardware decoder's pictures would have to be copied back for each look.
+//! streams; in hardware where there is some ([`hardware`]).
 //!
 //! One thread, no frame threading: a picture comes out with its own unit, or, where the stream is reordered, as soon
 //! as the order is known. Times travel through the decoder with their pictures. What libavcodec would conceal is an
 //! error here, as with openh264: a smeared picture is worse than none. Of H.265 what is missing is known only where
 //! libavcodec says so.
+
+mod hardware;
 
 use ffmpeg_next as ffmpeg;
 
@@ -12,42 +14,62 @@ use ffmpeg::codec::{self, threading};
 use ffmpeg::decoder::Check;
 use ffmpeg::frame::Video;
 use ffmpeg::util::format::Pixel;
-use ffmpeg::util::log;
+use ffmpeg::util::{color, log};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 
-use super::DecodeError;
+use super::{DecodeError, DecoderChoice};
 use crate::bitstream::h264::{FrameNumbers, Sps};
 use crate::frame::{Colour, Planes, Range};
+pub(super) use hardware::Hardware;
 
 /// `EAGAIN` of Linux: libavcodec wants more before it gives more.
 const AGAIN: ffmpeg::Error = ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN };
 
+/// So many key pictures in a row that a device can't decode, and it is not asked any more.
+const STRIKES: u8 = 3;
+
 pub(super) struct Libav {
+    codec: Codec,
     decoder: codec::decoder::Video,
+    /// What decodes, where that is not libavcodec itself.
+    hardware: Option<Hardware>,
+    /// Key pictures that it could not decode since the last picture it gave.
+    strikes: u8,
+    /// As the decoder gave it, in memory.
     picture: Video,
+    /// What the next one is fetched into.
+    spare: Video,
+    /// The picture as three planes, where it has two.
+    parted: Video,
     numbers: FrameNumbers,
 }
 
 impl Libav {
-    pub(super) fn new(codec: Codec) -> Result<Self, DecodeError> {
-        let failed = |error: ffmpeg::Error| DecodeError::Create(format!("libavcodec: {error}"));
+    pub(super) fn new(codec: Codec, choice: DecoderChoice) -> Result<Self, DecodeError> {
         // What it has to say of a unit comes back as an error; its own lines would stand in the program's log.
         log::set_level(log::Level::Quiet);
-        let id = match codec {
-            Codec::H264 => codec::Id::H264,
-            Codec::H265 => codec::Id::HEVC,
+        let asked =
+            choice.hardware().iter().find_map(|hardware| Some((Some(*hardware), open(codec, Some(*hardware)).ok()?)));
+        let (hardware, decoder) = match asked {
+            Some(found) => found,
+            None => (None, open(codec, None).map_err(DecodeError::Create)?),
         };
-        let found = codec::decoder::find(id).ok_or_else(|| failed(ffmpeg::Error::DecoderNotFound))?;
-        let mut context = codec::Context::new_with_codec(found);
-        context.set_threading(threading::Config { kind: threading::Type::None, count: 1, ..Default::default() });
-        let mut decoder = context.decoder();
-        decoder.check(Check::EXPLODE | Check::BITSTREAM | Check::BUFFER);
         Ok(Self {
-            decoder: decoder.video().map_err(failed)?,
+            codec,
+            decoder,
+            hardware,
+            strikes: 0,
             picture: Video::empty(),
+            spare: Video::empty(),
+            parted: Video::empty(),
             numbers: FrameNumbers::default(),
         })
+    }
+
+    /// Who decodes.
+    pub(super) fn name(&self) -> &'static str {
+        self.hardware.map_or("libavcodec", Hardware::name)
     }
 
     /// What a new parameter set of H.264 says.
@@ -55,9 +77,18 @@ impl Libav {
         self.numbers.announced(sps);
     }
 
-    /// Forgets all pictures.
-    pub(super) fn restart(&mut self) {
-        self.decoder.flush();
+    /// Forgets all pictures. A device that could not decode so often is given up.
+    ///
+    /// # Errors
+    /// libavcodec does not decode this in software.
+    pub(super) fn restart(&mut self) -> Result<(), DecodeError> {
+        if self.strikes < STRIKES {
+            self.decoder.flush();
+            return Ok(());
+        }
+        self.decoder = open(self.codec, None).map_err(DecodeError::Create)?;
+        (self.hardware, self.strikes) = (None, 0);
+        Ok(())
     }
 
     /// The picture that this unit brings out, and its time.
@@ -69,41 +100,80 @@ impl Libav {
         // A copy of coded bytes, with the zeros behind them that libavcodec reads.
         let mut packet = codec::packet::Packet::copy(&unit.data);
         packet.set_pts(Some(unit.time.0));
-        self.decoder.send_packet(&packet).map_err(|error| error.to_string())?;
-        self.receive()
+        let received = self.decoder.send_packet(&packet).map_err(|e| e.to_string()).and_then(|()| self.receive());
+        match received {
+            Ok(Some(_)) => self.strikes = 0,
+            Err(_) if unit.key && self.hardware.is_some() => self.strikes += 1,
+            _ => {}
+        }
+        Ok(received?.map(|time| (time, self.received())))
     }
 
     /// Hands over what a reordered stream still holds back, in order.
     pub(super) fn drain(&mut self, mut each: impl FnMut(CaptureTime, &Video)) {
         if self.decoder.send_eof().is_ok() {
-            while let Ok(Some((time, picture))) = self.receive() {
-                each(time, picture);
+            while let Ok(Some(time)) = self.receive() {
+                each(time, self.received());
             }
         }
         self.decoder.flush();
     }
 
-    fn receive(&mut self) -> Result<Option<(CaptureTime, &Video)>, String> {
+    /// Has the next picture ready, and gives its time.
+    fn receive(&mut self) -> Result<Option<CaptureTime>, String> {
         match self.decoder.receive_frame(&mut self.picture) {
             Err(error) if error == AGAIN || error == ffmpeg::Error::Eof => return Ok(None),
             Err(error) => return Err(error.to_string()),
             Ok(()) => {}
         }
-        let picture = &self.picture;
-        if picture.is_corrupt() || picture.has_decode_errors() {
+        if self.picture.is_corrupt() || self.picture.has_decode_errors() {
             return Err("a picture with faults".to_owned());
         }
-        if !matches!(picture.format(), Pixel::YUV420P | Pixel::YUVJ420P) {
-            return Err(format!("pictures of the format {:?}", picture.format()));
-        }
         // Each packet had a time, so that each picture has one.
-        Ok(picture.pts().map(|time| (CaptureTime(time), picture)))
+        let time = self.picture.pts().map(CaptureTime);
+        hardware::fetch(&mut self.picture, &mut self.spare)?;
+        match self.picture.format() {
+            Pixel::YUV420P | Pixel::YUVJ420P => {}
+            Pixel::NV12 => hardware::part(&self.picture, &mut self.parted),
+            other => return Err(format!("pictures of the format {other:?}")),
+        }
+        Ok(time)
+    }
+
+    /// The picture that is ready.
+    fn received(&self) -> &Video {
+        if self.picture.format() == Pixel::NV12 { &self.parted } else { &self.picture }
     }
 }
 
+/// Whether a device decodes H.264 here; why not.
+pub(super) fn probe(hardware: Hardware) -> Result<(), String> {
+    open(Codec::H264, Some(hardware)).map(drop)
+}
+
+/// A decoder that is ready for its first unit.
+fn open(codec: Codec, hardware: Option<Hardware>) -> Result<codec::decoder::Video, String> {
+    let failed = |error: ffmpeg::Error| format!("libavcodec: {error}");
+    let mut context = match hardware {
+        Some(hardware) => hardware.context(codec)?,
+        None => {
+            let id = match codec {
+                Codec::H264 => codec::Id::H264,
+                Codec::H265 => codec::Id::HEVC,
+            };
+            let found = codec::decoder::find(id).ok_or_else(|| failed(ffmpeg::Error::DecoderNotFound))?;
+            codec::Context::new_with_codec(found)
+        }
+    };
+    context.set_threading(threading::Config { kind: threading::Type::None, count: 1, ..Default::default() });
+    let mut decoder = context.decoder();
+    decoder.check(Check::EXPLODE | Check::BITSTREAM | Check::BUFFER);
+    decoder.video().map_err(failed)
+}
+
 pub(super) fn planes(picture: &Video, colour: Colour) -> Planes<'_> {
-    // Where only the decoder has read the usability information, as in H.265, its format tells the range.
-    let full = picture.format() == Pixel::YUVJ420P;
+    // Only the decoder has read the usability information of H.265.
+    let full = picture.format() == Pixel::YUVJ420P || picture.color_range() == color::Range::JPEG;
     let colour = if full { Colour { range: Range::Full, ..colour } } else { colour };
     Planes {
         width: picture.width(),
@@ -114,5 +184,34 @@ pub(super) fn planes(picture: &Video, colour: Colour) -> Planes<'_> {
         y_stride: picture.stride(0),
         uv_stride: picture.stride(1),
         colour,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::footage;
+
+    #[test]
+    fn a_device_that_decodes_nothing_is_given_up_and_one_that_loses_a_picture_is_not() {
+        let stream = std::fs::read(footage::path("vtest.h264")).unwrap();
+        let key = footage::units(&stream, 10).swap_remove(0);
+        let broken = AccessUnit { data: vec![0, 0, 0, 1, 0x65, 0xff, 0xff, 0xff].into(), ..key.clone() };
+        let mut decoder = Libav::new(Codec::H264, DecoderChoice::Libav).unwrap();
+        decoder.hardware = Some(Hardware::Nvdec);
+        for good in [true, false] {
+            for _ in 1..STRIKES {
+                assert!(decoder.decode(&broken).is_err());
+                decoder.restart().unwrap();
+                assert_eq!(decoder.name(), "libavcodec with NVDEC");
+            }
+            if good {
+                assert!(decoder.decode(&key).unwrap().is_some());
+            }
+        }
+        assert!(decoder.decode(&broken).is_err());
+        decoder.restart().unwrap();
+        assert_eq!(decoder.name(), "libavcodec");
+        assert!(decoder.decode(&key).unwrap().is_some());
     }
 }
