@@ -30,14 +30,16 @@ impl Looker {
                 self.probe(&frame);
                 Ok(())
             }
-            Look::Detect if self.plan.is_behind() => {
+            Look::Detect if self.plan.is_past(at) => {
                 if self.waiting.is_some()
                     && let Some(turn) = self.wait_for_turn()
                 {
                     self.look_at_waiting(turn)?;
                 }
                 let Some(turn) = self.wait_for_turn() else { return Ok(()) };
-                self.look(&Waiting { frame, at }, Kind::Back, turn)
+                self.look(&Waiting { frame, at }, Kind::Back, turn)?;
+                self.plan.looked_back(self.clock.now());
+                Ok(())
             }
             Look::Detect => {
                 if self.waiting.replace(Waiting { frame, at }).is_some() {

@@ -18,6 +18,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use edge_core::Moment;
 use edge_core::kept_units::KeptUnits;
 use edge_core::unit_queue::{Arrived, Bound};
 use omma_protocol::detection::Detection;
@@ -41,6 +42,8 @@ pub(super) struct Plan {
     goes_on: bool,
     /// Frames in which an idle gate saw nothing new.
     quiet: VecDeque<CaptureTime>,
+    /// What came until then, came while the past was looked at.
+    behind_until: Option<Moment>,
 }
 
 /// A unit to be decoded.
@@ -63,6 +66,7 @@ impl Plan {
             todo: VecDeque::new(),
             goes_on: false,
             quiet: VecDeque::new(),
+            behind_until: None,
         }
     }
 
@@ -103,6 +107,19 @@ impl Plan {
     /// Whether newer units than the one handed out last are to be decoded already: it is of the past.
     pub(super) fn is_behind(&self) -> bool {
         !self.todo.is_empty()
+    }
+
+    /// Whether a frame whose unit came `at` is of the past: each of these is looked at, none makes room for a newer one. So is
+    /// what came while the past was looked at: in it begins what the gate was opened for.
+    pub(super) fn is_past(&self, at: Moment) -> bool {
+        self.is_behind() || self.behind_until.is_some_and(|until| at <= until)
+    }
+
+    /// A frame of the past has been looked at.
+    pub(super) fn looked_back(&mut self, now: Moment) {
+        if self.is_behind() {
+            self.behind_until = Some(now);
+        }
     }
 
     /// Whether nothing is left to decode.

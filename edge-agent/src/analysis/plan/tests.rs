@@ -34,6 +34,8 @@ struct Edge {
     probes: usize,
     /// Pictures that the tracker had, and whether they were of the past.
     looks: Vec<(usize, bool)>,
+    /// The newest picture that had come when the past was looked at last.
+    newest_then: usize,
     unchanged: Vec<usize>,
     tracker: Tracker,
 }
@@ -55,6 +57,7 @@ impl Edge {
             decoded: 0,
             probes: 0,
             looks: vec![],
+            newest_then: 0,
             unchanged: vec![],
             tracker: Tracker::new(TrackerConfig::default()),
         }
@@ -101,6 +104,11 @@ impl Edge {
         CaptureTime(1_000_000_000 + number as i64 * self.every * 1000)
     }
 
+    /// When a picture comes.
+    fn moment(&self, number: usize) -> Moment {
+        Moment::from_millis(number as u64 * self.every as u64)
+    }
+
     fn number_of(&self, time: CaptureTime) -> usize {
         ((time.0 - 1_000_000_000) / (self.every * 1000)) as usize
     }
@@ -118,7 +126,7 @@ impl Edge {
         let bytes = if key { 20_000.0 } else { (9.0 + 0.06 * noise(number, 0)).exp2() + moving };
         let data = vec![0; bytes as usize].into();
         let unit = AccessUnit { time: self.time(number), key, codec: Codec::H264, data };
-        Arrived { unit, at: Moment::ZERO, anew: std::mem::take(&mut self.lost) }
+        Arrived { unit, at: self.moment(number), anew: std::mem::take(&mut self.lost) }
     }
 
     fn decode(&mut self, task: &Task) {
@@ -161,9 +169,13 @@ impl Edge {
                 self.plan.probed(time, &found);
             }
             Look::Detect => {
-                self.looks.push((number, self.plan.is_behind()));
+                self.looks.push((number, self.plan.is_past(self.moment(number))));
                 let tracks = self.tracker.update(time, found.clone());
                 self.plan.tracked(time, &found, &tracks);
+                if self.plan.is_behind() {
+                    self.newest_then = self.number - 1;
+                }
+                self.plan.looked_back(self.moment(self.number - 1));
                 assert!(self.unchanged.last() < Some(&number), "events were told that nothing had changed by then");
             }
         }
@@ -213,6 +225,19 @@ fn who_walks_past_an_idle_camera_is_followed_from_the_beginning_in_order() {
         assert!(numbers.len() >= 38, "five a second: {numbers:?}");
         assert!(edge.is_closed(), "{:?}", edge.plan.report());
     }
+}
+
+#[test]
+fn who_came_while_the_past_was_looked_at_is_not_passed_over() {
+    let mut edge = Edge::settled();
+    edge.slow = true;
+    edge.run(37);
+    edge.walk = Some(edge.number);
+    edge.run(150);
+    let (past, live): (Vec<_>, Vec<_>) = edge.looks.iter().copied().partition(|(_, past)| *past);
+    let (last, first) = (past.last().expect("a look back").0, live[0].0);
+    assert!(last < first && last + 2 >= edge.newest_then, "{} had come: {past:?}, then {live:?}", edge.newest_then);
+    assert!(past.windows(2).all(|two| two[1].0 - two[0].0 <= 2), "{past:?}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ impl Gate {
         let is_key = self.groups.is_key(time);
         let open = matches!(self.state, State::Learning | State::Active);
         if self.config.mode == Mode::Gated && !self.scene.has_seen(time) && (is_key || !open) {
-            self.scene.see(time, thumbnail(&self.config.mask), self.budget.doubt());
+            self.scene.see(time, is_key, thumbnail(&self.config.mask), self.budget.doubt());
             if !open {
                 return self.judge(time, is_key);
             }
@@ -158,8 +158,10 @@ impl Gate {
             self.probe_wait = self.probe_wait.mul_f32(PROBE_GROWTH).min(PROBE_LONGEST);
             return None;
         }
-        // One large picture is where it begins; whatever else tells may tell late.
-        let begins_here = self.reason == Reason::LargePicture && !self.groups.is_key(time);
+        // One large picture is where it begins, and before a key picture that was clear nobody was there; whatever else
+        // tells may tell late.
+        let clear = self.reason == Reason::LargePicture || self.scene.was_clear_at_key();
+        let begins_here = clear && !self.groups.is_key(time);
         let from = self.groups.look_back(!begins_here);
         self.counts.hits += 1;
         self.budget.found();

@@ -8,6 +8,8 @@ use super::thumbnail::Thumbnail;
 
 /// A picture that differs this many times [`CHANGED`] needs no second.
 const CLEAR: f32 = 1.6;
+/// Under this share of [`CHANGED`] a key picture shows that nobody is there yet.
+const CLEAR_OF_ALL: f32 = 0.75;
 /// Of the last three thumbnails, this many must differ.
 const FIRING: u32 = 2;
 /// More of the picture changed than a thing can cover: another scene (infrared on or off, the camera was turned).
@@ -23,6 +25,8 @@ pub(super) struct Scene {
     background: Background,
     last: Thumbnail,
     change: Change,
+    /// How far the last key picture was from the background.
+    key_score: f32,
     threshold: f32,
     /// One bit a thumbnail, the newest lowest: whether it differed.
     firing: u8,
@@ -37,6 +41,7 @@ impl Scene {
             background: Background::default(),
             last: Thumbnail::default(),
             change: Change::default(),
+            key_score: f32::INFINITY,
             threshold: CHANGED,
             firing: 0,
             seen: NEVER,
@@ -49,12 +54,15 @@ impl Scene {
         time <= self.seen
     }
 
-    /// Compares the thumbnail of the frame of `time`. `doubt`, from 1 on, is how much more than usual it takes.
-    pub(super) fn see(&mut self, time: CaptureTime, thumbnail: Thumbnail, doubt: f32) {
+    /// Compares the thumbnail of the frame of `time`, of a key picture or not. `doubt`, from 1 on, is how much more than usual it takes.
+    pub(super) fn see(&mut self, time: CaptureTime, is_key: bool, thumbnail: Thumbnail, doubt: f32) {
         self.passed = if self.seen == NEVER { 0.0 } else { time.since(self.seen).as_secs_f32() };
         self.seen = time;
         self.change = self.background.compare(&thumbnail);
         self.last = thumbnail;
+        if is_key {
+            self.key_score = self.change.score;
+        }
         self.threshold = CHANGED * doubt;
         self.firing = self.firing << 1 & 0b111 | u8::from(self.change.score > self.threshold);
     }
@@ -63,6 +71,11 @@ impl Scene {
     pub(super) fn differs(&self, is_key: bool) -> bool {
         let score = self.change.score;
         self.firing.count_ones() >= FIRING || score > self.threshold * CLEAR || is_key && score > self.threshold
+    }
+
+    /// Whether the last key picture showed the scene as it is, and nothing that becomes a thing.
+    pub(super) fn was_clear_at_key(&self) -> bool {
+        self.key_score < CHANGED * CLEAR_OF_ALL
     }
 
     /// Whether the thumbnail seen last differed by itself.
@@ -93,7 +106,7 @@ impl Scene {
 
     /// Times before mean nothing any more; the scene is still the scene.
     pub(super) fn restart(&mut self) {
-        (self.seen, self.firing) = (NEVER, 0);
+        (self.seen, self.firing, self.key_score) = (NEVER, 0, f32::INFINITY);
     }
 }
 
