@@ -20,6 +20,9 @@ pub use read::{Filter, StoredEvent};
 
 /// Readers at a time; one more waits.
 const READERS: u32 = 4;
+/// What each connection may keep of the database, as SQLite takes it: less than nothing means KiB. The kernel has the file as
+/// well; SQLite's own 2 MB for each of them fill for hours, and look like a leak.
+const CACHE_KIB: &str = "-512";
 /// How long a query waits for its turn.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -39,7 +42,8 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(WAIT);
+            .busy_timeout(WAIT)
+            .pragma("cache_size", CACHE_KIB);
         let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(WAIT);
         let opening = StoreError::at::<sqlx::Error>("open the database");
         let writer = pool(1).connect_with(options.clone()).await.map_err(&opening)?;

@@ -11,8 +11,9 @@ use super::witness::Witness;
 use super::{ID, RECORDS, SEQUENCE, Store, StoreError, aside, cost, disk, number};
 use crate::outbox::record;
 
-/// sled's default of 1 GB would be most of a small board's memory, and records are read once, in order.
-const CACHE_BYTES: u64 = 4 << 20;
+/// sled's default of 1 GB would be most of a small board's memory, and records are read once, in order. What it may take is
+/// taken within minutes, so that memory that grows later is a fault and not this.
+const CACHE_BYTES: u64 = 1 << 20;
 
 impl Store {
     /// The database at `path`, and whole.
