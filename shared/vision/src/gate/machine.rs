@@ -57,6 +57,8 @@ pub struct Gate {
     /// When this state began; while looking the last sign of motion, while open the last moving track.
     pub(super) since: CaptureTime,
     pub(super) sign: CaptureTime,
+    /// Whether it looks back and has not come to where something begins.
+    pub(super) seeks: bool,
     /// Whether anything has been followed in this state.
     pub(super) followed: bool,
     /// When a probe may be made again, and how long to wait after the next.
@@ -89,6 +91,7 @@ impl Gate {
             counts: Counts::default(),
             since: NEVER,
             sign: NEVER,
+            seeks: false,
             followed: false,
             probe_due: NEVER,
             probe_wait: PROBE_AGAIN,
@@ -128,10 +131,15 @@ impl Gate {
 
     /// Takes a frame that came out of the decoder; `thumbnail` is asked for where it is needed.
     pub fn frame(&mut self, time: CaptureTime, thumbnail: impl FnOnce(&Mask) -> Thumbnail) -> Look {
+        let mut thumbnail = Some(thumbnail);
         self.counts.decoded += 1;
         let is_key = self.groups.is_key(time);
         let open = matches!(self.state, State::Learning | State::Active);
-        if self.config.mode == Mode::Gated && !self.scene.has_seen(time) && (is_key || !open) {
+        if self.config.mode == Mode::Gated
+            && !self.scene.has_seen(time)
+            && (is_key || !open)
+            && let Some(thumbnail) = thumbnail.take()
+        {
             self.scene.see(time, is_key, thumbnail(&self.config.mask), self.budget.doubt());
             if !open {
                 return self.judge(time, is_key);
@@ -139,7 +147,13 @@ impl Gate {
             self.scene.follow(false, &self.things);
         }
         // Where looks back meet what was open before, the tracker has had the frame.
-        if !open || time <= self.tracked || !self.pace.takes(time) {
+        if !open || time <= self.tracked {
+            return Look::Pass;
+        }
+        // The tracker hears of the present after all of the past: what is clear takes a thumbnail's time and not a look's.
+        let past = thumbnail.take().filter(|_| self.seeks && time < self.since);
+        self.seeks = past.is_some_and(|thumbnail| self.scene.was_clear(&thumbnail(&self.config.mask)));
+        if self.seeks || !self.pace.takes(time) {
             return Look::Pass;
         }
         self.tracked = time;
@@ -167,6 +181,7 @@ impl Gate {
         self.budget.found();
         self.pace = Pace::new(self.config.rate);
         self.enter(State::Active, time);
+        self.seeks = from.is_some();
         from
     }
 

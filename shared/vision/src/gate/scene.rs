@@ -8,7 +8,7 @@ use super::thumbnail::Thumbnail;
 
 /// A picture that differs this many times [`CHANGED`] needs no second.
 const CLEAR: f32 = 1.6;
-/// Under this share of [`CHANGED`] a key picture shows that nobody is there yet.
+/// Under this share of [`CHANGED`] a picture shows that nobody is there.
 const CLEAR_OF_ALL: f32 = 0.75;
 /// Of the last three thumbnails, this many must differ.
 const FIRING: u32 = 2;
@@ -76,6 +76,11 @@ impl Scene {
     /// Whether the last key picture showed the scene as it is, and nothing that becomes a thing.
     pub(super) fn was_clear_at_key(&self) -> bool {
         self.key_score < CHANGED * CLEAR_OF_ALL
+    }
+
+    /// Whether a picture of the past shows the scene as it is now. Nothing is learnt.
+    pub(super) fn was_clear(&mut self, thumbnail: &Thumbnail) -> bool {
+        self.background.compare(thumbnail).score < CHANGED * CLEAR_OF_ALL
     }
 
     /// Whether the thumbnail seen last differed by itself.
