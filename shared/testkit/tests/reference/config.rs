@@ -31,7 +31,7 @@ const PROGRAMS: [Program; 2] = [
             "shared/vision/src/event/rule/check/shapes.rs",
             "shared/vision/src/gate/config.rs",
             "shared/vision/src/engine/mod.rs",
-            "shared/media/src/decode.rs",
+            "shared/media/src/decode/choice.rs",
             "shared/protocol/src/camera.rs",
         ],
         prefix: "ENV_PREFIX",
