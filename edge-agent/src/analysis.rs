@@ -238,7 +238,7 @@ impl Looker {
             self.give_up_if_late(units);
             let Some(task) = self.plan.next() else { break };
             // The past may take longer than the two seconds that the queue holds.
-            while self.plan.is_behind()
+            while self.plan.is_past(task.arrived.at)
                 && self.plan.has_room()
                 && let Some(arrived) = units.try_next()
             {
@@ -323,6 +323,7 @@ impl Looker {
         if let Some((look, frame)) = wanted {
             self.act(look, frame, *at)?;
         }
+        self.plan.looked_back(self.clock.now());
         // Where a probe had the past decoded again, the key picture comes with it.
         if task.alone && shown != Some(unit.time) && !self.plan.is_behind() { self.flush(*at) } else { Ok(()) }
     }

@@ -101,7 +101,7 @@ impl Default for HttpSection {
 pub struct DecodeSection {
     /// Which program decodes.
     ///
-    /// `libav` only in a build with it
+    /// only `auto` and `openh264` in a build without libavcodec
     pub decoder: DecoderChoice,
 }
 

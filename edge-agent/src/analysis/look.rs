@@ -37,9 +37,7 @@ impl Looker {
                     self.look_at_waiting(turn)?;
                 }
                 let Some(turn) = self.wait_for_turn() else { return Ok(()) };
-                self.look(&Waiting { frame, at }, Kind::Back, turn)?;
-                self.plan.looked_back(self.clock.now());
-                Ok(())
+                self.look(&Waiting { frame, at }, Kind::Back, turn)
             }
             Look::Detect => {
                 if self.waiting.replace(Waiting { frame, at }).is_some() {

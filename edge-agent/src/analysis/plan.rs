@@ -77,7 +77,7 @@ impl Plan {
 
     /// The unit that would be decoded next, where it is of the present.
     pub(super) fn upcoming(&self) -> Option<&Arrived> {
-        if self.is_behind() { None } else { self.waiting.front() }
+        self.waiting.front().filter(|arrived| !self.is_past(arrived.at))
     }
 
     /// Gives up what was taken and not yet told: the reader goes on with a key picture. Returns how many units that were.
@@ -115,7 +115,7 @@ impl Plan {
         self.is_behind() || self.behind_until.is_some_and(|until| at <= until)
     }
 
-    /// A frame of the past has been looked at.
+    /// A frame of the past has been looked at, or passed over.
     pub(super) fn looked_back(&mut self, now: Moment) {
         if self.is_behind() {
             self.behind_until = Some(now);

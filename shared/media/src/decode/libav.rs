@@ -4,7 +4,7 @@
 //! One thread, no frame threading: a picture comes out with its own unit, or, where the stream is reordered, as soon
 //! as the order is known. Times travel through the decoder with their pictures. What libavcodec would conceal is an
 //! error here, as with openh264: a smeared picture is worse than none. Of H.265 what is missing is known only where
-//! libavcodec says so.
+//! libavcodec says so; in hardware, of both, a part of a picture that is missing shows in no way.
 
 mod hardware;
 
@@ -82,12 +82,14 @@ impl Libav {
     /// # Errors
     /// libavcodec does not decode this in software.
     pub(super) fn restart(&mut self) -> Result<(), DecodeError> {
-        if self.strikes < STRIKES {
+        if self.strikes >= STRIKES {
+            (self.hardware, self.strikes) = (None, 0);
+        } else if self.hardware != Some(Hardware::V4l2M2m) {
             self.decoder.flush();
             return Ok(());
         }
-        self.decoder = open(self.codec, None).map_err(DecodeError::Create)?;
-        (self.hardware, self.strikes) = (None, 0);
+        // libavcodec can't flush a decoder of V4L2: what it holds would come out later, or nothing any more.
+        self.decoder = open(self.codec, self.hardware).map_err(DecodeError::Create)?;
         Ok(())
     }
 
@@ -116,7 +118,8 @@ impl Libav {
                 each(time, self.received());
             }
         }
-        self.decoder.flush();
+        // Whoever drains begins anew, and hears then what can't be had.
+        self.restart().unwrap_or_default();
     }
 
     /// Has the next picture ready, and gives its time.
@@ -125,6 +128,10 @@ impl Libav {
             Err(error) if error == AGAIN || error == ffmpeg::Error::Eof => return Ok(None),
             Err(error) => return Err(error.to_string()),
             Ok(()) => {}
+        }
+        // V4L2's says so while it only learns what its pictures will be.
+        if self.picture.format() == Pixel::None {
+            return Ok(None);
         }
         if self.picture.is_corrupt() || self.picture.has_decode_errors() {
             return Err("a picture with faults".to_owned());
@@ -167,6 +174,8 @@ fn open(codec: Codec, hardware: Option<Hardware>) -> Result<codec::decoder::Vide
     };
     context.set_threading(threading::Config { kind: threading::Type::None, count: 1, ..Default::default() });
     let mut decoder = context.decoder();
+    // Some decoders reckon with times, which are microseconds.
+    decoder.set_packet_time_base((1, 1_000_000));
     decoder.check(Check::EXPLODE | Check::BITSTREAM | Check::BUFFER);
     decoder.video().map_err(failed)
 }

@@ -55,10 +55,15 @@ pub(super) struct Background {
 }
 
 impl Background {
+    /// Whether it is of pictures like this one.
+    pub(super) fn is_of(&self, picture: &Thumbnail) -> bool {
+        picture.means.len() == self.means.len() && picture.columns == self.columns
+    }
+
     /// How far `picture` is from what was learnt. The first picture, and the first of another size, becomes the
     /// background itself.
     pub(super) fn compare(&mut self, picture: &Thumbnail) -> Change {
-        if picture.means.len() != self.means.len() || picture.columns != self.columns {
+        if !self.is_of(picture) {
             self.replace(picture);
         }
         let lit = |mean: f32| (mean - BLACK).max(MIN_LIGHT);

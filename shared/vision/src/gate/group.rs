@@ -73,6 +73,11 @@ impl Groups {
         from
     }
 
+    /// The key picture of the running group.
+    pub(super) fn last_key(&self) -> Option<CaptureTime> {
+        self.key
+    }
+
     /// Whether the frame of `time` is the last key picture or the one before: a decoder may hand it over late.
     pub(super) fn is_key(&self, time: CaptureTime) -> bool {
         self.key == Some(time) || self.previous == Some(time)

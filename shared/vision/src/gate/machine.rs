@@ -59,6 +59,8 @@ pub struct Gate {
     pub(super) sign: CaptureTime,
     /// Whether it looks back and has not come to where something begins.
     pub(super) seeks: bool,
+    /// The last probe that found nothing: the scene has been learnt from what it was made in.
+    pub(super) in_vain: CaptureTime,
     /// Whether anything has been followed in this state.
     pub(super) followed: bool,
     /// When a probe may be made again, and how long to wait after the next.
@@ -92,6 +94,7 @@ impl Gate {
             since: NEVER,
             sign: NEVER,
             seeks: false,
+            in_vain: NEVER,
             followed: false,
             probe_due: NEVER,
             probe_wait: PROBE_AGAIN,
@@ -168,20 +171,23 @@ impl Gate {
         self.detected = self.detected.max(time);
         if !self.still.probe(detections, self.config.min_score) {
             self.scene.in_vain();
+            self.in_vain = time;
             self.probe_due = time + self.probe_wait;
             self.probe_wait = self.probe_wait.mul_f32(PROBE_GROWTH).min(PROBE_LONGEST);
             return None;
         }
         // One large picture is where it begins, and before a key picture that was clear nobody was there; whatever else
         // tells may tell late.
-        let clear = self.reason == Reason::LargePicture || self.scene.was_clear_at_key();
-        let begins_here = clear && !self.groups.is_key(time);
+        let key = self.groups.last_key().filter(|key| *key < time);
+        let clear = |key| self.reason == Reason::LargePicture || self.scene.was_clear_at(key);
+        let begins_here = !self.groups.is_key(time) && key.is_some_and(clear);
         let from = self.groups.look_back(!begins_here);
         self.counts.hits += 1;
         self.budget.found();
         self.pace = Pace::new(self.config.rate);
         self.enter(State::Active, time);
-        self.seeks = from.is_some();
+        // Who stood there all the time is part of the scene, and who was there at a probe in vain may be.
+        self.seeks = from.is_some_and(|from| self.in_vain < from) && self.reason != Reason::Safety;
         from
     }
 

@@ -25,8 +25,8 @@ pub(super) struct Scene {
     background: Background,
     last: Thumbnail,
     change: Change,
-    /// How far the last key picture was from the background.
-    key_score: f32,
+    /// The last key picture compared, and how far it was from the background.
+    key: (CaptureTime, f32),
     threshold: f32,
     /// One bit a thumbnail, the newest lowest: whether it differed.
     firing: u8,
@@ -41,7 +41,7 @@ impl Scene {
             background: Background::default(),
             last: Thumbnail::default(),
             change: Change::default(),
-            key_score: f32::INFINITY,
+            key: (NEVER, f32::INFINITY),
             threshold: CHANGED,
             firing: 0,
             seen: NEVER,
@@ -61,7 +61,7 @@ impl Scene {
         self.change = self.background.compare(&thumbnail);
         self.last = thumbnail;
         if is_key {
-            self.key_score = self.change.score;
+            self.key = (time, self.change.score);
         }
         self.threshold = CHANGED * doubt;
         self.firing = self.firing << 1 & 0b111 | u8::from(self.change.score > self.threshold);
@@ -73,14 +73,14 @@ impl Scene {
         self.firing.count_ones() >= FIRING || score > self.threshold * CLEAR || is_key && score > self.threshold
     }
 
-    /// Whether the last key picture showed the scene as it is, and nothing that becomes a thing.
-    pub(super) fn was_clear_at_key(&self) -> bool {
-        self.key_score < CHANGED * CLEAR_OF_ALL
+    /// Whether the key picture of `time` showed the scene as it is, and nothing that becomes a thing.
+    pub(super) fn was_clear_at(&self, time: CaptureTime) -> bool {
+        self.key.0 == time && self.key.1 < CHANGED * CLEAR_OF_ALL
     }
 
     /// Whether a picture of the past shows the scene as it is now. Nothing is learnt.
     pub(super) fn was_clear(&mut self, thumbnail: &Thumbnail) -> bool {
-        self.background.compare(thumbnail).score < CHANGED * CLEAR_OF_ALL
+        self.background.is_of(thumbnail) && self.background.compare(thumbnail).score < CHANGED * CLEAR_OF_ALL
     }
 
     /// Whether the thumbnail seen last differed by itself.
@@ -111,7 +111,7 @@ impl Scene {
 
     /// Times before mean nothing any more; the scene is still the scene.
     pub(super) fn restart(&mut self) {
-        (self.seen, self.firing, self.key_score) = (NEVER, 0, f32::INFINITY);
+        (self.seen, self.firing, self.key) = (NEVER, 0, (NEVER, f32::INFINITY));
     }
 }
 

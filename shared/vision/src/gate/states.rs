@@ -36,7 +36,7 @@ impl Gate {
         self.sizes.interrupted();
         self.scene.restart();
         self.pace = Pace::new(self.config.rate);
-        (self.probe_due, self.detected, self.tracked) = (NEVER, NEVER, NEVER);
+        (self.probe_due, self.detected, self.tracked, self.in_vain) = (NEVER, NEVER, NEVER, NEVER);
         self.enter(if self.state == State::Looking { State::Idle } else { self.state }, time);
         Duration::ZERO
     }
