@@ -326,7 +326,7 @@ impl Backend {
         Ok(match self {
             Self::OpenH264(backend) => backend.decode(unit)?.map(|(time, picture)| (time, Picture::OpenH264(picture))),
             #[cfg(feature = "libav")]
-            Self::Libav(backend) => backend.decode(unit)?.map(|(time, picture)| (time, Picture::Libav(picture))),
+            Self::Libav(backend) => backend.decode(unit)?.map(|time| (time, Picture::Libav(backend))),
         })
     }
 
@@ -334,7 +334,7 @@ impl Backend {
         match self {
             Self::OpenH264(backend) => backend.drain(|time, picture| each(time, openh264::planes(picture, colour))),
             #[cfg(feature = "libav")]
-            Self::Libav(backend) => backend.drain(|time, picture| each(time, libav::planes(picture, colour))),
+            Self::Libav(backend) => backend.drain(colour, each),
         }
     }
 }
@@ -349,7 +349,7 @@ pub struct Decoded<'a> {
 enum Picture<'a> {
     OpenH264(DecodedYUV<'a>),
     #[cfg(feature = "libav")]
-    Libav(&'a ffmpeg_next::frame::Video),
+    Libav(&'a libav::Libav),
 }
 
 impl Decoded<'_> {
@@ -363,7 +363,7 @@ impl Decoded<'_> {
         match &self.picture {
             Picture::OpenH264(picture) => openh264::planes(picture, self.colour),
             #[cfg(feature = "libav")]
-            Picture::Libav(picture) => libav::planes(picture, self.colour),
+            Picture::Libav(backend) => backend.planes(self.colour),
         }
     }
 

@@ -69,16 +69,12 @@ pub fn convert(format: Format, data: &[u8], into: &mut Planar) -> Result<(), Raw
         return Err(RawError::Short { bytes: data.len(), stride, needed, row });
     }
     let (width, height) = (full_width & !1, full_height & !1);
-    let [y, u, v] = into.resize(width, height);
     let converted = match format.layout {
         // It takes no more rows than it converts.
-        Layout::Yuyv => unpack(&data[..stride * height], stride, (width, height), [y, u, v]),
+        Layout::Yuyv => unpack(&data[..stride * height], stride, (width, height), into.resize(width, height)),
         Layout::Nv12 => {
             let (luma, chroma) = data.split_at(stride * full_height);
-            for (to, from) in y.chunks_exact_mut(width).zip(luma.chunks_exact(stride)) {
-                to.copy_from_slice(&from[..width]);
-            }
-            split(chroma, stride, width / 2, u, v);
+            deinterleave((luma, stride), (chroma, stride), (full_width, full_height), into);
             Ok(())
         }
     };
@@ -107,6 +103,22 @@ fn unpack(
         height,
     };
     yuyv422_to_yuv420(&mut planar, &packed).map_err(|e| RawError::Refused(e.to_string()))
+}
+
+/// NV12 as three planes: luma, and chroma in turn, each with the bytes from one row to the next. An odd side loses its last
+/// row or column.
+pub(crate) fn deinterleave(
+    (luma, luma_stride): (&[u8], usize),
+    (chroma, chroma_stride): (&[u8], usize),
+    (width, height): (usize, usize),
+    into: &mut Planar,
+) {
+    let (width, height) = (width & !1, height & !1);
+    let [y, u, v] = into.resize(width, height);
+    for (to, from) in y.chunks_exact_mut(width).zip(luma.chunks_exact(luma_stride)) {
+        to.copy_from_slice(&from[..width]);
+    }
+    split(chroma, chroma_stride, width / 2, u, v);
 }
 
 /// Two planes of rows of `width` samples, out of rows of their samples in turn.

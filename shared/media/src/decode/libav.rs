@@ -21,6 +21,8 @@ use omma_protocol::unit::{AccessUnit, Codec};
 use super::{DecodeError, DecoderChoice};
 use crate::bitstream::h264::{FrameNumbers, Sps};
 use crate::frame::{Colour, Planes, Range};
+use crate::planar::Planar;
+use crate::raw;
 pub(super) use hardware::Hardware;
 
 /// `EAGAIN` of Linux: libavcodec wants more before it gives more.
@@ -40,8 +42,8 @@ pub(super) struct Libav {
     picture: Video,
     /// What the next one is fetched into.
     spare: Video,
-    /// The picture as three planes, where it has two.
-    parted: Video,
+    /// The picture as three planes, where it came with two.
+    planar: Planar,
     numbers: FrameNumbers,
 }
 
@@ -62,7 +64,7 @@ impl Libav {
             strikes: 0,
             picture: Video::empty(),
             spare: Video::empty(),
-            parted: Video::empty(),
+            planar: Planar::default(),
             numbers: FrameNumbers::default(),
         })
     }
@@ -93,8 +95,8 @@ impl Libav {
         Ok(())
     }
 
-    /// The picture that this unit brings out, and its time.
-    pub(super) fn decode(&mut self, unit: &AccessUnit) -> Result<Option<(CaptureTime, &Video)>, String> {
+    /// The time of the picture that this unit brings out. [`Libav::planes`] has it until the next.
+    pub(super) fn decode(&mut self, unit: &AccessUnit) -> Result<Option<CaptureTime>, String> {
         // libavcodec invents a picture of H.264 that is missing and says nothing. Of H.265 no numbers are announced.
         if self.numbers.is_gap_before(&unit.data) {
             return Err("a picture before it is missing".to_owned());
@@ -108,18 +110,16 @@ impl Libav {
             Err(_) if unit.key && self.hardware.is_some() => self.strikes += 1,
             _ => {}
         }
-        Ok(received?.map(|time| (time, self.received())))
+        received
     }
 
-    /// Hands over what a reordered stream still holds back, in order.
-    pub(super) fn drain(&mut self, mut each: impl FnMut(CaptureTime, &Video)) {
+    /// Hands over what a reordered stream still holds back, in order. To be restarted afterwards.
+    pub(super) fn drain(&mut self, colour: Colour, mut each: impl FnMut(CaptureTime, Planes<'_>)) {
         if self.decoder.send_eof().is_ok() {
             while let Ok(Some(time)) = self.receive() {
-                each(time, self.received());
+                each(time, self.planes(colour));
             }
         }
-        // Whoever drains begins anew, and hears then what can't be had.
-        self.restart().unwrap_or_default();
     }
 
     /// Has the next picture ready, and gives its time.
@@ -141,19 +141,41 @@ impl Libav {
         hardware::fetch(&mut self.picture, &mut self.spare)?;
         match self.picture.format() {
             Pixel::YUV420P | Pixel::YUVJ420P => {}
-            Pixel::NV12 => hardware::part(&self.picture, &mut self.parted),
+            Pixel::NV12 => self.deinterleave(),
             other => return Err(format!("pictures of the format {other:?}")),
         }
         Ok(time)
     }
 
-    /// The picture that is ready.
-    fn received(&self) -> &Video {
-        if self.picture.format() == Pixel::NV12 { &self.parted } else { &self.picture }
+    fn deinterleave(&mut self) {
+        let plane = |index| (self.picture.data(index), self.picture.stride(index));
+        let size = (self.picture.width() as usize, self.picture.height() as usize);
+        raw::deinterleave(plane(0), plane(1), size, &mut self.planar);
+    }
+
+    /// The picture that came last.
+    pub(super) fn planes(&self, colour: Colour) -> Planes<'_> {
+        let picture = &self.picture;
+        // Only the decoder has read the usability information of H.265.
+        let full = picture.format() == Pixel::YUVJ420P || picture.color_range() == color::Range::JPEG;
+        let colour = if full { Colour { range: Range::Full, ..colour } } else { colour };
+        if picture.format() == Pixel::NV12 {
+            return Planes { colour, ..self.planar.planes() };
+        }
+        Planes {
+            width: picture.width(),
+            height: picture.height(),
+            y: picture.data(0),
+            u: picture.data(1),
+            v: picture.data(2),
+            y_stride: picture.stride(0),
+            uv_stride: picture.stride(1),
+            colour,
+        }
     }
 }
 
-/// Whether a device decodes H.264 here; why not.
+/// Whether there is such a device; why not.
 pub(super) fn probe(hardware: Hardware) -> Result<(), String> {
     open(Codec::H264, Some(hardware)).map(drop)
 }
@@ -178,22 +200,6 @@ fn open(codec: Codec, hardware: Option<Hardware>) -> Result<codec::decoder::Vide
     decoder.set_packet_time_base((1, 1_000_000));
     decoder.check(Check::EXPLODE | Check::BITSTREAM | Check::BUFFER);
     decoder.video().map_err(failed)
-}
-
-pub(super) fn planes(picture: &Video, colour: Colour) -> Planes<'_> {
-    // Only the decoder has read the usability information of H.265.
-    let full = picture.format() == Pixel::YUVJ420P || picture.color_range() == color::Range::JPEG;
-    let colour = if full { Colour { range: Range::Full, ..colour } } else { colour };
-    Planes {
-        width: picture.width(),
-        height: picture.height(),
-        y: picture.data(0),
-        u: picture.data(1),
-        v: picture.data(2),
-        y_stride: picture.stride(0),
-        uv_stride: picture.stride(1),
-        colour,
-    }
 }
 
 #[cfg(test)]
@@ -222,5 +228,22 @@ mod tests {
         decoder.restart().unwrap();
         assert_eq!(decoder.name(), "libavcodec");
         assert!(decoder.decode(&key).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_devices_picture_has_three_planes_and_keeps_its_range() {
+        let mut decoder = Libav::new(Codec::H264, DecoderChoice::Libav).unwrap();
+        let mut picture = Video::new(Pixel::NV12, 70, 18);
+        picture.set_color_range(color::Range::JPEG);
+        picture.data_mut(0).fill(90);
+        picture.data_mut(1).chunks_exact_mut(2).for_each(|pair| pair.copy_from_slice(&[100, 200]));
+        decoder.picture = picture;
+        decoder.deinterleave();
+        let planes = decoder.planes(Colour::default());
+        assert!(planes.is_sound() && (planes.width, planes.height) == (70, 18));
+        assert_eq!(planes.colour.range, Range::Full);
+        for (plane, value) in [(planes.y, 90), (planes.u, 100), (planes.v, 200)] {
+            assert!(plane.iter().all(|sample| *sample == value), "{value}");
+        }
     }
 }

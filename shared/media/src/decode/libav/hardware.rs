@@ -16,7 +16,6 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg::codec;
 use ffmpeg::ffi::{self, AVHWDeviceType};
 use ffmpeg::frame::Video;
-use ffmpeg::util::format::Pixel;
 use omma_protocol::unit::Codec;
 
 /// Who decodes in hardware.
@@ -133,29 +132,10 @@ pub(super) fn fetch(picture: &mut Video, spare: &mut Video) -> Result<(), String
     Ok(())
 }
 
-/// NV12 as three planes. `into` is used again while the size stays.
-pub(super) fn part(nv12: &Video, into: &mut Video) {
-    let (width, height) = (nv12.width(), nv12.height());
-    if (into.format(), into.width(), into.height()) != (Pixel::YUV420P, width, height) {
-        *into = Video::new(Pixel::YUV420P, width, height);
-    }
-    into.set_color_range(nv12.color_range());
-    let half = width.div_ceil(2) as usize;
-    for (plane, (from, row)) in [(0, width as usize), (1, half), (1, half)].into_iter().enumerate() {
-        let strides = (nv12.stride(from), into.stride(plane));
-        let rows = nv12.data(from).chunks_exact(strides.0).zip(into.data_mut(plane).chunks_exact_mut(strides.1));
-        for (from, into) in rows {
-            match plane {
-                0 => into[..row].copy_from_slice(&from[..row]),
-                // Cb and Cr in turn.
-                _ => into[..row].iter_mut().zip(from.chunks_exact(2)).for_each(|(to, pair)| *to = pair[plane - 1]),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use ffmpeg::util::format::Pixel;
+
     use super::*;
 
     #[test]
@@ -178,35 +158,5 @@ mod tests {
         let (mut picture, mut spare) = (Video::new(Pixel::NV12, 64, 32), Video::empty());
         assert_eq!(fetch(&mut picture, &mut spare), Ok(()));
         assert_eq!((picture.format(), spare.format()), (Pixel::NV12, Pixel::None));
-    }
-
-    #[test]
-    fn chroma_in_turn_becomes_two_planes_whatever_the_rows_padding() {
-        let mut into = Video::empty();
-        for (width, height) in [(64, 32), (70, 18), (33, 17)] {
-            let mut nv12 = Video::new(Pixel::NV12, width, height);
-            nv12.set_color_range(ffmpeg::color::Range::JPEG);
-            for plane in 0..2 {
-                let stride = nv12.stride(plane);
-                for (at, sample) in nv12.data_mut(plane).iter_mut().enumerate() {
-                    let (x, y) = (at % stride, at / stride);
-                    *sample = if plane == 0 { (x + 3 * y) as u8 } else { (100 * (x % 2) + x / 2 + 5 * y) as u8 };
-                }
-            }
-            part(&nv12, &mut into);
-            assert_eq!((into.format(), into.width(), into.height()), (Pixel::YUV420P, width, height));
-            assert_eq!(into.color_range(), ffmpeg::color::Range::JPEG);
-            for (plane, width, height) in [
-                (0, width, height),
-                (1, width.div_ceil(2), height.div_ceil(2)),
-                (2, width.div_ceil(2), height.div_ceil(2)),
-            ] {
-                let stride = into.stride(plane);
-                for (x, y) in (0..height as usize).flat_map(|y| (0..width as usize).map(move |x| (x, y))) {
-                    let wanted = if plane == 0 { x + 3 * y } else { 100 * (plane - 1) + x + 5 * y } as u8;
-                    assert_eq!(into.data(plane)[y * stride + x], wanted, "{width}x{height}, plane {plane}: {x}, {y}");
-                }
-            }
-        }
     }
 }
