@@ -22,6 +22,8 @@ mod admission;
 
 mod plan;
 
+mod decode;
+
 mod look;
 
 pub(crate) mod meters;
@@ -29,19 +31,17 @@ pub(crate) mod meters;
 pub mod frame_match;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use edge_core::Moment;
 use edge_core::lateness::Lateness;
 use edge_core::unit_queue::Arrived;
-use omma_media::decode::{DecodeError, Decoder};
+use omma_media::decode::Decoder;
 use omma_media::frame::{Frame, FramePool};
 use omma_protocol::event::Lasting;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
 use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
-use omma_vision::fair::Rank;
-use omma_vision::gate::{Look, Thumbnail};
 use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
@@ -58,7 +58,7 @@ use crate::unit::Reader;
 use admission::{Admission, Admitted};
 use look::turn_of;
 use meters::Meters;
-use plan::{Plan, Task};
+use plan::Plan;
 
 /// Results that the uplink may be behind; then the oldest are lost to it and counted there.
 pub const RESULTS: usize = 64;
@@ -115,7 +115,7 @@ pub struct Looker {
     meters: Meters,
     /// The reason that was logged last.
     logged: Option<String>,
-    /// Who decoded last: a camera may change its codec, and a device may be given up.
+    /// Who decoded last.
     decoded_by: &'static str,
     /// Whether the state says that the pictures can't be looked at.
     unseen: bool,
@@ -273,78 +273,6 @@ impl Looker {
             self.steps.unit.dropped_many("analysis late", dropped as u64);
             self.lateness.begin_again();
         }
-    }
-
-    fn decode(&mut self, task: &Task) -> Result<(), Ended> {
-        self.pulse.beat();
-        let step = self.steps.decode.span().entered();
-        let Arrived { unit, at, .. } = &task.arrived;
-        // A key picture is a group's one look where there is no time for more.
-        let rank = if unit.key { Rank::First } else { self.rank() };
-        let core = self.wait_for_core(rank)?;
-        let began = Instant::now();
-        if task.anew {
-            self.eyes.decoder.begin_again();
-        }
-        let mut shown = None;
-        let mut wanted = None;
-        if self.eyes.decoder.name() != self.decoded_by {
-            let before = std::mem::replace(&mut self.decoded_by, self.eyes.decoder.name());
-            tracing::info!(camera = %self.camera.id, decoder = self.decoded_by, before, "another decoder");
-        }
-        match self.eyes.decoder.decode(unit) {
-            Ok(Some(decoded)) => {
-                self.steps.decode.observe(began.elapsed());
-                self.steps.decode.done();
-                if std::mem::take(&mut self.unseen) {
-                    self.told.gates.cannot_look(&self.camera.id, None);
-                }
-                shown = Some(decoded.time());
-                let look = self.plan.frame(decoded.time(), |mask| Thumbnail::of(&decoded.planes(), mask));
-                wanted = (look != Look::Pass).then(|| (look, decoded.to_frame(&self.pool)));
-            }
-            Ok(None) if task.alone => {}
-            Ok(None) => self.steps.decode.dropped("no picture"),
-            Err(e) => {
-                self.plan.broken();
-                if matches!(e, DecodeError::Broken { .. }) {
-                    self.steps.decode.dropped("broken");
-                    tracing::debug!(camera = %self.camera.id, error = %e, "decode");
-                } else {
-                    self.steps.decode.dropped("unsupported");
-                    self.unseen = true;
-                    self.told.gates.cannot_look(&self.camera.id, Some(e.to_string()));
-                    self.log(e.to_string());
-                }
-                return Ok(());
-            }
-        }
-        drop((core, step));
-        if let Some((look, frame)) = wanted {
-            self.act(look, frame, *at)?;
-        }
-        self.plan.looked_back(self.clock.now());
-        // Where a probe had the past decoded again, the key picture comes with it.
-        if task.alone && shown != Some(unit.time) && !self.plan.is_behind() { self.flush(*at) } else { Ok(()) }
-    }
-
-    /// A reordered stream's key picture would come out only with the next one.
-    fn flush(&mut self, at: Moment) -> Result<(), Ended> {
-        let frames = self.eyes.decoder.finish(&self.pool);
-        self.plan.flushed();
-        if frames.is_empty() {
-            self.steps.decode.dropped("no picture");
-            self.plan.broken();
-        }
-        for frame in frames {
-            self.steps.decode.done();
-            let look = self.plan.frame(frame.time, |mask| Thumbnail::of(&frame.planes(), mask));
-            self.act(look, frame, at)?;
-            if self.plan.is_behind() {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// What stands still while nobody looks is still there.
