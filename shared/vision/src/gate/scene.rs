@@ -8,8 +8,8 @@ use super::thumbnail::Thumbnail;
 
 /// A picture that differs this many times [`CHANGED`] needs no second.
 const CLEAR: f32 = 1.6;
-/// Under this share of [`CHANGED`] a picture shows that nobody is there.
-const CLEAR_OF_ALL: f32 = 0.75;
+/// Under this a picture shows that nobody is there, in deviations.
+const UNCHANGED: f32 = 0.75 * CHANGED;
 /// Of the last three thumbnails, this many must differ.
 const FIRING: u32 = 2;
 /// More of the picture changed than a thing can cover: another scene (infrared on or off, the camera was turned).
@@ -54,7 +54,8 @@ impl Scene {
         time <= self.seen
     }
 
-    /// Compares the thumbnail of the frame of `time`, of a key picture or not. `doubt`, from 1 on, is how much more than usual it takes.
+    /// Compares the thumbnail of the frame of `time`, of a key picture or not. `doubt`, from 1 on, is how much more than
+    /// usual it takes.
     pub(super) fn see(&mut self, time: CaptureTime, is_key: bool, thumbnail: Thumbnail, doubt: f32) {
         self.passed = if self.seen == NEVER { 0.0 } else { time.since(self.seen).as_secs_f32() };
         self.seen = time;
@@ -75,12 +76,12 @@ impl Scene {
 
     /// Whether the key picture of `time` showed the scene as it is, and nothing that becomes a thing.
     pub(super) fn was_clear_at(&self, time: CaptureTime) -> bool {
-        self.key.0 == time && self.key.1 < CHANGED * CLEAR_OF_ALL
+        self.key.0 == time && self.key.1 < UNCHANGED
     }
 
     /// Whether a picture of the past shows the scene as it is now. Nothing is learnt.
     pub(super) fn was_clear(&mut self, thumbnail: &Thumbnail) -> bool {
-        self.background.is_of(thumbnail) && self.background.compare(thumbnail).score < CHANGED * CLEAR_OF_ALL
+        self.background.is_of(thumbnail) && self.background.compare(thumbnail).score < UNCHANGED
     }
 
     /// Whether the thumbnail seen last differed by itself.
