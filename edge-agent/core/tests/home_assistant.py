@@ -20,6 +20,8 @@ def check(message):
         # As Home Assistant merges what the device has for all its components.
         merged = {option: message[option] for option in SHARED_OPTIONS if option in message} | component
         platform = merged.pop("platform")
+        if component.keys() == {"platform"}:
+            continue  # Home Assistant removes it.
         schema = importlib.import_module(f"homeassistant.components.mqtt.{platform}").DISCOVERY_SCHEMA
         try:
             dropped = merged.keys() - schema(merged | {"device": message["device"]}).keys()

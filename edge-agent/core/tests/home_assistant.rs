@@ -17,8 +17,8 @@ fn home_assistants_own_schemas_take_every_message() {
     let there = Command::new(&python).args(["-c", import]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !there.is_ok_and(|status| status.success()) {
         println!(
-            "SKIPPED: {python} has no Home Assistant to check with. `pip install homeassistant paho-mqtt` into a Python that it \
-             supports, and name that Python in OMMA_HOMEASSISTANT_PYTHON."
+            "SKIPPED: {python} has no Home Assistant to check with. `pip install homeassistant paho-mqtt numpy PyTurboJPEG` into a \
+             Python that it supports, and name that Python in OMMA_HOMEASSISTANT_PYTHON."
         );
         return;
     }
