@@ -114,7 +114,9 @@ impl Gate {
         };
         self.count(passed);
         self.budget.elapsed(passed);
-        let moves = self.sizes.see(key, bytes, passed, self.budget.doubt());
+        // Where sizes promise nothing they need not be followed each time that they tell.
+        let wariness = if self.tier.0 == Tier::Sizes { 1.0 } else { self.sizes.wariness() };
+        let moves = self.sizes.see(key, bytes, passed, self.budget.doubt().max(wariness));
         if key || self.groups.is_overdue() {
             self.tier = choose(&self.config, self.tier.0, self.sizes.smallest_change(), self.groups.length());
         }
@@ -184,6 +186,7 @@ impl Gate {
         let from = self.groups.look_back(!begins_here);
         self.counts.hits += 1;
         self.budget.found();
+        self.sizes.found();
         self.pace = Pace::new(self.config.rate);
         self.enter(State::Active, time);
         // Who stood there all the time is part of the scene, and who was there at a probe in vain may be.

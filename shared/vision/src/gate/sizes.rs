@@ -46,6 +46,12 @@ const LEVEL_SECONDS: f32 = 15.0;
 const FALL_SLACK: f32 = 0.7;
 const FALL_LIMIT: f32 = 12.0;
 const FALL_PICTURES: usize = 12;
+/// How much more than the last a sign must be after one in vain, at most how much more than the thresholds, and how fast
+/// that is forgotten, seconds. Rate control makes the same large pictures again and again: without this a sub-stream of
+/// nobody was decoded for 22 pictures every ten seconds.
+const WARIER: f32 = 1.25;
+const MAX_WARINESS: f32 = 2.0;
+const WARY_SECONDS: f32 = 120.0;
 /// No rise beyond this says more of a stream, log2.
 const MAX_RISE: f32 = 8.0;
 /// No picture is taken to stand for more time than this, seconds.
@@ -74,6 +80,10 @@ pub(super) struct Sizes {
     typical: Option<f32>,
     rising: f32,
     falling: f32,
+    /// How much more than usual a sign must be because others were in vain, from 1 on.
+    wariness: f32,
+    /// The largest picture that told since then, in thresholds.
+    told: f32,
     /// Place of the last picture; `None` before the first key picture and after a gap.
     place: Option<usize>,
     /// The last picture's, until it is learnt.
@@ -91,7 +101,7 @@ struct Fresh {
 
 impl Sizes {
     pub(super) fn new() -> Self {
-        Self { history: vec![VecDeque::new(); PLACES], sigma: 0.1, tail: 1.0, ..Self::default() }
+        Self { history: vec![VecDeque::new(); PLACES], sigma: 0.1, tail: 1.0, wariness: 1.0, ..Self::default() }
     }
 
     /// Takes the next unit of the stream, `passed` after the one before. `doubt`,
@@ -99,6 +109,7 @@ impl Sizes {
     pub(super) fn see(&mut self, key: bool, bytes: usize, passed: Duration, doubt: f32) -> Option<Moves> {
         self.fresh = None;
         let seconds = passed.as_secs_f32().min(MAX_INTERVAL);
+        self.wariness += (1.0 - self.wariness) * seconds / WARY_SECONDS;
         self.place = if key { Some(0) } else { self.place.map(|place| place + 1) };
         // A key picture holds the whole scene: its size says nothing of what moves.
         let place = self.place.filter(|&place| place > 0)?;
@@ -114,7 +125,9 @@ impl Sizes {
         self.rising =
             (self.rising + z.clamp(-CUSUM_CLIP, CUSUM_CLIP) - CUSUM_SLACK).clamp(0.0, 2.0 * CUSUM_LIMIT * doubt);
         self.falling = (self.falling - z.clamp(-CUSUM_CLIP, CUSUM_CLIP) - FALL_SLACK).max(0.0);
-        if z > SINGLE * self.tail * doubt {
+        let told = z / (SINGLE * self.tail);
+        if told > doubt {
+            self.told = self.told.max(told);
             Some(Moves::Single)
         } else if self.rising > CUSUM_LIMIT * doubt {
             Some(Moves::Slowly)
@@ -148,15 +161,26 @@ impl Sizes {
         }
     }
 
-    /// A glance of `pictures` pictures found nothing: what was seen is the new level.
+    /// A glance of `pictures` pictures found nothing: what was seen is the new level, and the like of it no sign for a while.
     pub(super) fn in_vain(&mut self, pictures: usize) {
         self.level = self.level.max(self.recent(pictures));
+        self.wariness = (self.wariness * WARIER).max(self.told).min(MAX_WARINESS);
         self.calm();
+    }
+
+    /// A glance found something.
+    pub(super) fn found(&mut self) {
+        self.wariness = 1.0;
+    }
+
+    /// How much more than usual a sign must be to be none of those that were in vain lately: from 1 to [`MAX_WARINESS`].
+    pub(super) fn wariness(&self) -> f32 {
+        self.wariness
     }
 
     /// What was summed up is dealt with.
     pub(super) fn calm(&mut self) {
-        (self.rising, self.falling) = (0.0, 0.0);
+        (self.rising, self.falling, self.told) = (0.0, 0.0, 0.0);
     }
 
     /// Units were lost: the place in the group is not known before the next key picture.

@@ -91,3 +91,28 @@ fn doubt_asks_for_more() {
     };
     assert!(rise(&mut sizes, 1.0) < rise(&mut sizes, 2.0));
 }
+
+#[test]
+fn what_was_in_vain_is_a_weaker_sign_until_something_is_found() {
+    // One picture of every second group, another one each time, is twice as large.
+    let told = |sizes: &mut Sizes, from: usize, groups: usize, wary: bool| {
+        let mut told = 0;
+        for n in from..from + groups * GROUP {
+            let (group, place) = (n / GROUP, n % GROUP);
+            let bytes = if group % 2 == 0 && place == 1 + group % 9 * 2 { still(n) * 2 } else { still(n) };
+            let doubt = if wary { sizes.wariness() } else { 1.0 };
+            if sizes.see(place == 0, bytes, PASSED, doubt).is_some() {
+                told += 1;
+                sizes.in_vain(6);
+            }
+            sizes.learn();
+        }
+        told
+    };
+    let ((mut credulous, from), (mut wary, _)) = (settled(), settled());
+    let (all, some) = (told(&mut credulous, from, 30, false), told(&mut wary, from, 30, true));
+    assert!(all > 10 && (1..all / 2).contains(&some), "{some} of {all}");
+    wary.found();
+    assert_eq!(wary.wariness(), 1.0);
+    assert!(told(&mut wary, from + 30 * GROUP, 4, true) > 0);
+}
