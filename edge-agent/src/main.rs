@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::{io, thread};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand};
@@ -92,7 +93,7 @@ fn run(file: &File) -> anyhow::Result<ExitCode> {
     let (notifier, watchdog, leave) = (manager.notifier.clone(), Watchdog::default(), Leave::default());
     let stuck = watchdog::give_up(record.clone(), manager.period.is_some());
     let _watching = watchdog.clone().watch(manager, stuck).context("start the watchdog's thread")?;
-    let runtime = tokio::runtime::Runtime::new().context("start the tokio runtime")?;
+    let runtime = runtime().context("start the tokio runtime")?;
     let done = runtime.block_on(async {
         let token = shutdown::token().context("listen for signals")?;
         let http = http::bind(config.http).await?;
@@ -117,6 +118,13 @@ fn run(file: &File) -> anyhow::Result<ExitCode> {
         Some(Why::OverMemory) => Ok(ExitCode::from(health::OVER_MEMORY)),
         Some(Why::ClockSetBack) => Err(environment::begin_anew()).context("begin anew"),
     }
+}
+
+/// For the network, with half the cores: the other threads look. It needs far less than that, and each worker beyond
+/// what is needed is one more to wake for a packet.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    let workers = thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
 }
 
 /// What the last run could not say itself.

@@ -1,5 +1,6 @@
 //! The byte stream format: NAL units behind start codes (H.264 Annex B, the same in H.265).
 
+use memchr::memmem;
 use omma_protocol::unit::Codec;
 
 use super::{h264, h265};
@@ -73,20 +74,9 @@ impl<'a> Iterator for Nals<'a> {
 
 /// The first `00 00 01` at or behind `from`, together with a zero byte before it: where it begins and ends.
 fn next_start_code(stream: &[u8], from: usize) -> Option<(usize, usize)> {
-    let mut at = from;
-    // A byte over 1 can be no part of a start code, so that coded data is passed over three bytes at a time.
-    while let Some(&[a, b, c]) = stream.get(at..at + 3) {
-        match (a, b, c) {
-            (0, 0, 1) => {
-                let zero_byte = at > from && stream[at - 1] == 0;
-                return Some((at - usize::from(zero_byte), at + 3));
-            }
-            (_, _, 2..) => at += 3,
-            (_, 1.., _) => at += 2,
-            _ => at += 1,
-        }
-    }
-    None
+    let at = from + memmem::find(stream.get(from..)?, &[0, 0, 1])?;
+    let zero_byte = at > from && stream[at - 1] == 0;
+    Some((at - usize::from(zero_byte), at + 3))
 }
 
 #[cfg(test)]
