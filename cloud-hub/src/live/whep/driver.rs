@@ -4,6 +4,10 @@
 //! session's deadline; apply it to the sessions it concerns; hand what they send to the kernel. It never waits for
 //! anything else, but for a moment after the socket has failed, and no session is touched that has nothing to do.
 
+mod pictures;
+
+mod talk;
+
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::io;
@@ -12,9 +16,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use omma_protocol::id::StreamId;
-use omma_protocol::track::FrameResult;
-use omma_protocol::unit::AccessUnit;
-use omma_protocol::wire::browser::{BoxesMessage, BrowserToHub, HubToBrowser, Mode};
+use omma_protocol::wire::browser::{HubToBrowser, Mode};
 use str0m::Input as RtcInput;
 use str0m::change::SdpOffer;
 use str0m::net::{Protocol, Receive};
@@ -23,27 +25,19 @@ use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::talk::to_json;
 use super::deadlines::Deadlines;
 use super::egress::Egress;
-use super::group::{Cursor, Step};
-use super::metrics::{KeyRequest, Metrics};
+use super::group::Cursor;
+use super::metrics::Metrics;
 use super::session::{Happened, Input, Next, Session};
 use super::socket::{Inbox, Socket};
 use super::source::Source;
 use super::{Command, JoinError, Joined, SessionId};
-use crate::bus::{Bus, Item, Want, hub_clock};
+use crate::bus::{Bus, Item, Want};
 
 /// A viewer who has not connected after this long will not.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
-/// A viewer who catches up is sent this much at once, then again after [`PACE`]: 200 Mbit/s, so that a long group does
-/// not overflow the buffers on its way.
-const BURST_BYTES: usize = 128 * 1024;
-const PACE: Duration = Duration::from_millis(5);
-/// A group younger than this is sent again to a viewer who asks for a key picture. An older one would take the viewer
-/// back in time for too long: its timestamps were all shown before.
-const REPLAY_WITHIN: Duration = Duration::from_secs(1);
-/// Requests for a key picture within this time after one was granted are the same request.
-const KEY_REQUEST_EVERY: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_secs(1);
 /// How long the driver rests after the socket failed to receive: what is wrong may pass.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
@@ -245,45 +239,6 @@ impl Driver {
         }
     }
 
-    fn picture(&mut self, stream: &StreamId, unit: &AccessUnit, arrived: Instant) {
-        let Some(source) = self.sources.get_mut(stream) else { return };
-        let now = Instant::now();
-        let age = self.bus.stream_clock(stream, hub_clock()).since(unit.time);
-        if let Err(reason) = source.picture(unit, now.checked_sub(age).unwrap_or(now), now) {
-            self.end_stream(stream, reason);
-            return;
-        }
-        let mut viewers = std::mem::take(&mut self.turn);
-        viewers.extend(&source.viewers);
-        let mut sent = false;
-        for id in viewers.drain(..) {
-            sent |= self.feed(id);
-        }
-        self.turn = viewers;
-        if sent {
-            self.metrics.step.observe(arrived.elapsed());
-            self.metrics.step.done();
-        }
-    }
-
-    fn result(&mut self, stream: &StreamId, result: &FrameResult) {
-        let Some(source) = self.sources.get_mut(stream) else { return };
-        let clock = self.bus.stream_clock(stream, hub_clock());
-        source.result(result, clock, Instant::now());
-        let late_us = clock.0.saturating_sub(result.time.0);
-        let boxes = BoxesMessage::new(stream, result, late_us as f32 / 1e3);
-        let Some(text) = to_json(&HubToBrowser::Boxes(boxes)) else { return };
-        let mut viewers = std::mem::take(&mut self.turn);
-        viewers.extend(&source.viewers);
-        for id in viewers.drain(..) {
-            if self.viewers.get(&id).is_some_and(|viewer| viewer.channel) {
-                self.metrics.boxes.increment(1);
-                self.apply(id, Input::Message(&text));
-            }
-        }
-        self.turn = viewers;
-    }
-
     fn end_stream(&mut self, stream: &StreamId, reason: &str) {
         let Some(source) = self.sources.get(stream) else { return };
         let text = to_json(&HubToBrowser::Error { reason: reason.to_owned() });
@@ -323,50 +278,6 @@ impl Driver {
         }
     }
 
-    fn feed_all(&mut self) {
-        self.flush();
-        for id in self.viewers.keys().copied().collect::<Vec<_>>() {
-            self.feed(id);
-        }
-    }
-
-    /// Sends a viewer what it has not got yet. Returns whether that was anything.
-    fn feed(&mut self, id: SessionId) -> bool {
-        let (mut any, mut sent) = (false, 0);
-        while !self.egress.congested() {
-            let now = Instant::now();
-            let Some(viewer) = self.viewers.get_mut(&id).filter(|v| v.session.connected()) else { return any };
-            let Some(source) = self.sources.get(&viewer.stream) else { return any };
-            if sent >= BURST_BYTES {
-                if source.group.has(viewer.cursor) {
-                    self.deadlines.set(id, now + PACE);
-                }
-                return any;
-            }
-            let packets = match source.group.step(&mut viewer.cursor) {
-                Step::Send(packets) => packets,
-                Step::Skipped => {
-                    self.metrics.skips.increment(1);
-                    self.metrics.step.dropped("slow");
-                    continue;
-                }
-                Step::Wait => return any,
-            };
-            if viewer.shown.is_none() {
-                viewer.shown = Some(now);
-                self.metrics.join.record(now.saturating_duration_since(viewer.joined));
-            }
-            let playout = if viewer.mode == Mode::Exact { source.delay() } else { Duration::ZERO };
-            sent += packets.bytes;
-            any = true;
-            self.metrics.pictures.increment(1);
-            self.metrics.packets.increment(packets.payloads.len() as u64);
-            self.apply(id, Input::Picture { packets: &packets, playout });
-            self.flush();
-        }
-        any
-    }
-
     /// Applies one input to one session and does what follows from it.
     fn apply(&mut self, id: SessionId, input: Input<'_>) {
         let Some(viewer) = self.viewers.get_mut(&id) else { return };
@@ -395,59 +306,6 @@ impl Driver {
         self.happened = happened;
     }
 
-    fn key_picture_wanted(&mut self, id: SessionId) {
-        let now = Instant::now();
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
-        let Some(source) = self.sources.get(&viewer.stream) else { return };
-        let recent = |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < KEY_REQUEST_EVERY);
-        if viewer.shown.is_none() || recent(viewer.shown) || recent(viewer.key_granted) {
-            self.metrics.key_request(KeyRequest::Ignored);
-        } else if source.age(now).is_some_and(|age| age < REPLAY_WITHIN) {
-            (viewer.cursor, viewer.key_granted) = (Cursor::START, Some(now));
-            self.metrics.key_request(KeyRequest::Replayed);
-            self.feed(id);
-        } else {
-            (viewer.cursor, viewer.key_granted) = (Cursor::Seeking { from: source.group.end() }, Some(now));
-            self.metrics.key_request(KeyRequest::Waits);
-        }
-    }
-
-    fn said(&mut self, id: SessionId, text: &str) {
-        let Some(viewer) = self.viewers.get_mut(&id) else { return };
-        match serde_json::from_str(text) {
-            Ok(BrowserToHub::Clock { id: question }) => {
-                let stream_us = self.bus.stream_clock(&viewer.stream, hub_clock()).0;
-                self.tell(id, &HubToBrowser::Clock { id: question, stream_us });
-            }
-            Ok(BrowserToHub::Mode { mode }) => {
-                viewer.mode = mode;
-                self.tell_mode(id);
-            }
-            Ok(BrowserToHub::Auth { .. } | BrowserToHub::Watch { .. }) => {
-                let reason = "`auth` and `watch` belong on the WebSocket, not on a data channel".to_owned();
-                self.tell(id, &HubToBrowser::Error { reason });
-            }
-            Err(error) => self.tell(id, &HubToBrowser::Error { reason: format!("not understood: {error}") }),
-        }
-    }
-
-    fn tell_mode(&mut self, id: SessionId) {
-        let Some(viewer) = self.viewers.get(&id) else { return };
-        let (delay, hold) = match (viewer.mode, self.sources.get(&viewer.stream)) {
-            (Mode::Exact, Some(source)) => (source.delay(), source.hold()),
-            _ => (Duration::ZERO, Duration::ZERO),
-        };
-        let (delay_ms, hold_ms) = (delay.as_millis() as u32, hold.as_millis() as u32);
-        let message = HubToBrowser::Mode { mode: viewer.mode, delay_ms, hold_ms };
-        self.tell(id, &message);
-    }
-
-    fn tell(&mut self, id: SessionId, message: &HubToBrowser) {
-        if let Some(text) = to_json(message) {
-            self.apply(id, Input::Message(&text));
-        }
-    }
-
     fn flush(&mut self) {
         let failed = self.socket.flush(&mut self.egress);
         let dropped = self.egress.take_dropped() + failed;
@@ -468,11 +326,4 @@ async fn next_item(sources: &mut BTreeMap<StreamId, Source>) -> (StreamId, Optio
         Poll::Pending
     })
     .await
-}
-
-/// Our own types always have a JSON form; a failure would be a fault of the program, seen by its tests.
-fn to_json(message: &HubToBrowser) -> Option<String> {
-    serde_json::to_string(message)
-        .inspect_err(|error| tracing::error!(step = "live", %error, "a message to a browser can't be written"))
-        .ok()
 }
