@@ -120,11 +120,14 @@ fn run(file: &File) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// For the network, with half the cores: the other threads look. It needs far less than that, and each worker beyond
-/// what is needed is one more to wake for a packet.
+/// For the network, with half the cores unless `TOKIO_WORKER_THREADS` says otherwise: the other threads look. It needs far
+/// less than that, and each worker beyond what is needed is one more to wake for a packet.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    let workers = thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
-    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        builder.worker_threads(thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)));
+    }
+    builder.enable_all().build()
 }
 
 /// What the last run could not say itself.

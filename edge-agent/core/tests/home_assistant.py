@@ -16,6 +16,7 @@ from homeassistant.helpers import frame
 
 def check(message):
     DEVICE_DISCOVERY_SCHEMA(message)
+    checked = 0
     for key, component in message["components"].items():
         # As Home Assistant merges what the device has for all its components.
         merged = {option: message[option] for option in SHARED_OPTIONS if option in message} | component
@@ -29,7 +30,8 @@ def check(message):
             sys.exit(f"{key}: {refused}")
         if dropped:
             sys.exit(f"{key}: a {platform} has no {', '.join(sorted(dropped))}")
-    return len(message["components"])
+        checked += 1
+    return checked
 
 
 async def main():

@@ -108,6 +108,8 @@ mod tests {
         #[test]
         fn garbage_gives_units_within_the_stream(stream in prop::collection::vec(0u8..3, 0..200)) {
             let mut end = 0;
+            let first = stream.windows(3).position(|bytes| bytes == [0, 0, 1]);
+            prop_assert_eq!(next_start_code(&stream, 0).map(|(_, end)| end - 3), first);
             for nal in nals(&stream) {
                 prop_assert!(nal.offset >= end && !nal.bytes.is_empty());
                 end = nal.offset + 3 + nal.bytes.len();

@@ -26,6 +26,8 @@ const PROBE_LONGEST: Duration = Duration::from_secs(2);
 const UNPROVEN: Duration = Duration::from_secs(10);
 /// A thing's box is enlarged by this share on each side before the scene around it is learnt: boxes cut off shadows.
 const AROUND: f32 = 0.2;
+/// Longer groups are crossed between two key pictures: sizes alone tell of who does.
+const WARY_GROUP: Duration = Duration::from_secs(4);
 /// Most boxes that the learning goes around.
 const MAX_THINGS: usize = 64;
 
@@ -114,9 +116,7 @@ impl Gate {
         };
         self.count(passed);
         self.budget.elapsed(passed);
-        // Where sizes promise nothing they need not be followed each time that they tell.
-        let wariness = if self.tier.0 == Tier::Sizes { 1.0 } else { self.sizes.wariness() };
-        let moves = self.sizes.see(key, bytes, passed, self.budget.doubt().max(wariness));
+        let moves = self.sizes.see(key, bytes, passed, self.budget.doubt().max(self.wariness()));
         if key || self.groups.is_overdue() {
             self.tier = choose(&self.config, self.tier.0, self.sizes.smallest_change(), self.groups.length());
         }
@@ -132,6 +132,13 @@ impl Gate {
             self.groups.skip();
             Order::Skip
         }
+    }
+
+    /// How much more than usual a sign must be for what was in vain lately. Where sizes promise nothing, and the next key
+    /// picture is near, they need not be followed each time that they tell.
+    fn wariness(&self) -> f32 {
+        let promised = self.tier.0 == Tier::Sizes;
+        if promised || self.groups.length() > WARY_GROUP { 1.0 } else { self.sizes.wariness() }
     }
 
     /// Takes a frame that came out of the decoder; `thumbnail` is asked for where it is needed.
@@ -186,7 +193,7 @@ impl Gate {
         let from = self.groups.look_back(!begins_here);
         self.counts.hits += 1;
         self.budget.found();
-        self.sizes.found();
+        self.sizes.trust();
         self.pace = Pace::new(self.config.rate);
         self.enter(State::Active, time);
         // Who stood there all the time is part of the scene, and who was there at a probe in vain may be.

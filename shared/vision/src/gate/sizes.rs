@@ -46,9 +46,9 @@ const LEVEL_SECONDS: f32 = 15.0;
 const FALL_SLACK: f32 = 0.7;
 const FALL_LIMIT: f32 = 12.0;
 const FALL_PICTURES: usize = 12;
-/// How much more than the last a sign must be after one in vain, at most how much more than the thresholds, and how fast
-/// that is forgotten, seconds. Rate control makes the same large pictures again and again: without this a sub-stream of
-/// nobody was decoded for 22 pictures every ten seconds.
+/// A sign in vain: the next must be so much more than the last had to be, or as much as that one was where that is more;
+/// at most so much more than the thresholds; forgotten within this time, seconds. Rate control makes the same large
+/// pictures again and again: without this a sub-stream of nobody was decoded for 22 pictures every ten seconds.
 const WARIER: f32 = 1.25;
 const MAX_WARINESS: f32 = 2.0;
 const WARY_SECONDS: f32 = 120.0;
@@ -82,7 +82,7 @@ pub(super) struct Sizes {
     falling: f32,
     /// How much more than usual a sign must be because others were in vain, from 1 on.
     wariness: f32,
-    /// The largest picture that told since then, in thresholds.
+    /// The strongest sign since the last glance, in thresholds; 0 without one.
     told: f32,
     /// Place of the last picture; `None` before the first key picture and after a gap.
     place: Option<usize>,
@@ -109,7 +109,7 @@ impl Sizes {
     pub(super) fn see(&mut self, key: bool, bytes: usize, passed: Duration, doubt: f32) -> Option<Moves> {
         self.fresh = None;
         let seconds = passed.as_secs_f32().min(MAX_INTERVAL);
-        self.wariness += (1.0 - self.wariness) * seconds / WARY_SECONDS;
+        self.wariness += (1.0 - self.wariness) * (passed.as_secs_f32() / WARY_SECONDS).min(1.0);
         self.place = if key { Some(0) } else { self.place.map(|place| place + 1) };
         // A key picture holds the whole scene: its size says nothing of what moves.
         let place = self.place.filter(|&place| place > 0)?;
@@ -130,6 +130,7 @@ impl Sizes {
             self.told = self.told.max(told);
             Some(Moves::Single)
         } else if self.rising > CUSUM_LIMIT * doubt {
+            self.told = self.told.max(1.0);
             Some(Moves::Slowly)
         } else {
             None
@@ -164,12 +165,15 @@ impl Sizes {
     /// A glance of `pictures` pictures found nothing: what was seen is the new level, and the like of it no sign for a while.
     pub(super) fn in_vain(&mut self, pictures: usize) {
         self.level = self.level.max(self.recent(pictures));
-        self.wariness = (self.wariness * WARIER).max(self.told).min(MAX_WARINESS);
+        // A glance that something else began says nothing of sizes.
+        if self.told > 0.0 {
+            self.wariness = (self.wariness * WARIER).max(self.told).min(MAX_WARINESS);
+        }
         self.calm();
     }
 
-    /// A glance found something.
-    pub(super) fn found(&mut self) {
+    /// Something was found, or the stream is another: no sign is doubted for what came before.
+    pub(super) fn trust(&mut self) {
         self.wariness = 1.0;
     }
 

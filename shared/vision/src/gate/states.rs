@@ -34,6 +34,7 @@ impl Gate {
     /// The stream begins, again after a gap, or the clock was set back: times before mean nothing.
     pub(super) fn begin(&mut self, time: CaptureTime) -> Duration {
         self.sizes.interrupted();
+        self.sizes.trust();
         self.scene.restart();
         self.pace = Pace::new(self.config.rate);
         (self.probe_due, self.detected, self.tracked, self.in_vain) = (NEVER, NEVER, NEVER, NEVER);
@@ -54,6 +55,7 @@ impl Gate {
         match (self.state, moves) {
             (State::Learning, _) if time.since(self.since) >= LEARN => {
                 self.still.remember(AT_REST_FROM_THE_START);
+                self.sizes.calm();
                 let (state, sign) =
                     if self.is_something_there(time) { (State::Active, self.sign) } else { (State::Idle, time) };
                 self.enter(state, time);
@@ -111,6 +113,8 @@ impl Gate {
             self.counts.over_budget += 1;
             self.scene.follow(looking, &[]);
             if looking {
+                // Nobody has looked whether it was in vain.
+                self.sizes.calm();
                 self.end_glance(time);
             }
             return Look::Pass;

@@ -83,6 +83,28 @@ fn at_constant_bit_rate_it_is_found_at_the_next_key_picture_and_followed_from_th
 }
 
 #[test]
+fn large_pictures_in_vain_are_doubted_until_somebody_is_found() {
+    for seed in 0..3 {
+        let mut world = World::new(seed, GateConfig::default());
+        world.kind = Kind::LargePictures;
+        world.run(3 * MINUTE);
+        assert_eq!(world.gate.report().tier, Tier::KeyPictures, "seed {seed}");
+        let before = world.gate.report().counts.glances;
+        world.run(10 * MINUTE);
+        // Of 59 that are not at a key picture's place.
+        let glances = world.gate.report().counts.glances - before;
+        assert!((2..=30).contains(&glances), "seed {seed}: {glances} glances");
+        assert!(world.gate.sizes.wariness() > 1.1, "seed {seed}");
+        world.forget();
+        let begin = world.now();
+        world.walk(80);
+        world.run(100);
+        assert!(world.found_at.is_some_and(|at| at.since(begin) <= Duration::from_secs(2)), "seed {seed}");
+        assert_eq!(world.gate.sizes.wariness(), 1.0, "seed {seed}");
+    }
+}
+
+#[test]
 fn prompt_decodes_every_picture_where_sizes_do_not_tell() {
     let mut world = World::new(1, GateConfig { prompt: true, ..GateConfig::default() });
     world.kind = Kind::ConstantBitRate;

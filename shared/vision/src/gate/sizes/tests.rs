@@ -112,7 +112,10 @@ fn what_was_in_vain_is_a_weaker_sign_until_something_is_found() {
     let ((mut credulous, from), (mut wary, _)) = (settled(), settled());
     let (all, some) = (told(&mut credulous, from, 30, false), told(&mut wary, from, 30, true));
     assert!(all > 10 && (1..all / 2).contains(&some), "{some} of {all}");
-    wary.found();
+    let before = wary.wariness();
+    wary.in_vain(6);
+    assert_eq!(wary.wariness(), before, "a glance that no size began");
+    wary.trust();
     assert_eq!(wary.wariness(), 1.0);
     assert!(told(&mut wary, from + 30 * GROUP, 4, true) > 0);
 }

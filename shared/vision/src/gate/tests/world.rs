@@ -12,11 +12,16 @@ const ROWS: usize = 22;
 /// Pictures after which the exposure steps, or the lamp goes on or off.
 const TOGGLE: usize = 20 * FPS;
 
+/// Pictures from one that rate control makes large to the next.
+const LARGE: usize = 97;
+
 /// How the camera codes and what weather there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Calm,
     ConstantBitRate,
+    /// The same with a picture now and then that is 32 times as large.
+    LargePictures,
     Rain,
     Infrared,
     ExposureSteps,
@@ -223,7 +228,10 @@ impl World {
         }
         let bytes = match (key, self.kind) {
             (true, _) => 20_000.0,
-            (false, Kind::ConstantBitRate) => 3_000.0 * (self.normal() * 0.5).exp2() + moving * 0.2,
+            (false, Kind::LargePictures) if self.number % LARGE == 0 => 96_000.0 * (self.normal() * 0.2).exp2(),
+            (false, Kind::ConstantBitRate | Kind::LargePictures) => {
+                3_000.0 * (self.normal() * 0.5).exp2() + moving * 0.2
+            }
             (false, _) => bits.exp2() + moving,
         };
         let unit = Unit { time, key, number: self.number, weather: (self.kind, since), things };
