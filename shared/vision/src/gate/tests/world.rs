@@ -228,7 +228,9 @@ impl World {
         }
         let bytes = match (key, self.kind) {
             (true, _) => 20_000.0,
-            (false, Kind::LargePictures) if self.number % LARGE == 0 => 96_000.0 * (self.normal() * 0.2).exp2(),
+            (false, Kind::LargePictures) if self.number.is_multiple_of(LARGE) => {
+                96_000.0 * (self.normal() * 0.2).exp2()
+            }
             (false, Kind::ConstantBitRate | Kind::LargePictures) => {
                 3_000.0 * (self.normal() * 0.5).exp2() + moving * 0.2
             }
