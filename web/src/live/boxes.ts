@@ -61,16 +61,19 @@ export class BoxShelf {
   }
 
   /**
-   * Whether boxes of the frame `rtp` are there, or are to be expected: it is as long after the newest as those are apart.
-   * One look may have been left out, or be late itself; after two, none is counted on.
+   * Whether boxes of the frame `rtp` are there, or are to be expected: it is as long after the newest as those are apart,
+   * less by what the newest was late, since the edge keeps its rhythm. One look may have been left out, or be late itself;
+   * after two, none is counted on.
    */
   own(rtp: number): Own {
     if (this.on(rtp).kind === "own") return "there";
-    const newest = this.newest();
+    const [before, newest] = this.frames.slice(-2);
     const apart = this.apart();
-    if (newest === null || apart === null) return "none";
+    if (before === undefined || newest === undefined || apart === null) return "none";
+    const gap = rtpDifference(newest.rtp, before.rtp);
+    const late = Math.max(0, gap - Math.round(gap / apart) * apart);
     const age = rtpDifference(rtp, newest.rtp);
-    return age > 0.9 * apart && age < 3 * apart ? "awaited" : "none";
+    return age > 0.9 * apart - late && age < 3 * apart ? "awaited" : "none";
   }
 
   /** The newest boxes, for a browser that does not say which frame it shows. */

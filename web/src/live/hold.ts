@@ -8,7 +8,7 @@
  *
  * Of several that are due in one refresh of the screen the newest is shown. But a frame with boxes of its own is not
  * passed over: it is shown first, and those behind it at the next refresh. And one whose boxes are awaited, because the
- * hub's time is that of 99 in 100, waits a little longer, and those behind it with it.
+ * hub's time is that of 95 in 100, waits a little longer, and those behind it with it.
  *
  * Four bounds. No frame waits longer than `LONGEST_MS` for its time, whatever is asked for. Once that has come, it waits
  * for its boxes for `PATIENCE_MS`, and has a right to be shown for `LATE_MS`, so that a screen which can't keep up falls
@@ -30,7 +30,7 @@ export interface Released<T> {
 /** As long as the hub's longest delay (`MAX` in `cloud-hub/core/src/delay.rs`). */
 export const LONGEST_MS = 2000;
 /** Boxes that miss their time miss it by less, unless the machine or the uplink stalls. */
-export const PATIENCE_MS = 120;
+export const PATIENCE_MS = 150;
 /** Longer than a busy page keeps its screen waiting, shorter than a person takes for another moment. */
 export const LATE_MS = 300;
 
