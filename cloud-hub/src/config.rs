@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use omma_protocol::secret::Secret;
 use omma_runtime::config::{self, Faults};
+use omma_vision::manifest::Manifest;
 use url::{Host, Url};
 
 use crate::infer::InferConfig;
@@ -270,9 +271,8 @@ fn percent_decoded(text: &str) -> Option<String> {
 }
 
 fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
-    if let Some(model) = written.model.as_deref().filter(|m| !m.join("model.toml").is_file()) {
-        let message = format!("expected a folder with model.toml and model.onnx: {} has none", model.display());
-        faults.push("infer.model", message);
+    if let Some(Err(wrong)) = written.model.as_deref().map(Manifest::load) {
+        faults.push("infer.model", wrong.to_string());
     }
     if let Some(library) = written.onnxruntime.as_deref().filter(|l| !l.is_file()) {
         faults.push("infer.onnxruntime", format!("expected the file of libonnxruntime: {} is none", library.display()));

@@ -36,8 +36,8 @@ pub const MAX_CONNECTIONS: usize = 1024;
 /// How long a client may take to send a request's head; also how long an idle connection is kept.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long open requests may go on after the end was asked for.
-pub const DRAIN: Duration = Duration::from_secs(2);
+/// How long open requests may go on after the end was asked for: a part of [`GRACE`](crate::shutdown::GRACE).
+pub const DRAIN: Duration = Duration::from_secs(1);
 
 /// How long accepting rests after it failed, as it does while the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -91,6 +91,30 @@ fn every_fault_of_a_hub_file_is_told_with_line_and_remedy() {
 }
 
 #[test]
+fn a_wrong_manifest_of_the_hubs_model_is_told_beside_all_else_and_before_it_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("model.toml"), "head = \"nanodett\"\n").unwrap();
+    let model = folder.path().display();
+    let text =
+        format!("[hub]\ndata = 'd'\npublic_hst = 'h'\n[infer]\nmodel = '{model}'\nthreads = 0\n[store]\nurl = 5\n");
+    let config = write(folder.path(), &text);
+    for command in ["check", "run"] {
+        let said = refusal("cloud-hub", command, &config);
+        assert_says(
+            &said,
+            &[
+                "config.toml:3: hub.public_hst: unknown key, did you mean \"public_host\"?",
+                "config.toml:5: infer.model: ",
+                "model.toml",
+                "nanodett",
+                "config.toml:6: infer.threads: expected 1 to",
+                "config.toml:8: store.url: expected a string",
+            ],
+        );
+    }
+}
+
+#[test]
 fn credentials_are_looked_up_and_one_that_is_written_is_taken_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("door"), "hunter2/:@\n").unwrap();

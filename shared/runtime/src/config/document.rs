@@ -75,6 +75,13 @@ impl Path {
         Self(segments)
     }
 
+    /// What is read as one: the element of the outermost list that it is in, or else the table around it.
+    pub(super) fn section(&self) -> Self {
+        let element = self.0.iter().position(|segment| matches!(segment, Segment::Index(_)));
+        let length = element.map_or(self.0.len().saturating_sub(1).max(1), |at| at + 1);
+        Self(self.0.iter().take(length).cloned().collect())
+    }
+
     /// Whether a value there may be one that must not be shown.
     pub(super) fn is_secret(&self) -> bool {
         const SECRET: [&str; 7] = ["url", "password", "secret", "token", "join", "credential", "private"];

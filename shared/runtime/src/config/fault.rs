@@ -22,6 +22,8 @@ pub struct Faults {
     root: Box<Node>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
+    /// Sections and cameras in which values are made up, because those written could not be read.
+    untrue: Vec<Path>,
 }
 
 impl Default for Faults {
@@ -33,13 +35,25 @@ impl Default for Faults {
 
 impl Faults {
     pub(super) fn of(file: Option<&std::path::Path>, root: Node) -> Self {
-        Self { file: file.map(Into::into), root: Box::new(root), faults: vec![], warnings: vec![] }
+        Self { file: file.map(Into::into), root: Box::new(root), faults: vec![], warnings: vec![], untrue: vec![] }
+    }
+
+    /// The value at `path` is not the operator's.
+    pub(super) fn made_up(&mut self, path: Path) {
+        self.untrue.push(path.section());
+    }
+
+    fn is_untrue(&self, path: &Path) -> bool {
+        self.untrue.iter().any(|section| path.0.starts_with(&section.0))
     }
 
     /// Adds a fault at a dotted key, such as `camera[1].id`. Say what was expected; never show a value that may be
-    /// secret.
+    /// secret. Nothing is added in a section whose values could not all be read: it would speak of others.
     pub fn push(&mut self, key: &str, message: impl Into<String>) {
         let path = Path::parse(key);
+        if self.is_untrue(&path) {
+            return;
+        }
         let origin = self.root.origin_of(&path).clone();
         self.add(Fault { origin, path, message: message.into() });
     }
@@ -47,6 +61,9 @@ impl Faults {
     /// Adds a warning at a dotted key: it works, and should be written otherwise. As with faults, never show a secret.
     pub fn warn(&mut self, key: &str, message: impl Into<String>) {
         let path = Path::parse(key);
+        if self.is_untrue(&path) {
+            return;
+        }
         let origin = self.root.origin_of(&path).clone();
         self.add_warning(Fault { origin, path, message: message.into() });
     }

@@ -8,7 +8,8 @@
 //! not below `#[serde(flatten)]`, where serde does not say what it knows.
 //!
 //! This is the first of two stages. The second, checks across keys, belongs to each program, which reports through
-//! the same [`Faults`], so that its faults name their lines too:
+//! the same [`Faults`], so that its faults name their lines too. It is run whatever the first has found, so that all is told
+//! at once, and says nothing of sections in which values are missing or could not be read:
 //!
 //! ```
 //! # use serde::Deserialize;
@@ -63,13 +64,15 @@ pub use fault::{Fault, Faults};
 /// # Errors
 /// Every fault that was found.
 pub fn load<T: DeserializeOwned>(path: Option<&Path>, prefix: &str) -> Result<T, Faults> {
-    read(path, prefix).map(|(value, _)| value)
+    let (value, faults) = read(path, prefix)?;
+    faults.into_result().map(|()| value)
 }
 
-/// As [`load`], and with the value comes an empty collection of faults that knows where each key was written.
+/// As [`load`], and with the value come the faults found so far, which know where each key was written. Unless there are
+/// none, the value is good for finding further ones and for nothing else.
 ///
 /// # Errors
-/// Every fault that was found.
+/// Every fault that was found, where no value could be read.
 pub fn read<T: DeserializeOwned>(path: Option<&Path>, prefix: &str) -> Result<(T, Faults), Faults> {
     let Some(path) = path else { return parse("", None, prefix, std::env::vars_os()) };
     match std::fs::read_to_string(path) {
@@ -85,7 +88,7 @@ pub fn read<T: DeserializeOwned>(path: Option<&Path>, prefix: &str) -> Result<(T
 /// As [`read`], of a text and variables at hand. `path` is for messages only.
 ///
 /// # Errors
-/// Every fault that was found.
+/// As of [`read`].
 pub fn parse<T: DeserializeOwned>(
     text: &str,
     path: Option<&Path>,
@@ -101,10 +104,10 @@ pub fn parse<T: DeserializeOwned>(
     finish(root, faults)
 }
 
-/// A text that came from elsewhere: as it is, without this machine's environment, files and credentials.
+/// As [`read`], of a text that came from elsewhere: as it is, without this machine's environment, files and credentials.
 ///
 /// # Errors
-/// Every fault that was found.
+/// As of [`read`].
 pub fn parse_foreign<T: DeserializeOwned>(text: &str) -> Result<(T, Faults), Faults> {
     let (mut root, syntax) = document::parse(text);
     let mut faults = Faults::of(None, root.clone());
@@ -114,8 +117,10 @@ pub fn parse_foreign<T: DeserializeOwned>(text: &str) -> Result<(T, Faults), Fau
 }
 
 fn finish<T: DeserializeOwned>(root: document::Node, mut faults: Faults) -> Result<(T, Faults), Faults> {
+    // Where the text itself is broken, or a credential is not to be had, what is read of it says nothing further.
+    let is_whole = faults.is_empty();
     match reader::read(root, &mut faults) {
-        Some(value) if faults.is_empty() => Ok((value, faults)),
+        Some(value) if is_whole => Ok((value, faults)),
         _ => Err(faults),
     }
 }

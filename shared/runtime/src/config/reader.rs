@@ -22,7 +22,8 @@ use value::{Unknown, Value};
 /// More passes than any real file has faults: an end for certain.
 const MAX_PASSES: usize = 1000;
 
-/// Reads `T`; what is wrong is added to `faults`. `None` where the rest could not be read past some fault.
+/// Reads `T`; what is wrong is added to `faults`, and where values had to be made up. `None` where the rest could not be
+/// read past some fault.
 pub(super) fn read<T: DeserializeOwned>(mut root: Node, faults: &mut Faults) -> Option<T> {
     for _ in 0..MAX_PASSES {
         let unknown = RefCell::default();
@@ -38,6 +39,7 @@ pub(super) fn read<T: DeserializeOwned>(mut root: Node, faults: &mut Faults) -> 
             let (path, message) = describe(&error);
             report(faults, &root, path.clone(), message);
             replace(&mut root, &path)?;
+            faults.made_up(path);
         }
     }
     None

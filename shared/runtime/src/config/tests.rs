@@ -85,7 +85,8 @@ impl TryFrom<String> for Url {
 
 fn site(text: &str, environment: &[(&str, &str)]) -> Result<Site, Faults> {
     let environment = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    parse(text, Some(Path::new("site.toml")), "OMMA_EDGE", environment).map(|(site, _)| site)
+    let (site, faults) = parse(text, Some(Path::new("site.toml")), "OMMA_EDGE", environment)?;
+    faults.into_result().map(|()| site)
 }
 
 #[track_caller]
@@ -278,6 +279,30 @@ fn the_second_stage_names_lines_too() {
         faults.into_result().unwrap_err().to_string(),
         "site.toml:2: edge.join: set either join or join_file\nsite.toml:10: camera[0].rate: expected at most 4"
     );
+}
+
+#[test]
+fn a_fault_of_the_first_stage_hides_none_of_the_second_but_in_sections_that_could_not_be_read() {
+    let text = WHOLE.replace("rate", "rtae") + "[[camera]]\nid = 7\nurl = \"rtsp://b\"\nrate = 9";
+    let (_, mut faults) = parse::<Site>(&text, Some(Path::new("site.toml")), "OMMA_EDGE", []).unwrap();
+    faults.push("edge.join", "set either join or join_file");
+    faults.push("camera[0].labels[0]", "not known");
+    faults.push("camera[1].rate", "expected at most 4");
+    faults.warn("camera[1].url", "exposed");
+    assert!(!faults.warnings().any(|warning| warning.contains("exposed")));
+    assert_eq!(
+        faults.into_result().unwrap_err().lines().collect::<Vec<_>>(),
+        [
+            "site.toml:2: edge.join: set either join or join_file",
+            "site.toml:10: camera[0].rtae: unknown key, did you mean \"rate\"?",
+            "site.toml:11: camera[0].labels[0]: not known",
+            "site.toml:13: camera[1].id: expected a string, found an integer",
+        ]
+    );
+    let (_, mut faults) = parse::<Site>("[[camera]]\nid = \"a\"\nurl = \"rtsp://a\"", None, "OMMA_EDGE", []).unwrap();
+    faults.push("edge.join", "set either join or join_file");
+    assert_eq!(faults.to_string(), "edge: missing: it must be set", "what is not there is not looked into");
+    assert!(parse::<Site>("[edge]\ndata = \"/data\"\n=", None, "OMMA_EDGE", []).is_err(), "what was meant is unknown");
 }
 
 /// Lines that are nearly right: they reach further in than bytes at random.
