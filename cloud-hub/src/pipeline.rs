@@ -53,9 +53,9 @@ use steps::Steps;
 
 /// Events and pictures of the hub's own analysis that wait for the store.
 const OWN: usize = 64;
-/// How long the steps that still write may take at the end; with the rest under [`shutdown::GRACE`].
+/// How long the steps that still write may take at the end; the broker has a second after it, the store what is left.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How long the end of all may take, for a hub that ends because a step has failed.
+/// How long the end of all may take: [`shutdown::GRACE`] less [`http::DRAIN`], which is over then.
 const END: Duration = Duration::from_secs(4);
 
 /// The HELP lines of `/metrics`. Call it once, after the recorder was installed.

@@ -26,7 +26,7 @@ use log::Log;
 
 /// How long a program may take to end after SIGTERM before the test fails. The programs promise 5 s; the rest is for
 /// a busy machine.
-pub const STOP: Duration = Duration::from_secs(15);
+pub const STOP: Duration = Duration::from_secs(8);
 
 /// How many lines of a log are shown when a test fails.
 const TAIL: usize = 40;
@@ -233,18 +233,26 @@ impl Program {
     /// # Panics
     /// When it takes longer than [`STOP`], or ends with an error.
     pub fn stop(&mut self) -> Duration {
+        self.stop_by(Signal::SIGTERM, STOP)
+    }
+
+    /// As [`Program::stop`], by another signal, or with more time.
+    ///
+    /// # Panics
+    /// When it takes longer than `limit`, or ends with an error.
+    pub fn stop_by(&mut self, signal: Signal, limit: Duration) -> Duration {
         let name = self.launch.name.clone();
         self.assert_running();
         let started = Instant::now();
-        self.signal(Signal::SIGTERM);
+        self.signal(signal);
         let Some(mut child) = self.child.take() else { panic!("{name} is not running") };
-        let status = wait_for_end(&mut child, STOP);
+        let status = wait_for_end(&mut child, limit);
         let Some(status) = status else {
             // Back where dropping it kills it.
             self.child = Some(child);
-            panic!("{name} did not end within {STOP:?} of SIGTERM");
+            panic!("{name} did not end within {limit:?} of {signal}");
         };
-        assert!(status.success(), "{name} ended with {status} after SIGTERM");
+        assert!(status.success(), "{name} ended with {status} after {signal}");
         started.elapsed()
     }
 
