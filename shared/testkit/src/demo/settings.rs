@@ -67,7 +67,7 @@ impl Settings {
         })
     }
 
-    /// Tries every port that the programs will listen on.
+    /// Tries every port that the programs will listen on, all together, so that none is chosen twice.
     pub(super) fn check_ports(&self) -> Result<()> {
         let tcp = [
             ("HTTP_PORT", self.http_port),
@@ -83,12 +83,13 @@ impl Settings {
                 port.wrapping_add(1000)
             )
         };
-        for &(name, port) in tcp {
-            TcpListener::bind(("127.0.0.1", port)).map_err(|e| taken("TCP", name, port, e))?;
-        }
-        for (name, port) in [("QUIC_PORT", self.quic_port), ("WEBRTC_PORT", self.webrtc_port)] {
-            UdpSocket::bind(("127.0.0.1", port)).map_err(|e| taken("UDP", name, port, e))?;
-        }
+        let bind_tcp = |&(name, port): &(&str, u16)| {
+            TcpListener::bind(("127.0.0.1", port)).map_err(|e| taken("TCP", name, port, e))
+        };
+        let bind_udp = |(name, port)| UdpSocket::bind(("127.0.0.1", port)).map_err(|e| taken("UDP", name, port, e));
+        let _tcp: Vec<_> = tcp.iter().map(bind_tcp).collect::<Result<_>>()?;
+        let udp = [("QUIC_PORT", self.quic_port), ("WEBRTC_PORT", self.webrtc_port)];
+        let _udp: Vec<_> = udp.into_iter().map(bind_udp).collect::<Result<_>>()?;
         Ok(())
     }
 

@@ -1,0 +1,70 @@
+//! `make demo` as a person uses it, once it is built.
+
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use omma_testkit::process::{Launch, STOP, port};
+
+const PORTS: [&str; 7] = ["HTTP_PORT", "RTSP_PORT", "QUIC_PORT", "MQTT_PORT", "MQTTS_PORT", "WEBRTC_PORT", "EDGE_PORT"];
+
+fn demo(folder: &Path, ports: &[u16; 7]) -> Launch {
+    let launch = Launch::of_workspace("omma-demo").env("DEMO_DIR", &folder.display().to_string());
+    PORTS.iter().zip(ports).fold(launch, |launch, (name, port)| launch.env(name, &port.to_string()))
+}
+
+fn cameras(http: u16, token: &str) -> String {
+    let url = format!("http://127.0.0.1:{http}/api/v1/cameras");
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build();
+    let request = ureq::Agent::from(config).get(url).header("Authorization", format!("Bearer {token}"));
+    request.call().unwrap().body_mut().read_to_string().unwrap()
+}
+
+#[test]
+fn ctrl_c_ends_the_demonstration_with_all_its_programs_and_it_starts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports = std::array::from_fn(|_| port::free());
+    let mut running = demo(folder.path(), &ports).start();
+    let address = running.wait_for_line("Omma is at ");
+    assert_eq!(address, format!("Omma is at http://127.0.0.1:{}", ports[0]));
+    let line = running.wait_for_line("Token: ");
+    assert!(cameras(ports[0], line.trim_start_matches("Token: ")).contains("walkers"));
+    // A camera, a hub and an edge, one after the other.
+    running.stop_by(Signal::SIGINT, 3 * STOP);
+    assert!(running.log().contains("Stopped."), "{:?}", running.log().lines());
+    running.check_log();
+    for port in ports {
+        TcpListener::bind(("127.0.0.1", port)).unwrap_or_else(|e| panic!("TCP {port}: {e}"));
+        UdpSocket::bind(("127.0.0.1", port)).unwrap_or_else(|e| panic!("UDP {port}: {e}"));
+    }
+
+    let (status, told, said) = demo(folder.path(), &ports).env("DEMO_SECONDS", "1").run();
+    assert!(status.success(), "{told}{said}");
+    let mut lines = told.lines();
+    for expected in [&address, &line, "Events: ", "Ends by itself after 1 s", "Stopping", "Stopped."] {
+        assert!(lines.any(|line| line.starts_with(expected)), "{expected} is not in, or not in order:\n{told}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_or_chosen_twice_is_told_with_the_variable_that_chooses_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports: [u16; 7] = std::array::from_fn(|_| port::free());
+    let refused = |ports: &[u16; 7], expected: &[&str]| {
+        let (status, told, said) = demo(folder.path(), ports).run();
+        assert!(!status.success() && told.is_empty(), "{told}");
+        assert!(expected.iter().all(|text| said.contains(text)), "{expected:?} in\n{said}");
+    };
+    let taken = TcpListener::bind(("127.0.0.1", ports[3])).unwrap();
+    refused(&ports, &["MQTT_PORT=", &ports[3].to_string(), "in use"]);
+    drop(taken);
+    let taken = UdpSocket::bind(("127.0.0.1", ports[5])).unwrap();
+    refused(&ports, &["WEBRTC_PORT=", &ports[5].to_string(), "in use"]);
+    drop(taken);
+    let mut twice = ports;
+    twice[6] = twice[0];
+    refused(&twice, &["EDGE_PORT=", &ports[0].to_string(), "in use"]);
+}
