@@ -22,8 +22,8 @@ const MISSING: &str = "<!doctype html>
 <meta charset=\"utf-8\">
 <title>Omma</title>
 <h1>This hub was built without its page</h1>
-<p>Build it with <code>make web</code>, then build the hub again. The interface works: see
-<a href=\"/api/openapi.json\">its description</a>.</p>
+<p>Build it with <code>npm ci</code> and <code>npm run build</code> in <code>web</code>, then build the hub again. The interface
+works: see <a href=\"/api/openapi.json\">its description</a>.</p>
 </html>
 ";
 
