@@ -4,8 +4,8 @@
 //! every seed is an argument, so that a test can replay any history. Moments are [`Moment`]s of a clock that never
 //! steps; only capture times are dates.
 //!
-//! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), where
-//! in an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded
+//! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), which
+//! other address does it name ([`redirect`]), where in an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded
 //! pictures wait for a reader ([`unit_queue`]) and when it gives them up ([`lateness`]), which may be looked back at
 //! ([`kept_units`]), which frame of the main stream a result of the sub-stream belongs to ([`frame_match`]), which
 //! lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]).
@@ -19,6 +19,8 @@
 pub mod session;
 
 pub mod change_over;
+
+pub mod redirect;
 
 pub mod multipart;
 

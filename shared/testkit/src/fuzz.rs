@@ -8,6 +8,7 @@ use edge_core::Moment;
 use edge_core::multipart::{Multipart, MultipartError, Picture};
 use edge_core::onvif::device::{Device, Stream};
 use edge_core::onvif::{address, answer, lines, probe};
+use edge_core::{control, redirect};
 use hub_core::arrival::{Arrival, Content, Origin};
 use hub_core::message::{self, Message};
 use hub_core::record::{check_event, check_picture};
@@ -20,6 +21,7 @@ use omma_protocol::unit::{AccessUnit, Codec};
 use omma_protocol::wire::browser::BrowserToHub;
 use omma_protocol::wire::mqtt::{AckMessage, EventMessage, StatusMessage, Topic};
 use omma_protocol::wire::quic::{self, EdgeToHub, GroupReader, HubToEdge};
+use url::Url;
 
 use crate::simulator::read_as_requests;
 
@@ -34,6 +36,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mqtt_message", mqtt_message),
     ("hub_message", hub_message),
     ("mqtt_topic", mqtt_topic),
+    ("mqtt_command", mqtt_command),
+    ("rtsp_redirect", rtsp_redirect),
     ("browser_message", browser_message),
     ("join_token", join_token),
     ("bitstream", bitstream),
@@ -95,6 +99,30 @@ pub fn mqtt_message(data: &[u8]) {
         assert_eq!(event.id, message.id);
     }
     let (_, _) = (serde_json::from_slice::<AckMessage>(data).ok(), serde_json::from_slice::<StatusMessage>(data).ok());
+}
+
+/// A command as an edge takes it from its broker: a line with the topic, the payload. A retained one is never obeyed, and
+/// on a camera's own topic none is for another.
+pub fn mqtt_command(data: &[u8]) {
+    let at = data.iter().position(|&byte| byte == b'\n').unwrap_or(data.len());
+    let (topic, payload) = data.split_at(at);
+    let payload = payload.get(1..).unwrap_or_default();
+    let Some(topic) = std::str::from_utf8(topic).ok().and_then(Topic::parse) else { return };
+    assert!(control::read(&topic, payload, true).is_err());
+    match (control::read(&topic, payload, false), &topic) {
+        (Ok(request), Topic::CameraCommand(_, camera, _)) => assert_eq!(request.camera, *camera),
+        (taken, Topic::Command(..)) => drop(taken),
+        (taken, topic) => assert!(taken.is_err(), "{topic} is no command"),
+    }
+}
+
+/// A camera's answer that names another address: never that of another host, and never with a login.
+pub fn rtsp_redirect(data: &[u8]) {
+    let from = Url::parse("rtsp://camera:8554/live").expect("a URL");
+    if let Ok(url) = redirect::target(&from, &String::from_utf8_lossy(data)) {
+        assert_eq!((url.scheme(), url.host_str()), ("rtsp", Some("camera")));
+        assert_eq!((url.username(), url.password()), ("", None));
+    }
 }
 
 /// A message as the hub takes it from its broker: a line with the topic, a line `key=value` for each user property, an
