@@ -117,17 +117,23 @@ pub fn open(folder: &Path, budget: u64, part: Part) -> Result<Outbox, StoreError
 /// # Errors
 /// As [`open`].
 pub fn open_watched(folder: &Path, budget: u64, part: Part, pulse: Pulse) -> Result<Outbox, StoreError> {
-    let opened = Store::open_or_set_aside(folder, budget).and_then(|mut store| {
-        store.close_what_was_left_open()?;
-        Ok(store)
-    });
-    let store = match opened {
+    let mut store = match Store::open_or_set_aside(folder, budget) {
         Ok(store) => Some(store),
         Err(e) => {
             part.not_ready(e.to_string());
             None
         }
     };
+    if let Some(opened) = &mut store {
+        match opened.close_what_was_left_open() {
+            Ok(()) => part.ready(),
+            Err(e) => {
+                part.not_ready(e.to_string());
+                // On a full disk it is as sound as before, and sending what it holds makes room.
+                store = store.filter(|_| matches!(e, StoreError::Full { .. }));
+            }
+        }
+    }
     let (orders, inbox) = mpsc::channel(ORDERS);
     // Until it is open it is one that nothing is in.
     let (id, id_watch) = watch::channel(store.as_ref().map_or_else(|| OutboxId(Uuid::new_v4()), Store::id));

@@ -35,8 +35,6 @@ pub(super) struct Keeper {
     budget: u64,
     /// `None` between a failure and the next try.
     store: Option<Store>,
-    /// Whether what the last run left open is closed.
-    begun: bool,
     inbox: mpsc::Receiver<Order>,
     /// Orders that were taken while the disk was full and could not be done, [`ORDERS`] at the most.
     held: VecDeque<Order>,
@@ -62,15 +60,10 @@ impl Keeper {
     ) -> Self {
         let step = Step::new("outbox");
         let retry = Backoff::new(RETRY, RETRY_MAX, id.borrow().0.as_u64_pair().1);
-        let begun = store.is_some();
-        if begun {
-            part.ready();
-        }
         let keeper = Self {
             folder,
             budget,
             store,
-            begun,
             inbox,
             held: VecDeque::new(),
             id,
@@ -99,8 +92,8 @@ impl Keeper {
     }
 
     fn serve(&mut self) -> Result<(), Hangs> {
-        // Nothing is taken before the disk can be used.
-        self.insist(|_| Ok(()))?;
+        // Nothing is taken before the disk can be used and what the last run left open is closed. What waits is sent.
+        self.insist(Store::close_what_was_left_open)?;
         self.part.ready();
         let mut orders = Vec::with_capacity(ORDERS);
         loop {
@@ -254,11 +247,7 @@ impl Keeper {
         let store = match &mut self.store {
             Some(store) => store,
             None => {
-                let mut store = Store::open_or_set_aside(&self.folder, self.budget)?;
-                if !self.begun {
-                    store.close_what_was_left_open()?;
-                    self.begun = true;
-                }
+                let store = Store::open_or_set_aside(&self.folder, self.budget)?;
                 // The state first: whoever sees the new id must not see the old one's newest number with it.
                 self.tell_of(&store);
                 self.id.send_replace(store.id());

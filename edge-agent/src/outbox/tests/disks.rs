@@ -1,5 +1,6 @@
 //! Disks that are full or read-only: small ones in memory, for which one has to be root.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -22,7 +23,9 @@ impl Disk {
         let options = format!("size={megabytes}m");
         let mounted = run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs"], folder.path());
         if let Err(reason) = mounted {
-            eprintln!("SKIPPED: a small disk can't be mounted, which takes root and CAP_SYS_ADMIN: {reason}");
+            // The test runner holds back what `eprintln!` says in a test that passes.
+            let skipped = "SKIPPED: a small disk can't be mounted, which takes root and CAP_SYS_ADMIN";
+            writeln!(std::io::stderr(), "{skipped}: {reason}").unwrap();
             return None;
         }
         Some(Self { folder })
@@ -115,6 +118,44 @@ async fn a_disk_that_is_full_at_the_start_is_waited_for() {
     put(&outbox, vec![Lasting::Event(event(1, Phase::Opened, 1)), picture(1, 1000)]).await;
     std::fs::remove_file(&ballast).unwrap();
     all_are_there(&outbox, &health, 1, 2).await;
+}
+
+/// What is free on it is left, and no more.
+fn fill(disk: &Disk, left: u64) -> PathBuf {
+    let free = nix::sys::statvfs::statvfs(disk.folder.path()).unwrap();
+    let ballast = disk.folder.path().join("ballast");
+    let bytes = free.blocks_available() * free.fragment_size() - left;
+    std::fs::write(&ballast, vec![1; bytes.try_into().unwrap()]).unwrap();
+    ballast
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_on_a_full_disk_is_sent_after_a_restart_in_the_middle_of_an_event() {
+    let Some(disk) = Disk::mount(64) else { return };
+    let health = Health::new();
+    let outbox = start(&disk, &health);
+    put(&outbox, vec![Lasting::Event(event(1, Phase::Opened, 1)), picture(1, 1000)]).await;
+    let id = outbox.id();
+    outbox.end().await;
+    drop(outbox);
+
+    // Enough to delete, and too little to close the event.
+    let ballast = fill(&disk, 5_000_000);
+    let health = Health::new();
+    let outbox = start(&disk, &health);
+    is_said(&health, "full").await;
+    assert_eq!(outbox.id(), id);
+    let read = tokio::time::timeout(LONG, outbox.read(Which::Exactly(1))).await;
+    assert!(read.expect("it is not read while the disk is full").unwrap().is_some());
+    outbox.delete(id, vec![1]).await.unwrap();
+    tokio::time::timeout(LONG, wait_for(&outbox, |state| state.waiting == 1)).await.expect("it is not deleted");
+    assert!(reason(&health).is_some_and(|reason| reason.contains("full")));
+
+    put(&outbox, vec![picture(2, 1000)]).await;
+    std::fs::remove_file(&ballast).unwrap();
+    all_are_there(&outbox, &health, 2, 4).await;
+    let third = outbox.read(Which::Exactly(3)).await.unwrap().unwrap();
+    assert!(matches!(third.what, Lasting::Event(event) if event.phase == Phase::Closed), "closed before anything new");
 }
 
 #[tokio::test(flavor = "multi_thread")]
