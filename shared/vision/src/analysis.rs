@@ -1,6 +1,6 @@
 //! One stream's analysis, behind the detector: detections of a frame → its result for the screen, and what must last.
 //!
-//! 1. [`Tracker`] makes tracks of the detections, but for those under a mask;
+//! 1. [`Tracker`] makes tracks of the detections, but for those under a mask, and anew where the [`View`] is another;
 //! 2. [`Events`] makes events of the tracks, by the camera's rules;
 //! 3. where an event has its best view so far, the frame becomes its picture.
 //!
@@ -21,7 +21,9 @@ use omma_protocol::track::{FrameResult, Track};
 use crate::event::rule::config::RulesConfig;
 use crate::event::rule::mask::Masks;
 use crate::event::{Events, EventsConfig};
+use crate::gate::{Mask, Thumbnail};
 use crate::track::{Tracker, TrackerConfig};
+use crate::view::{Turn, View};
 
 /// Longest side of an event's picture unless it is set, in samples.
 pub const PICTURE_SIDE: u32 = 960;
@@ -89,6 +91,9 @@ pub struct Analysis {
     camera: CameraId,
     analyst: Arc<Analyst>,
     masks: Masks,
+    view: View,
+    /// Of the frame that was followed last, until its tracks are seen.
+    turn: Turn,
     tracker: Tracker,
     events: Events,
     picture_side: u32,
@@ -102,6 +107,8 @@ impl Analysis {
     pub fn new(camera: CameraId, analyst: Arc<Analyst>, config: AnalysisConfig) -> Self {
         Self {
             masks: Masks::new(config.rules.masks.clone()),
+            view: View::default(),
+            turn: Turn::None,
             tracker: Tracker::new(config.tracker),
             events: Events::new(camera.clone(), Arc::clone(&analyst), config.events, config.rules, config.seed),
             camera,
@@ -125,6 +132,11 @@ impl Analysis {
         let found = detections.len();
         detections.retain(|detection| !self.masks.hides(detection));
         self.masked += (found - detections.len()) as u64;
+        self.turn = self.view.see(frame.time, Thumbnail::of(&frame.planes(), &Mask::default()));
+        if self.turn != Turn::None {
+            tracing::info!(camera = %self.camera, turn = ?self.turn, "the camera shows another view: things are followed anew");
+            self.tracker.cut();
+        }
         self.tracker.update(frame.time, detections)
     }
 
@@ -135,6 +147,8 @@ impl Analysis {
         let aspect = frame.width as f32 / frame.height.max(1) as f32;
         let mut lasting = vec![];
         let mut jpeg: Option<Result<Bytes, JpegError>> = None;
+        let ended = self.events.turn(std::mem::take(&mut self.turn));
+        lasting.extend(ended.into_iter().map(|change| Lasting::Event(change.event)));
         for change in self.events.see(frame.time, aspect, &seen) {
             let (event, revision) = (change.event.id, change.event.revision);
             lasting.push(Lasting::Event(change.event));

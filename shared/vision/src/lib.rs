@@ -3,7 +3,8 @@
 //! In the order of the path: the [`gate`] chooses the units that are decoded, and it and [`pace`] the frames that are
 //! looked at, [`fair`] whose turn it is where streams share a detector; a [`manifest`] says what a model needs; [`detect`]
 //! fits a picture into the network's input ([`letterbox`]), runs it ([`engine`]), reads its outputs ([`head`]) and leaves
-//! one box for each thing ([`suppress`]).
+//! one box for each thing ([`suppress`]). Boxes become [`track`]s as long as the [`view`] is the same, and tracks [`event`]s.
+//! [`analysis`] is these together.
 
 pub mod gate;
 
@@ -24,6 +25,8 @@ pub mod head;
 pub mod suppress;
 
 pub mod track;
+
+pub mod view;
 
 pub mod event;
 

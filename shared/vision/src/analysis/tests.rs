@@ -52,6 +52,35 @@ fn every_frame_has_a_result_and_an_event_is_followed_by_its_picture() {
 }
 
 #[test]
+fn after_the_camera_was_turned_what_is_in_the_same_place_is_another() {
+    let (mut analysis, pool) = (analysis(), FramePool::new(1));
+    let view = |ms: i64, bright: fn(usize) -> bool| {
+        let y: Vec<u8> = (0..320 * 180).map(|at| if bright(at) { 200 } else { 30 }).collect();
+        let (uv, colour) = ([128; 160 * 90], Colour::default());
+        let planes = Planes { width: 320, height: 180, y: &y, u: &uv, v: &uv, y_stride: 320, uv_stride: 160, colour };
+        pool.copy(planes, CaptureTime(1_700_000_000_000_000 + ms * 1000))
+    };
+    let mut told = vec![];
+    for ms in (0..4000).step_by(200) {
+        let frame = if ms < 2000 { view(ms, |at| at % 320 < 160) } else { view(ms, |at| at < 320 * 90) };
+        let looked = analysis.look(&frame, vec![person(0.4)], Duration::ZERO);
+        let seen: Vec<u64> = looked.result.tracks.iter().map(|track| track.id.0).collect();
+        let expected: &[u64] = match ms {
+            0 | 2000 => &[],
+            ms if ms < 2000 => &[1],
+            _ => &[2],
+        };
+        assert_eq!(seen, expected, "{ms}");
+        let events = looked.lasting.into_iter().filter_map(|lasting| match lasting {
+            Lasting::Event(event) if event.phase != Phase::Updated => Some((ms, event.phase, event.track.0)),
+            _ => None,
+        });
+        told.extend(events);
+    }
+    assert_eq!(told, [(400, Phase::Opened, 1), (2000, Phase::Closed, 1), (2400, Phase::Opened, 2)]);
+}
+
+#[test]
 fn a_frame_with_nothing_in_it_is_told_of_too() {
     let looked = analysis().look(&frame(&FramePool::new(1), 0), vec![], Duration::ZERO);
     assert!(looked.result.tracks.is_empty() && looked.lasting.is_empty());

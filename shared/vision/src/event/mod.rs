@@ -18,6 +18,8 @@
 //! - **While nobody looks because nothing changes** ([`Events::unchanged`]), what stood still stays, and time passes for
 //!   it: its event goes on, a rule's time in a zone is over, a schedule begins.
 //!
+//! - **Where the camera shows another view** ([`Events::turn`]), what is open is closed.
+//!
 //! This step never reads a clock and draws nothing from the system: ids come from capture times and a seeded
 //! generator. Nothing is kept but for things (see [`rule`]) and open events, of which there are at most `max_open`.
 
@@ -37,6 +39,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::track::Life;
+use crate::view::Turn;
 use open::{Open, Sight, Step, Subject};
 use rule::config::RulesConfig;
 use rule::{Crowd, Gathering, Rules, Thing, Things, Want};
@@ -181,6 +184,17 @@ impl Events {
                 change(&open, step, &self.camera, &self.analyst)
             })
             .collect()
+    }
+
+    /// The next frame is of another view than the last: what is open is closed, as at the end of the stream, and what is
+    /// parked is known again only where it was parked.
+    pub fn turn(&mut self, turn: Turn) -> Vec<Change> {
+        if turn == Turn::None {
+            return vec![];
+        }
+        let ended = self.finish();
+        self.things.turn(turn);
+        ended
     }
 
     /// Events that are open.

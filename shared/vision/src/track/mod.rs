@@ -151,6 +151,11 @@ impl Tracker {
         seen
     }
 
+    /// The camera shows another view: nothing that was followed goes on in it.
+    pub fn cut(&mut self) {
+        self.tracks.clear();
+    }
+
     /// What is remembered of a confirmed thing. `None` once it is gone.
     pub fn life(&self, id: TrackId) -> Option<&Life> {
         self.tracks.iter().find(|track| track.id == Some(id)).map(|track| &track.life)

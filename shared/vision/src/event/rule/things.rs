@@ -10,6 +10,7 @@ use super::ground::Ground;
 use super::thing::Thing;
 use crate::event::EventsConfig;
 use crate::track::Life;
+use crate::view::Turn;
 
 /// Most things at once, those in sight and those remembered. At the bound the one longest out of sight is forgotten.
 const MAX_THINGS: usize = 512;
@@ -21,6 +22,8 @@ const STILL_COUNTS: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(in crate::event) struct Things {
     all: Vec<Thing>,
+    /// What is parked in a view that was left.
+    left: Vec<Thing>,
     last_id: u64,
 }
 
@@ -60,6 +63,16 @@ impl Things {
     /// The stream has ended: of what was there, only what is parked is known again.
     pub(super) fn end(&mut self, parked: Option<Parked>) {
         self.all.retain(|thing| thing.is_parked(parked));
+    }
+
+    /// The camera shows another view than it did, after the stream's [`Things::end`].
+    pub(in crate::event) fn turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::None => {}
+            Turn::Away => self.left = std::mem::take(&mut self.all),
+            Turn::Astray => self.all.clear(),
+            Turn::Back => self.all = std::mem::take(&mut self.left),
+        }
     }
 
     pub(in crate::event) fn find(&self, id: u64) -> Option<&Thing> {

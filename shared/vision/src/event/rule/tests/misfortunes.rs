@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::site::{Site, at, person, reasons};
 use super::{DRIVE, walk};
+use crate::view::Turn;
 
 fn car(id: u64, x: f32) -> Track {
     Track { id: TrackId(id), label: "car".into(), score: 0.7, rect: Rect { x, y: 0.5, w: 0.2, h: 0.2 } }
@@ -74,6 +75,23 @@ fn a_parked_car_is_known_again_after_the_camera_was_away() {
     assert_eq!(reasons(&again).len(), 1, "the person is another, the car is the same");
     let long_after = site.run(12 * MINUTE..13 * MINUTE, |_| Some(vec![car(5, 0.6)]));
     assert_eq!(reasons(&long_after).len(), 1, "what is away for longer than it stood may be another");
+}
+
+#[test]
+fn a_camera_that_is_turned_takes_no_car_of_one_view_for_one_of_another() {
+    let mut site = Site::new(DRIVE, "[[rule]]\nname = \"car\"");
+    let mut parked = |minutes: std::ops::Range<i64>, id: u64, turn: Turn| {
+        let closed = site.events.turn(turn).into_iter().filter(|change| change.event.phase == Phase::Closed).count();
+        let changes = site.run(minutes.start * MINUTE..minutes.end * MINUTE, |_| Some(vec![car(id, 0.6)]));
+        (closed, reasons(&changes).len())
+    };
+    assert_eq!(parked(0..10, 1, Turn::None), (0, 1));
+    assert_eq!(parked(10..12, 2, Turn::Away), (1, 1), "another car stands where that one stood in its view");
+    assert_eq!(parked(12..14, 3, Turn::Astray), (1, 1));
+    assert_eq!(parked(14..16, 4, Turn::Back), (1, 0), "the first view has its car still");
+    assert_eq!(parked(16..20, 5, Turn::Away), (0, 1));
+    assert_eq!(parked(20..21, 6, Turn::Away), (1, 1));
+    assert_eq!(parked(21..22, 7, Turn::Back), (1, 0), "the view that was left last is remembered");
 }
 
 #[test]
