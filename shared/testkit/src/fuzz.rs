@@ -118,7 +118,7 @@ pub fn mqtt_command(data: &[u8]) {
 
 /// A camera's answer that names another address: never that of another host, and never with a login.
 pub fn rtsp_redirect(data: &[u8]) {
-    let from = Url::parse("rtsp://camera:8554/live").expect("a URL");
+    let Ok(from) = Url::parse("rtsp://camera:8554/live") else { return };
     if let Ok(url) = redirect::target(&from, &String::from_utf8_lossy(data)) {
         assert_eq!((url.scheme(), url.host_str()), ("rtsp", Some("camera")));
         assert_eq!((url.username(), url.password()), ("", None));
