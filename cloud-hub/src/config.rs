@@ -271,7 +271,7 @@ fn percent_decoded(text: &str) -> Option<String> {
 }
 
 fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
-    if let Some(Err(wrong)) = written.model.as_deref().map(Manifest::load) {
+    if let Some(Err(wrong)) = written.model.as_deref().map(Manifest::read) {
         faults.push("infer.model", wrong.to_string());
     }
     if let Some(library) = written.onnxruntime.as_deref().filter(|l| !l.is_file()) {

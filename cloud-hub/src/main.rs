@@ -14,6 +14,7 @@ use omma_protocol::id::EdgeId;
 use omma_protocol::join::JoinToken;
 use omma_runtime::environment::{self, Wanted};
 use omma_runtime::{metrics, shutdown, telemetry, tls};
+use omma_vision::manifest::Manifest;
 
 /// Omma's hub: sees all sites.
 #[derive(Debug, Parser)]
@@ -74,7 +75,11 @@ fn start(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(file) => run(file.load()?),
         Command::Check(file) => {
-            file.load()?.warnings.iter().for_each(|warning| println!("warning: {warning}"));
+            let config = file.load()?;
+            config.warnings.iter().for_each(|warning| println!("warning: {warning}"));
+            if let Some(folder) = &config.infer.model {
+                println!("model: {}", Manifest::load(folder).context("infer.model")?.name);
+            }
             println!("the configuration is sound");
             Ok(())
         }

@@ -55,8 +55,8 @@ use steps::Steps;
 const OWN: usize = 64;
 /// How long the steps that still write may take at the end; the broker has a second after it, the store what is left.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How long the end of all may take: [`shutdown::GRACE`] less [`http::DRAIN`], which is over then.
-const END: Duration = Duration::from_secs(4);
+/// How long the end of all may take: a little under [`shutdown::GRACE`] less [`http::DRAIN`], which is over then.
+const END: Duration = Duration::from_millis(3500);
 
 /// The HELP lines of `/metrics`. Call it once, after the recorder was installed.
 pub fn describe_metrics() {

@@ -199,7 +199,8 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     let upstream = upstream(&written, &mut faults);
     let min_score = written.detect.as_ref().map_or(DetectSection::MIN_SCORE, |detect| detect.min_score);
     let cameras = camera::check(&written, min_score, &mut faults);
-    let looks = written.camera.iter().any(|camera| camera.placement == Placement::Edge);
+    let is_known = |n: usize| faults.knows(&format!("camera[{n}].placement"));
+    let looks = written.camera.iter().enumerate().any(|(n, camera)| camera.placement == Placement::Edge && is_known(n));
     let detect = if looks { detect(written.detect.as_ref(), &mut faults) } else { None };
     if let Some(fault) = written.decode.decoder.fault() {
         faults.push("decode.decoder", fault);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use omma_testkit::process::{Launch, STOP, port};
+use omma_testkit::wait;
 
 const PORTS: [&str; 7] = ["HTTP_PORT", "RTSP_PORT", "QUIC_PORT", "MQTT_PORT", "MQTTS_PORT", "WEBRTC_PORT", "EDGE_PORT"];
 
@@ -31,7 +32,11 @@ fn ctrl_c_ends_the_demonstration_with_all_its_programs_and_it_starts_again() {
     let address = running.wait_for_line("Omma is at ");
     assert_eq!(address, format!("Omma is at http://127.0.0.1:{}", ports[0]));
     let line = running.wait_for_line("Token: ");
-    assert!(cameras(ports[0], line.trim_start_matches("Token: ")).contains("walkers"));
+    // The edge tells the hub of its cameras a moment after it is ready.
+    wait::until("the camera at the hub", wait::LONG, || {
+        let shown = cameras(ports[0], line.trim_start_matches("Token: "));
+        if shown.contains("walkers") { Ok(()) } else { Err(shown) }
+    });
     // A camera, a hub and an edge, one after the other.
     running.stop_by(Signal::SIGINT, 3 * STOP);
     assert!(running.log().contains("Stopped."), "{:?}", running.log().lines());

@@ -36,7 +36,11 @@ pub(super) fn check(written: &Written, min_score: f32, faults: &mut Faults) -> V
         if !(camera.rate > 0.0 && camera.rate <= MAX_RATE) {
             faults.push(&format!("camera[{n}].rate"), format!("expected more than 0 and at most {MAX_RATE}"));
         }
-        let rules = rules(n, camera, Site { local: local.as_ref(), labels }, faults);
+        let rules = match faults.knows("edge.time_zone") && faults.knows("detect.labels") {
+            true => rules(n, camera, Site { local: local.as_ref(), labels }, faults),
+            // What they would be checked against could not be read.
+            false => RulesConfig::default(),
+        };
         let gate = gate(n, camera, min_score, faults);
         let http = http(n, camera, faults);
         let device = device(n, camera, faults);

@@ -175,6 +175,18 @@ fn a_fault_of_a_rule_names_its_line_and_how_to_mend_it() {
 }
 
 #[test]
+fn what_could_not_be_read_makes_no_faults_elsewhere() {
+    let rules = "[[camera.rule]]\nname = \"r\"\nlabels = [\"person\"]\nschedule = [\"22:00-06:00\"]";
+    let wrong = with_rules(rules)
+        .replace("[edge]", "[edge]\ntime_zone = 5")
+        .replace("[detect]", "[detect]\nlabels = [5]")
+        .replace("placement = \"edge\"", "placement = \"egde\"");
+    let lines: Vec<String> = load(&wrong).unwrap_err().lines().collect();
+    assert!(lines.iter().any(|line| line.contains("edge.time_zone: expected a string")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains(".rule[") || line.contains("expected [detect]")), "{lines:#?}");
+}
+
+#[test]
 fn rules_of_a_camera_that_the_hub_looks_at_are_refused() {
     let hub = good() + "[[camera.rule]]\nname = \"visitor\"";
     let lines: Vec<String> = load(&hub).unwrap_err().lines().collect();

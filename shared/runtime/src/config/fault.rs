@@ -43,6 +43,11 @@ impl Faults {
         self.untrue.push(path.section());
     }
 
+    /// Whether what is read at a dotted key is what was written. Ask before a fault of another section follows from it.
+    pub fn knows(&self, key: &str) -> bool {
+        !self.is_untrue(&Path::parse(key))
+    }
+
     fn is_untrue(&self, path: &Path) -> bool {
         self.untrue.iter().any(|section| path.0.starts_with(&section.0))
     }

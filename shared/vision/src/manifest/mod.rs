@@ -153,11 +153,11 @@ pub enum ManifestError {
 
 impl Manifest {
     /// Reads `model.toml` in `folder`, and checks that `model.onnx` beside it is the file it was written for.
+    ///
+    /// # Errors
+    /// What is missing or wrong.
     pub fn load(folder: &Path) -> Result<Self, ManifestError> {
-        let path = folder.join("model.toml");
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| ManifestError::Read { path: path.clone(), reason: e.to_string() })?;
-        let manifest = Self::parse(&text).map_err(|faults| ManifestError::Wrong { path, faults })?;
+        let manifest = Self::read(folder)?;
         let path = Self::network(folder);
         let found = sha256(&path).map_err(|e| ManifestError::Read { path: path.clone(), reason: e.to_string() })?;
         match &manifest.sha256 {
@@ -166,6 +166,17 @@ impl Manifest {
             }
             _ => Ok(manifest),
         }
+    }
+
+    /// Reads `model.toml` in `folder` alone.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(folder: &Path) -> Result<Self, ManifestError> {
+        let path = folder.join("model.toml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| ManifestError::Read { path: path.clone(), reason: e.to_string() })?;
+        Self::parse(&text).map_err(|faults| ManifestError::Wrong { path, faults })
     }
 
     /// The network's file in a model's folder.
