@@ -247,6 +247,10 @@ pub(crate) fn describe() {
         "What the embedded broker's access rules refused, by packet."
     );
     metrics::describe_counter!(
+        "omma_broker_disconnects_total",
+        "Clients of the embedded broker that are gone again, by reason; `protocol` is what is no MQTT."
+    );
+    metrics::describe_counter!(
         "omma_broker_retained_refused_total",
         "Retained messages that the embedded broker did not keep because it holds too many."
     );

@@ -33,6 +33,7 @@ use omma_vision::engine::{Device, EngineChoice};
 use omma_vision::track::TrackerConfig;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::bus::Bus;
 use crate::registry::{Edges, Registry};
@@ -121,7 +122,8 @@ impl Infer {
             return Self { state };
         }
         let streams = Streams { bus, turns, rate: config.rate, looked_at: BTreeMap::new() };
-        tokio::spawn(streams.follow(registry, state.clone(), token));
+        let span = tracing::info_span!("step", step = "infer");
+        tokio::spawn(streams.follow(registry, state.clone(), token).instrument(span));
         Self { state }
     }
 
@@ -176,7 +178,7 @@ impl Streams {
                     self.looked_at.insert(stream.clone(), running);
                 }
                 // Tried again when the registry changes next.
-                Err(error) => tracing::error!(step = "infer", %stream, %error, "a thread can't be started"),
+                Err(error) => tracing::error!(%stream, %error, "a thread can't be started"),
             }
         }
     }

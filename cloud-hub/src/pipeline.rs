@@ -69,7 +69,6 @@ pub fn describe_metrics() {
     crate::feed::describe();
     crate::live::websocket::describe();
     crate::live::whep::metrics::describe();
-    crate::api::measure::describe();
 }
 
 /// Runs the hub until `token` is cancelled.
@@ -122,9 +121,9 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let mut steps = Steps::new(token.clone());
     let (own, own_waiting) = mpsc::channel(OWN);
     let infer = Infer::start(config.infer.clone(), bus, registry.clone(), own, token.child_token());
-    steps.spawn("infer", watch_infer(infer.state(), parts.infer, token.clone()));
+    steps.spawn("infer", "infer", watch_infer(infer.state(), parts.infer, token.clone()));
     let kept = CancellationToken::new();
-    steps.spawn("store", keep_own(store.clone(), own_waiting, token.clone(), kept.clone()));
+    steps.spawn("store", "store", keep_own(store.clone(), own_waiting, token.clone(), kept.clone()));
     let mqtt = Mqtt {
         store: store.clone(),
         registry: registry.clone(),
@@ -132,13 +131,13 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
         broker_health: parts.broker,
         store_health: parts.store,
     };
-    steps.spawn("ingest over MQTT", mqtt.run(options, kept));
-    steps.spawn("ingest over QUIC", quic.run(token.child_token()));
+    steps.spawn("ingest", "ingest over MQTT", mqtt.run(options, kept));
+    steps.spawn("ingest", "ingest over QUIC", quic.run(token.child_token()));
     if let Some(broker) = &mut broker {
-        steps.spawn("broker", watch_broker(broker.ended(), token.clone()));
+        steps.spawn("ingest", "broker", watch_broker(broker.ended(), token.clone()));
     }
     let driver = live.clone();
-    steps.spawn("live", async move { driver.ended().await });
+    steps.spawn("live", "live", async move { driver.ended().await });
 
     let api = Api { store: store.clone(), registry, access, attempts, infer: infer.state() };
     tracing::info!(page = %format_args!("http://{}", server.address()), quic = %config.quic, "the hub is up");

@@ -31,7 +31,7 @@ pub(crate) mod meters;
 pub mod frame_match;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edge_core::Moment;
 use edge_core::lateness::Lateness;
@@ -130,6 +130,7 @@ struct Waiting {
 
 struct Steps {
     unit: Step,
+    gate: Step,
     decode: Step,
     detect: Step,
     track: Step,
@@ -159,6 +160,7 @@ impl Looker {
         let config = AnalysisConfig { rules: camera.rules.clone(), ..seeded };
         let steps = Steps {
             unit: Step::new("unit"),
+            gate: Step::new("gate"),
             decode: Step::new("decode"),
             detect: Step::new("detect"),
             track: Step::new("track"),
@@ -207,7 +209,7 @@ impl Looker {
                 Next::Turn(turn) => self.look_at_waiting(turn).and_then(|()| self.work(&mut units, token)),
                 Next::Unit(arrived) => match self.admission.admit(arrived) {
                     Admitted::Look(arrived) => {
-                        self.plan.take(arrived);
+                        self.take(arrived);
                         self.work(&mut units, token)
                     }
                     Admitted::Close => {
@@ -232,6 +234,14 @@ impl Looker {
         }
     }
 
+    /// Asks the gate what is to be done with a unit.
+    fn take(&mut self, arrived: Arrived) {
+        let began = Instant::now();
+        self.plan.take(arrived);
+        self.steps.gate.observe(began.elapsed());
+        self.steps.gate.done();
+    }
+
     /// Decodes and looks until nothing is left of what was taken.
     fn work(&mut self, units: &mut Reader, token: &CancellationToken) -> Result<(), Ended> {
         while !token.is_cancelled() {
@@ -242,7 +252,7 @@ impl Looker {
                 && self.plan.has_room()
                 && let Some(arrived) = units.try_next()
             {
-                self.plan.take(arrived);
+                self.take(arrived);
             }
             self.decode(&task)?;
             // While units wait, the newest frame is still to come; but a decoder that never catches up must not keep

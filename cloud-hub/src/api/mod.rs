@@ -22,8 +22,6 @@ mod events;
 
 mod document;
 
-pub(crate) mod measure;
-
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
@@ -75,7 +73,6 @@ pub fn router(api: Api, live: LiveState) -> Router {
         .route("/api/{*rest}", get(unknown))
         .fallback(web::page)
         .method_not_allowed_fallback(not_allowed)
-        .layer(middleware::from_fn(measure::measure))
         .layer(header_layer(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_layer(header::X_FRAME_OPTIONS, "DENY"))

@@ -13,7 +13,7 @@ use omma_protocol::secret::Secret;
 use rmqtt::codec::v5::SubscribeAckReason;
 use rmqtt::context::ServerContext;
 use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType, Type};
-use rmqtt::types::{AuthResult, ConnectInfo, Id, LastWill, PublishAclResult, Subscribe, SubscribeAclResult};
+use rmqtt::types::{AuthResult, ConnectInfo, Id, LastWill, PublishAclResult, Reason, Subscribe, SubscribeAclResult};
 use subtle::ConstantTimeEq;
 
 use super::{Doors, HUB_USER, PLAIN, READER_USER};
@@ -49,7 +49,12 @@ impl Gatekeeper {
 
     pub(super) async fn register(&self, context: &ServerContext) {
         let register = context.extends.hook_mgr().register();
-        for kind in [Type::ClientAuthenticate, Type::ClientSubscribeCheckAcl, Type::MessagePublishCheckAcl] {
+        for kind in [
+            Type::ClientAuthenticate,
+            Type::ClientSubscribeCheckAcl,
+            Type::MessagePublishCheckAcl,
+            Type::ClientDisconnected,
+        ] {
             register.add(kind, Box::new(self.clone())).await;
         }
         register.start().await;
@@ -142,6 +147,22 @@ fn subscribe(id: &Id, subscribe: &Subscribe) -> SubscribeAclResult {
     SubscribeAclResult::new_failure(SubscribeAckReason::NotAuthorized)
 }
 
+/// Why a client that was let in is gone.
+fn word(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::ConnectDisconnect(_) => "goodbye",
+        Reason::ConnectRemoteClose => "closed",
+        Reason::ConnectReadWriteTimeout | Reason::ConnectKeepaliveTimeout => "silent",
+        Reason::ConnectReadWriteError => "cut",
+        Reason::ConnectKicked(_) => "replaced",
+        // A message that nobody may publish ends a client of version 3.1.1, too.
+        Reason::PublishResult(_) => "refused",
+        Reason::ProtocolError(_) | Reason::MqttError(_) | Reason::Error(_) => "protocol",
+        Reason::Reasons(reasons) => reasons.first().map_or("other", word),
+        _ => "other",
+    }
+}
+
 #[async_trait]
 impl Handler for Gatekeeper {
     async fn hook(&self, parameter: &Parameter, earlier: Option<HookResult>) -> ReturnType {
@@ -160,6 +181,10 @@ impl Handler for Gatekeeper {
                     let version = session.protocol().await.unwrap_or(VERSION_5);
                     PublishAclResult::rejected(version != VERSION_5, None)
                 })
+            }
+            Parameter::ClientDisconnected(_, reason) => {
+                metrics::counter!("omma_broker_disconnects_total", "reason" => word(reason)).increment(1);
+                return (true, earlier);
             }
             _ => return (true, earlier),
         };

@@ -72,6 +72,7 @@ enum Heard {
 
 impl Reader {
     fn run(mut self, runtime: &Handle, token: &CancellationToken) {
+        let _decode = self.step.span().entered();
         let mut silent = false;
         loop {
             match runtime.block_on(self.hear(token)) {
@@ -119,12 +120,12 @@ impl Reader {
                 self.step.dropped("unsupported");
                 // It comes with each key picture: said once.
                 if !std::mem::replace(&mut self.unsupported, true) {
-                    tracing::warn!(step = "infer", stream = %self.stream, %error, "the hub can't look at a stream");
+                    tracing::warn!(stream = %self.stream, %error, "the hub can't look at a stream");
                 }
             }
             Err(error @ DecodeError::Broken { .. }) => {
                 self.step.dropped("broken");
-                tracing::debug!(step = "infer", stream = %self.stream, %error, "goes on at the next key picture");
+                tracing::debug!(stream = %self.stream, %error, "goes on at the next key picture");
             }
         }
     }

@@ -28,30 +28,50 @@ pub(super) struct Engine {
     pub(super) rate: f32,
 }
 
+/// What is measured: `infer` from a unit's arrival to its boxes on the bus, and the parts of it that are done here.
+struct Steps {
+    infer: Step,
+    detect: Step,
+    track: Step,
+    event: Step,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self {
+            infer: Step::new("infer"),
+            detect: Step::new("detect"),
+            track: Step::new("track"),
+            event: Step::new("event"),
+        }
+    }
+}
+
 /// The store is gone: there is nothing to look for any more.
 struct StoreGone;
 
 impl Engine {
     /// Loads the model, then looks until the turns are closed.
     pub(super) fn run(self, config: &DetectorConfig, state: &watch::Sender<InferState>) {
+        let steps = Steps::default();
+        let _infer = steps.infer.span().entered();
         let mut detector = match Detector::load(config) {
             Ok(detector) => detector,
             Err(error) => {
-                tracing::error!(step = "infer", %error, "the hub can't look");
+                tracing::error!(%error, "the hub can't look");
                 state.send_replace(InferState::Unavailable { reason: error.to_string() });
                 return;
             }
         };
         if let Some(note) = detector.note() {
-            tracing::info!(step = "infer", note, "the engine is not the first choice");
+            tracing::info!(note, "the engine is not the first choice");
         }
         let (engine, model) = (detector.engine().to_owned(), detector.model().to_owned());
-        tracing::info!(step = "infer", engine, model, "the hub looks");
+        tracing::info!(engine, model, "the hub looks");
         let analyst =
             Arc::new(Analyst { place: Place::Hub, engine: engine.as_str().into(), model: model.as_str().into() });
         state.send_replace(InferState::Ready { engine, model });
 
-        let step = Step::new("infer");
         let mut analyses: BTreeMap<StreamId, (Analysis, CaptureTime)> = BTreeMap::new();
         while let Some(turn) = self.turns.take() {
             let done = match turn {
@@ -65,7 +85,7 @@ impl Engine {
                     };
                     let (analysis, last) = analyses.entry(stream.clone()).or_insert_with(|| (make(), look.frame.time));
                     *last = look.frame.time;
-                    ended.and_then(|()| self.look(&mut detector, analysis, &stream, &look, &step))
+                    ended.and_then(|()| self.look(&mut detector, analysis, &stream, &look, &steps))
                 }
                 Turn::Ended(stream) => self.end(analyses.remove(&stream), &stream),
             };
@@ -86,22 +106,34 @@ impl Engine {
         analysis: &mut Analysis,
         stream: &StreamId,
         look: &Look,
-        step: &Step,
+        steps: &Steps,
     ) -> Result<(), StoreGone> {
         let began = Instant::now();
-        let detections = match detector.detect(look.frame.planes()) {
+        let detections = match steps.detect.span().in_scope(|| detector.detect(look.frame.planes())) {
             Ok(detections) => detections,
             Err(error) => {
-                step.dropped("failed");
-                tracing::debug!(step = "infer", %stream, %error, "a frame could not be looked at");
+                steps.detect.dropped("failed");
+                tracing::debug!(%stream, %error, "a frame could not be looked at");
                 return Ok(());
             }
         };
-        step.observe(began.elapsed());
-        step.done();
-        let looked = analysis.look(&look.frame, detections, look.arrived.elapsed());
+        steps.detect.observe(began.elapsed());
+        steps.detect.done();
+
+        let began = Instant::now();
+        let tracks = analysis.follow(&look.frame, detections);
+        steps.track.observe(began.elapsed());
+        steps.track.done();
+
+        let began = Instant::now();
+        let looked = analysis.see(&look.frame, tracks, look.arrived.elapsed());
+        steps.event.observe(began.elapsed());
+        looked.lasting.iter().for_each(|_| steps.event.done());
+
         // Boxes first: someone may be watching this very frame.
         self.bus.result(stream, Arc::new(looked.result));
+        steps.infer.observe(look.arrived.elapsed());
+        steps.infer.done();
         self.keep(stream, looked.lasting)
     }
 
@@ -113,7 +145,7 @@ impl Engine {
     fn keep(&self, stream: &StreamId, lasting: Vec<Lasting>) -> Result<(), StoreGone> {
         for each in lasting {
             if self.sink.blocking_send((stream.clone(), each)).is_err() {
-                tracing::debug!(step = "infer", "the store takes nothing more: the hub stops looking");
+                tracing::debug!("the store takes nothing more: the hub stops looking");
                 return Err(StoreGone);
             }
         }

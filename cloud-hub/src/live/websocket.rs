@@ -24,6 +24,7 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 use omma_protocol::id::StreamId;
 use omma_protocol::wire::browser::{BoxesMessage, BrowserToHub, HubToBrowser};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::Instrument;
 
 use super::LiveState;
 use super::refusal::Refusal;
@@ -72,7 +73,8 @@ pub(crate) async fn open(State(state): State<LiveState>, request: Request) -> Re
     let feed = state.feed.subscribe();
     Ok(upgrade.max_message_size(MAX_MESSAGE).on_upgrade(async move |socket| {
         gauge!("omma_live_pages").increment(1.0);
-        Page { socket, address, state, feed, watched: None, heard: Instant::now() }.serve().await;
+        let page = Page { socket, address, state, feed, watched: None, heard: Instant::now() };
+        page.serve().instrument(tracing::info_span!("step", step = "live")).await;
         gauge!("omma_live_pages").decrement(1.0);
         drop(place);
     }))
@@ -213,7 +215,7 @@ impl Page {
         match serde_json::to_string(message) {
             Ok(text) => self.send(Message::Text(text.into())).await,
             Err(error) => {
-                tracing::error!(step = "live", %error, "a message to a browser can't be written");
+                tracing::error!(%error, "a message to a browser can't be written");
                 Ok(())
             }
         }

@@ -44,6 +44,7 @@ use omma_protocol::wire::browser::Mode;
 use str0m::change::SdpOffer;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{LiveConfig, LiveError};
@@ -113,7 +114,9 @@ impl Whep {
     pub(super) fn start(config: &LiveConfig, bus: Bus, token: CancellationToken) -> Result<Self, LiveError> {
         let socket = Socket::open(config)?;
         let (commands, receiver) = mpsc::channel(COMMANDS);
-        tokio::spawn(Driver::new(socket, bus, config.max_sessions).run(receiver, token));
+        let driver = Driver::new(socket, bus, config.max_sessions);
+        let span = driver.span();
+        tokio::spawn(driver.run(receiver, token).instrument(span));
         Ok(Self { commands })
     }
 

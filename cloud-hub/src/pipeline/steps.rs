@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use anyhow::anyhow;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// The steps by name. Dropping it cuts off those that still run.
 pub(super) struct Steps {
@@ -22,9 +23,14 @@ impl Steps {
         Self { tasks: JoinSet::new(), names: HashMap::new(), token }
     }
 
-    /// Starts a step. Must be called in a runtime.
-    pub(super) fn spawn(&mut self, name: &'static str, step: impl Future<Output = ()> + Send + 'static) {
-        let id = self.tasks.spawn(step).id();
+    /// Starts a part of the step `word`, whose log lines carry that. Must be called in a runtime.
+    pub(super) fn spawn(
+        &mut self,
+        word: &'static str,
+        name: &'static str,
+        part: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let id = self.tasks.spawn(part.instrument(tracing::info_span!("step", step = word))).id();
         self.names.insert(id, name);
     }
 
@@ -64,8 +70,8 @@ mod tests {
     async fn a_step_that_ends_or_panics_unasked_is_named() {
         for (panics, how) in [(false, "`bad` ended"), (true, "`bad` panicked")] {
             let mut steps = Steps::new(CancellationToken::new());
-            steps.spawn("good", std::future::pending());
-            steps.spawn("bad", async move { assert!(!panics, "as a fault of the program does") });
+            steps.spawn("infer", "good", std::future::pending());
+            steps.spawn("infer", "bad", async move { assert!(!panics, "as a fault of the program does") });
             let failure = steps.failure().await.to_string();
             assert!(failure.contains(how), "{failure}");
         }
@@ -77,7 +83,7 @@ mod tests {
         let mut steps = Steps::new(token.clone());
         for name in ["one", "two"] {
             let token = token.clone();
-            steps.spawn(name, async move { token.cancelled().await });
+            steps.spawn("store", name, async move { token.cancelled().await });
         }
         assert!(timeout(SOON, steps.failure()).await.is_err());
         token.cancel();

@@ -6,6 +6,8 @@
 //! | [`HEAD_TIMEOUT`] for a request's head | the connection is closed |
 //! | [`DRAIN`] after the end was asked for | what is still open is closed |
 
+mod measure;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -82,7 +84,7 @@ impl Server {
 
     /// Serves until `token` is cancelled and open requests have ended, [`DRAIN`] at the most.
     pub async fn serve(self, health: Health, metrics: Metrics, extra: Router, token: CancellationToken) {
-        let router = routes(health, metrics.clone()).merge(extra);
+        let router = routes(health, metrics.clone()).merge(extra).layer(middleware::from_fn(measure::answer));
         tokio::select! {
             () = accept(self.listener, router, token) => {}
             () = upkeep(metrics) => {}
@@ -172,8 +174,14 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, token: 
     };
     if let Err(e) = result {
         // What a peer gets wrong is the peer's business; hyper has answered 400 where it could.
+        measure::broken(&e);
         tracing::debug!(error = %e, "connection ended");
     }
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    measure::describe();
 }
 
 #[cfg(test)]

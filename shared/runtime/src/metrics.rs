@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::{Unit, describe_counter, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::{step, supervise};
+use crate::{http, step, supervise};
 
 /// Upper bounds of histogram buckets whose metric counts seconds: dense where the 100 ms budget of live pictures is
 /// spent, ending at what any step takes when something is badly wrong.
@@ -43,6 +43,7 @@ pub fn install() -> Result<Metrics, MetricsError> {
     describe_counter!(step::DONE, "Units of work that a step has done.");
     describe_counter!(step::DROPPED, "Units of work that a step threw away, by reason.");
     describe_counter!(supervise::RESTARTS, "Restarts of tasks that failed.");
+    http::describe();
     Ok(Metrics { handle })
 }
 

@@ -152,6 +152,9 @@ fn it_was_counted(stack: &Stack) {
         ("omma_broker_refused_total{at=\"publish\"}", 3.0),
         ("omma_live_datagrams_ignored_total", 100.0),
         ("omma_http_duration_seconds_count", 100.0),
+        ("omma_http_broken_total{reason=\"unreadable\"}", 20.0),
+        ("omma_ingest_datagrams_ignored_total", 100.0),
+        ("omma_broker_disconnects_total{reason=\"protocol\"}", 20.0),
     ] {
         let counted = stack.api.metric(metric).unwrap();
         assert!(counted >= least, "{metric} is {counted}, expected {least} or more");

@@ -98,7 +98,10 @@ impl Keeper {
         let mut arrivals = vec![];
         for Received { publish, .. } in batch {
             let properties = publish.properties.as_ref().map(|p| p.user_properties.as_slice()).unwrap_or_default();
-            match message::read(&publish.topic, publish.payload.clone(), properties) {
+            let began = Instant::now();
+            let message = message::read(&publish.topic, publish.payload.clone(), properties);
+            self.ingest.observe(began.elapsed());
+            match message {
                 Ok(Message::Status(edge, status)) => self.status(&edge, status),
                 Ok(Message::Lasting(arrival)) => arrivals.push(arrival),
                 Err(error) => {

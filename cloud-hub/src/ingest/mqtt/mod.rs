@@ -85,7 +85,7 @@ impl Mqtt {
         };
         tokio::select! {
             ((), ()) = work => {}
-            () = late => tracing::debug!(step = "ingest", "the broker did not hear the goodbye"),
+            () = late => tracing::debug!("the broker did not hear the goodbye"),
         }
     }
 }

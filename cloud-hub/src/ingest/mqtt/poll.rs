@@ -115,7 +115,7 @@ impl Poll {
         let Some(code) = refusal else {
             self.asked = None;
             (self.failing, self.refused) = (false, false);
-            tracing::info!(step = "ingest", "the broker is reached");
+            tracing::info!("the broker is reached");
             self.health.ready();
             return;
         };
@@ -125,7 +125,7 @@ impl Poll {
              what lies under omma/v1/edges/"
         );
         if !std::mem::replace(&mut self.refused, true) {
-            tracing::warn!(step = "ingest", reason, "no events reach the hub: asking on");
+            tracing::warn!(reason, "no events reach the hub: asking on");
         }
         self.health.not_ready(reason);
     }
@@ -160,7 +160,7 @@ impl Poll {
         self.health.not_ready(format!("the broker can't be reached: {}", reason(error)));
         // The first of a row is worth a line: an operator must act if it lasts, and /readyz tells.
         if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!(step = "ingest", error = reason(error), "the broker can't be reached: trying on");
+            tracing::warn!(error = reason(error), "the broker can't be reached: trying on");
         }
     }
 

@@ -12,6 +12,7 @@ use quinn::{ReadError, RecvStream, SendStream, WriteError};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::Destination;
 use super::streams::Streams;
@@ -163,7 +164,7 @@ impl Cameras<'_> {
         for camera in new.keys() {
             if !self.watched.contains_key(camera) {
                 let watch = watch(bus.clone(), self.edge.clone(), camera.clone(), self.wish.clone());
-                self.watched.insert(camera.clone(), AbortOnDropHandle::new(tokio::spawn(watch)));
+                self.watched.insert(camera.clone(), AbortOnDropHandle::new(tokio::spawn(watch.in_current_span())));
             }
         }
         self.streams.set_cameras(new.keys().cloned().collect());

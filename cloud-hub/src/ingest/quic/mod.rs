@@ -20,6 +20,8 @@
 
 mod admission;
 
+mod socket;
+
 mod control;
 
 mod streams;
@@ -33,16 +35,18 @@ use std::time::Duration;
 use omma_protocol::wire::quic::ALPN;
 use omma_runtime::listen::ListenError;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt};
+use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::bus::Bus;
 use crate::identity::Identity;
 use crate::registry::Registry;
 use admission::Connections;
+use socket::Counting;
 
 /// Handshakes at a time, from the first packet until Hello was read.
 pub const MAX_HANDSHAKES: usize = 64;
@@ -118,7 +122,11 @@ impl Quic {
         let tls = QuicServerConfig::try_from(identity.server_tls(ALPN)?)?;
         let mut config = ServerConfig::with_crypto(Arc::new(tls));
         config.transport_config(Arc::new(transport())).max_incoming(MAX_HANDSHAKES);
-        let endpoint = Endpoint::server(config, address).map_err(|e| ListenError::new(address, "ingest.quic", &e))?;
+        let taken = |e| ListenError::new(address, "ingest.quic", &e);
+        let runtime = Arc::new(TokioRuntime);
+        let socket = Arc::new(Counting::bind(address, &*runtime).map_err(taken)?);
+        let endpoint = Endpoint::new_with_abstract_socket(EndpointConfig::default(), Some(config), socket, runtime)
+            .map_err(taken)?;
         Ok(Self { endpoint, connections: Connections::new(edges, attempts, destination) })
     }
 
@@ -137,7 +145,7 @@ impl Quic {
         while let Some(Some(incoming)) = token.run_until_cancelled(self.endpoint.accept()).await {
             match handshakes.clone().try_acquire_owned() {
                 Ok(permit) => {
-                    tasks.spawn(serve(self.connections.clone(), incoming, permit));
+                    tasks.spawn(serve(self.connections.clone(), incoming, permit).in_current_span());
                 }
                 Err(_) => {
                     metrics::counter!("omma_ingest_handshakes_refused_total").increment(1);
@@ -178,9 +186,9 @@ async fn serve(connections: Connections, incoming: Incoming, permit: tokio::sync
     match admitted {
         Ok(admitted) => {
             let edge = admitted.place.edge().clone();
-            tracing::info!(step = "ingest", %edge, %address, "edge connected");
+            tracing::info!(%edge, %address, "edge connected");
             let reason = admitted.run(connections.destination()).await;
-            tracing::info!(step = "ingest", %edge, reason, "edge disconnected");
+            tracing::info!(%edge, reason, "edge disconnected");
         }
         Err(refused) => {
             metrics::counter!("omma_ingest_refused_total", "reason" => refused.word()).increment(1);
@@ -198,6 +206,10 @@ pub(crate) fn describe() {
     metrics::describe_counter!(
         "omma_ingest_handshakes_refused_total",
         "QUIC connections refused because too many began at once."
+    );
+    metrics::describe_counter!(
+        "omma_ingest_datagrams_ignored_total",
+        "Datagrams to the QUIC port that are no QUIC, as far as their first bytes tell."
     );
     metrics::describe_counter!("omma_ingest_refused_total", "Edges that were not let in over QUIC, by reason.");
 }

@@ -12,6 +12,7 @@ use omma_protocol::wire::quic::{GroupReader, MAX_RESULT, STREAM_GROUP, STREAM_RE
 use omma_runtime::step::Step;
 use quinn::{Connection, ReadError, RecvStream};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::Close;
 use super::control::now_us;
@@ -83,7 +84,7 @@ impl Streams {
                 accepted = connection.accept_uni() => match accepted {
                     Ok(recv) => {
                         let this = self.clone();
-                        streams.spawn(async move { this.stream(recv).await });
+                        streams.spawn(async move { this.stream(recv).await }.in_current_span());
                     }
                     Err(_) => return,
                 },
@@ -101,10 +102,12 @@ impl Streams {
 
     /// One result, from a datagram or a stream.
     pub(super) fn result(&self, bytes: &[u8]) -> Result<(), WireError> {
+        let began = Instant::now();
         let got = decode_result(bytes)?;
         match self.stream_of(&got.camera) {
             Some(stream) => {
                 self.0.bus.result(&stream, Arc::new(got.result));
+                self.0.step.observe(began.elapsed());
                 self.0.step.done();
             }
             None => self.0.step.dropped("unknown camera"),

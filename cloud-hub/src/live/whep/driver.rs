@@ -92,6 +92,11 @@ impl Driver {
         }
     }
 
+    /// The span to run it in.
+    pub(super) fn span(&self) -> tracing::Span {
+        self.metrics.step.span()
+    }
+
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, token: CancellationToken) {
         let mut inbox = Inbox::default();
         let mut tick = interval(TICK);
@@ -132,9 +137,9 @@ impl Driver {
         self.failures += 1;
         let broken = self.failures >= RECEIVE_FAILURES;
         if broken {
-            tracing::error!(step = "live", %error, "the socket of live video is broken");
+            tracing::error!(%error, "the socket of live video is broken");
         } else {
-            tracing::debug!(step = "live", %error, "the socket of live video failed to receive");
+            tracing::debug!(%error, "the socket of live video failed to receive");
         }
         broken
     }

@@ -68,11 +68,13 @@ struct Sender {
 struct Writing {
     stream: SendStream,
     pending: VecDeque<Bytes>,
+    /// When the oldest of what is pending came.
+    since: Instant,
 }
 
 /// Cancel-safe: what was written has left `pending` when this resolves, and nothing was written otherwise.
 async fn write_some(writing: &mut Option<Writing>) -> Result<(), WriteError> {
-    if let Some(Writing { stream, pending }) = writing {
+    if let Some(Writing { stream, pending, .. }) = writing {
         let written = stream.write_chunks(pending.make_contiguous()).await?;
         pending.drain(..written.chunks);
     }
@@ -94,7 +96,12 @@ impl Sender {
             return Ok(());
         };
         match encode_unit_head(unit) {
-            Ok(head) => writing.pending.extend([Bytes::copy_from_slice(&head), unit.data.clone()]),
+            Ok(head) => {
+                if writing.pending.is_empty() {
+                    writing.since = Instant::now();
+                }
+                writing.pending.extend([Bytes::copy_from_slice(&head), unit.data.clone()]);
+            }
             Err(e) => {
                 tracing::debug!(camera = %self.camera, error = %e, "unit");
                 self.step.dropped("unit too large");
@@ -116,7 +123,7 @@ impl Sender {
             Ok(opened) => {
                 let stream = opened?;
                 prioritise(&stream, PRIORITY_NEWEST);
-                self.writing = Some(Writing { stream, pending: VecDeque::from([head.into()]) });
+                self.writing = Some(Writing { stream, pending: VecDeque::from([head.into()]), since: Instant::now() });
             }
             Err(_) => self.step.dropped("no stream"),
         }
@@ -151,7 +158,8 @@ impl Sender {
     fn wrote(&mut self, written: Result<(), WriteError>) -> Result<(), QuicError> {
         match written {
             Ok(()) => {
-                if !self.has_pending() {
+                if let Some(writing) = self.writing.as_ref().filter(|writing| writing.pending.is_empty()) {
+                    self.step.observe(writing.since.elapsed());
                     self.step.done();
                 }
                 Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use omma_protocol::id::CameraId;
@@ -112,6 +112,7 @@ impl<'a> Serving<'a> {
         if !self.results.contains(&result.camera) {
             return Ok(());
         }
+        let began = Instant::now();
         let bytes = match encode_result(&result.camera, &result.result) {
             Ok(bytes) => bytes,
             Err(e) => {
@@ -121,15 +122,18 @@ impl<'a> Serving<'a> {
             }
         };
         match self.connection.send_datagram(bytes.clone()) {
-            Ok(()) => self.uplink.step.done(),
+            Ok(()) => {
+                self.uplink.step.observe(began.elapsed());
+                self.uplink.step.done();
+            }
             Err(SendDatagramError::ConnectionLost(e)) => return Err(e.into()),
-            Err(_) => self.send_large_result(bytes),
+            Err(_) => self.send_large_result(bytes, began),
         }
         Ok(())
     }
 
     /// A result that no datagram holds: a stream of its own, given up when it is no longer worth it.
-    fn send_large_result(&self, bytes: Bytes) {
+    fn send_large_result(&self, bytes: Bytes, began: Instant) {
         let (connection, step) = (self.connection.clone(), self.uplink.step.clone());
         tokio::spawn(async move {
             let send = async {
@@ -140,7 +144,10 @@ impl<'a> Serving<'a> {
                 stream.finish().ok()
             };
             match tokio::time::timeout(RESULT, send).await {
-                Ok(Some(())) => step.done(),
+                Ok(Some(())) => {
+                    step.observe(began.elapsed());
+                    step.done();
+                }
                 _ => step.dropped("result late"),
             }
         });

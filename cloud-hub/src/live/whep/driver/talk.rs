@@ -50,6 +50,6 @@ impl Driver {
 /// Our own types always have a JSON form; a failure would be a fault of the program, seen by its tests.
 pub(super) fn to_json(message: &HubToBrowser) -> Option<String> {
     serde_json::to_string(message)
-        .inspect_err(|error| tracing::error!(step = "live", %error, "a message to a browser can't be written"))
+        .inspect_err(|error| tracing::error!(%error, "a message to a browser can't be written"))
         .ok()
 }
