@@ -12,8 +12,10 @@
 //!
 //! With the setting `gate = "always"` every unit is decoded, and `rate` frames a second are looked at.
 //!
-//! A camera that is late and does not catch up goes on with the next key picture ([`edge_core::lateness`]): where there are
-//! more cameras than the machine has time for, they are looked at less often, and not later.
+//! Where there are more cameras than the machine has time for, they are looked at less often, and not later: in turns they
+//! are decoded whole ([`omma_vision::seats`]), and the others' key pictures, as many as there is time for within half a second. A
+//! camera that is late and does not catch up goes on with the next key picture ([`edge_core::lateness`]). Only who is decoded has
+//! a decoder.
 //!
 //! When the stream falls silent, detection is switched off or the program ends, open events are closed at the last frame
 //! seen.
@@ -36,9 +38,10 @@ use std::time::{Duration, Instant};
 use edge_core::Moment;
 use edge_core::lateness::Lateness;
 use edge_core::unit_queue::Arrived;
-use omma_media::decode::Decoder;
-use omma_media::frame::{Frame, FramePool};
+use omma_media::decode::{Decoder, DecoderChoice};
+use omma_media::frame::Frame;
 use omma_protocol::event::Lasting;
+use omma_protocol::unit::AccessUnit;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
 use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
@@ -64,16 +67,16 @@ use plan::Plan;
 pub const RESULTS: usize = 64;
 /// Longer than the pause of a reconnect; then what was seen is taken to be gone.
 const SILENCE: Duration = Duration::from_secs(10);
-/// One frame that waits, one that is looked at.
-const FRAMES: usize = 2;
+/// A key picture that has not been decoded by then is passed over, and one for which the detector would take longer.
+const PROMPT: Duration = Duration::from_millis(500);
 
 /// Where results go.
 pub type Results = broadcast::Sender<Arc<CameraResult>>;
 
 /// What a camera is looked at with.
 pub struct Eyes {
-    /// Its own.
-    pub decoder: Decoder,
+    /// Which program decodes.
+    pub decoder: DecoderChoice,
     /// Shared with the other cameras.
     pub shared: Shared,
 }
@@ -100,7 +103,10 @@ pub struct Looker {
     analysis: Analysis,
     /// Time between two looks.
     interval: Duration,
-    pool: FramePool,
+    /// While something is decoded that goes on from what was decoded.
+    decoder: Option<Decoder>,
+    /// Whether it has a seat: what follows a key picture may be decoded.
+    seated: bool,
     waiting: Option<Waiting>,
     /// The turn at the detector that was asked for.
     asked: Option<AskedDetector>,
@@ -116,7 +122,7 @@ pub struct Looker {
     /// The reason that was logged last.
     logged: Option<String>,
     /// Who decoded last.
-    decoded_by: &'static str,
+    decoded_by: Option<&'static str>,
     /// Whether the state says that the pictures can't be looked at.
     unseen: bool,
     left_out: AnalysisCounts,
@@ -170,14 +176,15 @@ impl Looker {
             plan: Plan::new(camera.gate.clone()),
             analysis: Analysis::new(camera.id.clone(), eyes.shared.analyst(), config),
             interval: Pace::new(camera.rate).interval(),
-            pool: FramePool::new(FRAMES),
+            decoder: None,
+            seated: false,
             waiting: None,
             asked: None,
             tracked: false,
             lateness: Lateness::default(),
             meters: Meters::new(&camera.id),
             logged: None,
-            decoded_by: eyes.decoder.name(),
+            decoded_by: None,
             unseen: false,
             left_out: AnalysisCounts::default(),
             camera,
@@ -254,7 +261,11 @@ impl Looker {
             {
                 self.take(arrived);
             }
-            self.decode(&task)?;
+            let past = self.plan.is_past(task.arrived.at);
+            if !past && !self.has_time(&task.arrived.unit) || !self.decode(&task, past)? {
+                self.give_up(units, 1, "no time");
+                continue;
+            }
             // While units wait, the newest frame is still to come; but a decoder that never catches up must not keep
             // every frame from being looked at.
             let time = task.arrived.unit.time;
@@ -265,6 +276,9 @@ impl Looker {
         }
         if self.plan.is_done() && units.is_empty() {
             self.look_in_turn()?;
+        }
+        if !self.plan.goes_on() {
+            self.let_go();
         }
         self.let_time_pass()?;
         let report = self.plan.report();
@@ -279,9 +293,44 @@ impl Looker {
         if unit.key {
             self.lateness.begin_again();
         } else if self.lateness.gives_up(unit.time, self.clock.now().saturating_sub(*at)) {
-            let dropped = self.plan.give_up() + units.skip();
-            self.steps.unit.dropped_many("analysis late", dropped as u64);
-            self.lateness.begin_again();
+            self.eyes.shared.seats().late(&self.camera.id, self.clock.now());
+            self.give_up(units, 0, "analysis late");
+        }
+    }
+
+    /// Whether there is time for a unit of the present.
+    fn has_time(&mut self, unit: &AccessUnit) -> bool {
+        let (camera, now) = (&self.camera.id, self.clock.now());
+        let (prompt, rank) = (self.eyes.shared.detector_wait() <= PROMPT, self.rank());
+        let mut seats = self.eyes.shared.seats();
+        if self.seated {
+            self.seated = seats.goes_on(camera, now);
+        } else if !unit.key {
+            self.seated = seats.begins(camera, rank, now);
+        }
+        if unit.key && !prompt {
+            seats.late(camera, now);
+            self.seated = false;
+        }
+        self.meters.seats(seats.limit());
+        if unit.key { prompt } else { self.seated }
+    }
+
+    /// Goes on with the next key picture. `taken` units were taken before.
+    fn give_up(&mut self, units: &mut Reader, taken: usize, why: &'static str) {
+        let dropped = taken + self.plan.give_up() + units.skip();
+        self.steps.unit.dropped_many(why, dropped as u64);
+        self.lateness.begin_again();
+        self.let_go();
+    }
+
+    /// Nothing is decoded for now that goes on from what was.
+    fn let_go(&mut self) {
+        if let Some(decoder) = self.decoder.take() {
+            self.eyes.shared.decoders().give_back(&self.camera.id, decoder);
+        }
+        if std::mem::take(&mut self.seated) {
+            self.eyes.shared.seats().leaves(&self.camera.id);
         }
     }
 
@@ -295,6 +344,7 @@ impl Looker {
     }
 
     fn finish(&mut self) -> Result<(), Ended> {
+        self.let_go();
         let lasting = self.analysis.finish();
         self.put(lasting)
     }

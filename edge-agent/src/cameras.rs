@@ -20,7 +20,6 @@ use omma_media::decode::{Decoder, DecoderChoice};
 use omma_media::frame::FramePool;
 use omma_media::jpeg;
 use omma_protocol::id::CameraId;
-use omma_protocol::unit::Codec;
 use omma_runtime::backoff::random_seed;
 use omma_vision::analysis::{PICTURE_QUALITY, PICTURE_SIDE};
 use omma_vision::detect::DetectorConfig;
@@ -141,10 +140,10 @@ impl Cameras {
     ) -> anyhow::Result<Option<oneshot::Receiver<()>>> {
         let Surroundings { clock, decoder, detector, switches, watchdog, .. } = &self.surroundings;
         let (Some(detector), Some(wanted)) = (detector, switches.watch(&camera.id)) else { return Ok(None) };
-        let decoder = Decoder::new(Codec::H264, *decoder)?;
-        tracing::debug!(step = "decode", camera = %camera.id, decoder = decoder.name(), "decoder");
+        let name = detector.decoders().check(&camera.id, *decoder)?;
+        tracing::debug!(step = "decode", camera = %camera.id, decoder = name, "decoder");
         let units: Reader = feed.read("analysis behind", clock.now());
-        let eyes = Eyes { decoder, shared: detector.clone() };
+        let eyes = Eyes { decoder: *decoder, shared: detector.clone() };
         let pulse = watchdog.pulse(format!("analysis of {}", camera.id), watchdog::ANALYSIS);
         let (clock, token) = (clock.clone(), token.clone());
         let looker = Looker::new(Arc::clone(camera), clock, eyes, told, wanted, pulse, Handle::current());

@@ -1,20 +1,28 @@
-//! What all cameras share, a turn at a time ([`turns`]): the detector, and the machine's cores to decode on.
+//! What all cameras share: a turn at a time ([`turns`]) the detector, and the machine's cores to decode on; for a stretch of
+//! their streams [`decoders`], and seats ([`omma_vision::seats`]), which are the right to such a stretch.
 //!
-//! Without the second, a hundred threads that decode would leave a hundredth of a core to the detector, and none for what
-//! forwards live video.
+//! Without turns at the cores, a hundred threads that decode would leave a hundredth of a core to the detector, and none for
+//! what forwards live video. Without seats, each would decode the beginning of each group of pictures and give up before the
+//! next look.
 
 mod turns;
 
-use std::sync::Arc;
+mod decoders;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use omma_media::frame::Planes;
+use omma_media::frame::{FramePool, Planes};
 use omma_protocol::detection::{Analyst, Detection, Place};
 use omma_protocol::id::CameraId;
 use omma_vision::detect::{DetectError, Detector, DetectorConfig};
 use omma_vision::engine::EngineChoice;
 use omma_vision::fair::Rank;
+use omma_vision::seats::Seats;
 
+pub(crate) use decoders::Decoders;
 use turns::{Asked, Turn, Turns};
 
 /// The detector for one look, when the camera's turn comes.
@@ -34,6 +42,11 @@ pub(crate) type CoreTurn = Turn<()>;
 pub struct Shared {
     detector: Turns<Box<Detector>>,
     cores: Turns<()>,
+    decoders: Decoders,
+    frames: FramePool,
+    seats: Arc<Mutex<Seats<CameraId>>>,
+    /// What a look takes, on average, µs.
+    look_us: Arc<AtomicU64>,
     analyst: Arc<Analyst>,
 }
 
@@ -68,6 +81,11 @@ impl Shared {
         Self {
             detector: Turns::of(vec![Box::new(detector)]),
             cores: Turns::of(vec![(); cores]),
+            decoders: Decoders::new(cores),
+            // One on each core, and for each one that waits for the detector.
+            frames: FramePool::new(2 * cores),
+            seats: Arc::default(),
+            look_us: Arc::default(),
             analyst: Arc::new(analyst),
         }
     }
@@ -76,6 +94,7 @@ impl Shared {
     pub(crate) fn forget(&self, camera: &CameraId) {
         self.detector.forget(camera);
         self.cores.forget(camera);
+        self.seats().forget(camera);
     }
 
     /// Who looks.
@@ -86,12 +105,43 @@ impl Shared {
     /// Asks for the camera's turn at the detector. It goes on decoding while it waits, and looks at what is its newest
     /// frame when the turn comes: so nothing waits for longer than until the next frame, however many cameras there are.
     pub(crate) fn ask_detector(&self, camera: &CameraId, rank: Rank) -> AskedDetector {
-        self.detector.ask(camera, rank)
+        self.detector.ask(camera, rank, None)
     }
 
-    /// Asks for the camera's turn to decode.
-    pub(crate) fn ask_core(&self, camera: &CameraId, rank: Rank) -> AskedCore {
-        self.cores.ask(camera, rank)
+    /// Asks for the camera's turn to decode, which is of use until then.
+    pub(crate) fn ask_core(&self, camera: &CameraId, rank: Rank, until: Option<Instant>) -> AskedCore {
+        self.cores.ask(camera, rank, until)
+    }
+
+    /// How long a frame would wait for the detector now, about.
+    pub(crate) fn detector_wait(&self) -> Duration {
+        let waiting = u32::try_from(self.detector.waiting()).unwrap_or(u32::MAX);
+        Duration::from_micros(self.look_us.load(Ordering::Relaxed)).saturating_mul(waiting)
+    }
+
+    /// A look took that long.
+    pub(crate) fn looked(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // One of the looks at the same time may be lost to the average.
+        let before = self.look_us.load(Ordering::Relaxed);
+        let average = if before == 0 { took } else { before - before / 8 + took / 8 };
+        self.look_us.store(average, Ordering::Relaxed);
+    }
+
+    /// Who is decoded whole.
+    pub(crate) fn seats(&self) -> MutexGuard<'_, Seats<CameraId>> {
+        // No code that can panic runs under the lock half-way through a change.
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What decodes.
+    pub(crate) fn decoders(&self) -> &Decoders {
+        &self.decoders
+    }
+
+    /// Where frames that are looked at come from.
+    pub(crate) fn frames(&self) -> &FramePool {
+        &self.frames
     }
 }
 

@@ -5,29 +5,42 @@ use std::time::Instant;
 use edge_core::Moment;
 use edge_core::unit_queue::Arrived;
 use omma_media::decode::DecodeError;
+use omma_protocol::unit::AccessUnit;
 use omma_vision::fair::Rank;
 use omma_vision::gate::{Look, Thumbnail};
 
-use super::Looker;
 use super::plan::Task;
+use super::{Looker, PROMPT};
 use crate::outbox::Ended;
 
 impl Looker {
-    pub(super) fn decode(&mut self, task: &Task) -> Result<(), Ended> {
+    /// False where it was too late to begin: nothing was decoded.
+    pub(super) fn decode(&mut self, task: &Task, past: bool) -> Result<bool, Ended> {
         self.pulse.beat();
         let step = self.steps.decode.span().entered();
         let Arrived { unit, at, .. } = &task.arrived;
-        self.name_decoder();
-        // A key picture is a group's one look where there is no time for more.
-        let rank = if unit.key { Rank::First } else { self.rank() };
-        let core = self.wait_for_core(rank)?;
+        // Who goes on must keep up; whoever begins may wait.
+        let begins = unit.key && !past && !self.seated;
+        let rank = if begins { self.rank() } else { Rank::First };
+        let until = begins.then(|| Instant::now() + PROMPT.saturating_sub(self.clock.now().saturating_sub(*at)));
+        let Some(core) = self.wait_for_core(rank, until)? else {
+            self.eyes.shared.seats().late(&self.camera.id, self.clock.now());
+            return Ok(false);
+        };
         let began = Instant::now();
-        if task.anew {
-            self.eyes.decoder.begin_again();
-        }
         let mut shown = None;
         let mut wanted = None;
-        match self.eyes.decoder.decode(unit) {
+        let had = self.have_decoder(unit);
+        let decoded = match &mut self.decoder {
+            Some(decoder) => {
+                if task.anew {
+                    decoder.begin_again();
+                }
+                decoder.decode(unit)
+            }
+            None => had.map(|()| None),
+        };
+        match decoded {
             Ok(Some(decoded)) => {
                 self.steps.decode.observe(began.elapsed());
                 self.steps.decode.done();
@@ -36,22 +49,13 @@ impl Looker {
                 }
                 shown = Some(decoded.time());
                 let look = self.plan.frame(decoded.time(), |mask| Thumbnail::of(&decoded.planes(), mask));
-                wanted = (look != Look::Pass).then(|| (look, decoded.to_frame(&self.pool)));
+                wanted = (look != Look::Pass).then(|| (look, decoded.to_frame(self.eyes.shared.frames())));
             }
             Ok(None) if task.alone => {}
             Ok(None) => self.steps.decode.dropped("no picture"),
             Err(e) => {
-                self.plan.broken();
-                if matches!(e, DecodeError::Broken { .. }) {
-                    self.steps.decode.dropped("broken");
-                    tracing::debug!(camera = %self.camera.id, error = %e, "decode");
-                } else {
-                    self.steps.decode.dropped("unsupported");
-                    self.unseen = true;
-                    self.told.gates.cannot_look(&self.camera.id, Some(e.to_string()));
-                    self.log(e.to_string());
-                }
-                return Ok(());
+                self.not_decoded(&e);
+                return Ok(true);
             }
         }
         drop((core, step));
@@ -60,12 +64,40 @@ impl Looker {
         }
         self.plan.looked_back(self.clock.now());
         // Where a probe had the past decoded again, the key picture comes with it.
-        if task.alone && shown != Some(unit.time) && !self.plan.is_behind() { self.flush(*at) } else { Ok(()) }
+        if task.alone && shown != Some(unit.time) && !self.plan.is_behind() {
+            self.flush(*at)?;
+        }
+        Ok(true)
+    }
+
+    /// A camera that begins anew is given a decoder, and one that goes on has its own.
+    fn have_decoder(&mut self, unit: &AccessUnit) -> Result<(), DecodeError> {
+        if self.decoder.is_none() && unit.key {
+            self.decoder = Some(self.eyes.shared.decoders().lease(&self.camera.id, unit, self.eyes.decoder)?);
+        }
+        self.name_decoder();
+        Ok(())
+    }
+
+    fn not_decoded(&mut self, e: &DecodeError) {
+        self.plan.broken();
+        if matches!(e, DecodeError::Broken { .. }) {
+            self.steps.decode.dropped("broken");
+            tracing::debug!(camera = %self.camera.id, error = %e, "decode");
+        } else {
+            self.steps.decode.dropped("unsupported");
+            self.unseen = true;
+            self.told.gates.cannot_look(&self.camera.id, Some(e.to_string()));
+            self.log(e.to_string());
+        }
     }
 
     /// A reordered stream's key picture would come out only with the next one.
     fn flush(&mut self, at: Moment) -> Result<(), Ended> {
-        let frames = self.eyes.decoder.finish(&self.pool);
+        let frames = match &mut self.decoder {
+            Some(decoder) => decoder.finish(self.eyes.shared.frames()),
+            None => vec![],
+        };
         self.plan.flushed();
         if frames.is_empty() {
             self.steps.decode.dropped("no picture");
@@ -84,9 +116,8 @@ impl Looker {
 
     /// A camera may change its codec, and a device may be given up.
     fn name_decoder(&mut self) {
-        let decoder = self.eyes.decoder.name();
-        if decoder != self.decoded_by {
-            let before = std::mem::replace(&mut self.decoded_by, decoder);
+        let Some(decoder) = self.decoder.as_ref().map(omma_media::decode::Decoder::name) else { return };
+        if let Some(before) = self.decoded_by.replace(decoder).filter(|before| *before != decoder) {
             tracing::info!(camera = %self.camera.id, decoder, before, "another decoder");
         }
     }

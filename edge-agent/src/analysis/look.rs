@@ -77,9 +77,9 @@ impl Looker {
     }
 
     /// Waits for this camera's turn to decode. Should its turn at the detector come first, it looks and asks anew, so that
-    /// nobody waits for a detector or a core that is not used.
-    pub(super) fn wait_for_core(&mut self, rank: Rank) -> Result<Option<CoreTurn>, Ended> {
-        let mut core = self.eyes.shared.ask_core(&self.camera.id, rank);
+    /// nobody waits for a detector or a core that is not used. `None` where it has not come `until` then.
+    pub(super) fn wait_for_core(&mut self, rank: Rank, until: Option<Instant>) -> Result<Option<CoreTurn>, Ended> {
+        let mut core = self.eyes.shared.ask_core(&self.camera.id, rank, until);
         if let Ok(core) = core.try_recv() {
             return Ok(Some(core));
         }
@@ -100,7 +100,7 @@ impl Looker {
                 Next::Detector(turn) => {
                     drop(core);
                     self.look_at_waiting(turn)?;
-                    core = self.eyes.shared.ask_core(&self.camera.id, rank);
+                    core = self.eyes.shared.ask_core(&self.camera.id, rank, until);
                 }
             }
         }
@@ -173,7 +173,9 @@ impl Looker {
         let began = Instant::now();
         match turn.detect(frame.planes()) {
             Ok(detections) => {
-                self.steps.detect.observe(began.elapsed());
+                let took = began.elapsed();
+                self.eyes.shared.looked(took);
+                self.steps.detect.observe(took);
                 self.steps.detect.done();
                 self.logged = None;
                 Some(detections)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use omma_protocol::id::CameraId;
 use omma_vision::gate::Counts;
 
@@ -29,6 +31,7 @@ pub(super) struct Meters {
     back: Counter,
     live_delay: Histogram,
     back_delay: Histogram,
+    seats: Gauge,
 }
 
 impl Meters {
@@ -48,7 +51,13 @@ impl Meters {
             back: looks("back"),
             live_delay: delay("live"),
             back_delay: delay("back"),
+            seats: gauge!("omma_decode_seats"),
         }
+    }
+
+    /// Of all cameras.
+    pub(super) fn seats(&self, limit: Option<usize>) {
+        self.seats.set(limit.map_or(f64::INFINITY, |limit| limit as f64));
     }
 
     pub(super) fn looked(&self, kind: Kind) {
@@ -91,6 +100,10 @@ pub(crate) fn describe() {
         "Pictures that came out of the decoder; looking back counts them again."
     );
     describe_counter!("omma_gate_looks_total", "Looks of the detector: probe, live, back.");
+    describe_gauge!(
+        "omma_decode_seats",
+        "How many cameras may be decoded whole at once; infinite while there is time for all."
+    );
     describe_histogram!("omma_gate_look_delay_seconds", "From a unit's arrival to what was seen in it: live, back.");
     describe_counter!("omma_gate_glances_total", "Times that coded sizes had the stream decoded to see.");
     describe_counter!(

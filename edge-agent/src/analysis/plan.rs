@@ -122,6 +122,11 @@ impl Plan {
         }
     }
 
+    /// Whether what is decoded next may go on from what was decoded last.
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on || self.is_behind()
+    }
+
     /// Whether nothing is left to decode.
     pub(super) fn is_done(&self) -> bool {
         self.todo.is_empty() && self.waiting.is_empty()
@@ -181,6 +186,7 @@ impl Plan {
         let (time, key, bytes) = (arrived.unit.time, arrived.unit.key, arrived.unit.data.len());
         if self.always {
             self.gate.unit(time, key, bytes);
+            self.goes_on = true;
             self.todo.push_back(Task { arrived, anew: false, alone: false });
             return;
         }

@@ -4,9 +4,11 @@
 //! camera ──ask──▶ waits ──one is free and it is the camera's turn──▶ Turn ──dropped──▶ the next camera's, or idle
 //! ```
 //!
-//! Each camera has at most one request: asking anew takes the place of the one before.
+//! Each camera has at most one request: asking anew takes the place of the one before. A request may have an end, after which
+//! it is of no use and closed, and the camera goes before others the next time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use omma_protocol::id::CameraId;
 use omma_vision::fair::{Fair, Rank};
@@ -18,12 +20,18 @@ pub(super) struct Turns<T> {
 }
 
 struct State<T> {
-    waiting: Fair<CameraId, oneshot::Sender<Turn<T>>>,
+    waiting: Fair<CameraId, Request<T>>,
     /// What nobody has. While there is something, nobody waits.
     idle: Vec<T>,
 }
 
-/// A turn that was asked for. Dropping it gives it up; closed where the camera has asked again.
+struct Request<T> {
+    grant: oneshot::Sender<Turn<T>>,
+    /// After that it is of no use.
+    until: Option<Instant>,
+}
+
+/// A turn that was asked for. Dropping it gives it up; closed where the camera has asked again, or it came too late.
 pub(crate) type Asked<T> = oneshot::Receiver<Turn<T>>;
 
 impl<T> Turns<T> {
@@ -31,11 +39,13 @@ impl<T> Turns<T> {
         Self { state: Arc::new(Mutex::new(State { waiting: Fair::default(), idle: things })) }
     }
 
-    pub(super) fn ask(&self, camera: &CameraId, rank: Rank) -> Asked<T> {
+    pub(super) fn ask(&self, camera: &CameraId, rank: Rank, until: Option<Instant>) -> Asked<T> {
         let (grant, asked) = oneshot::channel();
         let mut state = self.lock();
         let Some(thing) = state.idle.pop() else {
-            drop(state.waiting.put(camera, rank, grant));
+            let replaced = state.waiting.put(camera, rank, Request { grant, until });
+            drop(state);
+            drop(replaced);
             return asked;
         };
         drop(state);
@@ -51,11 +61,20 @@ impl<T> Turns<T> {
         drop(gone);
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.waiting()
+    }
+
     /// Gives what is free to whose turn it is.
     fn hand_on(&self, mut thing: T) {
+        let now = Instant::now();
+        let too_late = self.lock().waiting.let_go(|request| request.until.is_some_and(|until| until < now));
+        // Outside of the lock.
+        drop(too_late);
         loop {
             let mut state = self.lock();
-            let Some((_, grant)) = state.waiting.take() else {
+            let Some((_, Request { grant, .. })) = state.waiting.take() else {
                 state.idle.push(thing);
                 return;
             };
@@ -129,8 +148,8 @@ mod tests {
     #[test]
     fn one_has_it_and_the_next_gets_it_in_turn() {
         let turns = Turns::of(vec!["detector"]);
-        let first = granted(&mut turns.ask(&camera("a"), Rank::Usual)).expect("it is idle");
-        let (mut b, mut c) = (turns.ask(&camera("b"), Rank::Usual), turns.ask(&camera("c"), Rank::First));
+        let first = granted(&mut turns.ask(&camera("a"), Rank::Usual, None)).expect("it is idle");
+        let (mut b, mut c) = (turns.ask(&camera("b"), Rank::Usual, None), turns.ask(&camera("c"), Rank::First, None));
         assert!(granted(&mut b).is_none() && granted(&mut c).is_none());
         drop(first);
         let tracked = granted(&mut c).expect("the first rank goes first");
@@ -142,7 +161,7 @@ mod tests {
     #[test]
     fn as_many_have_one_as_there_are() {
         let turns = Turns::of(vec!["core 0", "core 1"]);
-        let ask = |name| turns.ask(&camera(name), Rank::Usual);
+        let ask = |name| turns.ask(&camera(name), Rank::Usual, None);
         let (mut a, mut b, mut c) = (ask("a"), ask("b"), ask("c"));
         let (first, _second) = (granted(&mut a).unwrap(), granted(&mut b).unwrap());
         assert!(granted(&mut c).is_none());
@@ -153,17 +172,33 @@ mod tests {
     #[test]
     fn who_gives_up_and_who_asks_again_lose_it_for_nobody() {
         let turns = Turns::of(vec!["detector"]);
-        let held = granted(&mut turns.ask(&camera("a"), Rank::Usual)).unwrap();
-        let mut before = turns.ask(&camera("b"), Rank::Usual);
-        let mut again = turns.ask(&camera("b"), Rank::Usual);
-        drop(turns.ask(&camera("c"), Rank::First));
+        let held = granted(&mut turns.ask(&camera("a"), Rank::Usual, None)).unwrap();
+        let mut before = turns.ask(&camera("b"), Rank::Usual, None);
+        let mut again = turns.ask(&camera("b"), Rank::Usual, None);
+        drop(turns.ask(&camera("c"), Rank::First, None));
         assert_eq!(before.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
         drop(held);
         // Granted, and then given up before it was looked at.
         drop(again.try_recv().unwrap());
-        let unseen = turns.ask(&camera("d"), Rank::Usual);
+        let unseen = turns.ask(&camera("d"), Rank::Usual, None);
         drop(unseen);
-        assert!(granted(&mut turns.ask(&camera("e"), Rank::Usual)).is_some());
+        assert!(granted(&mut turns.ask(&camera("e"), Rank::Usual, None)).is_some());
+    }
+
+    #[test]
+    fn who_waited_in_vain_is_told_so_and_goes_first_the_next_time() {
+        let turns = Turns::of(vec!["core"]);
+        let first = granted(&mut turns.ask(&camera("a"), Rank::Usual, None)).unwrap();
+        let mut late = turns.ask(&camera("b"), Rank::Usual, Some(Instant::now()));
+        let mut patient = turns.ask(&camera("c"), Rank::Usual, None);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        drop(first);
+        assert_eq!(late.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
+        let held = granted(&mut patient).unwrap();
+        let (mut again, mut served) =
+            (turns.ask(&camera("b"), Rank::Usual, None), turns.ask(&camera("c"), Rank::Usual, None));
+        drop(held);
+        assert!(granted(&mut served).is_none() && granted(&mut again).is_some());
     }
 
     #[test]
@@ -174,7 +209,7 @@ mod tests {
                 let (turns, inside) = (turns.clone(), Arc::clone(&inside));
                 std::thread::spawn(move || {
                     for _ in 0..200 {
-                        let turn = turns.ask(&camera(&format!("c{n}")), Rank::Usual).blocking_recv().unwrap();
+                        let turn = turns.ask(&camera(&format!("c{n}")), Rank::Usual, None).blocking_recv().unwrap();
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         inside.fetch_sub(1, Ordering::SeqCst);
                         drop(turn);

@@ -199,6 +199,21 @@ impl Decoder {
         self.last_shown = None;
     }
 
+    /// Whether a key picture goes on under the parameter sets that are in force, so that nothing need begin anew for it.
+    pub fn suits(&self, unit: &AccessUnit) -> bool {
+        let sent = nals(&unit.data).find(|nal| nal.is_sequence_parameter_set(unit.codec));
+        unit.codec == self.codec && sent.is_some_and(|nal| nal.bytes == self.sps)
+    }
+
+    /// Goes on with a key picture of another stream, whose times have nothing to do with those of before.
+    pub fn begin_elsewhere(&mut self) {
+        self.last_shown = None;
+        // What is held back would come out as the other's.
+        if self.backend.holds_back() {
+            self.state = State::Waiting { used: true };
+        }
+    }
+
     /// What was done so far.
     pub fn counts(&self) -> DecodeCounts {
         self.counts
@@ -311,6 +326,15 @@ impl Backend {
             Self::OpenH264(backend) => backend.announced(sps.reordering),
             #[cfg(feature = "libav")]
             Self::Libav(backend) => backend.announced(sps),
+        }
+    }
+
+    /// Whether it may hold pictures back.
+    fn holds_back(&self) -> bool {
+        match self {
+            Self::OpenH264(backend) => backend.holds_back(),
+            #[cfg(feature = "libav")]
+            Self::Libav(_) => true,
         }
     }
 

@@ -59,6 +59,11 @@ impl<K: Ord + Clone, T> Fair<K, T> {
         }
     }
 
+    /// Lets go of the items that are of no use any more. Their keys were not served by that. Returns them.
+    pub fn let_go(&mut self, of_no_use: impl Fn(&T) -> bool) -> Vec<T> {
+        self.slots.values_mut().filter_map(|slot| slot.item.take_if(|item| of_no_use(item))).collect()
+    }
+
     /// Takes the item of the rank whose turn it is, of the key that was served longest ago.
     pub fn take(&mut self) -> Option<(K, T)> {
         let rank = self.next_rank();

@@ -1,7 +1,8 @@
 //! From a frame to boxes, tracks and events: pure but for the engines.
 //!
 //! In the order of the path: the [`gate`] chooses the units that are decoded, and it and [`pace`] the frames that are
-//! looked at, [`fair`] whose turn it is where streams share a detector; a [`manifest`] says what a model needs; [`detect`]
+//! looked at, [`fair`] whose turn it is where streams share a detector, [`seats`] which are decoded whole where there is not time
+//! for all; a [`manifest`] says what a model needs; [`detect`]
 //! fits a picture into the network's input ([`letterbox`]), runs it ([`engine`]), reads its outputs ([`head`]) and leaves
 //! one box for each thing ([`suppress`]). Boxes become [`track`]s as long as the [`view`] is the same, and tracks [`event`]s.
 //! [`analysis`] is these together.
@@ -11,6 +12,8 @@ pub mod gate;
 pub mod pace;
 
 pub mod fair;
+
+pub mod seats;
 
 pub mod detect;
 

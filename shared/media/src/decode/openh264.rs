@@ -42,6 +42,11 @@ impl OpenH264 {
         self.order.announced(reordering);
     }
 
+    /// Whether it holds pictures back.
+    pub(super) fn holds_back(&self) -> bool {
+        self.order.is_reordered()
+    }
+
     /// Whether this unit can't be decoded before the next key picture, because it shows for the first time that the
     /// stream is reordered.
     pub(super) fn needs_key(&mut self, unit: &AccessUnit) -> bool {

@@ -296,6 +296,37 @@ fn a_camera_is_switched_to_h265_and_back() {
     }
 }
 
+/// Two cameras of the same make in turn on one decoder, each a group at a time, the second's clock far behind the first's.
+#[test]
+fn two_streams_in_turn_on_one_decoder_have_the_pictures_that_each_had_on_its_own() {
+    let (plain, reordered) = (footage::units(&footage("vtest.h264"), 10), b_frames(60, PLAIN).0);
+    for (units, name) in [(plain, "in order"), (reordered, "reordered")] {
+        let starts: Vec<usize> = (0..units.len()).filter(|&n| units[n].key).take(3).collect();
+        let [a, b] = [&units[starts[0]..starts[1]], &units[starts[1]..starts.get(2).copied().unwrap_or(units.len())]];
+        for mut decoder in decoders() {
+            let mut alone = |units: &[AccessUnit]| {
+                decoder.begin_elsewhere();
+                decode_all(&mut decoder, units)
+            };
+            let (first, second) = (alone(a), alone(b));
+            assert!(first.len() > 15 && second.len() > 15, "{name}: {} and {}", first.len(), second.len());
+            assert!(alone(b) == second && alone(a) == first, "{name}: other pictures");
+            // Cut off in the middle, so that something may be held back.
+            let cut = alone(&a[..a.len() / 2]);
+            assert!(!cut.is_empty() && alone(b) == second, "{name}: other pictures after a cut");
+        }
+    }
+}
+
+#[test]
+fn a_decoder_suits_what_its_parameter_sets_say() {
+    let (door, yard) = (footage::units(&footage("vtest.h264"), 10), footage::units(&footage("hd-high.h264"), 30));
+    let mut decoder = openh264();
+    assert!(!decoder.suits(&door[0]));
+    decoder.decode(&door[0]).unwrap();
+    assert!(decoder.suits(&door[0]) && !decoder.suits(&yard[0]));
+}
+
 #[test]
 fn who_looks_back_has_the_same_pictures_again() {
     let units = &footage::units(&footage("vtest.h264"), 10)[..50];

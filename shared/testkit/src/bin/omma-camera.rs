@@ -25,7 +25,8 @@ struct Arguments {
     /// Address of an HTTP port with the same cameras as MJPEG (/NAME/mjpeg) and snapshots (/NAME/snapshot.jpg).
     #[arg(long)]
     http: Option<SocketAddr>,
-    /// A camera: NAME=file:PATH@RATE plays an H.264 or H.265 byte stream in a loop, NAME=still:PATH@RATE its scene with
+    /// A camera: NAME=file:PATH@RATE plays an H.264 or H.265 byte stream in a loop, NAME=file:PATH:first=PICTURES@RATE
+    /// with a first group of that many pictures, so that many do not show key pictures at once, NAME=still:PATH@RATE its scene with
     /// nobody in it, NAME=clock:WIDTHxHEIGHT@RATE a live clock,
     /// NAME=clock:WIDTHxHEIGHT:over=PATH@RATE a live clock over footage of that size. RATE is pictures a second. May be given many times.
     #[arg(long = "camera", required = true, value_name = "NAME=SCENE@RATE")]

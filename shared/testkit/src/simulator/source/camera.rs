@@ -22,7 +22,13 @@ pub struct Camera {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scene {
     /// An H.264 or H.265 byte stream without B-frames, in an endless loop.
-    File(PathBuf),
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// So many pictures of its first group are played, so that cameras that begin together have their key pictures at
+        /// different times. All where it is not set.
+        first_group: Option<usize>,
+    },
     /// The scene of an H.264 byte stream with nobody in it, over and over with light noise.
     Still(PathBuf),
     /// A moving pattern with the time of capture drawn into it (see [`super::super::pattern`]).
@@ -41,7 +47,7 @@ pub enum Scene {
 pub enum CameraError {
     /// The parts are not there.
     #[error(
-        "`{0}` is not a camera: expected NAME=file:PATH@RATE, NAME=still:PATH@RATE, NAME=clock:WIDTHxHEIGHT@RATE or NAME=clock:WIDTHxHEIGHT:over=PATH@RATE"
+        "`{0}` is not a camera: expected NAME=file:PATH@RATE, NAME=file:PATH:first=PICTURES@RATE, NAME=still:PATH@RATE, NAME=clock:WIDTHxHEIGHT@RATE or NAME=clock:WIDTHxHEIGHT:over=PATH@RATE"
     )]
     Shape(String),
     /// The name can't be a path of a URL.
@@ -67,7 +73,13 @@ impl FromStr for Camera {
         let name: CameraId = name.parse()?;
         let rate = rate.parse().map_err(|()| CameraError::Rate { camera: name.clone(), rate: rate.to_owned() })?;
         let scene = match scene.split_once(':') {
-            Some(("file", path)) if !path.is_empty() => Scene::File(path.into()),
+            Some(("file", path)) if !path.is_empty() => {
+                let (path, first_group) = match path.rsplit_once(":first=") {
+                    Some((path, pictures)) => (path, Some(pictures.parse().map_err(|_| shape())?)),
+                    None => (path, None),
+                };
+                Scene::File { path: path.into(), first_group }
+            }
             Some(("still", path)) if !path.is_empty() => Scene::Still(path.into()),
             Some(("clock", size)) => {
                 let (size, over) = match size.split_once(":over=") {
@@ -94,7 +106,10 @@ mod tests {
     #[test]
     fn cameras_are_read() {
         let door: Camera = "door=file:/a@b/x.h264@29.97".parse().unwrap();
-        assert_eq!((door.name.as_str(), door.scene), ("door", Scene::File("/a@b/x.h264".into())));
+        let file = |first_group| Scene::File { path: "/a@b/x.h264".into(), first_group };
+        assert_eq!((door.name.as_str(), door.scene), ("door", file(None)));
+        let late: Camera = "late=file:/a@b/x.h264:first=7@30".parse().unwrap();
+        assert_eq!(late.scene, file(Some(7)));
         assert_eq!(door.rate.to_string(), "29.97");
         let empty: Camera = "yard=still:x.h264@10".parse().unwrap();
         assert_eq!(empty.scene, Scene::Still("x.h264".into()));
@@ -102,7 +117,15 @@ mod tests {
         assert_eq!(clock.scene, Scene::Clock { width: 1280, height: 720, over: None });
         let over: Camera = "c=clock:1280x720:over=a@b.h264@30".parse().unwrap();
         assert_eq!(over.scene, Scene::Clock { width: 1280, height: 720, over: Some("a@b.h264".into()) });
-        for wrong in ["door", "door=file:x", "door=file:@10", "door=tape:x@10", "c=clock:1280@30", "c=clock:axb@30"] {
+        for wrong in [
+            "door",
+            "door=file:x",
+            "door=file:@10",
+            "door=tape:x@10",
+            "door=file:x:first=some@10",
+            "c=clock:1280@30",
+            "c=clock:axb@30",
+        ] {
             assert_eq!(wrong.parse::<Camera>(), Err(CameraError::Shape(wrong.into())));
         }
         assert!(matches!("c=clock:1280x720@0".parse::<Camera>(), Err(CameraError::Rate { .. })));

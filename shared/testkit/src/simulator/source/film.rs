@@ -27,9 +27,21 @@ pub(in crate::simulator) struct Film {
 }
 
 impl Film {
-    pub(super) fn read(path: &Path, rate: Rate) -> Result<Self, SourceError> {
+    /// Of the first group, `first_group` pictures are played, or all.
+    pub(super) fn read(path: &Path, rate: Rate, first_group: Option<usize>) -> Result<Self, SourceError> {
         let bytes = std::fs::read(path).map_err(|error| SourceError::Read { path: path.to_owned(), error })?;
-        Self::of(bytes.into(), path, rate)
+        let mut film = Self::of(bytes.into(), path, rate)?;
+        film.shorten(first_group);
+        Ok(film)
+    }
+
+    fn shorten(&mut self, first_group: Option<usize>) {
+        let next = self.pictures.iter().skip(1).position(|picture| picture.key).map(|place| place + 1);
+        if let (Some(first), Some(next)) = (first_group.map(|first| first.max(1)), next)
+            && first < next
+        {
+            self.pictures.drain(first..next);
+        }
     }
 
     /// A film of these bytes, which were made of the file.
@@ -139,6 +151,17 @@ mod tests {
         let shape: Vec<_> = film.pictures.iter().map(|p| (p.key, p.nals.len())).collect();
         assert_eq!(shape, [(true, 3), (false, 2), (false, 1)], "what comes before the first key picture is left out");
         assert_eq!(film.parameter_sets().pps, PPS[4..]);
+    }
+
+    #[test]
+    fn a_shorter_first_group_goes_on_with_the_next() {
+        for (first, shape) in [(1, "KKD"), (2, "KDKD"), (3, "KDDKD"), (9, "KDDKD"), (0, "KKD")] {
+            let parts = [SPS, PPS, KEY, DELTA, DELTA, SPS, PPS, KEY, DELTA];
+            let mut film = Film::parse(parts.concat().into(), "100".parse().unwrap()).unwrap();
+            film.shorten(Some(first));
+            let got: String = film.pictures.iter().map(|picture| if picture.key { 'K' } else { 'D' }).collect();
+            assert_eq!(got, shape, "{first}");
+        }
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Source {
     /// Reads the file, or starts the encoder once to learn its parameter sets.
     pub(super) fn open(scene: &Scene, rate: Rate) -> Result<Self, SourceError> {
         Ok(match scene {
-            Scene::File(path) => Self::Film(Arc::new(Film::read(path, rate)?)),
+            Scene::File { path, first_group } => Self::Film(Arc::new(Film::read(path, rate, *first_group)?)),
             Scene::Still(path) => Self::Film(Arc::new(Film::of(still::coded(path, rate)?, path, rate)?)),
             Scene::Clock { width, height, over } => {
                 let backdrop = over.as_deref().map(|path| Backdrop::read(path, *width, *height)).transpose()?;
