@@ -68,7 +68,7 @@ pub const RESULTS: usize = 64;
 /// Longer than the pause of a reconnect; then what was seen is taken to be gone.
 const SILENCE: Duration = Duration::from_secs(10);
 /// A key picture that has not been decoded by then is passed over, and one for which the detector would take longer.
-const PROMPT: Duration = Duration::from_millis(500);
+const PROMPT: Duration = Duration::from_millis(400);
 
 /// Where results go.
 pub type Results = broadcast::Sender<Arc<CameraResult>>;
@@ -330,7 +330,7 @@ impl Looker {
             self.eyes.shared.decoders().give_back(&self.camera.id, decoder);
         }
         if std::mem::take(&mut self.seated) {
-            self.eyes.shared.seats().leaves(&self.camera.id);
+            self.eyes.shared.seats().leaves(&self.camera.id, self.clock.now());
         }
     }
 

@@ -42,6 +42,7 @@ impl Looker {
             Look::Detect => {
                 if self.waiting.replace(Waiting { frame, at }).is_some() {
                     self.steps.detect.dropped("newer frame");
+                    self.eyes.shared.seats().missed(self.clock.now());
                 }
                 Ok(())
             }

@@ -11,10 +11,11 @@
 //!     └──┴─────── leaves, is late, or has had its time while others wait ──────┘ │ late: fewer seats
 //! ```
 //!
-//! 1. How many seats there are is found out: a stream that falls behind says that they are too many, a fourth is taken away;
+//! 1. How many seats there are is found out: a stream that falls behind says that they are too many, and so do pictures that
+//!    are decoded and not looked at, from one a second for each two seats on. A fourth is taken away;
 //!    after [`GROWS`] without such, and where somebody was refused, there is one more.
-//! 2. Who sat longest ago goes first; a stream of [`Rank::First`] goes before a fourth of those who wait, and no further, so
-//!    that nobody stands for ever.
+//! 2. Who has sat for the shortest time goes first; of what a stream of [`Rank::First`] sits two thirds count, so that it has
+//!    half as much again and nobody stands for ever. More would go to who happened to sit, since that is who is followed.
 //! 3. A seat is held for [`TENURE`] where others wait, so that all get their share within a short time.
 //!
 //! Pure: moments are arguments, of a clock that never steps.
@@ -27,11 +28,11 @@ use crate::fair::Rank;
 /// How long a seat is held where others wait.
 pub const TENURE: Duration = Duration::from_secs(1);
 /// Without a late stream for this long there may be one more seat.
-pub const GROWS: Duration = Duration::from_secs(2);
+pub const GROWS: Duration = Duration::from_secs(1);
 /// Streams that fall behind within this time fall behind for the same reason.
 const SAME: Duration = Duration::from_secs(1);
-/// One of so many of those who wait lets a stream of the first rank go before.
-const FIRST_BEFORE: usize = 4;
+/// Looks that may be missed, one a second of so many streams that sit.
+const MISSED_OF: usize = 2;
 /// Who was refused longer ago does not wait any more: no camera's key pictures are further apart.
 const WAITS: Duration = Duration::from_secs(12);
 
@@ -41,15 +42,16 @@ pub struct Seats<K> {
     /// `None` while no stream has been late.
     limit: Option<usize>,
     /// Who sits, and since when.
-    seated: BTreeMap<K, Duration>,
+    seated: BTreeMap<K, (Rank, Duration)>,
     /// Who was refused last, and when.
     standing: BTreeMap<K, (Rank, Duration)>,
-    /// When each sat down last, counted in seats taken.
-    sat: BTreeMap<K, u64>,
-    taken: u64,
-    /// When the limit was changed last, or a stream was late.
+    /// For how long each has sat, in a stream of the first rank's favour.
+    served: BTreeMap<K, Duration>,
+    /// When the limit was changed last, or it was too much.
     calm_since: Duration,
     shrunk: Option<Duration>,
+    /// How many pictures were missed, and from when on.
+    missed: (Duration, usize),
 }
 
 impl<K> Default for Seats<K> {
@@ -58,10 +60,10 @@ impl<K> Default for Seats<K> {
             limit: None,
             seated: BTreeMap::new(),
             standing: BTreeMap::new(),
-            sat: BTreeMap::new(),
-            taken: 0,
+            served: BTreeMap::new(),
             calm_since: Duration::ZERO,
             shrunk: None,
+            missed: (Duration::ZERO, 0),
         }
     }
 }
@@ -73,14 +75,17 @@ impl<K: Ord + Clone> Seats<K> {
             return true;
         }
         let Some(limit) = self.limit else {
-            self.sit(who, now);
+            self.sit(who, rank, now);
             return true;
         };
         self.standing.retain(|_, (_, since)| now.saturating_sub(*since) < WAITS);
-        let ours = self.place(who, rank);
-        let before = self.standing.iter().filter(|(other, (rank, _))| *other != who && self.place(other, *rank) < ours);
+        if !self.standing.contains_key(who) {
+            self.catch_up(who);
+        }
+        let ours = self.served(who);
+        let before = self.standing.keys().filter(|other| *other != who && self.served(other) < ours);
         if before.count() + self.seated.len() < limit {
-            self.sit(who, now);
+            self.sit(who, rank, now);
             return true;
         }
         self.standing.insert(who.clone(), (rank, now));
@@ -93,24 +98,42 @@ impl<K: Ord + Clone> Seats<K> {
 
     /// Whether a stream that sits may decode another picture. Where not, it stands from now on.
     pub fn goes_on(&mut self, who: &K, now: Duration) -> bool {
-        let Some(since) = self.seated.get(who) else { return false };
+        let Some((_, since)) = self.seated.get(who) else { return false };
         let full = self.limit.is_some_and(|limit| self.seated.len() >= limit);
         if full && !self.standing.is_empty() && now.saturating_sub(*since) >= TENURE {
-            self.seated.remove(who);
+            self.leaves(who, now);
             return false;
         }
         true
     }
 
     /// Needs none for now.
-    pub fn leaves(&mut self, who: &K) {
-        self.seated.remove(who);
+    pub fn leaves(&mut self, who: &K, now: Duration) {
+        if let Some((rank, since)) = self.seated.remove(who) {
+            let sat = now.saturating_sub(since);
+            let counts = if rank == Rank::First { sat * 2 / 3 } else { sat };
+            *self.served.entry(who.clone()).or_default() += counts;
+        }
     }
 
-    /// A stream has fallen behind, seated or not: there is less time than was thought.
+    /// A picture was decoded, and not looked at before the next.
+    pub fn missed(&mut self, now: Duration) {
+        let (since, count) = self.missed;
+        self.missed = if now.saturating_sub(since) < SAME { (since, count + 1) } else { (now, 1) };
+        if self.missed.1 > self.seated.len() / MISSED_OF {
+            self.shrink(now);
+            self.missed = (now, 0);
+        }
+    }
+
+    /// A stream has fallen behind, seated or not, and gives up its seat.
     pub fn late(&mut self, who: &K, now: Duration) {
+        self.shrink(now);
+        self.leaves(who, now);
+    }
+
+    fn shrink(&mut self, now: Duration) {
         let all = self.seated.len();
-        self.seated.remove(who);
         self.calm_since = now;
         if self.shrunk.is_none_or(|at| now.saturating_sub(at) >= SAME) {
             self.shrunk = Some(now);
@@ -123,7 +146,7 @@ impl<K: Ord + Clone> Seats<K> {
     pub fn forget(&mut self, who: &K) {
         self.seated.remove(who);
         self.standing.remove(who);
-        self.sat.remove(who);
+        self.served.remove(who);
     }
 
     /// How many there are. `None` while there is one for everybody.
@@ -131,21 +154,22 @@ impl<K: Ord + Clone> Seats<K> {
         self.limit
     }
 
-    fn sit(&mut self, who: &K, now: Duration) {
-        self.taken += 1;
-        self.sat.insert(who.clone(), self.taken);
+    fn sit(&mut self, who: &K, rank: Rank, now: Duration) {
         self.standing.remove(who);
-        self.seated.insert(who.clone(), now);
+        self.seated.insert(who.clone(), (rank, now));
     }
 
-    /// The less, the more deserving.
-    fn place(&self, who: &K, rank: Rank) -> i64 {
-        let sat = self.sat.get(who).map_or(0, |&turn| i64::try_from(turn).unwrap_or(i64::MAX));
-        match rank {
-            // Who sat is followed, and would sit again and again.
-            Rank::First => sat.saturating_sub(i64::try_from(self.standing.len() / FIRST_BEFORE).unwrap_or(i64::MAX)),
-            Rank::Usual => sat,
-        }
+    /// Who has not been here for a while has not saved up for it.
+    fn catch_up(&mut self, who: &K) {
+        let others = self.standing.keys().chain(self.seated.keys()).filter(|other| *other != who);
+        let least = others.filter_map(|other| self.served.get(other)).min().copied().unwrap_or_default();
+        let ours = self.served.entry(who.clone()).or_default();
+        *ours = least.max(*ours);
+    }
+
+    /// The less, the more deserving. A seat that somebody has is counted when it is left.
+    fn served(&self, who: &K) -> Duration {
+        self.served.get(who).copied().unwrap_or_default()
     }
 }
 

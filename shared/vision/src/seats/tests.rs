@@ -42,6 +42,16 @@ fn after_a_hold_up_there_are_soon_seats_for_all_again() {
     assert_eq!(seats.limit(), Some(4));
 }
 
+#[test]
+fn a_look_that_is_missed_now_and_then_costs_nobody_a_seat() {
+    let mut seats = Seats::default();
+    assert!((0..4).all(|who| seats.begins(&who, Rank::Usual, seconds(0.0))));
+    (1..60).for_each(|n| seats.missed(seconds(0.6 * f64::from(n))));
+    assert_eq!(seats.limit(), None);
+    (0..3).for_each(|n| seats.missed(seconds(90.0 + 0.1 * f64::from(n))));
+    assert_eq!(seats.limit(), Some(3));
+}
+
 /// Streams whose groups begin one after the other, on a machine that decodes at most `whole` of them as fast as they come.
 /// Returns how many pictures behind key pictures each was given in the second half of `minutes`.
 fn overloaded(streams: u64, whole: usize, first: &[u64], minutes: f64) -> Vec<u64> {
@@ -74,10 +84,10 @@ fn overloaded(streams: u64, whole: usize, first: &[u64], minutes: f64) -> Vec<u6
 
 #[test]
 fn what_the_machine_can_do_is_used_and_shared_evenly() {
-    for (streams, whole) in [(4, 2), (16, 2), (16, 5), (64, 3)] {
-        let given = overloaded(streams, whole, &[], 4.0);
+    for (streams, whole, minutes) in [(4, 2, 4), (16, 2, 4), (16, 5, 4), (64, 3, 20)] {
+        let given = overloaded(streams, whole, &[], f64::from(minutes));
         let (all, least) = (given.iter().sum::<u64>(), given.iter().min().copied().unwrap_or_default());
-        let could = 120.0 * 30.0 * whole as f64;
+        let could = f64::from(minutes * 30 * 30) * whole as f64;
         assert!(all as f64 >= 0.5 * could, "{streams} on {whole}: {all} of {could}");
         let mean = all as f64 / streams as f64;
         assert!(least as f64 >= 0.7 * mean, "{streams} on {whole}: {least}, on average {mean}: {given:?}");
@@ -104,7 +114,7 @@ proptest! {
             let before = seats.seated.len();
             match what {
                 0 => seats.late(&who, now),
-                1 => seats.leaves(&who),
+                1 => seats.leaves(&who, now),
                 2 => drop(seats.goes_on(&who, now)),
                 _ => {
                     let sat = seats.seated.contains_key(&who);
