@@ -3,6 +3,7 @@
 //! What a made-up network shows is fixed, but times a gate that only a bright picture opens. So its boxes prove that
 //! the picture reached it, and in a dark one nothing is seen.
 
+#![expect(clippy::disallowed_methods, reason = "models and footage are files")]
 #![allow(clippy::unwrap_used, reason = "what tests share fails by panicking, too")]
 
 mod onnx;
