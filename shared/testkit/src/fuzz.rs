@@ -1,7 +1,8 @@
 //! What each parser of network bytes must hold for any bytes at all.
 //!
-//! One function a parser. `cargo fuzz` drives them (`shared/testkit/fuzz`), and the ordinary tests `corpus` replay every input
-//! that was ever kept. Parsers of the programs have their targets there. None may panic; where something was parsed, its invariants are asserted.
+//! One function a parser. `cargo fuzz` drives them (`shared/testkit/fuzz`, where those of the programs' own parsers stand), and
+//! the ordinary tests `corpus` replay every input that was ever kept. None may panic; where something was parsed, its
+//! invariants are asserted.
 
 #![allow(clippy::panic, reason = "for tests: what can't go on fails the test, with its reason")]
 
