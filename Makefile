@@ -56,7 +56,7 @@ soak: ## Half an hour of random misfortune: make soak SOAK_SECONDS=1800 SOAK_SEE
 	cargo build --workspace --all-targets >&2 # as the tests have it, so that nothing is built twice
 	@SOAK_LOGS=$${SOAK_LOGS:-.omma/soak} target/debug/omma-soak
 
-reference: ## Write docs/reference anew from the sources
+reference: ## Write docs/reference and what the page is tried with anew from the sources
 	OMMA_UPDATE_REFERENCE=1 cargo test --workspace --test reference
 
 fmt: ## Format everything

@@ -66,6 +66,7 @@ impl Attempts {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "moments of a test begin somewhere")]
 mod tests {
     use super::*;
 

@@ -105,6 +105,30 @@ async fn nobody_publishes_on_the_plain_listener() {
     assert_eq!(said(&heard).replace("Timed out\n", ""), "", "{}", said(&heard));
 }
 
+/// What it lacks beside version 5 is only to be told why not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_version_3_1_1_speaks_in_its_fence_and_listens() {
+    const OLD: [&str; 2] = ["-V", "mqttv311"];
+    let hub = running().await;
+    allowed(&hub.edge(&[&OLD[..], &["-t", STATUS, "-r", "-m", "here"]].concat()).await);
+    hub.edge(&[&OLD[..], &["-t", OTHER_STATUS, "-r", "-m", "x"]].concat()).await;
+    let listen = ["-t", "omma/v1/edges/+/status", "-v", "-W", "2"];
+    let token = hub.doors.access.token();
+    let reader = ["-u", READER_USER, "-P", token.expose()];
+    for heard in [
+        hub.client("mosquitto_sub", hub.config.tls, &[&OLD[..], &reader, &listen].concat()).await,
+        hub.anonymous("mosquitto_sub", &[&OLD[..], &listen].concat()).await,
+    ] {
+        assert_eq!(String::from_utf8_lossy(&heard.stdout), format!("{STATUS} here\n"), "{}", said(&heard));
+    }
+    let wrong = ["-u", READER_USER, "-P", "wrong"];
+    let heard = hub.client("mosquitto_sub", hub.config.tls, &[&OLD[..], &wrong, &listen].concat()).await;
+    refused(&heard, "refused");
+    let own = ["-i", "omma-edge-site", "-u", "site", "-P", hub.secret.expose(), "-t", "#", "-W", "2"];
+    let heard = hub.client("mosquitto_sub", hub.config.tls, &[&OLD[..], &own].concat()).await;
+    assert_eq!(String::from_utf8_lossy(&heard.stdout), "", "{}", said(&heard));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_secret_and_no_secret_are_refused_on_tls() {
     let hub = running().await;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use omma_protocol::unit::Codec;
 use omma_protocol::wire::browser::Mode;
+use omma_testkit::garbage::sdp;
 use omma_testkit::viewer::{Refused, Viewer};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -48,28 +49,24 @@ async fn offers_that_are_none_are_refused_and_the_hub_goes_on() {
     let hub = TestHub::start(8).await;
     let mut camera = hub.camera("site.door", Codec::H264, false);
     let path = "/api/v1/streams/site.door/whep";
-    let audio = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
-                 m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n\
-                 a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 \
-                 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
-                 a=setup:actpass\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n";
     let mut noise = StdRng::seed_from_u64(1);
     let mut offers = vec![
         (vec![], 400),
         (b"hello".to_vec(), 400),
         (b"v=0\r\n".to_vec(), 400),
         (vec![0xff, 0xfe], 400),
-        (audio.as_bytes().to_vec(), 400),
+        (sdp::WITHOUT_VIDEO.as_bytes().to_vec(), 400),
         (vec![b'v'; 100_000], 413),
     ];
-    offers.extend((0..200).map(|_| (mangled(audio, &mut noise), 400)));
+    offers.extend((0..200).map(|_| (sdp::mangled(&mut noise), 400)));
     for (offer, status) in offers {
         let shown = String::from_utf8_lossy(&offer[..offer.len().min(400)]).into_owned();
         let (got, _, body) = hub.at().send("POST", path, offer).await.unwrap();
         assert_eq!(got, status, "{body} to {shown}");
         assert!(!reason(&body).1.is_empty());
     }
-    let (status, _, body) = hub.at().send("POST", &format!("{path}?mode=fast"), audio.into()).await.unwrap();
+    let (status, _, body) =
+        hub.at().send("POST", &format!("{path}?mode=fast"), sdp::WITHOUT_VIDEO.into()).await.unwrap();
     assert_eq!((status, reason(&body).0.as_str()), (400, "bad_request"));
     for session in ["nonsense", "00000000-0000-4000-8000-000000000000"] {
         let (status, _, body) = hub.at().send("DELETE", &format!("{path}/{session}"), vec![]).await.unwrap();
@@ -80,22 +77,6 @@ async fn offers_that_are_none_are_refused_and_the_hub_goes_on() {
     connected(&mut viewer).await;
     let sent = camera.send(3);
     assert!(pictures(&mut viewer, 3).await == sent);
-}
-
-/// Never with video, so that it is never a good offer.
-fn mangled(offer: &str, noise: &mut StdRng) -> Vec<u8> {
-    let mut bytes = offer.as_bytes().to_vec();
-    for _ in 0..noise.random_range(1..6) {
-        let at = noise.random_range(0..bytes.len());
-        match noise.random_range(0..3) {
-            0 => bytes[at] = noise.random_range(0..128),
-            1 => bytes.truncate(at.max(1)),
-            _ => {
-                bytes.remove(at);
-            }
-        }
-    }
-    bytes
 }
 
 #[tokio::test(flavor = "multi_thread")]

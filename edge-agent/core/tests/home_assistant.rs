@@ -1,6 +1,7 @@
 //! Discovery messages, checked by Home Assistant's own schemas where those are installed.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "it asks another program")]
 
 use std::io::Write;
 use std::process::{Command, Stdio};

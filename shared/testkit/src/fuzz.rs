@@ -1,7 +1,13 @@
 //! What each parser of network bytes must hold for any bytes at all.
 //!
-//! One function a parser. `cargo fuzz` drives them (`shared/testkit/fuzz`), and the ordinary test `tests/corpus.rs`
-//! replays every input that was ever kept. None may panic; where something was parsed, its invariants are asserted.
+//! One function a parser. `cargo fuzz` drives them (`shared/testkit/fuzz`, where those of the programs' own parsers stand), and
+//! the ordinary tests `corpus` replay every input that was ever kept. None may panic; where something was parsed, its
+//! invariants are asserted.
+
+#![allow(clippy::panic, reason = "for tests: what can't go on fails the test, with its reason")]
+
+use std::fs;
+use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use edge_core::Moment;
@@ -23,7 +29,7 @@ use omma_protocol::wire::mqtt::{AckMessage, EventMessage, StatusMessage, Topic};
 use omma_protocol::wire::quic::{self, EdgeToHub, GroupReader, HubToEdge};
 use url::Url;
 
-use crate::simulator::read_as_requests;
+use crate::simulator::{http, read_as_requests};
 
 /// One parser under test.
 pub type Target = fn(&[u8]);
@@ -42,10 +48,30 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("join_token", join_token),
     ("bitstream", bitstream),
     ("rtsp_request", rtsp_request),
+    ("http_request", http_request),
     ("multipart", multipart),
     ("jpeg", jpeg),
     ("onvif", onvif),
 ];
+
+/// Hands each target every input that was ever kept for it.
+///
+/// # Panics
+/// When one panics, or has fewer than two.
+pub fn replay(targets: &[(&str, Target)]) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (name, target) in targets {
+        let folder = fs::read_dir(corpus.join(name));
+        let mut inputs: Vec<_> = folder.into_iter().flatten().flatten().map(|input| input.path()).collect();
+        inputs.sort();
+        assert!(inputs.len() >= 2, "the corpus of {name} has {} inputs", inputs.len());
+        for input in inputs {
+            println!("{name} {}", input.display());
+            let data = fs::read(&input);
+            target(&data.unwrap_or_else(|e| panic!("{}: {e}", input.display())));
+        }
+    }
+}
 
 /// The control stream of an edge or a hub: what was parsed is written as it was read.
 pub fn quic_control(data: &[u8]) {
@@ -178,6 +204,12 @@ pub fn join_token(data: &[u8]) {
 /// What a player says to the camera simulator: no more requests than lines.
 pub fn rtsp_request(data: &[u8]) {
     assert!(read_as_requests(data) <= data.iter().filter(|&&byte| byte == b'\n').count());
+}
+
+/// What a client says to the camera simulator over HTTP: no more requests than heads end.
+pub fn http_request(data: &[u8]) {
+    let ends = data.windows(4).filter(|bytes| bytes == b"\r\n\r\n").count();
+    assert!(http::read_as_requests(data) <= ends);
 }
 
 /// Coded pictures as a camera or an edge sends them: cutting loses and invents nothing, and a stream's size is never

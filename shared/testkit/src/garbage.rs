@@ -7,6 +7,10 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
+pub mod http;
+
+pub mod sdp;
+
 /// How long an answer is waited for.
 const ANSWER: Duration = Duration::from_millis(50);
 /// Most bytes of an answer that are read.

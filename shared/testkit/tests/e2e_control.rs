@@ -5,11 +5,11 @@
 use std::env;
 use std::path::PathBuf;
 
-use omma_testkit::process::port;
+use omma_testkit::process::{Launch, port};
 use omma_testkit::simulator::{Config, Server};
-use omma_testkit::stack::broker::{Listener, Mosquitto, ask, publish};
+use omma_testkit::stack::broker::{Listener, Mosquitto, ask, passwords, publish};
 use omma_testkit::stack::edge_only::EdgeOnly;
-use omma_testkit::stack::{CAMERA_PASSWORD, Camera};
+use omma_testkit::stack::{CAMERA_PASSWORD, Camera, EDGE};
 use omma_testkit::wait;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -176,9 +176,42 @@ fn a_camera_does_what_is_asked_and_says_why_not() {
     stack.finish();
 }
 
+/// Many a switch and panel speaks no version 5. It has a password at the broker, and gets no answer.
+#[test]
+fn a_client_of_mqtt_3_1_1_hears_a_camera_and_switches_it() {
+    const OLD: [&str; 6] = ["-V", "mqttv311", "-u", "panel", "-P", "pw-panel"];
+    let folder = tempfile::tempdir().unwrap();
+    let who = passwords(folder.path(), &[(EDGE, "pw-edge"), ("panel", "pw-panel")]);
+    let mosquitto = Mosquitto::start_with(folder.path(), &who);
+    let mqtt = format!("url = \"mqtt://{EDGE}:pw-edge@127.0.0.1:{}\"", mosquitto.port);
+    let mut stack = EdgeOnly::start(vec![Camera::simulated("door")], &mqtt);
+    stack.edge.expect("camera failed: trying again");
+    stack.edge.expect("mqtt.url: a credential is written here");
+    stack.wait_for_mqtt("up");
+    let port = mosquitto.port.to_string();
+    // What the broker retains as it is now, or the next event.
+    let heard = |level: &str, payload: &str| {
+        wait::until(&format!("{level} to be {payload}"), wait::LONG, || {
+            let topic = door(level);
+            let there = ["-h", "127.0.0.1", "-p", &port, "-t", &topic, "-C", "1", "-W", "60"].map(str::to_owned);
+            let text = Launch::of_system("mosquitto_sub").args(OLD).args(there).output();
+            if text.contains(payload) { Ok(()) } else { Err(format!("it is {text}")) }
+        });
+    };
+    heard("state", "\"live\"");
+    heard("events", "\"person\"");
+    heard("detection", "ON");
+    publish(mosquitto.port, &door("command/detection"), "OFF", &OLD);
+    heard("detection", "OFF");
+    assert_eq!(stack.api.json("/state").unwrap()["cameras"][0]["detection"], false);
+    publish(mosquitto.port, &door("command/detection"), "ON", &OLD);
+    heard("detection", "ON");
+    stack.finish();
+}
+
 #[test]
 fn home_assistant_finds_the_cameras_and_loses_those_that_are_no_more() {
-    const EDGE: &str = "homeassistant/device/omma_site/_edge/config";
+    const OF_EDGE: &str = "homeassistant/device/omma_site/_edge/config";
     const DOOR: &str = "homeassistant/device/omma_site/door/config";
     const YARD: &str = "homeassistant/device/omma_site/yard/config";
     const YARD_STATE: &str = "omma/v1/edges/site/cameras/yard/state";
@@ -195,7 +228,7 @@ fn home_assistant_finds_the_cameras_and_loses_those_that_are_no_more() {
     let mut stack = start(vec![absent], &mosquitto, "home_assistant = \"homeassistant\"");
     stack.edge.expect("camera failed: trying again");
 
-    let edge: Value = serde_json::from_str(&newest(&listener, EDGE, |payload| !payload.is_empty())).unwrap();
+    let edge: Value = serde_json::from_str(&newest(&listener, OF_EDGE, |payload| !payload.is_empty())).unwrap();
     let door: Value = serde_json::from_str(&newest(&listener, DOOR, |payload| !payload.is_empty())).unwrap();
     assert_eq!(door["device"]["via_device"], edge["device"]["identifiers"][0]);
     assert_eq!(door["components"]["snapshot"]["topic"], "omma/v1/edges/site/cameras/door/snapshot");

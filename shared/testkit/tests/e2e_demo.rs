@@ -73,3 +73,26 @@ fn a_port_that_is_taken_or_chosen_twice_is_told_with_the_variable_that_chooses_a
     twice[6] = twice[0];
     refused(&twice, &["EDGE_PORT=", &ports[0].to_string(), "in use"]);
 }
+
+/// Camera, hub and edge used to stay, with their ports.
+#[test]
+fn a_test_that_fails_leaves_none_of_the_demonstrations_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports = std::array::from_fn(|_| port::free());
+    let failed = std::panic::catch_unwind(|| {
+        let mut running = demo(folder.path(), &ports).start();
+        running.wait_for_line("Token: ");
+        panic!("as a test does");
+    });
+    assert!(failed.is_err());
+    // That something listened at all, its other test has shown.
+    wait::until("every port to be free", wait::LONG, || {
+        let taken = |port: &&u16| {
+            TcpListener::bind(("127.0.0.1", **port)).is_err() || UdpSocket::bind(("127.0.0.1", **port)).is_err()
+        };
+        match ports.iter().find(taken) {
+            None => Ok(()),
+            Some(port) => Err(format!("{port} is taken")),
+        }
+    });
+}

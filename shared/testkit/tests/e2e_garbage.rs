@@ -2,14 +2,16 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use omma_protocol::wire::quic;
-use omma_testkit::garbage::{exchange, garbage, on_udp};
+use omma_testkit::garbage::{exchange, garbage, http, on_udp, sdp};
 use omma_testkit::process::{Launch, port};
+use omma_testkit::stack::api::Api;
 use omma_testkit::stack::{Camera, EDGE, Stack, StackOptions, store};
 use omma_testkit::wait;
 use quinn::crypto::rustls::QuicClientConfig;
@@ -47,6 +49,9 @@ fn garbage_on_every_port() {
     as_mqtt_packets(stack.mqtt_port());
     where_one_may_not_publish(stack.mqtt_port());
     on_http(&stack);
+    on_pages_of_their_own(&stack);
+    as_offers_for_a_camera(&stack);
+    slowly(&stack);
     it_was_counted(&stack);
 
     // Everything goes on as before.
@@ -211,4 +216,80 @@ fn with_garbage(path: &str, random: &mut StdRng) -> String {
     let segments = path.split('/').map(|segment| if segment.starts_with('{') { word() } else { segment.to_owned() });
     let path = segments.collect::<Vec<_>>().join("/");
     format!("{path}?limit={}&before={}&stream={}&phase=x&label={}&mode={}", word(), word(), word(), word(), word())
+}
+
+/// The pages of both programs that anyone may have.
+const PAGES_OF_HUB: [&str; 5] = ["/", "/metrics", "/healthz", "/readyz", "/api/openapi.json"];
+const PAGES_OF_EDGE: [&str; 4] = ["/state", "/metrics", "/healthz", "/readyz"];
+
+fn pages(stack: &Stack) -> impl Iterator<Item = (&Api, &'static str)> {
+    let of_hub = PAGES_OF_HUB.into_iter().map(|path| (&stack.api, path));
+    of_hub.chain(PAGES_OF_EDGE.into_iter().map(|path| (&stack.edge_api, path)))
+}
+
+/// With heads that are none, heads without end, and methods that no page takes.
+fn on_pages_of_their_own(stack: &Stack) {
+    let mut random = StdRng::seed_from_u64(SEED);
+    for (api, path) in pages(stack) {
+        for head in http::heads(path, &mut random) {
+            let answer = exchange(api.port(), &head).expect("the port is open");
+            // Where much of a head was not read, the answer may be lost with the connection.
+            let (head, answer) = (&head[..head.len().min(80)], String::from_utf8_lossy(&answer));
+            let refused = answer.is_empty() || answer.starts_with("HTTP/1.1 4");
+            assert!(refused, "{path}: {:?} is answered {answer}", String::from_utf8_lossy(head));
+        }
+        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+            let answer = api.send(method, path, "application/json", &garbage(&mut random, 4096)).unwrap();
+            assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text());
+        }
+        assert_eq!(api.get(path).unwrap().status, 200, "{path} afterwards");
+    }
+}
+
+/// To a camera that is there, so that the offer is looked at.
+fn as_offers_for_a_camera(stack: &Stack) {
+    let mut random = StdRng::seed_from_u64(SEED);
+    let path = "/api/v1/streams/site.door/whep";
+    let mut parsed = 0;
+    for n in 0..200 {
+        let offer = match n % 4 {
+            0 => garbage(&mut random, 4096),
+            1 => sdp::WITHOUT_VIDEO.bytes().chain(garbage(&mut random, 200)).collect(),
+            _ => sdp::mangled(&mut random),
+        };
+        let answer = stack.api.send("POST", path, "application/sdp", &offer).unwrap();
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        parsed += usize::from(answer.text().contains("not an SDP offer"));
+        let session: String = garbage(&mut random, 40).iter().map(|byte| format!("%{byte:02X}")).collect();
+        let answer = stack.api.send("DELETE", &format!("{path}/{session}"), "application/sdp", &[]).unwrap();
+        assert!([400, 404].contains(&answer.status), "{}", answer.text());
+    }
+    assert!(parsed >= 50, "only {parsed} offers came as far as the parser");
+}
+
+/// Clients that send and then do not keep nobody from being answered, and who is waited for is not waited for without end.
+fn slowly(stack: &Stack) {
+    let mut waiting = vec![];
+    for (api, path) in pages(stack) {
+        for _ in 0..10 {
+            waiting.push(http::slow_head(api.port(), path).expect("the port is open"));
+            waiting.push(http::slow_body(api.port(), "POST", path, "").expect("the port is open"));
+        }
+    }
+    let headers = format!("Authorization: Bearer {}\r\nContent-Type: application/sdp\r\n", stack.secrets[1]);
+    let path = "/api/v1/streams/site.door/whep";
+    let begun = Instant::now();
+    let offers: Vec<_> = (0..10).map(|_| http::slow_body(stack.api.port(), "POST", path, &headers).unwrap()).collect();
+    for (api, path) in pages(stack) {
+        let asked = Instant::now();
+        assert_eq!(api.get(path).unwrap().status, 200, "{path} meanwhile");
+        assert!(asked.elapsed() < Duration::from_secs(2), "{path} took {:?} meanwhile", asked.elapsed());
+    }
+    for mut offer in offers {
+        let mut answer = [0; 12];
+        offer.read_exact(&mut answer).expect("an answer");
+        assert!(answer.starts_with(b"HTTP/1.1 408") || answer.starts_with(b"HTTP/1.1 503"), "{answer:?}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "offers that do not come were waited for {:?}", begun.elapsed());
+    drop(waiting);
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use omma_testkit::stack::broker::{Listener, Mosquitto};
 use omma_testkit::stack::{EDGE, Stack, StackOptions, store};
 use omma_testkit::wait;
+use serde_json::Value;
 
 /// How long the hub, and how long a camera, stay dead.
 const OUTAGE: Duration = Duration::from_secs(20);
@@ -80,22 +82,30 @@ fn edge_killed_with_events_waiting() {
     stack.edge.expect("the hub can't be reached: trying again");
     wait_for_stored(&stack, 5);
     stack.hub.kill9();
+    let before = store::sequences(&stack.hub_data(), EDGE);
+    // Pictures are made and wait as well, one of each thing in sight, and so does what is stored and was not acknowledged.
+    let made = || stack.edge_api.metric("omma_step_done_total{step=\"event\"}");
+    let earlier = made().unwrap();
     wait::until("events that wait on the edge's disk", wait::LONG, || {
-        match stack.edge_api.metric("omma_outbox_waiting")? {
-            waiting if waiting >= 3.0 => Ok(()),
-            waiting => Err(format!("{waiting} wait")),
+        match (made()? - earlier, stack.edge_api.metric("omma_outbox_waiting")?) {
+            (made, waiting) if made >= 10.0 && waiting >= 10.0 => Ok(()),
+            (made, waiting) => Err(format!("{made} were made, {waiting} wait")),
         }
     });
-    let waited = put(&stack);
+    let put = put(&stack) as u64;
     stack.edge.kill9();
     stack.hub.restart();
     stack.wait_for_hub();
+    // It has subscribed before the edge is there to publish what it has on its disk.
+    let listener = Listener::subscribed(stack.mqtt_port());
     stack.edge.restart();
     stack.wait_for_edge();
-    let before = wait_for_stored(&stack, waited as usize);
     // The numbers go on, in the same outbox: `store::sequences` fails where there is a second one.
-    wait_for_stored(&stack, before.len() + 3);
+    let stored = wait_for_stored(&stack, put as usize).len();
+    wait_for_stored(&stack, stored + 3);
     settle(&mut stack);
+    the_store_has_what_the_edge_had(&stack, &listener, before.last().copied().unwrap_or_default()..put);
+    in_order(&listener);
     stack.finish();
 }
 
@@ -177,6 +187,39 @@ fn nothing_older_is_kept_than_was_heard(stack: &Stack, listener: &Listener) {
         let revision = stored.get(&event["id"].as_str()).unwrap_or_else(|| panic!("the store lacks {event}"));
         assert!(revision.as_u64() >= event["revision"].as_u64(), "the store has revision {revision} of {event}");
     }
+}
+
+/// Whoever listened on the broker has heard the same events as the store has, each as it was in the end, and among them those
+/// that the edge had put on its disk, under these numbers, when it was killed.
+fn the_store_has_what_the_edge_had(stack: &Stack, listener: &Listener, waited: Range<u64>) {
+    let number = |event: &Value| event["sequence"].as_u64().unwrap();
+    let facts = |event: &Value| {
+        let id = event["id"].as_str().unwrap().to_owned();
+        (id, (event["revision"].as_u64(), number(event), event["stream"].to_string(), event["phase"].to_string()))
+    };
+    let stored = stack.api.events("").unwrap();
+    let stored: BTreeMap<_, _> = stored.iter().filter(|event| number(event) > waited.start).map(facts).collect();
+    let heard = wait::until("the listener to have heard as much", wait::LONG, || {
+        let mut heard = listener.events();
+        heard.sort_by_key(number);
+        // The later one of an event takes the place of the earlier one.
+        let last: BTreeMap<_, _> = heard.iter().map(facts).collect();
+        if last.len() >= stored.len() { Ok(heard) } else { Err(format!("{} of {} events", last.len(), stored.len())) }
+    });
+    let last: BTreeMap<_, _> = heard.iter().map(facts).collect();
+    assert_eq!(last, stored, "what was heard, and what is stored");
+
+    let mut revisions: BTreeMap<String, u64> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for event in heard.iter().filter(|event| seen.insert(number(event))) {
+        let revision = event["revision"].as_u64().unwrap();
+        let earlier = revisions.insert(event["id"].to_string(), revision);
+        assert!(earlier.is_none_or(|earlier| earlier < revision), "after revision {earlier:?} comes {event}");
+    }
+    let survivors = heard.iter().filter(|event| number(event) > waited.start && number(event) <= waited.end);
+    let survivors: BTreeSet<_> = survivors.map(|event| event["id"].to_string()).collect();
+    println!("{} events waited on the edge's disk", survivors.len());
+    assert!(!survivors.is_empty(), "no event waited");
 }
 
 /// Copies aside, an edge publishes what happens on a camera in the order in which it happened.

@@ -141,6 +141,7 @@ impl Detector {
     }
 
     /// What is in the picture, the surest first; boxes in units of the picture.
+    #[expect(clippy::disallowed_methods, reason = "it measures itself, and decides nothing by that")]
     pub fn detect(&mut self, planes: Planes<'_>) -> Result<Vec<Detection>, DetectError> {
         let start = Instant::now();
         let placement = self.letterbox.fill(planes, self.engine.input()?)?;

@@ -1,5 +1,7 @@
 //! Which engine runs a model, and what is said when it can't be the one that was wished for.
 
+#![expect(clippy::disallowed_methods, reason = "models and footage are files")]
+
 mod setup;
 
 use std::path::PathBuf;

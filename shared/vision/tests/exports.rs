@@ -3,6 +3,7 @@
 //! What a made-up network shows is fixed, but times a gate that only a bright picture opens. So its boxes prove that
 //! the picture reached it, and in a dark one nothing is seen.
 
+#![expect(clippy::disallowed_methods, reason = "models and footage are files")]
 #![allow(clippy::unwrap_used, reason = "what tests share fails by panicking, too")]
 
 mod onnx;
@@ -20,11 +21,14 @@ use tempfile::TempDir;
 /// The page from which users copy.
 const PAGE: &str = include_str!("../../../docs/operate/models.md");
 
+/// Scores below it are not reported.
+const LEAST: f32 = 0.6;
+
 /// Label, score, and left, top, right, bottom in units of the picture.
-type Seen = (&'static str, f32, [f32; 4]);
+type Seen<'a> = (&'a str, f32, [f32; 4]);
 
 /// What networks of DETR's kin show here: two persons, of whom one hides most of the other. Neither is suppressed.
-const PAIR: [Seen; 2] = [("person", 0.9, [0.25, 0.25, 0.75, 0.75]), ("person", 0.75, [0.3, 0.25, 0.8, 0.75])];
+const PAIR: [Seen<'static>; 2] = [("person", 0.9, [0.25, 0.25, 0.75, 0.75]), ("person", 0.75, [0.3, 0.25, 0.8, 0.75])];
 
 #[test]
 fn yolov8_as_ultralytics_exports_it() {
@@ -122,6 +126,31 @@ fn dfine_as_its_own_script_exports_it() {
     check("dfine-s-640", graph, &PAIR);
 }
 
+/// What Megvii's YOLOX-nano really says of a picture of vtest, and what numpy reads from that (`fixtures/make_vtest.py`).
+#[derive(serde::Deserialize)]
+struct YoloxOutput {
+    cells: usize,
+    /// Where the network is sure of anything: the row's number, and its values.
+    rows: Vec<(usize, Vec<f32>)>,
+    /// Label, score, left, top, right, bottom; the surest first.
+    boxes: Vec<(String, f32, f32, f32, f32, f32)>,
+}
+
+#[test]
+fn yolox_as_megvii_exports_it() {
+    let said: YoloxOutput = serde_json::from_str(include_str!("fixtures/yolox.json")).unwrap();
+    let mut table = vec![0.0; said.cells * 85];
+    for (row, values) in &said.rows {
+        table[row * 85..][..85].copy_from_slice(values);
+    }
+    let mut graph = gated_by("images", 416, 255.0);
+    shown(&mut graph, "output", &[1, said.cells, 85], &table);
+    let boxes = said.boxes.iter().filter(|(_, score, ..)| *score >= LEAST);
+    let boxes: Vec<Seen<'_>> = boxes.map(|(label, score, l, t, r, b)| (&**label, *score, [*l, *t, *r, *b])).collect();
+    assert!(boxes.len() >= 8 && boxes.iter().any(|(label, ..)| *label == "car"), "{boxes:?}");
+    check("yolox-nano-416", graph, &boxes);
+}
+
 #[test]
 fn an_input_that_nothing_feeds_is_refused_by_name() {
     let mut graph = gated("image", 416);
@@ -138,10 +167,10 @@ fn an_input_that_nothing_feeds_is_refused_by_name() {
 #[test]
 fn every_example_on_the_page_is_right() {
     let names: Vec<String> = examples().map(|text| Manifest::parse(text).unwrap().name).collect();
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 7, "{names:?}");
 }
 
-fn check(example: &str, graph: Graph, expected: &[Seen]) {
+fn check(example: &str, graph: Graph, expected: &[Seen<'_>]) {
     let folder = folder(example, graph);
     for engine in [EngineChoice::Tract, EngineChoice::Ort] {
         let mut detector = load(&folder, engine).unwrap();
@@ -175,7 +204,7 @@ fn load(folder: &TempDir, engine: EngineChoice) -> Result<Detector, String> {
         engine,
         onnxruntime: Some(path("OMMA_ONNXRUNTIME")),
         device: Device::Cpu,
-        min_score: 0.6,
+        min_score: LEAST,
         ..DetectorConfig::default()
     };
     Detector::load(&config).map_err(|e| e.to_string())
@@ -197,12 +226,19 @@ fn examples() -> impl Iterator<Item = &'static str> {
 
 /// A square input, and a number `gate`: the brightest value of the input, from 0 to 1.
 fn gated(input: &str, side: usize) -> Graph {
+    gated_by(input, side, 1.0)
+}
+
+/// As [`gated`], where white is this value.
+fn gated_by(input: &str, side: usize, white: f32) -> Graph {
     let mut graph = Graph::default();
     graph.input(input, Element::F32, &[1, 3, side, side]);
     graph.floats("zero", &[], &[0.0]);
     graph.floats("one", &[], &[1.0]);
+    graph.floats("white", &[], &[white]);
     graph.node("ReduceMax", &[input], "brightest", &[("keepdims", 0)]);
-    graph.node("Clip", &["brightest", "zero", "one"], "gate", &[]);
+    graph.node("Div", &["brightest", "white"], "share", &[]);
+    graph.node("Clip", &["share", "zero", "one"], "gate", &[]);
     graph
 }
 

@@ -1,13 +1,17 @@
-//! Real pictures through the real network: on both engines, against what Python found (`fixtures/make_vtest.py`).
+//! Real pictures through the real networks: on both engines, against what Python found (`fixtures/make_vtest.py`).
 
-#![allow(clippy::unwrap_used, reason = "what tests share fails by panicking, too")]
+#![expect(clippy::disallowed_methods, reason = "models and footage are files")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share fails by panicking, too")]
 
 mod setup;
+
+use std::path::Path;
 
 use bytes::Bytes;
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::is_key;
 use omma_media::decode::{Decoder, DecoderChoice};
+use omma_media::frame::Planes;
 use omma_protocol::detection::Detection;
 use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
@@ -16,62 +20,95 @@ use omma_vision::detect::{Detector, DetectorConfig};
 use omma_vision::engine::{Device, EngineChoice};
 use setup::path;
 
-const MODELS: [&str; 2] = ["nanodet-g-256x416", "nanodet-g-416x640"];
+/// All that set-up brings.
+const MODELS: [&str; 6] = [
+    "nanodet-g-256x416",
+    "nanodet-g-416x416",
+    "nanodet-g-416x640",
+    "centernet-288x512",
+    "centernet-512x512",
+    "coco-ssd-300x300",
+];
+
+/// What a detector is sure of. Python shrinks and converts colours with other filters, so that scores differ a little: what
+/// is sure on one side must be there on the other.
+const SURE: f32 = 0.55;
+/// As [`SURE`], of a small part of a frame: enlarged it is blurred, and by each filter in its own way.
+const SURE_OF_PART: f32 = 0.65;
 
 #[derive(serde::Deserialize)]
 struct Expected {
     model: String,
     frame: usize,
-    /// Score, left, top, right, bottom; the surest first.
-    persons: Vec<(f32, f32, f32, f32, f32)>,
+    /// What of the frame: x, y, width, height in pixels, all even.
+    crop: [usize; 4],
+    /// Label, score, left, top, right, bottom; the surest first.
+    boxes: Vec<(String, f32, f32, f32, f32, f32)>,
 }
 
 #[test]
-fn persons_of_vtest_are_found() {
-    let expected: Vec<Expected> = serde_json::from_str(include_str!("fixtures/vtest.json")).unwrap();
+fn what_python_finds_in_vtest_is_found() {
     for model in MODELS {
-        let mut detector = detector(model, EngineChoice::Ort, 0.3);
-        each_frame(|frame, found| {
-            let Some(expected) = expected.iter().find(|e| e.model == model && e.frame == frame) else { return };
-            let found = found(&mut detector);
-            let persons: Vec<_> = found.iter().filter(|d| &*d.label == "person").collect();
+        finds_what_python_finds(model, &path("OMMA_MODELS").join(model));
+    }
+}
+
+/// No package registry has it: `OMMA_YOLOX` names a folder with Megvii's yolox_nano.onnx as `model.onnx`, and as `model.toml`
+/// the example of `docs/operate/models.md`. What its head makes of its outputs is tried without it (`exports.rs`).
+#[test]
+#[ignore = "needs YOLOX-nano, which set-up can't bring"]
+fn what_python_finds_in_vtest_is_found_by_yolox() {
+    finds_what_python_finds("yolox-nano-416x416", &path("OMMA_YOLOX"));
+}
+
+fn finds_what_python_finds(model: &str, folder: &Path) {
+    let expected: Vec<Expected> = serde_json::from_str(include_str!("fixtures/vtest.json")).unwrap();
+    let mut detector = load(folder, EngineChoice::Ort);
+    let (mut pictures, mut compared) = (0, 0);
+    each_frame(|frame, planes| {
+        for Expected { crop, boxes, .. } in expected.iter().filter(|e| e.model == model && e.frame == frame) {
+            let found = detector.detect(cropped(planes, *crop)).unwrap();
             let expected: Vec<_> =
-                expected.persons.iter().map(|&(s, l, t, r, b)| (s, Rect::from_corners(l, t, r, b))).collect();
-            // Python shrinks and converts colours with other filters, so that scores differ a little; what is sure on
-            // one side must be there on the other.
-            for (score, rect) in expected.iter().filter(|(score, _)| *score > 0.55) {
-                let best = persons.iter().max_by(|a, b| a.rect.iou(*rect).total_cmp(&b.rect.iou(*rect)));
-                let best = best.unwrap_or_else(|| panic!("{model}, frame {frame}: nobody found"));
+                boxes.iter().map(|(label, s, l, t, r, b)| (label, *s, Rect::from_corners(*l, *t, *r, *b))).collect();
+            let at = format!("{model}, frame {frame}, {crop:?}");
+            let sure = if crop[2] == 768 { SURE } else { SURE_OF_PART };
+            for (label, score, rect) in expected.iter().filter(|(_, score, _)| *score > sure) {
+                let same = found.iter().filter(|d| *d.label == **label);
+                let best = same.max_by(|a, b| a.rect.iou(*rect).total_cmp(&b.rect.iou(*rect)));
+                let best = best.unwrap_or_else(|| panic!("{at}: no {label} found"));
                 assert!(
                     best.rect.iou(*rect) > 0.7,
-                    "{model}, frame {frame}: {score} {rect:?} was not found, nearest is {best:?}"
+                    "{at}: {label} {score} {rect:?} was not found, nearest is {best:?}"
                 );
-                assert!(
-                    (best.score - score).abs() < 0.15,
-                    "{model}, frame {frame}: score {}, expected {score}",
-                    best.score
-                );
+                assert!((best.score - score).abs() < 0.15, "{at}: {label} has score {}, expected {score}", best.score);
+                compared += 1;
             }
-            for person in persons.iter().filter(|d| d.score > 0.55) {
-                let near = expected.iter().any(|(_, rect)| rect.iou(person.rect) > 0.7);
-                assert!(near, "{model}, frame {frame}: {person:?} is nobody that Python found");
+            for one in found.iter().filter(|d| d.score > sure) {
+                let near = expected.iter().any(|(label, _, rect)| *one.label == **label && rect.iou(one.rect) > 0.7);
+                assert!(near, "{at}: {one:?} is nothing that Python found");
             }
-        });
-    }
+            pictures += 1;
+        }
+    });
+    println!("{model}: {compared} things that Python is sure of");
+    assert!(
+        pictures == 8 && compared >= 17,
+        "{model}: {compared} things in {pictures} pictures are too few to compare"
+    );
 }
 
 #[test]
 fn both_engines_find_the_same() {
     for model in MODELS {
-        let mut ort = detector(model, EngineChoice::Ort, 0.3);
-        let mut tract = detector(model, EngineChoice::Tract, 0.3);
+        let folder = path("OMMA_MODELS").join(model);
+        let (mut ort, mut tract) = (load(&folder, EngineChoice::Ort), load(&folder, EngineChoice::Tract));
         assert_eq!((ort.engine(), tract.engine()), ("ort", "tract"));
         let mut boxes = 0;
-        each_frame(|frame, found| {
+        each_frame(|frame, planes| {
             if frame % 100 != 0 {
                 return;
             }
-            let (ort, tract) = (found(&mut ort), found(&mut tract));
+            let (ort, tract) = (ort.detect(planes).unwrap(), tract.detect(planes).unwrap());
             boxes += ort.len();
             for (ours, theirs) in [(&ort, &tract), (&tract, &ort)] {
                 // A score a hair above the bar on one engine may be a hair below it on the other.
@@ -85,47 +122,31 @@ fn both_engines_find_the_same() {
                 }
             }
         });
-        assert!(boxes > 20, "{boxes} boxes are too few to compare");
+        assert!(boxes > 20, "{model}: {boxes} boxes are too few to compare");
     }
 }
 
-#[test]
-fn every_model_sees_the_walkers() {
-    for model in ["nanodet-g-416x416", "centernet-288x512", "centernet-512x512", "coco-ssd-300x300"] {
-        let mut nanodet = detector(MODELS[1], EngineChoice::Ort, 0.6);
-        let (mut ort, mut tract) = (detector(model, EngineChoice::Ort, 0.3), detector(model, EngineChoice::Tract, 0.3));
-        let (mut sure, mut seen) = (0, 0);
-        each_frame(|frame, found| {
-            if frame % 150 != 0 {
-                return;
-            }
-            let (wanted, ort, tract) = (found(&mut nanodet), found(&mut ort), found(&mut tract));
-            assert_eq!(ort.len(), tract.len(), "{model}, frame {frame}");
-            let wanted = wanted.iter().filter(|d| &*d.label == "person");
-            for person in wanted {
-                sure += 1;
-                seen += usize::from(ort.iter().any(|d| d.label == person.label && d.rect.iou(person.rect) > 0.5));
-            }
-        });
-        println!("{model}: sees {seen} of the {sure} persons that {} is sure of", MODELS[1]);
-        assert!(seen * 10 >= sure * 6, "{model} sees {seen} of {sure}");
-    }
-}
-
-fn detector(model: &str, engine: EngineChoice, min_score: f32) -> Detector {
+fn load(folder: &Path, engine: EngineChoice) -> Detector {
     let config = DetectorConfig {
-        model: path("OMMA_MODELS").join(model),
+        model: folder.to_owned(),
         engine,
         onnxruntime: Some(path("OMMA_ONNXRUNTIME")),
         device: Device::Cpu,
-        min_score,
+        min_score: 0.3,
         ..DetectorConfig::default()
     };
     Detector::load(&config).unwrap()
 }
 
-/// Decodes vtest and hands over each frame's number, and a function that lets a detector look at the frame.
-fn each_frame(mut look: impl FnMut(usize, &dyn Fn(&mut Detector) -> Vec<Detection>)) {
+/// A part of a picture. Chroma has half the size in both directions.
+fn cropped(planes: Planes<'_>, [x, y, width, height]: [usize; 4]) -> Planes<'_> {
+    let chroma = y / 2 * planes.uv_stride + x / 2;
+    let (u, v) = (&planes.u[chroma..], &planes.v[chroma..]);
+    Planes { width: width as u32, height: height as u32, y: &planes.y[y * planes.y_stride + x..], u, v, ..planes }
+}
+
+/// Decodes vtest and hands over each frame and its number.
+fn each_frame(mut look: impl FnMut(usize, Planes<'_>)) {
     let stream = std::fs::read(path("OMMA_FOOTAGE").join("vtest.h264")).unwrap();
     let mut decoder = Decoder::new(Codec::H264, DecoderChoice::Auto).unwrap();
     let mut frames = 0;
@@ -137,7 +158,7 @@ fn each_frame(mut look: impl FnMut(usize, &dyn Fn(&mut Detector) -> Vec<Detectio
             data: Bytes::copy_from_slice(data),
         };
         if let Some(decoded) = decoder.decode(&unit).unwrap() {
-            look(frames, &|detector| detector.detect(decoded.planes()).unwrap());
+            look(frames, decoded.planes());
             frames += 1;
         }
     }

@@ -4,10 +4,13 @@
 //! start ──▶ running ──kill9──▶ dead ──restart──▶ running ──stop──▶ ended, within STOP, with status 0
 //! ```
 //!
-//! A program that is dropped is killed, so that a failed test leaves nothing behind; then the end of its log is shown.
+//! A program that is dropped is killed with all that it started, so that a failed test leaves nothing behind; then the end of
+//! its log is shown.
 //! [`Program::check_log`] fails a test on each WARN, ERROR or panic that the test did not [expect](Program::expect).
 
 #![allow(clippy::panic, clippy::expect_used, reason = "for tests: what can't go on fails the test, with its reason")]
+
+mod family;
 
 pub mod log;
 
@@ -290,10 +293,11 @@ fn wait_for_end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take()
-            && let Err(e) = child.kill().and_then(|()| child.wait())
-        {
-            eprintln!("{} could not be ended: {e}", self.launch.name);
+        if let Some(mut child) = self.child.take() {
+            family::kill_descendants(child.id());
+            if let Err(e) = child.kill().and_then(|()| child.wait()) {
+                eprintln!("{} could not be ended: {e}", self.launch.name);
+            }
         }
         if thread::panicking() {
             let lines = self.log.lines();

@@ -78,3 +78,25 @@ fn output_is_what_was_printed() {
 fn a_binary_that_was_not_built_is_named() {
     Launch::of_workspace("no-such-program");
 }
+
+#[test]
+fn a_test_that_fails_leaves_nothing_that_its_program_has_started() {
+    // One in a session of its own, as the demonstration's programs have groups of theirs, and one that it starts.
+    let script = "setsid sh -c 'sleep 1000 & echo grandchild $!; echo own child $$; wait' & wait";
+    let mut ids = vec![];
+    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut program = shell(script);
+        for line in ["grandchild ", "own child "] {
+            let line = program.wait_for_line(line);
+            ids.push(line.rsplit(' ').next().unwrap().to_owned());
+        }
+        panic!("as a test does");
+    }));
+    assert!(failed.is_err() && ids.len() == 2, "{ids:?}");
+    wait::until("both to be gone", wait::LONG, || {
+        let stat = |id: &String| std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // One that nobody has waited for yet is a zombie.
+        let here: Vec<_> = ids.iter().map(stat).filter(|stat| !stat.is_empty() && !stat.contains(") Z ")).collect();
+        if here.is_empty() { Ok(()) } else { Err(format!("{here:?}")) }
+    });
+}

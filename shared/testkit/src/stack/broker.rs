@@ -108,6 +108,20 @@ impl Listener {
         Self(Self::launch(port, EDGES).start())
     }
 
+    /// As [`Listener::start`], and has subscribed when this returns: it misses nothing that is published from now on.
+    ///
+    /// # Panics
+    /// When it can't subscribe.
+    pub fn subscribed(port: u16) -> Self {
+        // -d makes it say what it does; what is heard stands in lines of its own. It says so at once only into a terminal, or
+        // where it is told to.
+        let launch =
+            Launch::of_system("stdbuf").args(["-oL", "mosquitto_sub", "-d"]).args(Self::arguments(port, EDGES));
+        let mut listener = Self(launch.start());
+        listener.0.wait_for_line("Subscribed");
+        listener
+    }
+
     /// As [`Listener::start`], for what Home Assistant hears too.
     pub fn of_everything(port: u16) -> Self {
         Self(Self::launch(port, "#").start())
@@ -130,9 +144,12 @@ impl Listener {
     }
 
     fn launch(port: u16, filter: &str) -> Launch {
+        Launch::of_system("mosquitto_sub").args(Self::arguments(port, filter))
+    }
+
+    fn arguments(port: u16, filter: &str) -> [String; 10] {
         // %j is a line of JSON for each message: topic, payload, qos, retain.
-        let arguments = ["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", filter, "-F", "%j"];
-        Launch::of_system("mosquitto_sub").args(arguments.map(str::to_owned))
+        ["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", filter, "-F", "%j"].map(str::to_owned)
     }
 
     /// How many events and pictures were heard so far, copies included.
@@ -156,6 +173,11 @@ impl Listener {
         let messages = self.messages().filter(|(of, _)| of == topic);
         let payload = |message: &Value| message["payload"].as_str().unwrap_or_default().to_owned();
         messages.map(|(_, message)| (payload(&message), message["retain"] == 1)).collect()
+    }
+
+    /// Everything that was heard, as it was printed: topics and payloads.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.log().lines()
     }
 
     /// Each with its topic. Of a picture's payload only the beginning is there.

@@ -118,6 +118,10 @@ fn floats(value: &DynValue) -> ort::Result<Cow<'_, [f32]>> {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ONNX Runtime itself reads the variable, and reports where it is not set"
+)]
 fn environment(library: &Path) -> Result<Environment, EngineError> {
     let refused = |reason: String| EngineError::Library { path: library.to_owned(), reason };
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);

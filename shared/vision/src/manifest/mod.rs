@@ -172,6 +172,7 @@ impl Manifest {
     ///
     /// # Errors
     /// What is wrong with it.
+    #[expect(clippy::disallowed_methods, reason = "a model is a folder, read once when a program starts")]
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join("model.toml");
         let text = std::fs::read_to_string(&path)
@@ -267,6 +268,7 @@ fn input(mut section: Section<'_, '_>) -> Input {
     Input { name, width, height, color, mean, std, resize }
 }
 
+#[expect(clippy::disallowed_types, reason = "a model is a folder, read once when a program starts")]
 fn sha256(path: &Path) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let mut hasher = Sha256::new();

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "manifests of a test are files, as real ones are")]
+
 use proptest::prelude::*;
 
 use super::*;

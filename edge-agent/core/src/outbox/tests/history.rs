@@ -242,6 +242,7 @@ impl World {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long to try, and with which seed, is up to who runs the test")]
 fn number<T: std::str::FromStr>(variable: &str, otherwise: T) -> T {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }

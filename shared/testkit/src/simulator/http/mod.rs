@@ -27,7 +27,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::auth::Guard;
+use super::auth::{Guard, Login};
 use super::server::House;
 use darkroom::Prints;
 use form::Forms;
@@ -37,6 +37,21 @@ use request::{Request, Wish};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pictures after which a camera that falls silent does so.
 const BEFORE_SILENCE: u64 = 20;
+
+/// Reads bytes as a client's, as a connection does: requests, the login that they show, the camera and page that they wish for.
+/// Returns how many requests were read. For fuzzing.
+pub fn read_as_requests(data: &[u8]) -> usize {
+    let login = Login { user: "viewer".to_owned(), password: "never told to anyone".to_owned().into() };
+    let guard = Guard::new(Some(login), "nonce".to_owned());
+    let mut inbox = BytesMut::from(data);
+    let mut requests = 0;
+    while let Ok(Some(request)) = Request::cut(&mut inbox) {
+        requests += 1;
+        assert!(request.wish().is_none_or(|(camera, ..)| !camera.contains(['/', '?'])), "a name of two parts");
+        assert!(!guard.admits("GET", request.header("authorization")), "nobody told it the password");
+    }
+    requests
+}
 
 /// Serves one client until it leaves, errs, or `cut` says so.
 pub(super) async fn serve(house: Arc<House>, stream: TcpStream, guard: Arc<Guard>, cut: CancellationToken) {

@@ -1,0 +1,62 @@
+//! Targets of parsers that belong to a program. Those of the shared crates and of the deciding ones are in
+//! [`omma_testkit::fuzz`], which end-to-end tests are linked with and programs are not.
+
+#![allow(clippy::panic, reason = "for tests: what can't go on fails the test, with its reason")]
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use edge_agent::config::checked::Config;
+use omma_protocol::camera::Placement;
+use omma_testkit::fuzz::Target;
+
+/// Every target by name, which is the name of its folder of inputs too.
+pub const TARGETS: &[(&str, Target)] = &[("desired_cameras", desired_cameras)];
+
+/// An edge without a hub, which has one camera of its own.
+const EDGE: &str = r#"
+[edge]
+data = "state"
+name = "site"
+[mqtt]
+url = "mqtt://broker.example"
+[[camera]]
+id = "door"
+url = "rtsp://192.0.2.9/live"
+placement = "none"
+"#;
+
+/// The cameras that someone desires, as they come over MQTT: they replace cameras and nothing else, what runs can run, and
+/// what is refused is refused with a reason, the same each time.
+pub fn desired_cameras(data: &[u8]) {
+    static FILE: OnceLock<Config> = OnceLock::new();
+    let file = FILE.get_or_init(edge);
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match file.with_cameras(text) {
+        Ok(config) => {
+            assert_eq!((config.edge(), &config.data, config.http), (file.edge(), &file.data, file.http));
+            let ids: BTreeSet<_> = config.cameras.iter().map(|camera| camera.id.as_str()).collect();
+            assert!(!ids.is_empty() && ids.len() == config.cameras.len(), "{ids:?}");
+            assert!(config.cameras.iter().all(|camera| camera.rate > 0.0 && camera.rate.is_finite()));
+            // There is no hub that could look, and no detector.
+            assert!(config.cameras.iter().all(|camera| camera.placement == Placement::None));
+        }
+        Err(faults) => {
+            let lines: Vec<_> = faults.lines().collect();
+            assert!(!lines.is_empty() && lines.iter().all(|line| !line.trim().is_empty()), "{lines:?}");
+            let again = file.with_cameras(text).map(|_| ()).map_err(|faults| faults.lines().collect());
+            assert_eq!(again, Err(lines));
+        }
+    }
+}
+
+fn edge() -> Config {
+    let path = std::env::temp_dir().join(format!("omma-fuzz-{}.toml", std::process::id()));
+    let config = std::fs::write(&path, EDGE).map(|()| Config::load(Some(&path)));
+    std::fs::remove_file(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    match config {
+        Ok(Ok(config)) => config,
+        Ok(Err(faults)) => panic!("{faults}"),
+        Err(error) => panic!("{}: {error}", path.display()),
+    }
+}
