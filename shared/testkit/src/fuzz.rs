@@ -115,11 +115,11 @@ pub fn quic_lasting(data: &[u8]) {
     assert!(whole.iter().map(|record| record.payload.len()).sum::<usize>() <= data.len());
     assert_eq!(read(&mut data.chunks(7)), whole);
     for record in whole {
-        // A head may come longer than it must be, and within the bound be written shorter, never longer.
+        // A head is never written longer than it came.
         let mut stream = vec![quic::lasting::STREAM_LASTING];
         stream.extend(encode_record_head(&record).into_iter().flatten());
         stream.extend_from_slice(&record.payload);
-        assert_eq!(read(&mut std::iter::once(&stream[..])), [record.clone()]);
+        assert_eq!(read(&mut std::iter::once(&stream[..])).first(), Some(&record));
         let Record { topic, properties, payload } = record;
         if let Ok(Message::Lasting(Arrival { origin, .. })) = message::read(topic.as_bytes(), payload, &properties) {
             let edge = origin.map(|Origin { edge, .. }| edge);
