@@ -10,9 +10,9 @@
 //! [`crate::analysis::frame_match`], which gives them the times of the main stream's frames.
 //!
 //! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. With a hub that has no broker
-//! there is no MQTT uplink: the QUIC uplink has the outbox's records too, and nobody is told of values. Cameras begin and end while the
-//! program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns them and does
-//! what is asked over MQTT, and [`Teller`] says there how they are.
+//! there is no MQTT uplink: the QUIC uplink has the outbox's records too, and nobody is told of values. Cameras begin and
+//! end while the program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns
+//! them and does what is asked over MQTT, and [`Teller`] says there how they are.
 //!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|

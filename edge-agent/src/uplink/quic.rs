@@ -8,7 +8,8 @@
 //!     └────────── back-off ────────┴───── lost ────┘
 //! ```
 //!
-//! One task serves the connection, records of the outbox included; one more for each camera whose units are wanted ([`groups`]).
+//! One task serves the connection, records of the outbox included; one more for each camera whose units are wanted
+//! ([`groups`]).
 //!
 //! | bound | when full |
 //! |---|---|

@@ -38,7 +38,7 @@ const READ: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) enum Due {
     /// Sends this.
-    Record(Ready),
+    Record(Box<Ready>),
     /// Nothing before this moment, or before something happens.
     Wait(Option<Moment>),
 }
@@ -114,7 +114,8 @@ impl Records {
             };
             match (read?, which) {
                 (Some(stored), _) => {
-                    return Ok(Due::Record(Ready { stored, again: matches!(which, Which::Exactly(_)), began }));
+                    let again = matches!(which, Which::Exactly(_));
+                    return Ok(Due::Record(Box::new(Ready { stored, again, began })));
                 }
                 (None, Which::Exactly(sequence)) => self.flight.gone(sequence),
                 (None, Which::First { kind, to, .. }) => self.flight.nothing(kind, to),
