@@ -49,6 +49,8 @@ pub struct Config {
 /// Which broker.
 #[derive(Debug, Clone)]
 pub enum BrokerConfig {
+    /// None: edges bring over QUIC what must last.
+    Absent,
     /// The one in the box.
     Embedded(Embedded),
     /// One that is there already.
@@ -112,9 +114,10 @@ impl Config {
         at_host(&self.public_host, self.quic.port())
     }
 
-    /// `host:port` of the broker, as join tokens name it.
+    /// `host:port` of the broker, as join tokens name it; empty where there is none.
     pub fn public_mqtts(&self) -> String {
         match &self.broker {
+            BrokerConfig::Absent => String::new(),
             BrokerConfig::Embedded(broker) => at_host(&self.public_host, broker.tls.port()),
             BrokerConfig::External(broker) => broker.public.clone(),
         }
@@ -125,7 +128,7 @@ impl Config {
     pub fn hosts(&self) -> Vec<String> {
         let broker = match &self.broker {
             BrokerConfig::Embedded(broker) => Some(broker.tls.ip()).filter(|ip| !ip.is_unspecified()),
-            BrokerConfig::External(_) => None,
+            BrokerConfig::Absent | BrokerConfig::External(_) => None,
         };
         [self.public_host.clone()].into_iter().chain(broker.map(|ip| ip.to_string())).collect()
     }
@@ -194,6 +197,21 @@ fn check_broker(written: written::Broker, faults: &mut Faults) -> BrokerConfig {
         plain: written.listen,
         anonymous_read: written.anonymous_read.unwrap_or(false),
     };
+    if written.enabled == Some(false) {
+        for (key, there) in [
+            ("broker.listen", written.listen.is_some()),
+            ("broker.tls_listen", written.tls_listen.is_some()),
+            ("broker.anonymous_read", written.anonymous_read.is_some()),
+            ("broker.url", written.url.is_some()),
+            ("broker.ca", written.ca.is_some()),
+            ("broker.public", written.public.is_some()),
+        ] {
+            if there {
+                faults.push(key, "there is no broker (broker.enabled = false): remove one of them");
+            }
+        }
+        return BrokerConfig::Absent;
+    }
     let Some(url) = written.url else {
         for (key, there) in [("broker.ca", written.ca.is_some()), ("broker.public", written.public.is_some())] {
             if there {

@@ -8,16 +8,19 @@
 //!                          └─────────────── acks ◀──────────────┘
 //! ```
 //!
+//! Without a broker (`broker.enabled = false`) events and pictures come over QUIC too, and their acks go back there.
+//!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
 //! | edge → ingest (QUIC) | group of pictures | 64 MiB of unfinished units an edge | the stream is stopped, counted |
 //! | broker → ingest (MQTT) | event, picture | 64 unacknowledged | the broker keeps them |
-//! | ingest → store | event, picture | 64 in one transaction | the broker keeps them |
+//! | edge → ingest (QUIC) | event, picture, where there is no broker | 64 unacknowledged and 16 MiB an edge | the edge keeps them |
+//! | ingest → store | event, picture | 64 in one transaction | the broker, or the edge, keeps them |
 //! | bus → viewer | access unit | each viewer's own | skip to the next key picture |
 //! | bus → infer | frame | 1 a stream | the newest wins, counted |
 //! | infer → store | event, picture | [`OWN`] | holds the engine back |
 //! | store → feed → browser | event | 256 | a slow browser skips, counted |
-//! | store → broker | event of the hub's own | 256 | not published, counted |
+//! | store → broker | event of the hub's own | 256 | not published, counted; without a broker nobody is told |
 //!
 //! A step that ends unasked ends the hub ([`steps`]). At the end each outlives those that give to it: infer, then the
 //! store's own events, then the MQTT ingest, which publishes them.
@@ -44,6 +47,7 @@ use crate::config::{BrokerConfig, Config};
 use crate::feed::Feed;
 use crate::identity::{Identity, files};
 use crate::infer::{Infer, InferState};
+use crate::ingest::keep::Keeper;
 use crate::ingest::mqtt::{self, Mqtt, Reach};
 use crate::ingest::quic::{Destination, Quic};
 use crate::live::LiveState;
@@ -79,7 +83,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     // The caller's is not ours to cancel.
     let token = token.child_token();
     let health = Health::new();
-    let parts = Parts { store: health.part("store"), broker: health.part("broker"), infer: health.part("infer") };
+    let (store_health, infer_health) = (health.part("store"), health.part("infer"));
 
     // Who we are, and who may come in.
     files::make_folder(&config.data).context("open the data folder")?;
@@ -92,20 +96,22 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let pictures = config.data.join("pictures");
     let (store, announcements) = Store::open(&config.database, &pictures, feed.clone()).await?;
     let (bus, registry) = (Bus::new(), Registry::default());
+    let keeper = Keeper::new(store.clone(), store_health);
 
     // Every port is taken before anything runs, so that a taken one ends the start and nothing else.
     let server = http::bind(config.http).await?;
-    let destination = Destination { bus: bus.clone(), registry: registry.clone() };
+    let destination = Destination { bus: bus.clone(), registry: registry.clone(), keeper: keeper.clone() };
     let quic = Quic::bind(config.quic, &identity, edges.clone(), attempts.clone(), destination)?;
     let doors = Doors { access: access.clone(), edges, attempts: attempts.clone() };
     let (mut broker, options) = match &config.broker {
+        BrokerConfig::Absent => (None, None),
         BrokerConfig::Embedded(embedded) => {
             let broker = Broker::start(embedded, &identity, doors)?;
             let reach = Reach::Embedded { address: broker.address, password: &broker.password };
             let options = mqtt::options(&reach, &identity)?;
-            (Some(broker), options)
+            (Some(broker), Some(options))
         }
-        BrokerConfig::External(external) => (None, mqtt::options(&Reach::External(external), &identity)?),
+        BrokerConfig::External(external) => (None, Some(mqtt::options(&Reach::External(external), &identity)?)),
     };
     let live = LiveState::start(
         &config.live,
@@ -121,17 +127,22 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let mut steps = Steps::new(token.clone());
     let (own, own_waiting) = mpsc::channel(OWN);
     let infer = Infer::start(config.infer.clone(), bus, registry.clone(), own, token.child_token());
-    steps.spawn("infer", "infer", watch_infer(infer.state(), parts.infer, token.clone()));
+    steps.spawn("infer", "infer", watch_infer(infer.state(), infer_health, token.clone()));
     let kept = CancellationToken::new();
     steps.spawn("store", "store", keep_own(store.clone(), own_waiting, token.clone(), kept.clone()));
-    let mqtt = Mqtt {
-        store: store.clone(),
-        registry: registry.clone(),
-        announcements,
-        broker_health: parts.broker,
-        store_health: parts.store,
-    };
-    steps.spawn("ingest", "ingest over MQTT", mqtt.run(options, kept));
+    match options {
+        Some(options) => {
+            let (registry, broker_health) = (registry.clone(), health.part("broker"));
+            let mqtt = Mqtt { keeper, registry, announcements, broker_health };
+            steps.spawn("ingest", "ingest over MQTT", mqtt.run(options, kept));
+        }
+        None => {
+            drop(announcements);
+            tracing::info!(
+                "there is no broker (broker.enabled): edges bring events over QUIC, none are told over MQTT"
+            );
+        }
+    }
     steps.spawn("ingest", "ingest over QUIC", quic.run(token.child_token()));
     if let Some(broker) = &mut broker {
         steps.spawn("ingest", "broker", watch_broker(broker.ended(), token.clone()));
@@ -164,13 +175,6 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
         tracing::debug!("the hub did not end in time");
     }
     served
-}
-
-/// What `/readyz` shows.
-struct Parts {
-    store: Part,
-    broker: Part,
-    infer: Part,
 }
 
 /// A hub without a model is as ready as it will be: cameras whose placement is `hub` say what is missing. Ends where

@@ -1,8 +1,8 @@
 //! Which edges and cameras there are and how they fare, as the edges themselves say.
 //!
 //! Holds the newest word of each edge; what an edge said stays known after it has gone, marked as offline. Two
-//! sources write: the QUIC ingest (cameras, clock, whether connected) and the MQTT ingest (the retained status). An
-//! edge is online while either link is up.
+//! sources write: the QUIC ingest (cameras, clock, whether connected) and, where there is a broker, the MQTT ingest (the
+//! retained status). An edge is online while either link is up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

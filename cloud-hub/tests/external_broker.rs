@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use cloud_hub::config::{BrokerConfig, Config};
 use cloud_hub::feed::Feed;
 use cloud_hub::identity::Identity;
+use cloud_hub::ingest::keep::Keeper;
 use cloud_hub::ingest::mqtt::{self, Mqtt, Reach};
 use cloud_hub::registry::Registry;
 use cloud_hub::store::{Filter, Store};
@@ -81,11 +82,10 @@ async fn hub(folder: &Path, port: u16) -> Hub {
         Store::open(&config.database, &folder.join("pictures"), Feed::default()).await.unwrap();
     let health = Health::new();
     let mqtt = Mqtt {
-        store: store.clone(),
+        keeper: Keeper::new(store.clone(), health.part("store")),
         registry: Registry::default(),
         announcements,
         broker_health: health.part("broker"),
-        store_health: health.part("store"),
     };
     let end = CancellationToken::new();
     let task = tokio::spawn(mqtt.run(options, end.clone()));

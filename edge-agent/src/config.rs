@@ -43,7 +43,7 @@ pub struct Written {
     /// What the program may take.
     #[serde(default)]
     pub health: HealthSection,
-    /// An external broker in place of the hub's; without a hub the only way out.
+    /// An external broker in place of the hub's; without a hub the only way out. Not where the hub has none.
     pub mqtt: Option<MqttSection>,
     /// The cameras.
     #[serde(default)]

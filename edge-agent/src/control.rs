@@ -39,7 +39,7 @@ pub struct Control {
     pub notices: Notices,
     /// What is asked.
     pub questions: mpsc::Receiver<Question>,
-    /// Whether there is a way to the broker.
+    /// Whether there is a way to the broker; to the hub where it has none.
     pub link: watch::Receiver<Link>,
     /// The time.
     pub clock: EdgeClock,

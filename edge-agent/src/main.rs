@@ -168,6 +168,9 @@ fn check(file: &File) -> anyhow::Result<()> {
         }
     }
     match &config.upstream {
+        Upstream::Hub { join, .. } if !config.has_broker() => {
+            println!("edge {}: hub at {}, which has no broker: events go there over QUIC; fine", join.edge, join.quic);
+        }
         Upstream::Hub { join, .. } => println!("edge {}: hub at {}; fine", join.edge, join.quic),
         Upstream::Broker { edge, broker } => println!("edge {edge}: no hub, broker at {broker:?}; fine"),
     }

@@ -9,9 +9,10 @@
 //! Of a camera with a sub-stream, the Looker reads that one's Feed, and its results go through
 //! [`crate::analysis::frame_match`], which gives them the times of the main stream's frames.
 //!
-//! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. Cameras begin and end while the
-//! program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns them and does
-//! what is asked over MQTT, and [`Teller`] says there how they are.
+//! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. With a hub that has no broker
+//! there is no MQTT uplink: the QUIC uplink has the outbox's records too, and nobody is told of values. Cameras begin and
+//! end while the program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns
+//! them and does what is asked over MQTT, and [`Teller`] says there how they are.
 //!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
@@ -23,7 +24,7 @@
 //! | decode → detect | frame | 1 a camera | the newest wins, count; one turn after the other, those with tracks first; of the past each is awaited |
 //! | results of a sub-stream → main stream's frames | result | 64, each 0.5 s | goes on with its own time, count |
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
-//! | outbox → MQTT uplink | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
+//! | outbox → MQTT uplink, or QUIC's where there is no broker | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
 //! | results → [`Teller`] | result | 64 | the oldest are lost, count |
 //! | state, [`Teller`] → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
@@ -79,6 +80,36 @@ struct Parts {
     pipelines: Part,
 }
 
+/// The ways out.
+struct Links {
+    /// Where there is a hub.
+    quic: Option<LinkState>,
+    /// Where there is a broker.
+    mqtt: Option<LinkState>,
+    /// The one of them that what must last takes.
+    lasting: LinkState,
+}
+
+impl Links {
+    fn of(config: &Config) -> Self {
+        let to_hub = || LinkState::new("quic");
+        match &config.upstream {
+            Upstream::Hub { .. } if config.has_broker() => {
+                let mqtt = LinkState::new("mqtt");
+                Self { quic: Some(to_hub()), mqtt: Some(mqtt.clone()), lasting: mqtt }
+            }
+            Upstream::Hub { .. } => {
+                let quic = to_hub();
+                Self { quic: Some(quic.clone()), mqtt: None, lasting: quic }
+            }
+            Upstream::Broker { .. } => {
+                let mqtt = LinkState::to("mqtt", "the broker");
+                Self { quic: None, mqtt: Some(mqtt.clone()), lasting: mqtt }
+            }
+        }
+    }
+}
+
 /// Who is told of the program itself.
 #[derive(Debug, Default)]
 pub struct Supervision {
@@ -131,10 +162,7 @@ pub async fn run(
     let (results, _) = broadcast::channel(RESULTS);
 
     let outbox = open_outbox(&config, parts.outbox, watchdog.pulse("outbox", watchdog::OUTBOX)).await?;
-    let (quic, mqtt) = match &config.upstream {
-        Upstream::Hub { .. } => (Some(LinkState::new("quic")), LinkState::new("mqtt")),
-        Upstream::Broker { .. } => (None, LinkState::to("mqtt", "the broker")),
-    };
+    let Links { quic, mqtt, lasting } = Links::of(&config);
     let (data, memory_max) = (config.data.clone(), config.memory_max);
     let watch =
         HealthWatch::new(data, memory_max, clock.clone(), reports.clone(), notifier.clone(), leave.clone(), past);
@@ -150,7 +178,9 @@ pub async fn run(
         health: watch.state(),
     };
     let labels = config.detect.as_ref().and_then(|detect| detect.labels.as_deref());
-    let teller = Teller::new(notices.clone(), clock.clone(), state.clone(), results.subscribe(), wanted, labels);
+    let teller = config
+        .has_broker()
+        .then(|| Teller::new(notices.clone(), clock.clone(), state.clone(), results.subscribe(), wanted, labels));
     let served = tokio::spawn(http.serve(health.clone(), metrics, state.clone().router(), token.clone()));
 
     // Uplinks outlive the cameras: the last events are still sent.
@@ -159,14 +189,22 @@ pub async fn run(
     cameras.iter().for_each(|camera| drop(feeds.of(&camera.id)));
     let runtime = watchdog.pulse("runtime", watchdog::RUNTIME);
     let beats = tokio::spawn(runtime.beat_always(uplinks.clone()));
-    let (watching, telling) = (tokio::spawn(watch.run(uplinks.clone())), tokio::spawn(teller.run(uplinks.clone())));
-    let mut last = vec![served, beats, watching, telling];
+    let watching = tokio::spawn(watch.run(uplinks.clone()));
+    let mut last = vec![served, beats, watching];
+    last.extend(teller.map(|teller| tokio::spawn(teller.run(uplinks.clone()))));
     if let (Some(join), Some(quic)) = (config.hub(), quic) {
         let (feeds, results, reports) = (feeds.clone(), results.clone(), reports.clone());
         let quic = QuicUplink::new(join.clone(), feeds, results, reports, clock.clone(), quic);
+        let quic = if config.has_broker() { quic } else { quic.carrying(outbox.clone(), config.backfill) };
         last.push(tokio::spawn(quic.run(uplinks.clone())));
     }
-    last.push(mqtt_uplink(&config, &outbox, &notices, &clock, mqtt, &uplinks)?);
+    match mqtt {
+        Some(mqtt) => last.push(mqtt_uplink(&config, &outbox, &notices, &clock, mqtt, &uplinks)?),
+        None => tracing::info!(
+            "the hub has no broker: events go to it over QUIC, and there are neither commands nor cameras from afar nor \
+             Home Assistant, which are MQTT's"
+        ),
+    }
 
     let detector = load_detector(config.detect.clone(), &parts.detector, &token).await?;
     if let Some(why) = config.decoder.shortfall() {
@@ -190,7 +228,7 @@ pub async fn run(
         watchdog,
     });
     cameras.iter().cloned().try_for_each(|camera| running.begin(camera))?;
-    let (switches, link) = (state.switches.clone(), state.mqtt.watch());
+    let (switches, link) = (state.switches.clone(), lasting.watch());
     let mut control = Control { cameras: running, configuration, switches, notices, questions, link, clock };
     parts.pipelines.ready();
     notifier.ready();
@@ -210,7 +248,7 @@ pub async fn run(
     }
     token.cancel();
     control.end().await;
-    send_the_last(&outbox, &state.mqtt).await;
+    send_the_last(&outbox, &lasting).await;
     uplinks.cancel();
     join_all(last).await;
     outbox.end().await;
@@ -230,8 +268,8 @@ async fn one_ends(tasks: &mut Vec<JoinHandle<()>>) -> anyhow::Error {
 }
 
 /// What the cameras' end brought, above all that events are over, still reaches a hub or broker that is there.
-async fn send_the_last(outbox: &Outbox, mqtt: &LinkState) {
-    if outbox.sync().await.is_ok() && mqtt.now() == Link::Up {
+async fn send_the_last(outbox: &Outbox, link: &LinkState) {
+    if outbox.sync().await.is_ok() && link.now() == Link::Up {
         let mut stored = outbox.state();
         if tokio::time::timeout(FAREWELL, stored.wait_for(|state| state.waiting == 0)).await.is_err() {
             tracing::debug!("the last events wait on disk for the next start");

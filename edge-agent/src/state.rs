@@ -110,8 +110,8 @@ pub struct State {
     pub switches: Switches,
     /// The QUIC uplink, where there is a hub.
     pub quic: Option<LinkState>,
-    /// The MQTT uplink.
-    pub mqtt: LinkState,
+    /// The MQTT uplink, where there is a broker.
+    pub mqtt: Option<LinkState>,
     /// The outbox.
     pub outbox: watch::Receiver<OutboxState>,
     /// The agent itself.
@@ -125,7 +125,8 @@ struct Shown {
     cameras: Vec<ShownCamera>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quic: Option<Link>,
-    mqtt: Link,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mqtt: Option<Link>,
     outbox: OutboxState,
     health: HealthState,
 }
@@ -201,7 +202,7 @@ impl State {
             agent: AGENT,
             cameras: cameras.collect(),
             quic: self.quic.as_ref().map(LinkState::now),
-            mqtt: self.mqtt.now(),
+            mqtt: self.mqtt.as_ref().map(LinkState::now),
             outbox: *self.outbox.borrow(),
             health: self.health.borrow().clone(),
         }

@@ -1,7 +1,9 @@
 //! The ways to the hub: what lasts over MQTT, what is perishable over QUIC. Each goes on without the other. Without a
-//! hub there is MQTT alone.
+//! hub there is MQTT alone, and with one that has no broker QUIC alone.
 
 pub mod tls;
+
+mod records;
 
 pub mod mqtt;
 

@@ -69,6 +69,30 @@ fn faults_of_the_brokers_url_never_show_it() {
 }
 
 #[test]
+fn there_may_be_no_broker_and_then_nothing_is_said_of_one() {
+    let config = Config::parse("[hub]\ndata = 'd'\n[broker]\nenabled = false").unwrap();
+    assert!(matches!(config.broker, BrokerConfig::Absent) && config.public_mqtts().is_empty());
+    assert_eq!(config.hosts(), ["127.0.0.1"]);
+    let text = faults(
+        "[hub]
+data = 'd'
+[broker]
+enabled = false
+listen = '127.0.0.1:1883'
+tls_listen = '127.0.0.1:8883'
+anonymous_read = true
+url = 'mqtt://u:hunter2@h'
+ca = 'x'
+public = 'h:1'",
+    );
+    for (line, key) in (5..).zip(["listen", "tls_listen", "anonymous_read", "url", "ca", "public"]) {
+        assert!(text.contains(&format!("line {line}: broker.{key}: ")), "{key} in\n{text}");
+    }
+    assert!(text.lines().count() == 6 && !text.contains("hunter2"), "{text}");
+    Config::parse("[hub]\ndata = 'd'\n[broker]\nenabled = true\nlisten = '127.0.0.1:1883'").unwrap();
+}
+
+#[test]
 fn what_would_open_events_to_the_network_in_the_clear_is_a_fault() {
     let with = |listen: &str| format!("[hub]\ndata = 'd'\n[broker]\nlisten = '{listen}'\nanonymous_read = true");
     for listen in ["0.0.0.0:1883", "10.0.0.5:1883", "[::]:1883"] {

@@ -23,7 +23,7 @@ pub(super) struct Written {
     /// What edges bring that is perishable.
     #[serde(default)]
     pub(super) ingest: Ingest,
-    /// What edges bring that must last: the broker in the box, or another in its place.
+    /// What edges bring that must last: the broker in the box, another in its place, or none.
     #[serde(default)]
     pub(super) broker: Broker,
     /// The events' database.
@@ -86,6 +86,10 @@ impl Default for Ingest {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Broker {
+    /// Whether there is one; `true` where absent. With `false`, edges bring events over QUIC, and nothing is said over MQTT.
+    ///
+    /// `false` without any other key of this section
+    pub(super) enabled: Option<bool>,
     /// Where the broker in the box also takes plain MQTT, for integrations on this machine.
     ///
     /// not with `url`

@@ -23,6 +23,7 @@ use omma_protocol::id::{EventId, StreamId};
 use omma_protocol::wire::browser::HubToBrowser;
 use omma_protocol::wire::mqtt::EventMessage;
 use omma_runtime::backoff::random_seed;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::feed::Feed;
@@ -69,7 +70,8 @@ struct Inner {
 
 impl Inner {
     fn announce(&self, event: EventMessage) {
-        if self.announce.try_send(event).is_err() {
+        // Without a broker nobody is there to be told.
+        if let Err(TrySendError::Full(_)) = self.announce.try_send(event) {
             metrics::counter!("omma_store_announcements_dropped_total").increment(1);
         }
     }
@@ -78,7 +80,8 @@ impl Inner {
 impl Store {
     /// Opens the database file and the folder of pictures, and makes them where they are missing. The receiver gives
     /// the events of the hub's own analysis, for integrations. Those that were open when the hub was killed are closed
-    /// and the first that it gives: their tracks ended with it, and nobody else ever would.
+    /// and the first that it gives: their tracks ended with it, and nobody else ever would. Drop it where there is no
+    /// broker.
     ///
     /// # Errors
     /// Where one can't be opened, or was written by a later version.

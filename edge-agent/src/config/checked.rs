@@ -68,7 +68,7 @@ pub enum Upstream {
     Hub {
         /// Who, where to, and how to be let in.
         join: JoinToken,
-        /// In place of the hub's own.
+        /// In place of the hub's own. `None` also where the hub has none.
         broker: Option<ExternalBroker>,
     },
     /// No hub: a broker, which acknowledges what it has taken.
@@ -167,6 +167,11 @@ impl Config {
         }
     }
 
+    /// Whether there is a broker. Where there is none, what must last goes to the hub over QUIC.
+    pub fn has_broker(&self) -> bool {
+        self.own_broker().is_some() || self.hub().is_some_and(JoinToken::has_broker)
+    }
+
     /// The operator's broker, where it is used.
     pub fn own_broker(&self) -> Option<&ExternalBroker> {
         match &self.upstream {
@@ -255,7 +260,14 @@ fn warn_of_exposed_files(written: &Written, faults: &mut Faults) {
 fn upstream(written: &Written, faults: &mut Faults) -> Option<Upstream> {
     let broker = written.mqtt.as_ref().and_then(|mqtt| broker::external(mqtt, faults));
     let Some(edge) = &written.edge.name else {
-        return Some(Upstream::Hub { join: join(&written.edge, faults)?, broker });
+        let join = join(&written.edge, faults)?;
+        if written.mqtt.is_some() && !join.has_broker() {
+            let message = "the hub has no broker (its broker.enabled), and could not acknowledge what goes to this one: \
+                           remove [mqtt], and events go to the hub over QUIC; or have the hub use this broker too \
+                           (its broker.url) and get a new join token";
+            faults.push("mqtt", message);
+        }
+        return Some(Upstream::Hub { join, broker });
     };
     if written.edge.join.is_some() || written.edge.join_file.is_some() {
         faults.push("edge.name", "the join token names this edge: expected `name` only where there is no hub");

@@ -10,9 +10,8 @@
 //! A record leaves the outbox only when the hub says that its *store* has it. What the broker confirms (PUBACK) counts
 //! for nothing: every broker tried confirms before its disk has it. Where there is no hub
 //! ([`MqttUplink::without_hub`]) the broker's confirmation is all that ever comes. [`edge_core::outbox::receipts`] tells
-//! of what it is. Which records are sent when is decided by
-//! [`edge_core::outbox::flight`]; the connection is kept by a task of its own ([`link`]), which never waits for this one
-//! to publish.
+//! of what it is. Which records are sent when is decided as for QUIC ([`super::records`]); the connection is kept by a task
+//! of its own ([`link`]), which never waits for this one to publish.
 //!
 //! | bound | when full |
 //! |---|---|
@@ -32,14 +31,12 @@ mod reason;
 
 mod message;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use edge_core::Moment;
-use edge_core::outbox::flight::{Flight, Next, WINDOW};
-use edge_core::outbox::pace::Pace;
 use edge_core::outbox::receipts::{Message, Miscounted, Receipts};
 use edge_core::retained;
-use omma_protocol::id::{EdgeId, OutboxId};
+use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{AckMessage, Topic};
 use omma_runtime::step::Step;
 use tokio_util::sync::CancellationToken;
@@ -47,14 +44,13 @@ use tracing::Instrument;
 
 use crate::clock::EdgeClock;
 use crate::control::notices::{Notices, ReplyTo};
-use crate::outbox::{Ended, Outbox, Stored, Which};
+use crate::outbox::{Ended, Outbox};
 use crate::state::link::LinkState;
+use crate::uplink::records::{Due, EncodeError, Records};
 use broker::Broker;
 use link::{Heard, Link, LinkEvent};
 use rumqttc::v5::mqttbytes::QoS;
 
-/// How long a read from the outbox may take before the connection is looked after again.
-const READ: Duration = Duration::from_secs(2);
 /// How soon publishing is tried again when the client takes no more.
 const FULL: Duration = Duration::from_millis(50);
 /// How long after a connection began the broker has told what it had retained.
@@ -67,10 +63,9 @@ pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
 pub struct MqttUplink {
     edge: EdgeId,
     broker: Broker,
-    outbox: Outbox,
+    records: Records,
     clock: EdgeClock,
     state: LinkState,
-    flight: Flight,
     notices: Notices,
     /// Whether a hub acknowledges; else the broker's word counts.
     hub: bool,
@@ -78,8 +73,6 @@ pub struct MqttUplink {
     up: bool,
     /// When what the broker had retained has been told.
     told_at: Option<Moment>,
-    /// The outbox that the flight's numbers are of.
-    numbered: OutboxId,
     /// Longest packet that the broker takes.
     max_packet: usize,
     step: Step,
@@ -96,10 +89,10 @@ impl MqttUplink {
         clock: EdgeClock,
         state: LinkState,
     ) -> Self {
+        let step = Step::new("uplink");
         Self {
-            flight: Flight::new(WINDOW, Pace::new(backfill)),
-            numbered: outbox.id(),
-            step: Step::new("uplink"),
+            records: Records::new(outbox, backfill, clock.clone(), step.clone()),
+            step,
             receipts: Receipts::default(),
             max_packet: usize::MAX,
             hub: true,
@@ -107,7 +100,6 @@ impl MqttUplink {
             told_at: None,
             edge,
             broker,
-            outbox,
             notices,
             clock,
             state,
@@ -117,7 +109,7 @@ impl MqttUplink {
     /// Where there is no hub: a record leaves the outbox when the broker has taken it.
     #[must_use]
     pub fn without_hub(self) -> Self {
-        Self { flight: self.flight.without_hub(), hub: false, ..self }
+        Self { records: self.records.patient(), hub: false, ..self }
     }
 
     /// Sends until `token` is cancelled, then says goodbye. Connects again for as long as it takes.
@@ -131,7 +123,7 @@ impl MqttUplink {
 
     async fn serve(mut self, token: CancellationToken) -> Result<(), UplinkError> {
         let mut link = Link::start(&self.edge, &self.broker, self.filters(), self.state.clone());
-        let mut stored = self.outbox.state();
+        let mut stored = self.records.watch();
         let notices = self.notices.clone();
         loop {
             let wake = self.send(&link).await?;
@@ -167,12 +159,12 @@ impl MqttUplink {
                 if link.greet(&self.edge) {
                     self.receipts.handed(Message::Other);
                 }
-                self.flight.connected(self.newest());
+                self.records.connected();
                 self.notices.retained().connected(session_kept);
                 (self.up, self.told_at) = (true, Some(self.clock.now() + TOLD));
             }
             LinkEvent::Down(answer) => {
-                self.flight.disconnected();
+                self.records.disconnected();
                 self.receipts.connection_ended();
                 self.notices.retained().disconnected();
                 (self.up, self.told_at) = (false, None);
@@ -202,13 +194,10 @@ impl MqttUplink {
 
     async fn acknowledged(&mut self, ack: &AckMessage) -> Result<(), UplinkError> {
         self.renumber();
-        if ack.outbox != self.numbered {
-            // Of an outbox that was set aside; the broker kept it.
-            tracing::debug!(outbox = %ack.outbox, "acknowledgement for another outbox");
-            return Ok(());
+        if self.records.acknowledged(ack).await? {
+            self.state.accepted();
         }
-        self.state.accepted();
-        self.forget(&ack.stored).await
+        Ok(())
     }
 
     /// The broker's word.
@@ -238,12 +227,12 @@ impl MqttUplink {
             // The hub's word is what counts, and it is asked again.
             Some(Message::Record(_)) if self.hub => Ok(()),
             Some(Message::Record(sequence)) if refusal.is_some() => {
-                self.flight.refused(sequence, now);
+                self.records.refused(sequence);
                 Ok(())
             }
             Some(Message::Record(sequence)) => {
                 self.state.accepted();
-                self.forget(&[[sequence, sequence]]).await
+                Ok(self.records.forget(&[[sequence, sequence]]).await?)
             }
             _ => Ok(()),
         }
@@ -253,20 +242,9 @@ impl MqttUplink {
         format!("the broker does not let this edge {what} {which} ({code}): mend its access rules")
     }
 
-    async fn forget(&mut self, acknowledged: &[[u64; 2]]) -> Result<(), UplinkError> {
-        let stored = self.flight.acknowledged(acknowledged, self.clock.now(), self.newest());
-        stored.iter().for_each(|_| self.step.done());
-        if !stored.is_empty() {
-            self.outbox.delete(self.numbered, stored).await?;
-        }
-        Ok(())
-    }
-
     /// After a damaged database was set aside, its numbers mean nothing any more.
     fn renumber(&mut self) {
-        if self.numbered != self.outbox.id() {
-            self.numbered = self.outbox.id();
-            self.flight.begin_anew();
+        if self.records.renumber() {
             self.receipts.begin_anew();
         }
     }
@@ -274,43 +252,27 @@ impl MqttUplink {
     /// Hands over what may be sent now. Returns when to come back even if nothing happens.
     async fn send(&mut self, link: &Link) -> Result<tokio::time::Instant, UplinkError> {
         loop {
-            let now = self.clock.now();
             self.renumber();
-            let which = match self.flight.next(now, self.newest()) {
-                Next::Again(sequence) => Which::Exactly(sequence),
-                Next::First { kind, from, to } => Which::First { kind, from, to },
-                Next::Wait(until) => {
+            let due = match self.records.next().await? {
+                Due::Record(due) => due,
+                Due::Wait(until) => {
+                    let now = self.clock.now();
                     let wakes = [until, self.send_values(link, now), self.told_at];
                     let wake = wakes.into_iter().flatten().min();
                     return Ok(self.clock.instant(wake.unwrap_or(now + Duration::from_secs(60))));
                 }
             };
-            let began = Instant::now();
-            let Ok(read) = tokio::time::timeout(READ, self.outbox.read(which)).await else {
-                return Ok(self.clock.instant(now + READ));
-            };
-            match (read?, which) {
-                (Some(stored), _) => {
-                    let publish = message::publish(&self.edge, &stored)?;
-                    let len = publish.len();
-                    if len > self.max_packet {
-                        self.give_up(&stored, len).await?;
-                        continue;
-                    }
-                    if !link.publish(publish) {
-                        return Ok(self.clock.instant(now + FULL));
-                    }
-                    if let Which::Exactly(_) = which {
-                        metrics::counter!("omma_uplink_resent_total").increment(1);
-                    }
-                    self.step.observe(began.elapsed());
-                    self.receipts.handed(Message::Record(stored.stamp.sequence));
-                    self.flight.sent(stored.stamp.sequence, stored.kind(), len as u64, now);
-                }
-                (None, Which::Exactly(sequence)) => self.flight.gone(sequence),
-                (None, Which::First { kind, to, .. }) => self.flight.nothing(kind, to),
+            let publish = message::publish(&self.edge, &due.stored)?;
+            let len = publish.len();
+            if len > self.max_packet {
+                self.records.give_up(&due.stored, len, self.max_packet).await?;
+                continue;
             }
-            self.show();
+            if !link.publish(publish) {
+                return Ok(self.clock.instant(self.clock.now() + FULL));
+            }
+            self.receipts.handed(Message::Record(due.stored.stamp.sequence));
+            self.records.sent(&due, len);
         }
     }
 
@@ -353,23 +315,7 @@ impl MqttUplink {
         }
     }
 
-    /// A record that the broker would close the connection for, every time: it must not hold up the others.
-    async fn give_up(&mut self, stored: &Stored, len: usize) -> Result<(), UplinkError> {
-        let (sequence, max) = (stored.stamp.sequence, self.max_packet);
-        tracing::error!(sequence, len, max, "an event or picture is lost: the broker takes no packet of this length");
-        self.step.dropped("packet too large");
-        self.flight.gone(sequence);
-        self.flight.nothing(stored.kind(), sequence);
-        Ok(self.outbox.delete(stored.stamp.outbox, vec![sequence]).await?)
-    }
-
-    /// The newest number that is safely on disk.
-    fn newest(&self) -> u64 {
-        self.outbox.state().borrow().newest
-    }
-
     fn show(&self) {
-        metrics::gauge!("omma_uplink_in_flight").set(self.flight.len() as f64);
         let topics = self.notices.retained().refused_topics();
         metrics::counter!("omma_control_dropped_total", "what" => "too many topics").absolute(topics);
     }
@@ -385,8 +331,8 @@ pub enum UplinkError {
     #[error("the connection's task has died")]
     LinkDied,
     /// A record that can't be put into a message.
-    #[error("encode a message: {0}")]
-    Message(String),
+    #[error(transparent)]
+    Message(#[from] EncodeError),
     /// The broker's confirmations.
     #[error(transparent)]
     Miscounted(#[from] Miscounted),

@@ -1,4 +1,5 @@
-//! What is perishable, over QUIC: coded pictures and results, and only those that the hub asked for.
+//! What is perishable, over QUIC: coded pictures and results, and only those that the hub asked for. Where the hub has no
+//! broker, what must last as well ([`lasting`]).
 //!
 //! ```text
 //!            handshake, Hello         Welcome
@@ -7,14 +8,16 @@
 //!     └────────── back-off ────────┴───── lost ────┘
 //! ```
 //!
-//! One task serves the connection; one more for each camera whose units are wanted ([`groups`]).
+//! One task serves the connection, records of the outbox included; one more for each camera whose units are wanted
+//! ([`groups`]).
 //!
 //! | bound | when full |
 //! |---|---|
 //! | 64 results waiting | the oldest are lost, counted |
 //! | quinn's datagram buffer | the oldest are lost |
 //! | 2 s of units for each wanted camera | skip to the next key picture, counted |
-//! | 2 MB of unacknowledged bytes | units wait; a group that falls behind is reset |
+//! | 2 MB of unacknowledged bytes | units wait; a group that falls behind is reset; records wait on disk |
+//! | 32 states of events and 4 pictures in flight | the rest waits on disk |
 
 mod connect;
 
@@ -24,6 +27,9 @@ mod serving;
 
 mod groups;
 
+mod lasting;
+
+use std::convert::Infallible;
 use std::time::Duration;
 
 use edge_core::Moment;
@@ -41,11 +47,14 @@ use super::{STEADY, retry};
 use crate::AGENT;
 use crate::analysis::Results;
 use crate::clock::EdgeClock;
+use crate::outbox::{Ended, Outbox};
 use crate::state::Reports;
 use crate::state::link::LinkState;
 use crate::unit::Feeds;
+use crate::uplink::records::EncodeError;
 use connect::Connected;
 use control::Control;
+use lasting::Lasting;
 use serving::Serving;
 
 /// From Hello to Welcome.
@@ -71,6 +80,12 @@ pub enum QuicError {
     /// The hub said something that can't be understood.
     #[error("the hub said what this version does not understand: {0}")]
     Wire(#[from] WireError),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] Ended),
+    /// A record that can't be put into a message.
+    #[error(transparent)]
+    Message(#[from] EncodeError),
 }
 
 impl From<quinn::ConnectionError> for QuicError {
@@ -90,6 +105,8 @@ pub struct QuicUplink {
     state: LinkState,
     retry: Backoff,
     step: Step,
+    /// Where the hub has no broker.
+    lasting: Option<Lasting>,
 }
 
 impl QuicUplink {
@@ -102,8 +119,16 @@ impl QuicUplink {
         clock: EdgeClock,
         state: LinkState,
     ) -> Self {
-        let retry = retry(random_seed());
-        Self { edge: join.edge.clone(), join, feeds, results, reports, clock, state, retry, step: Step::new("uplink") }
+        let (edge, retry, step) = (join.edge.clone(), retry(random_seed()), Step::new("uplink"));
+        Self { edge, join, feeds, results, reports, clock, state, retry, step, lasting: None }
+    }
+
+    /// Where the hub has no broker: the records of the outbox go this way too. `backfill` is what pictures from before a
+    /// connection may take of it, bytes a second.
+    #[must_use]
+    pub fn carrying(self, outbox: Outbox, backfill: u64) -> Self {
+        let lasting = Lasting::new(self.edge.clone(), outbox, backfill, self.clock.clone(), self.step.clone());
+        Self { lasting: Some(lasting), ..self }
     }
 
     /// Serves the hub until `token` is cancelled. Connects again for as long as it takes.
@@ -113,9 +138,10 @@ impl QuicUplink {
     }
 
     async fn serve(mut self, token: CancellationToken) {
+        let mut lasting = self.lasting.take();
         loop {
             let mut up = None;
-            let Err(e) = self.one_connection(&mut up, &token).await else { return };
+            let Err(e) = self.one_connection(&mut lasting, &mut up, &token).await else { return };
             // An attempt that timed out lasted long too, and was no success.
             if up.is_some_and(|since| self.clock.now().saturating_sub(since) >= STEADY) {
                 self.retry.succeeded();
@@ -128,12 +154,21 @@ impl QuicUplink {
     }
 
     /// Fine only when the program ends.
-    async fn one_connection(&self, up: &mut Option<Moment>, token: &CancellationToken) -> Result<(), QuicError> {
+    async fn one_connection(
+        &self,
+        lasting: &mut Option<Lasting>,
+        up: &mut Option<Moment>,
+        token: &CancellationToken,
+    ) -> Result<(), QuicError> {
         let Some(welcomed) = token.run_until_cancelled(self.be_welcomed()).await else { return Ok(()) };
         let (connected, mut control) = welcomed?;
         self.state.up();
         *up = Some(self.clock.now());
-        let served = Serving::new(self, &connected).run(&mut control, token).await;
+        let served = tokio::select! {
+            served = Serving::new(self, &connected).run(&mut control, token) => served,
+            failed = carry(lasting.as_mut(), &connected) => failed.map(|never| match never {}),
+        };
+        lasting.iter_mut().for_each(Lasting::disconnected);
         connected.close().await;
         served
     }
@@ -164,6 +199,13 @@ impl QuicUplink {
             HubToEdge::Refused { reason } => Err(QuicError::Refused(reason)),
             _ => Err(WireError::Malformed("greeting").into()),
         }
+    }
+}
+
+async fn carry(lasting: Option<&mut Lasting>, connected: &Connected) -> Result<Infallible, QuicError> {
+    match lasting {
+        Some(lasting) => lasting.carry(&connected.connection).await,
+        None => std::future::pending().await,
     }
 }
 

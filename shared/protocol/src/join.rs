@@ -22,11 +22,11 @@ pub struct JoinToken {
     pub edge: EdgeId,
     /// `host:port` of the hub's QUIC ingest (UDP).
     pub quic: String,
-    /// `host:port` of the broker (TCP, TLS).
+    /// `host:port` of the broker (TCP, TLS); empty where the hub has none.
     pub mqtts: String,
     /// SHA-256 of the DER of the hub's certificate authority.
     pub fingerprint: [u8; 32],
-    /// What the edge shows to be let in, over QUIC and over MQTT.
+    /// What the edge shows to be let in, over QUIC and at the hub's own broker.
     pub secret: Secret<String>,
 }
 
@@ -45,6 +45,11 @@ struct Written {
 }
 
 impl JoinToken {
+    /// Whether the hub has a broker. Where it has none, what must last goes to it over QUIC.
+    pub fn has_broker(&self) -> bool {
+        !self.mqtts.is_empty()
+    }
+
     /// The token as text. It holds the secret: print it only where the operator asked for it.
     pub fn reveal(&self) -> String {
         let written = Written {
@@ -95,5 +100,8 @@ mod tests {
         for cut in 0..text.len() {
             assert!(text[..cut].parse::<JoinToken>().is_err());
         }
+        let without = JoinToken { mqtts: String::new(), ..token.clone() };
+        assert_eq!(without.reveal().parse::<JoinToken>().unwrap(), without);
+        assert!(token.has_broker() && !without.has_broker());
     }
 }

@@ -26,6 +26,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 use omma_protocol::wire::browser::BrowserToHub;
 use omma_protocol::wire::mqtt::{AckMessage, EventMessage, StatusMessage, Topic};
+use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::{self, EdgeToHub, GroupReader, HubToEdge};
 use url::Url;
 
@@ -39,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("quic_control", quic_control),
     ("quic_group", quic_group),
     ("quic_result", quic_result),
+    ("quic_lasting", quic_lasting),
     ("mqtt_message", mqtt_message),
     ("hub_message", hub_message),
     ("mqtt_topic", mqtt_topic),
@@ -115,6 +117,40 @@ pub fn quic_result(data: &[u8]) {
         }
         // Encoding refuses only what is over the bound; what was read is under it.
         assert!(quic::encode_result(&parsed.camera, &parsed.result).is_ok());
+    }
+}
+
+/// The stream of records: however the bytes are cut, the same ones come out, no more bytes than went in, and what was read
+/// is written as it can be read. Each is then taken as the hub takes it.
+pub fn quic_lasting(data: &[u8]) {
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut reader, mut records) = (RecordReader::default(), vec![]);
+        for piece in pieces {
+            reader.push(piece);
+            loop {
+                match reader.next_record() {
+                    Ok(Some(record)) => records.push(record),
+                    Ok(None) => break,
+                    Err(_) => return records,
+                }
+            }
+        }
+        records
+    };
+    let whole = read(&mut std::iter::once(data));
+    assert!(whole.iter().map(|record| record.payload.len()).sum::<usize>() <= data.len());
+    assert_eq!(read(&mut data.chunks(7)), whole);
+    for record in whole {
+        // A head is never written longer than it came.
+        let mut stream = vec![quic::lasting::STREAM_LASTING];
+        stream.extend(encode_record_head(&record).into_iter().flatten());
+        stream.extend_from_slice(&record.payload);
+        assert_eq!(read(&mut std::iter::once(&stream[..])).first(), Some(&record));
+        let Record { topic, properties, payload } = record;
+        if let Ok(Message::Lasting(Arrival { origin, .. })) = message::read(topic.as_bytes(), payload, &properties) {
+            let edge = origin.map(|Origin { edge, .. }| edge);
+            assert_eq!(Topic::parse(&topic).and_then(|topic| topic.edge().cloned()), edge);
+        }
     }
 }
 

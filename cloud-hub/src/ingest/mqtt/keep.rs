@@ -1,73 +1,39 @@
-//! Stores what was received, then says so.
+//! Has what was received stored, then says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use hub_core::acks::Acks;
-use hub_core::message::{self, Message};
-use omma_protocol::backoff::Backoff;
+use hub_core::message::Message;
 use omma_protocol::id::EdgeId;
-use omma_protocol::wire::mqtt::{EventMessage, QOS, StatusMessage, Topic};
-use omma_runtime::backoff::random_seed;
-use omma_runtime::health::Part;
-use omma_runtime::step::Step;
+use omma_protocol::wire::mqtt::{AckMessage, EventMessage, QOS, StatusMessage, Topic};
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Received;
-use crate::ingest::complaint::Complaint;
+use crate::ingest::keep::{BATCH, Keeper};
 use crate::registry::Registry;
-use crate::store::{Arrival, Outcome, Store};
 
 // The quality of everything that is published here is the one agreed for all topics.
 const _: () = assert!(QoS::AtLeastOnce as u8 == QOS);
 
-/// Messages in one transaction.
-const BATCH: usize = 64;
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const MAX_WAIT: Duration = Duration::from_secs(10);
-
-pub(super) struct Keeper {
+pub(super) struct Keep {
     client: AsyncClient,
     connection: Arc<AtomicU64>,
-    store: Store,
+    keeper: Keeper,
     registry: Registry,
-    health: Part,
-    acks: Acks,
-    unreadable: Complaint,
-    step: Step,
-    ingest: Step,
 }
 
-impl Keeper {
-    pub(super) fn new(
-        client: AsyncClient,
-        connection: Arc<AtomicU64>,
-        store: Store,
-        registry: Registry,
-        health: Part,
-    ) -> Self {
-        health.ready();
-        Self {
-            client,
-            connection,
-            store,
-            registry,
-            health,
-            acks: Acks::default(),
-            unreadable: Complaint::default(),
-            step: Step::new("store"),
-            ingest: Step::new("ingest"),
-        }
+impl Keep {
+    pub(super) fn new(client: AsyncClient, connection: Arc<AtomicU64>, keeper: Keeper, registry: Registry) -> Self {
+        Self { client, connection, keeper, registry }
     }
 
     /// Until `leave` is cancelled: then publishes the hub's own events that wait, and has the client say goodbye behind
     /// them. Ends also where nobody passes on messages any more.
     pub(super) async fn run(
-        mut self,
+        self,
         mut waiting: mpsc::Receiver<Received>,
         mut own: mpsc::Receiver<EventMessage>,
         leave: CancellationToken,
@@ -80,8 +46,8 @@ impl Keeper {
                     if count == 0 {
                         return;
                     }
-                    self.keep(&batch).await;
-                    self.acknowledge(batch.drain(..)).await;
+                    let Some(acks) = self.keep(&batch, &leave).await else { break };
+                    self.acknowledge(acks, batch.drain(..)).await;
                 }
                 Some(event) = own.recv() => self.announce(&event).await,
             }
@@ -94,27 +60,17 @@ impl Keeper {
         }
     }
 
-    async fn keep(&mut self, batch: &[Received]) {
+    async fn keep(&self, batch: &[Received], leave: &CancellationToken) -> Option<Vec<(EdgeId, AckMessage)>> {
         let mut arrivals = vec![];
         for Received { publish, .. } in batch {
             let properties = publish.properties.as_ref().map(|p| p.user_properties.as_slice()).unwrap_or_default();
-            let began = Instant::now();
-            let message = message::read(&publish.topic, publish.payload.clone(), properties);
-            self.ingest.observe(began.elapsed());
-            match message {
-                Ok(Message::Status(edge, status)) => self.status(&edge, status),
-                Ok(Message::Lasting(arrival)) => arrivals.push(arrival),
-                Err(error) => {
-                    self.ingest.dropped("unreadable");
-                    self.unreadable.about(&String::from_utf8_lossy(&publish.topic), &error);
-                    continue;
-                }
+            match self.keeper.read(&publish.topic, publish.payload.clone(), properties) {
+                Some(Message::Status(edge, status)) => self.status(&edge, status),
+                Some(Message::Lasting(arrival)) => arrivals.push(arrival),
+                None => {}
             }
-            self.ingest.done();
         }
-        if !arrivals.is_empty() {
-            self.store(arrivals).await;
-        }
+        self.keeper.keep(&arrivals, leave).await
     }
 
     fn status(&self, edge: &EdgeId, status: StatusMessage) {
@@ -124,45 +80,9 @@ impl Keeper {
         });
     }
 
-    /// Tries until the store has all of it: whatever is wrong with the store, nothing is acknowledged before.
-    async fn store(&mut self, arrivals: Vec<Arrival>) {
-        let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT, random_seed());
-        let mut failing = false;
-        let outcomes = loop {
-            let started = Instant::now();
-            match self.store.keep(&arrivals).await {
-                Ok(outcomes) => {
-                    self.step.observe(started.elapsed());
-                    break outcomes;
-                }
-                Err(e) => {
-                    self.step.dropped("retried");
-                    self.health.not_ready(e.to_string());
-                    if !std::mem::replace(&mut failing, true) {
-                        tracing::error!(step = "store", error = %e, "events can't be stored: edges keep them, trying on");
-                    }
-                    tokio::time::sleep(backoff.next_delay()).await;
-                }
-            }
-        };
-        if failing {
-            tracing::info!(step = "store", "events are stored again");
-            self.health.ready();
-        }
-        for (arrival, outcome) in arrivals.iter().zip(outcomes) {
-            self.step.done();
-            let Some(origin) = &arrival.origin else { continue };
-            if let Outcome::Refused { reason } = outcome {
-                self.step.dropped("refused");
-                self.unreadable.about(&origin.edge, &reason);
-            }
-            self.acks.add(&origin.edge, origin.stamp);
-        }
-    }
-
     /// The client's queue empties as long as the wheel turns, which this task does not: waiting for room is safe.
-    async fn acknowledge(&mut self, batch: impl Iterator<Item = Received>) {
-        for (edge, message) in self.acks.take() {
+    async fn acknowledge(&self, acks: Vec<(EdgeId, AckMessage)>, batch: impl Iterator<Item = Received>) {
+        for (edge, message) in acks {
             self.publish(&Topic::Acks(edge), &message).await;
         }
         for received in batch {

@@ -32,8 +32,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use client::{ClientError, Reach, options};
 
+use super::keep::Keeper;
 use crate::registry::Registry;
-use crate::store::Store;
 
 /// Messages that the broker sends ahead of our PUBACK.
 pub const IN_FLIGHT: u16 = 64;
@@ -57,27 +57,25 @@ struct Received {
 #[derive(Debug)]
 pub struct Mqtt {
     /// Where what lasts goes.
-    pub store: Store,
+    pub keeper: Keeper,
     /// Where it is noted whether an edge is there.
     pub registry: Registry,
     /// Events of the hub's own analysis, to be published.
     pub announcements: mpsc::Receiver<EventMessage>,
     /// Whether the broker is reached.
     pub broker_health: Part,
-    /// Whether the store works.
-    pub store_health: Part,
 }
 
 impl Mqtt {
     /// Runs until `token` is cancelled and what waits in [`Mqtt::announcements`] is published, or [`LEAVE`] is over.
     /// Cancel it once nobody makes any more of those.
     pub async fn run(self, options: rumqttc::v5::MqttOptions, token: CancellationToken) {
-        let Self { store, registry, announcements, broker_health, store_health } = self;
+        let Self { keeper, registry, announcements, broker_health } = self;
         let (client, events) = rumqttc::v5::AsyncClient::new(options, REQUESTS);
         let (received, waiting) = mpsc::channel(WAITING);
         let connection = Arc::new(AtomicU64::new(0));
         let poll = poll::Poll::new(received, connection.clone(), broker_health);
-        let keep = keep::Keeper::new(client, connection, store, registry, store_health);
+        let keep = keep::Keep::new(client, connection, keeper, registry);
         let work = async { tokio::join!(poll.run(events), keep.run(waiting, announcements, token.clone())) };
         let late = async {
             token.cancelled().await;

@@ -11,7 +11,7 @@ use quinn::{Connection, Incoming};
 
 use super::control::{Control, ControlError};
 use super::streams::Streams;
-use super::{Close, Destination, datagrams};
+use super::{Close, Destination, datagrams, lasting};
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::ingest::complaint::Complaint;
 use omma_runtime::step::Step;
@@ -197,6 +197,9 @@ impl Admitted {
                 Ok(()) => "the edge has ended its control stream".to_owned(),
                 Err(e) => e.to_string(),
             },
+            result = lasting::run(&connection, &place.edge, &destination.keeper, &inner.step, &inner.complaint) => {
+                result.err().map(|e| e.to_string()).unwrap_or_default()
+            }
             () = streams.run(&connection, &inner.complaint) => String::new(),
             () = datagrams::run(&connection, &streams, &inner.complaint) => String::new(),
         };

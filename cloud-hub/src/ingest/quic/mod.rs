@@ -1,9 +1,10 @@
-//! Access units and per-frame boxes from edges, over QUIC.
+//! Access units and per-frame boxes from edges, over QUIC; and events and pictures where there is no broker.
 //!
 //! ```text
 //! endpoint ─▶ handshake ─▶ Hello ─▶ let in ─▶ [`control`]  cameras, clock; tells the edge what is wanted
 //!                            │                [`streams`]  one for each group of pictures ─▶ bus
-//!                            ▼                [`datagrams`] one for each result ───────────▶ bus
+//!                            │                [`datagrams`] one for each result ───────────▶ bus
+//!                            ▼                [`lasting`]  events, pictures ──────────────▶ store
 //!                         refused
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! |---|---|
 //! | [`MAX_HANDSHAKES`] handshakes at a time | the next one is refused |
 //! | [`STREAMS`] open streams of one edge | the edge waits |
+//! | [`lasting::RECORDS`] records of one edge that the store does not have yet | the edge waits |
 //! | [`streams::MAX_HELD`] bytes of unfinished units of one edge | the stream that goes over it is stopped, counted |
 
 mod admission;
@@ -27,6 +29,8 @@ mod control;
 mod streams;
 
 mod datagrams;
+
+mod lasting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use super::keep::Keeper;
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::bus::Bus;
 use crate::identity::Identity;
@@ -52,6 +57,8 @@ use socket::Counting;
 pub const MAX_HANDSHAKES: usize = 64;
 /// Streams of one edge that may be open: two groups of each of its cameras, and large results.
 pub const STREAMS: u32 = 256;
+/// Streams both ways: control and records.
+const BOTH_WAYS: u32 = 2;
 
 /// What one edge may have in flight: at 100 ms round trip some 600 Mbit/s.
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
@@ -98,6 +105,8 @@ pub struct Destination {
     pub bus: Bus,
     /// Cameras and whether the edge is there.
     pub registry: Registry,
+    /// Events and pictures.
+    pub keeper: Keeper,
 }
 
 /// The step, with its port taken.
@@ -169,7 +178,7 @@ fn transport() -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_uni_streams(STREAMS.into())
-        .max_concurrent_bidi_streams(1u32.into())
+        .max_concurrent_bidi_streams(BOTH_WAYS.into())
         .receive_window(CONNECTION_WINDOW.into())
         .stream_receive_window(STREAM_WINDOW.into())
         .datagram_receive_buffer_size(Some(DATAGRAMS))

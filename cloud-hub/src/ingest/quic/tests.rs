@@ -1,5 +1,7 @@
 //! An edge of our own making against the real ingest, on loopback.
 
+mod lasting;
+
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
@@ -21,6 +23,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::bus::{Item, Want};
+use crate::feed::Feed;
+use crate::store::Store;
 
 /// Long enough for the slowest machine: reached only where a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,7 +36,8 @@ struct Hub {
     edges: Edges,
     roots: RootCertStore,
     token: CancellationToken,
-    _folder: TempDir,
+    store: Store,
+    folder: TempDir,
 }
 
 async fn hub() -> Hub {
@@ -40,7 +45,10 @@ async fn hub() -> Hub {
     let folder = tempfile::tempdir().unwrap();
     let identity = Identity::open(folder.path(), &["hub"], SystemTime::now()).unwrap();
     let edges = Edges::open(folder.path()).unwrap();
-    let destination = Destination { bus: Bus::new(), registry: Registry::default() };
+    let (database, pictures) = (folder.path().join("omma.db"), folder.path().join("pictures"));
+    let (store, _nobody_is_told) = Store::open(&database, &pictures, Feed::default()).await.unwrap();
+    let keeper = Keeper::new(store.clone(), omma_runtime::health::Health::new().part("store"));
+    let destination = Destination { bus: Bus::new(), registry: Registry::default(), keeper };
     let any = "127.0.0.1:0".parse().unwrap();
     let quic = Quic::bind(any, &identity, edges.clone(), Attempts::default(), destination.clone()).unwrap();
     let address = quic.address().unwrap();
@@ -48,7 +56,7 @@ async fn hub() -> Hub {
     roots.add(identity.ca().unwrap().clone()).unwrap();
     let token = CancellationToken::new();
     tokio::spawn(quic.run(token.clone()));
-    Hub { address, bus: destination.bus, registry: destination.registry, edges, roots, token, _folder: folder }
+    Hub { address, bus: destination.bus, registry: destination.registry, edges, roots, token, store, folder }
 }
 
 struct Edge {

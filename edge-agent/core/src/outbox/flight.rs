@@ -18,8 +18,9 @@
 //! arrival of a state is in order. Only records that were sent in this life of the program can be acknowledged: whatever
 //! a broken hub says, nothing is forgotten unsent.
 //!
-//! Without a hub ([`Flight::without_hub`]) the broker's own confirmation acknowledges. It comes over the connection that
-//! the record went over, or never; so nothing is sent twice over one connection but what was [refused](Flight::refused).
+//! Some answers come over the connection that the record went over, or never: a broker's own confirmation where there is
+//! no hub, and the hub's acknowledgement where it comes over QUIC. There ([`Flight::patient`]) nothing is sent twice over
+//! one connection but what was [refused](Flight::refused): a copy would only queue behind the first.
 
 mod unsent;
 
@@ -122,9 +123,9 @@ impl Flight {
         }
     }
 
-    /// Where the broker's own confirmation acknowledges.
+    /// Where no answer is lost while the connection holds.
     #[must_use]
-    pub fn without_hub(self) -> Self {
+    pub fn patient(self) -> Self {
         Self { impatient: false, ..self }
     }
 

@@ -5,10 +5,14 @@ use omma_vision::gate::Mode;
 use super::*;
 
 fn token() -> String {
+    token_with("hub.example:8883")
+}
+
+fn token_with(mqtts: &str) -> String {
     let token = JoinToken {
         edge: "site-1".parse().unwrap(),
         quic: "hub.example:4433".into(),
-        mqtts: "hub.example:8883".into(),
+        mqtts: mqtts.into(),
         fingerprint: [7; 32],
         secret: Secret::new("correct horse".into()),
     };
@@ -237,6 +241,18 @@ fn what_needs_a_hub_is_a_fault_without_one() {
         let lines: Vec<String> = load(&wrong).unwrap_err().lines().collect();
         assert!(lines.len() == 1 && lines[0].contains(key) && lines[0].contains(part), "{lines:#?}");
     }
+}
+
+#[test]
+fn a_hub_without_a_broker_is_one_to_which_no_other_leads() {
+    let without = good().replace(&token(), &token_with(""));
+    let config = load(&without).unwrap();
+    assert!(config.hub().is_some() && !config.has_broker());
+    assert!(load(&good()).unwrap().has_broker() && load(&hubless()).unwrap().has_broker());
+    let own = "[mqtt]\nurl = \"mqtt://omma:hunter2@broker\"\n[[camera]]";
+    let lines: Vec<String> = load(&without.replacen("[[camera]]", own, 1)).unwrap_err().lines().collect();
+    assert!(lines.len() == 1 && lines[0].contains("mqtt: ") && lines[0].contains("broker.enabled"), "{lines:#?}");
+    assert!(load(&good().replacen("[[camera]]", own, 1)).unwrap().has_broker());
 }
 
 #[test]

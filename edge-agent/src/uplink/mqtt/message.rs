@@ -1,18 +1,16 @@
 //! A stored thing, a value of the moment, or an answer as an MQTT message.
 
 use bytes::Bytes;
+use edge_core::outbox::flight::Kind;
 use edge_core::retained::Value;
-use omma_protocol::event::Lasting;
 use omma_protocol::id::EdgeId;
-use omma_protocol::wire::mqtt::{
-    EventMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage, Topic,
-};
+use omma_protocol::wire::mqtt::{StatusMessage, Topic};
 use rumqttc::v5::mqttbytes::v5::PublishProperties;
 
-use super::UplinkError;
 use crate::AGENT;
 use crate::control::notices::{Answer, ReplyTo};
 use crate::outbox::Stored;
+use crate::uplink::records::{EncodeError, OnTopic, on_topic};
 
 /// Topic, payload and properties; all are QoS 1.
 #[derive(Debug)]
@@ -35,31 +33,18 @@ impl Publish {
     }
 }
 
-pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, UplinkError> {
-    let stamp = stored.stamp;
-    match &stored.what {
-        Lasting::Event(event) => {
-            let json = serde_json::to_vec(&EventMessage::new(edge, event, Some(stamp)))
-                .map_err(|e| UplinkError::Message(e.to_string()))?;
-            let topic = Topic::Events(edge.clone(), event.camera.clone());
-            Ok(Publish::on(&topic, json.into(), json_properties()))
-        }
-        Lasting::Picture(picture) => {
-            let user_properties = [
-                (PROP_OUTBOX, stamp.outbox.to_string()),
-                (PROP_SEQUENCE, stamp.sequence.to_string()),
-                (PROP_REVISION, picture.revision.to_string()),
-                (PROP_TIME, picture.time.0.to_string()),
-            ];
-            let properties = PublishProperties {
-                user_properties: user_properties.map(|(key, value)| (key.to_owned(), value)).into(),
-                content_type: Some("image/jpeg".to_owned()),
-                ..PublishProperties::default()
-            };
-            let topic = Topic::Picture(edge.clone(), picture.camera.clone(), picture.event);
-            Ok(Publish::on(&topic, picture.jpeg.clone(), properties))
-        }
-    }
+/// A record of the outbox.
+pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, EncodeError> {
+    let OnTopic { topic, properties, payload } = on_topic(edge, stored)?;
+    let properties = match stored.kind() {
+        Kind::Event => json_properties(),
+        Kind::Picture => PublishProperties {
+            user_properties: properties,
+            content_type: Some("image/jpeg".to_owned()),
+            ..PublishProperties::default()
+        },
+    };
+    Ok(Publish::on(&topic, payload, properties))
 }
 
 /// A value of the moment.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use omma_protocol::wire::quic::{EdgeToHub, HubToEdge, decode_control, encode_control};
 use quinn::{Connection, RecvStream, SendStream};
+use serde::de::DeserializeOwned;
 
 use super::QuicError;
 use super::groups::PRIORITY_CONTROL;
@@ -37,15 +38,21 @@ impl Control {
 
     /// The next message. May be dropped while it waits, without loss.
     pub(super) async fn hear(&mut self) -> Result<HubToEdge, QuicError> {
-        loop {
-            if let Some(message) = decode_control(&mut self.buffer)? {
-                return Ok(message);
-            }
-            match self.receive.read_chunk(READ, true).await {
-                Ok(Some(chunk)) => self.buffer.extend_from_slice(&chunk.bytes),
-                Ok(None) => return Err(QuicError::Lost("the hub closed the control stream".to_owned())),
-                Err(e) => return Err(QuicError::Lost(e.to_string())),
-            }
+        hear(&mut self.receive, &mut self.buffer).await
+    }
+}
+
+/// The next message of a stream that is framed as the control stream is. May be dropped while it waits, without loss: what
+/// has come stays in the buffer.
+pub(super) async fn hear<T: DeserializeOwned>(receive: &mut RecvStream, buffer: &mut BytesMut) -> Result<T, QuicError> {
+    loop {
+        if let Some(message) = decode_control(buffer)? {
+            return Ok(message);
+        }
+        match receive.read_chunk(READ, true).await {
+            Ok(Some(chunk)) => buffer.extend_from_slice(&chunk.bytes),
+            Ok(None) => return Err(QuicError::Lost("the hub closed a stream".to_owned())),
+            Err(e) => return Err(QuicError::Lost(e.to_string())),
         }
     }
 }

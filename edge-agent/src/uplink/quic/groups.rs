@@ -27,7 +27,7 @@ use crate::unit::Reader;
 
 pub(super) const PRIORITY_CONTROL: i32 = 3;
 pub(super) const PRIORITY_RESULT: i32 = 2;
-const PRIORITY_NEWEST: i32 = 1;
+pub(super) const PRIORITY_NEWEST: i32 = 1;
 const PRIORITY_OLD: i32 = 0;
 
 /// For the hub to let a stream be opened.

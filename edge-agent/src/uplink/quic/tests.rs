@@ -1,5 +1,7 @@
 //! Against a hub of a few lines, on loopback.
 
+mod lasting;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

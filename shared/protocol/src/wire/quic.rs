@@ -1,7 +1,8 @@
-//! Edge ⇄ hub over QUIC: what is perishable.
+//! Edge ⇄ hub over QUIC: what is perishable, and, where the hub has no broker, what must last ([`lasting`]).
 //!
 //! ```text
 //! edge ── bidirectional stream ──▶ hub    control, the edge speaks first: Hello → Welcome | Refused, then both ways
+//! edge ── a second one ──────────▶ hub    records, where there is no broker; the hub answers on it
 //! edge ── unidirectional stream ─▶ hub    one for each group of pictures (kind 1), or a large result (kind 2)
 //! edge ── datagram ──────────────▶ hub    one frame's result
 //! ```
@@ -10,6 +11,8 @@
 //! Control messages are `u32` big-endian length, then postcard. A group is [`STREAM_GROUP`], `u16` big-endian length,
 //! a postcard [`GroupHeader`], then units: `u8` flags (bit 0 = key), `i64` big-endian capture time in µs, `u32`
 //! big-endian length, the bytes. Changes raise [`VERSION`] and the ALPN name.
+
+pub mod lasting;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

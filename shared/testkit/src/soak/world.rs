@@ -61,7 +61,8 @@ impl World {
             }
             all.push(camera);
         }
-        let mut stack = Stack::start(StackOptions { cameras: all, external_broker: Some(broker.port) });
+        let mut stack =
+            Stack::start(StackOptions { cameras: all, external_broker: Some(broker.port), ..Default::default() });
         for id in CAMERAS.into_iter().take(cameras) {
             stack.wait_for_state(id, "live");
         }

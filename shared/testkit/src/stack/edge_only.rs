@@ -49,7 +49,7 @@ impl EdgeOnly {
 
     fn begin(cameras: Vec<Camera>, edge: &str, mqtt: &str, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let (options, ports) = (StackOptions { cameras, external_broker: None }, Ports::free());
+        let (options, ports) = (StackOptions { cameras, ..Default::default() }, Ports::free());
         let camera = options.cameras.iter().any(|camera| camera.url.is_none()).then(|| {
             let mut camera = settings::camera(&options, &ports).start();
             camera.wait_for_line("listening rtsp://");

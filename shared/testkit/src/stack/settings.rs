@@ -19,12 +19,15 @@ pub struct StackOptions {
     pub cameras: Vec<Camera>,
     /// Port of an external broker on 127.0.0.1; the hub's own where `None`.
     pub external_broker: Option<u16>,
+    /// The hub has no broker at all.
+    pub without_broker: bool,
 }
 
 impl Default for StackOptions {
     /// Two cameras of the same footage, looked at by the edge, and the hub's own broker.
     fn default() -> Self {
-        Self { cameras: vec![Camera::simulated("door"), Camera::simulated("gate")], external_broker: None }
+        let cameras = vec![Camera::simulated("door"), Camera::simulated("gate")];
+        Self { cameras, external_broker: None, without_broker: false }
     }
 }
 
@@ -127,6 +130,7 @@ pub(super) fn hub(options: &StackOptions, ports: &Ports, folder: &Path) -> Strin
     let Ports { http, quic, mqtt, mqtts, live, .. } = ports;
     let data = folder.join("hub");
     let broker = match options.external_broker {
+        _ if options.without_broker => "enabled = false".to_owned(),
         Some(port) => format!("url = \"mqtt://127.0.0.1:{port}\""),
         None => format!("listen = \"127.0.0.1:{mqtt}\"\ntls_listen = \"127.0.0.1:{mqtts}\"\nanonymous_read = true"),
     };

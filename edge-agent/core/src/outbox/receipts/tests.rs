@@ -15,7 +15,7 @@ const STATE: u64 = 100;
 const PICTURE: u64 = 2000;
 
 fn flight(window: usize) -> Flight {
-    Flight::new(window, Pace::new(RATE)).without_hub()
+    Flight::new(window, Pace::new(RATE)).patient()
 }
 
 #[test]

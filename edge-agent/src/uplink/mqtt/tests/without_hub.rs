@@ -2,6 +2,8 @@
 
 use omma_testkit::stack::broker::Listener;
 
+use edge_core::outbox::flight::WINDOW;
+
 use super::*;
 use crate::state::link::Link;
 

@@ -1,0 +1,134 @@
+//! What must last, over the hub's connection: for a hub that has no broker.
+//!
+//! ```text
+//! Records ──Due──▶ one bidirectional stream ──▶ hub ──▶ store
+//!    ▲                                                    │
+//!    └──forget──── the same stream ◀──────────── acks ◀───┘
+//! ```
+//!
+//! As over MQTT, a record leaves the outbox only when the hub says that its store has it, and each connection begins with
+//! the oldest one alone. Other than there, nothing is repeated on a timer: an acknowledgement comes over the connection that
+//! the record went over, or never, so that only the next connection sends anything again.
+//!
+//! The stream has the priority of the newest groups of pictures, so that each gets its share of a thin uplink: neither
+//! waits behind the other.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use omma_protocol::id::EdgeId;
+use omma_protocol::wire::mqtt::AckMessage;
+use omma_protocol::wire::quic::lasting::{MAX_RECORD, Record, STREAM_LASTING, encode_record_head};
+use omma_runtime::step::Step;
+use quinn::{Connection, RecvStream, SendStream};
+
+use super::QuicError;
+use super::control::hear;
+use super::groups::PRIORITY_NEWEST;
+use crate::clock::EdgeClock;
+use crate::outbox::{Ended, Outbox};
+use crate::uplink::records::{Due, OnTopic, Ready, Records, on_topic};
+
+/// For the hub to let the stream begin.
+const OPEN: Duration = Duration::from_secs(5);
+/// What is handed to the connection at once.
+const PIECE: usize = 64 << 10;
+/// For the connection to take a [`PIECE`]: 17 kbit/s.
+const STALLED: Duration = Duration::from_secs(30);
+/// Nothing has to be done before something happens.
+const LONG: Duration = Duration::from_secs(60);
+
+/// The outbox's way to the hub. Outlives connections; the uplink's task owns it.
+#[derive(Debug)]
+pub(super) struct Lasting {
+    edge: EdgeId,
+    records: Records,
+    clock: EdgeClock,
+}
+
+impl Lasting {
+    /// `backfill` is what pictures from before a connection may take of it, bytes a second.
+    pub(super) fn new(edge: EdgeId, outbox: Outbox, backfill: u64, clock: EdgeClock, step: Step) -> Self {
+        Self { edge, records: Records::new(outbox, backfill, clock.clone(), step).patient(), clock }
+    }
+
+    /// Sends over a connection that the hub has welcomed, until it fails or this is dropped. Then
+    /// [`Lasting::disconnected`] must be said.
+    pub(super) async fn carry(&mut self, connection: &Connection) -> Result<Infallible, QuicError> {
+        let (mut send, mut receive) = open(connection).await?;
+        let (mut stored, mut heard) = (self.records.watch(), BytesMut::new());
+        self.records.connected();
+        loop {
+            self.records.renumber();
+            let until = match self.records.next().await? {
+                Due::Record(ready) => {
+                    self.send(&mut send, &ready).await?;
+                    continue;
+                }
+                Due::Wait(until) => until.unwrap_or(self.clock.now() + LONG),
+            };
+            tokio::select! {
+                biased;
+                ack = hear_ack(&mut receive, &mut heard) => {
+                    self.records.renumber();
+                    self.records.acknowledged(&ack?).await?;
+                }
+                changed = stored.changed() => changed.map_err(|_| Ended)?,
+                () = tokio::time::sleep_until(self.clock.instant(until)) => {}
+            }
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) fn disconnected(&mut self) {
+        self.records.disconnected();
+    }
+
+    async fn send(&mut self, stream: &mut SendStream, ready: &Ready) -> Result<(), QuicError> {
+        let OnTopic { topic, properties, payload } = on_topic(&self.edge, &ready.stored)?;
+        let record = Record { topic: topic.to_string(), properties, payload };
+        let Ok(head) = encode_record_head(&record) else {
+            // No hub reads it, ever.
+            return Ok(self.records.give_up(&ready.stored, record.payload.len(), MAX_RECORD).await?);
+        };
+        let bytes = head.len() + record.payload.len();
+        for part in [head, record.payload] {
+            write(stream, part).await?;
+        }
+        self.records.sent(ready, bytes);
+        Ok(())
+    }
+}
+
+async fn open(connection: &Connection) -> Result<(SendStream, RecvStream), QuicError> {
+    let Ok(opened) = tokio::time::timeout(OPEN, connection.open_bi()).await else {
+        return Err(QuicError::Lost("the hub takes no events over QUIC: is it of this version?".to_owned()));
+    };
+    let (mut send, receive) = opened?;
+    send.set_priority(PRIORITY_NEWEST).map_err(|e| QuicError::Lost(e.to_string()))?;
+    write(&mut send, Bytes::from_static(&[STREAM_LASTING])).await?;
+    Ok((send, receive))
+}
+
+/// Waits for as long as the connection takes something.
+async fn write(stream: &mut SendStream, mut bytes: Bytes) -> Result<(), QuicError> {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        match tokio::time::timeout(STALLED, stream.write_chunk(piece)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(QuicError::Lost(e.to_string())),
+            Err(_) => return Err(QuicError::Lost(format!("no event went out for {} s", STALLED.as_secs()))),
+        }
+    }
+    Ok(())
+}
+
+/// May be dropped while it waits, without loss.
+async fn hear_ack(receive: &mut RecvStream, buffer: &mut BytesMut) -> Result<AckMessage, QuicError> {
+    let heard = hear(receive, buffer).await;
+    if let Err(QuicError::Wire(_)) = heard {
+        metrics::counter!("omma_uplink_bad_acks_total").increment(1);
+    }
+    heard
+}
