@@ -1,7 +1,7 @@
 //! What a run leaves behind for the next: a report of each panic, and whether it ended as it should.
 //!
 //! ```text
-//! {folder}/run.json          written at the start, and again when the program ends as it should
+//! {folder}/run.json          written at the start, when something was told, and when the program ends as it should
 //! {folder}/crashes/*.json    one report each; the newest KEPT stay
 //! ```
 //!
@@ -9,6 +9,8 @@
 //! 2. [`Record::report_panics`] has every panic leave a report, also one in a thread that others outlive.
 //! 3. [`Record::end`] says that the program ended as it should; without it the next start finds that it did not: killed,
 //!    out of memory, or without power.
+//!
+//! 4. [`Record::untold`] is what nobody was told of yet, of earlier runs and this one, until [`Record::told`].
 //!
 //! A report holds what the program's author said and where, never what the program was working on: the standard library
 //! quotes the text that it could not cut, which is taken out ([`without_quotes`]).
@@ -19,7 +21,7 @@ use std::fs;
 use std::io;
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
@@ -27,6 +29,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::file;
 
+/// How many unclean ends wait to be told; the oldest goes for a new one.
+const UNTOLD: usize = 16;
 /// How many reports are kept.
 pub const KEPT: usize = 5;
 /// Longest message of a report, in characters.
@@ -66,6 +70,18 @@ pub enum LastRun {
     MachineRestarted,
 }
 
+impl LastRun {
+    /// The word for it, as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ended => "ended",
+            Self::Killed => "killed",
+            Self::MachineRestarted => "machine_restarted",
+        }
+    }
+}
+
 /// What earlier runs left.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Past {
@@ -77,6 +93,35 @@ pub struct Past {
     pub crashes: Vec<Report>,
 }
 
+/// A run that did not end as it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UncleanEnd {
+    /// Counted from 1 since the folder was made.
+    pub number: u64,
+    /// When the run began, µs since the epoch by the system's clock; 0 where that was not written down.
+    pub began_us: i64,
+    /// Program and version.
+    pub agent: String,
+    /// Whether the machine went down with it.
+    pub machine_restarted: bool,
+}
+
+/// What nobody was told of yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Untold {
+    /// Runs that did not end as they should, the oldest first.
+    pub ends: Vec<UncleanEnd>,
+    /// Reports with the names of their files, the oldest first.
+    pub reports: Vec<(String, Report)>,
+}
+
+impl Untold {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.reports.is_empty()
+    }
+}
+
 /// Keeps the record of this run. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Record(Arc<Inner>);
@@ -85,7 +130,8 @@ pub struct Record(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     agent: &'static str,
-    run: Run,
+    /// Held for one call, over a small file's writing.
+    run: Mutex<Run>,
     /// Tells reports of the same µs apart.
     number: AtomicU32,
 }
@@ -98,6 +144,15 @@ struct Run {
     /// Which start of the machine (random(4)); empty where the system does not say.
     boot: String,
     agent: String,
+    /// When it began, µs since the epoch. Not there in what an earlier version wrote.
+    #[serde(default)]
+    began_us: i64,
+    /// Of this run and those before it.
+    #[serde(default)]
+    untold: Vec<UncleanEnd>,
+    /// Names of reports that were told and are still there.
+    #[serde(default)]
+    told: Vec<String>,
 }
 
 impl Record {
@@ -116,13 +171,23 @@ impl Record {
             Some(_) => LastRun::MachineRestarted,
         };
         let unclean = u64::from(matches!(last_run, LastRun::Killed | LastRun::MachineRestarted));
-        let unclean_ends = before.map_or(0, |run| run.unclean_ends).saturating_add(unclean);
+        let before = before.unwrap_or_default();
+        let unclean_ends = before.unclean_ends.saturating_add(unclean);
+        let mut untold = before.untold;
+        if unclean > 0 {
+            let machine_restarted = last_run == LastRun::MachineRestarted;
+            let (number, began_us, agent) = (unclean_ends, before.began_us, before.agent);
+            untold.push(UncleanEnd { number, began_us, agent, machine_restarted });
+            untold.drain(..untold.len().saturating_sub(UNTOLD));
+        }
         let crashes = folder.join("crashes");
         keep_newest(&crashes);
         let reports = list(&crashes).iter().filter_map(|path| read(path)).collect();
-        let run = Run { ended: false, unclean_ends, boot, agent: agent.to_owned() };
-        let record = Self(Arc::new(Inner { folder: folder.to_owned(), agent, run, number: AtomicU32::new(0) }));
-        record.write_run(false);
+        let (agent_now, began_us, told) = (agent.to_owned(), now_us(), before.told);
+        let run = Run { ended: false, unclean_ends, boot, agent: agent_now, began_us, untold, told };
+        let (folder, run, number) = (folder.to_owned(), Mutex::new(run), AtomicU32::new(0));
+        let record = Self(Arc::new(Inner { folder, agent, run, number }));
+        record.write_run(&record.run());
         (record, Past { last_run, unclean_ends, crashes: reports })
     }
 
@@ -138,9 +203,8 @@ impl Record {
 
     /// Leaves a report of the calling thread. `message` is for people and holds no secret.
     pub fn report(&self, kind: &str, message: &str, place: String) {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let report = Report {
-            time_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            time_us: now_us(),
             kind: kind.to_owned(),
             message: without_quotes(message).chars().take(LONGEST).collect(),
             place,
@@ -157,15 +221,40 @@ impl Record {
         keep_newest(&folder);
     }
 
-    /// The program ends as it should.
-    pub fn end(&self) {
-        self.write_run(true);
+    /// What nobody was told of yet. Reads files: not for a task.
+    pub fn untold(&self) -> Untold {
+        let run = self.run();
+        let files = list(&self.0.folder.join("crashes"));
+        let named = files.iter().filter_map(|path| Some((name(path)?, path)));
+        let reports = named.filter(|(name, _)| !run.told.contains(name));
+        let reports = reports.filter_map(|(name, path)| Some((name, read(path)?))).collect();
+        Untold { ends: run.untold.clone(), reports }
     }
 
-    fn write_run(&self, ended: bool) {
-        let run = Run { ended, ..self.0.run.clone() };
+    /// It was told, and is so from now on. Writes a file: not for a task.
+    pub fn told(&self, untold: &Untold) {
+        let there: Vec<_> = list(&self.0.folder.join("crashes")).iter().filter_map(|path| name(path)).collect();
+        let mut run = self.run();
+        run.untold.retain(|end| !untold.ends.contains(end));
+        run.told.extend(untold.reports.iter().map(|(name, _)| name.clone()));
+        run.told.retain(|name| there.contains(name));
+        self.write_run(&run);
+    }
+
+    /// The program ends as it should.
+    pub fn end(&self) {
+        let mut run = self.run();
+        run.ended = true;
+        self.write_run(&run);
+    }
+
+    fn run(&self) -> MutexGuard<'_, Run> {
+        self.0.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_run(&self, run: &Run) {
         let folder = &self.0.folder;
-        if let Err(e) = fs::create_dir_all(folder).and_then(|()| write(&folder.join("run.json"), &run)) {
+        if let Err(e) = fs::create_dir_all(folder).and_then(|()| write(&folder.join("run.json"), run)) {
             tracing::debug!(error = %e, "write down that the program has begun or ended");
         }
     }
@@ -180,6 +269,15 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
         return None;
     }
     serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn name(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
 /// Reports, the oldest first.
@@ -249,6 +347,44 @@ mod tests {
         let last = past.crashes.last().unwrap();
         assert_eq!((last.kind.as_str(), last.agent.as_str(), last.place.as_str()), ("panic", AGENT, "src/main.rs:1:1"));
         assert!(last.time_us > 0, "{last:?}");
+    }
+
+    #[test]
+    fn what_was_told_is_not_told_again_and_what_was_not_is() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(begin(folder.path(), "first"));
+        // Killed again before anything was told.
+        begin(folder.path(), "first").0.report("panic", "early", String::new());
+        let (record, _) = begin(folder.path(), "second");
+        let untold = record.untold();
+        let ends: Vec<_> = untold.ends.iter().map(|end| (end.number, end.machine_restarted)).collect();
+        assert_eq!(ends, [(1, false), (2, true)]);
+        assert!(untold.ends.iter().all(|end| end.began_us > 0 && end.agent == AGENT), "{untold:?}");
+        record.report("panic", "late", String::new());
+        record.told(&untold);
+        let messages = |untold: &Untold| untold.reports.iter().map(|(_, r)| r.message.clone()).collect::<Vec<_>>();
+        assert_eq!((messages(&untold), messages(&record.untold())), (vec!["early".to_owned()], vec!["late".to_owned()]));
+        record.told(&record.untold());
+        record.end();
+        let (record, past) = begin(folder.path(), "second");
+        assert!(record.untold().is_empty() && past.crashes.len() == 2, "{past:?}");
+        // Whether the marks of reports that are gone gather.
+        for n in 0..20 {
+            record.report("panic", &n.to_string(), String::new());
+            record.told(&record.untold());
+        }
+        assert_eq!(record.run().told.len(), KEPT);
+    }
+
+    #[test]
+    fn the_record_of_an_earlier_version_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("run.json"), r#"{"ended":false,"unclean_ends":3,"boot":"first","agent":"old"}"#)
+            .unwrap();
+        let (record, past) = begin(folder.path(), "first");
+        assert_eq!((past.last_run, past.unclean_ends), (LastRun::Killed, 4));
+        let [end] = &record.untold().ends[..] else { panic!("one end") };
+        assert_eq!((end.number, end.began_us, end.agent.as_str()), (4, 0, "old"));
     }
 
     #[test]

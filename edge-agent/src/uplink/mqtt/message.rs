@@ -5,7 +5,7 @@ use edge_core::retained::Value;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{
-    EventMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage, Topic,
+    EventMessage, IncidentMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage, Topic,
 };
 use rumqttc::v5::mqttbytes::v5::PublishProperties;
 
@@ -39,10 +39,12 @@ pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, UplinkE
     let stamp = stored.stamp;
     match &stored.what {
         Lasting::Event(event) => {
-            let json = serde_json::to_vec(&EventMessage::new(edge, event, Some(stamp)))
-                .map_err(|e| UplinkError::Message(e.to_string()))?;
             let topic = Topic::Events(edge.clone(), event.camera.clone());
-            Ok(Publish::on(&topic, json.into(), json_properties()))
+            Ok(Publish::on(&topic, json(&EventMessage::new(edge, event, Some(stamp)))?, json_properties()))
+        }
+        Lasting::Incident(incident) => {
+            let topic = Topic::Incidents(edge.clone());
+            Ok(Publish::on(&topic, json(&IncidentMessage::new(incident, stamp))?, json_properties()))
         }
         Lasting::Picture(picture) => {
             let user_properties = [
@@ -60,6 +62,10 @@ pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, UplinkE
             Ok(Publish::on(&topic, picture.jpeg.clone(), properties))
         }
     }
+}
+
+fn json(message: &impl serde::Serialize) -> Result<Bytes, UplinkError> {
+    serde_json::to_vec(message).map(Bytes::from).map_err(|e| UplinkError::Message(e.to_string()))
 }
 
 /// A value of the moment.

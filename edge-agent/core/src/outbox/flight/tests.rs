@@ -119,3 +119,53 @@ fn sequences_at_the_end_of_their_range_do_not_overflow() {
     flight.sent(u64::MAX, Kind::Event, 1, Moment::ZERO);
     assert_eq!(flight.acknowledged(&[[u64::MAX, u64::MAX]], Moment::ZERO, 1), [u64::MAX]);
 }
+
+/// A hub of before there were incidents neither hears of them nor acknowledges them.
+#[test]
+fn an_incident_that_nobody_acknowledges_holds_nothing_up() {
+    let mut flight = flight();
+    let mut now = Moment::ZERO;
+    let put = 40;
+    for sequence in 1..=6 {
+        flight.nothing(Kind::Event, sequence);
+        if sequence <= INCIDENTS as u64 {
+            assert_eq!(flight.next(now, sequence), first(Kind::Incident, sequence, sequence));
+            flight.sent(sequence, Kind::Incident, 1, now);
+        }
+    }
+    // Also after a reconnect, when the oldest on disk are these.
+    flight.connected(6);
+    let (mut arrived, mut copies) = (vec![], 0);
+    while now < Duration::from_secs(3600) {
+        match flight.next(now, put) {
+            Next::First { kind: Kind::Event, from, .. } => {
+                flight.sent(from, Kind::Event, 1, now);
+                flight.acknowledged(&[[from, from]], now, put);
+                arrived.push(from);
+            }
+            Next::First { kind, to, .. } => flight.nothing(kind, to),
+            Next::Again(sequence) => {
+                assert!(sequence <= INCIDENTS as u64, "{sequence} is sent again");
+                flight.sent(sequence, Kind::Incident, 1, now);
+                copies += 1;
+            }
+            Next::Wait(until) => now = until.expect("they are tried on"),
+        }
+    }
+    assert_eq!(arrived, (7..=put).collect::<Vec<_>>());
+    assert!(copies <= INCIDENTS * 30, "{copies} copies in an hour");
+    assert_eq!(flight.acknowledged(&[[1, 6]], now, put), [1, 2, 3, 4], "a hub that is newer by now takes them");
+}
+
+#[test]
+fn an_incident_that_a_broker_refuses_slows_no_state_down() {
+    let mut flight = Flight::new(4, Pace::new(1000)).without_hub();
+    flight.connected(0);
+    flight.sent(1, Kind::Event, 1, Moment::ZERO);
+    flight.acknowledged(&[[1, 1]], Moment::ZERO, 1);
+    flight.sent(2, Kind::Incident, 1, Moment::ZERO);
+    flight.refused(2, Moment::ZERO);
+    flight.sent(3, Kind::Event, 1, Moment::ZERO);
+    assert_eq!(flight.next(Moment::ZERO, 4), first(Kind::Event, 4, 4), "the window is still open");
+    assert_eq!(flight.next(RESEND, 3), Next::Again(2));
+}
