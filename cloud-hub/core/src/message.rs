@@ -210,7 +210,10 @@ mod tests {
             assert!(matches!(arrival.content, Content::Incident(incident) if incident.message == "it was killed"));
         }
         for (newer, why) in [(r#""time_us":"now""#, "invalid type"), (r#""time_us":-5"#, "time_us")] {
-            assert!(reason(of(INCIDENTS, &INCIDENT.replace(r#""time_us":5"#, newer)).unwrap()).contains(why), "{newer}");
+            assert!(
+                reason(of(INCIDENTS, &INCIDENT.replace(r#""time_us":5"#, newer)).unwrap()).contains(why),
+                "{newer}"
+            );
         }
         assert!(matches!(of(INCIDENTS, &INCIDENT.replace("\"sequence\":9,", "")), Err(Unreadable::Json(_))));
     }

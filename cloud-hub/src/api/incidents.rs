@@ -66,7 +66,7 @@ pub(super) struct Ask {
         (status = 401, body = super::refusal::Body),
     )
 )]
-pub(super) async fn list(
+pub(super) async fn incidents(
     State(api): State<Api>,
     ask: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Json<Incidents>, Refusal> {

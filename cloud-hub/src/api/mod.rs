@@ -111,7 +111,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::list))
         .routes(routes!(events::one))
         .routes(routes!(events::picture))
-        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::incidents))
 }
 
 async fn unknown(uri: Uri) -> Refusal {

@@ -69,8 +69,9 @@ pub fn of_unclean_end(edge: &EdgeId, end: &UncleanEnd<'_>, now: CaptureTime) -> 
 pub fn of_set_aside(name: &str, identity: &str, reason: &str, now: CaptureTime) -> Incident {
     let id = id_of(&["set aside", name, identity]);
     let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-    let said =
-        format!("the outbox was damaged{reason}: it is set aside as {name}, and a new one holds what could be read of it");
+    let said = format!(
+        "the outbox was damaged{reason}: it is set aside as {name}, and a new one holds what could be read of it"
+    );
     Incident::new(id, now, IncidentKind::OutboxSetAside, &said)
 }
 

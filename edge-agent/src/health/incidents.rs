@@ -95,7 +95,8 @@ pub async fn tell_leaving(outbox: &Outbox, why: Why, health: &HealthState) -> Re
         }
         Why::ClockSetBack => {
             let seconds = -health.clock.system_ahead_s;
-            let said = format!("the system's clock was set back by {seconds:.0} s: it began anew, so that dates are right");
+            let said =
+                format!("the system's clock was set back by {seconds:.0} s: it began anew, so that dates are right");
             (IncidentKind::ClockSetBack, said)
         }
     };

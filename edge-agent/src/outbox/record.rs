@@ -315,10 +315,7 @@ pub(crate) mod tests {
                 bytes_of(&["02", first, rest, "0172 03 016c 02696e"]),
                 caused(Why::Crossed { line: "l".into(), direction: "in".into() }),
             ),
-            (
-                bytes_of(&["03 07 06 02 0d", "697420776173206b696c6c6564"]),
-                incident(7, IncidentKind::UncleanEnd),
-            ),
+            (bytes_of(&["03 07 06 02 0d", "697420776173206b696c6c6564"]), incident(7, IncidentKind::UncleanEnd)),
         ];
         for (bytes, lasting) in rows {
             assert_eq!(decode(&bytes).as_ref(), Ok(&lasting));

@@ -20,7 +20,7 @@
 //! | the rate of pictures from before the connection (`outbox.backfill_kbit_s`) | they wait on disk |
 //! | [`link::REQUESTS`] publishes handed to the client | publishing is tried again when one has gone out |
 //!
-//! Values of the moment ([`crate::control::notices`]) go out when no event may, so that they hold none up.
+//! Values of the moment ([`crate::control::notices`]) go out when no event may.
 
 pub mod broker;
 
@@ -233,11 +233,9 @@ impl MqttUplink {
         }
         if let Some(code) = &refusal {
             let reason = self.refusal("publish", &Topic::fence(&self.edge), code);
-            match answered {
-                // By a hub of before there were incidents, which takes the rest.
-                Some(Message::Record(sequence)) if self.flight.is_incident(sequence) => self.state.hindered(reason),
-                _ => self.state.refused(reason),
-            }
+            // A hub of before there were incidents takes the rest.
+            let incident = matches!(answered, Some(Message::Record(sequence)) if self.flight.is_incident(sequence));
+            if incident { self.state.hindered(reason) } else { self.state.refused(reason) }
         }
         match answered {
             // The hub's word is what counts, and it is asked again.

@@ -79,8 +79,14 @@ fn what_the_machine_measures_are_diagnostic_sensors_of_the_edge() {
     let all = json(&announcer().edge(Measured { memory_available: true, ..later }));
     for (key, figure) in [("disk_free", "disk_free_mb"), ("memory_available", "memory_available_mb")] {
         let component = &all["components"][key];
-        assert!(component["value_template"].as_str().unwrap().contains(&format!("value_json.{figure} ")), "{component}");
-        assert_eq!((&component["device_class"], &component["unit_of_measurement"]), (&json!("data_size"), &json!("MB")));
+        assert!(
+            component["value_template"].as_str().unwrap().contains(&format!("value_json.{figure} ")),
+            "{component}"
+        );
+        assert_eq!(
+            (&component["device_class"], &component["unit_of_measurement"]),
+            (&json!("data_size"), &json!("MB"))
+        );
     }
 }
 

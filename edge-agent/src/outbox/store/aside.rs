@@ -62,8 +62,14 @@ impl Store {
                 continue;
             }
             let name = kept.file_name().unwrap_or_default().to_string_lossy();
-            let reason: String = fs::read_to_string(kept.join(REASON)).unwrap_or_default().chars().take(LONGEST).collect();
-            self.put(&Lasting::Incident(incident::of_set_aside(&name, &identity(kept), &reason, clock::system_date())))?;
+            let reason: String =
+                fs::read_to_string(kept.join(REASON)).unwrap_or_default().chars().take(LONGEST).collect();
+            self.put(&Lasting::Incident(incident::of_set_aside(
+                &name,
+                &identity(kept),
+                &reason,
+                clock::system_date(),
+            )))?;
             self.flush()?;
             if let Err(e) = fs::write(kept.join(TOLD), "") {
                 tracing::debug!(error = %e, "mark a damaged outbox as told of");

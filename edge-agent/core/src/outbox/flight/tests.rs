@@ -20,12 +20,14 @@ fn states_go_first_then_new_pictures_then_those_of_the_past() {
     assert_eq!(flight.next(now, 3), Next::Wait(Some(now + PROBE)), "alone until the store has answered");
     flight.acknowledged(&[[1, 1]], now, 3);
     flight.nothing(Kind::Event, 3);
+    flight.nothing(Kind::Incident, 3);
     assert_eq!(flight.next(now, 3), first(Kind::Picture, 1, 3));
     flight.sent(2, Kind::Picture, 8500, now);
     assert_eq!(flight.next(now, 3), Next::Wait(Some(now + RESEND)), "of the past only one at a time");
     // A new picture does not wait for the past, and a new state for neither.
     assert_eq!(flight.next(now, 4), first(Kind::Event, 4, 4));
     flight.nothing(Kind::Event, 4);
+    flight.nothing(Kind::Incident, 4);
     assert_eq!(flight.next(now, 4), first(Kind::Picture, 4, 4));
     flight.sent(4, Kind::Picture, 8000, now);
     flight.acknowledged(&[[2, 2], [4, 4]], now, 4);
@@ -43,6 +45,7 @@ fn after_a_store_was_away_what_gathered_is_of_the_past() {
     let later = AWAY + Duration::from_secs(1);
     flight.acknowledged(&[[2, 2]], later, 900);
     flight.nothing(Kind::Event, 901);
+    flight.nothing(Kind::Incident, 901);
     assert_eq!(flight.next(later, 901), first(Kind::Picture, 901, 901));
     flight.nothing(Kind::Picture, 901);
     assert_eq!(flight.next(later, 901), first(Kind::Picture, 1, 900));
@@ -58,6 +61,7 @@ fn pictures_under_way_are_of_the_past_after_a_reconnect() {
     }
     flight.connected(5);
     flight.nothing(Kind::Event, 5);
+    flight.nothing(Kind::Incident, 5);
     assert_eq!(flight.next(Moment::ZERO, 5), first(Kind::Picture, 2, 5));
 }
 
@@ -73,6 +77,7 @@ fn what_is_sent_again_does_not_hide_what_is_older() {
     let later = AWAY + RESEND;
     flight.acknowledged(&[[12, 12]], later, 12);
     flight.nothing(Kind::Event, 12);
+    flight.nothing(Kind::Incident, 12);
     assert_eq!(flight.next(later, 12), Next::Again(11));
     flight.sent(11, Kind::Picture, 1, later);
     flight.acknowledged(&[[11, 11]], later, 12);
