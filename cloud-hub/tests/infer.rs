@@ -133,6 +133,7 @@ async fn the_hub_looks_at_cameras_placed_there_and_closes_its_events_when_they_g
                 assert!(picture.jpeg.starts_with(&[0xff, 0xd8]));
                 pictures.insert(picture.event);
             }
+            Lasting::Incident(incident) => panic!("{incident:?}"),
         }
     }
     assert!(!opened.is_empty());

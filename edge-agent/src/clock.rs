@@ -124,6 +124,11 @@ impl EdgeClock {
     }
 }
 
+/// The date by the system's clock, which may be set: for what is no picture and happens beside the edge's own clock.
+pub(crate) fn system_date() -> CaptureTime {
+    CaptureTime(system_us())
+}
+
 fn system_us() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)

@@ -6,12 +6,14 @@
 //! 3. What the clock did is taken over from [`EdgeClock`].
 //! 4. All of it goes to `/state`, to the metrics under `omma_health_`, and as one line to systemd.
 //!
-//! Beside that, [`watchdog`] sees that every step gets on with its work, and [`omma_runtime::crash`] keeps what a run
-//! leaves behind for the next.
+//! Beside that, [`watchdog`] sees that every step gets on with its work, [`omma_runtime::crash`] keeps what a run
+//! leaves behind for the next, and [`incidents`] tells the hub of it.
 
 pub mod watchdog;
 
 pub mod machine;
+
+pub mod incidents;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use edge_core::memory::{MemoryGuard, Verdict};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use omma_protocol::camera::CameraState;
+use omma_protocol::wire::mqtt::{HealthMessage, OutboxHealth};
 use omma_runtime::crash::Past;
 use omma_runtime::notify::Notifier;
 use serde::Serialize;
@@ -26,7 +29,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{ClockState, EdgeClock};
-use crate::state::Reports;
+use crate::state::{OutboxState, Reports};
 use machine::Machine;
 
 /// Exit status of a program that ended because it took too much memory: try again, as sysexits(3) has it.
@@ -91,6 +94,33 @@ pub struct HealthState {
     /// What earlier runs left.
     #[serde(flatten)]
     pub past: Past,
+    /// Whether the machine was looked at yet.
+    #[serde(skip)]
+    pub looked: bool,
+}
+
+impl HealthState {
+    /// As it is told over MQTT, with how the outbox is.
+    pub fn message(&self, outbox: &OutboxState) -> HealthMessage {
+        let Machine { temperature_c, disk_free_mb, disk_total_mb, memory_available_mb, resident_mb, load, .. } =
+            self.machine;
+        let OutboxState { waiting, given_up, set_aside, .. } = *outbox;
+        HealthMessage {
+            uptime_s: self.uptime_s,
+            temperature_c,
+            disk_free_mb,
+            disk_total_mb,
+            memory_available_mb,
+            resident_mb,
+            memory_max_mb: self.memory_max_mb,
+            load,
+            clock_plausible: self.clock.plausible,
+            outbox: OutboxHealth { waiting, given_up, set_aside },
+            last_run: self.past.last_run.name().to_owned(),
+            unclean_ends: self.past.unclean_ends,
+            crash_reports: self.past.crashes.len() as u64,
+        }
+    }
 }
 
 /// Looks every ten seconds. One task owns it.
@@ -170,6 +200,7 @@ impl HealthWatch {
         self.notifier.status(&self.status_line());
         self.shown.send_modify(|shown| {
             shown.uptime_s = self.clock.now().as_secs();
+            shown.looked = true;
             shown.over_memory_s = over.map(|over| over.as_secs());
             (shown.machine, shown.clock) = (machine, clock);
         });
@@ -271,6 +302,14 @@ mod tests {
         assert_eq!((&shown["clock"]["plausible"], &shown["last_run"]), (&true.into(), &"unknown".into()), "{shown}");
         assert!(shown["resident_mb"].is_u64() && shown["disk_free_mb"].is_u64(), "{shown}");
         assert_eq!(leave.why(), None);
+        let told = serde_json::to_value(state.borrow().message(&OutboxState { waiting: 3, ..OutboxState::default() }));
+        let told = told.unwrap();
+        for key in ["disk_free_mb", "resident_mb", "memory_max_mb", "unclean_ends", "last_run"] {
+            assert_eq!(told[key], shown[key], "{told}");
+        }
+        assert_eq!((&told["clock_plausible"], &told["outbox"]["waiting"]), (&true.into(), &3.into()));
+        let absent = state.borrow().machine.temperature_c.is_none();
+        assert_eq!(told.get("temperature_c").is_none(), absent, "{told}");
     }
 
     #[tokio::test]

@@ -98,7 +98,8 @@ fn run(file: &File) -> anyhow::Result<ExitCode> {
         let token = shutdown::token().context("listen for signals")?;
         let http = http::bind(config.http).await?;
         tracing::info!(address = %http.address(), "http");
-        let supervision = Supervision { notifier, watchdog, leave: leave.clone(), past };
+        let (leave, record) = (leave.clone(), Some(record.clone()));
+        let supervision = Supervision { notifier, watchdog, leave, past, record };
         let running = pipeline::run(config, http, metrics, supervision, token.clone());
         tokio::pin!(running);
         tokio::select! {

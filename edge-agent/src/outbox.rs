@@ -13,11 +13,12 @@
 //! | bound | when full |
 //! |---|---|
 //! | [`ORDERS`] orders waiting | who puts waits (detection is held back, nothing is lost) |
-//! | the disk's share | oldest pictures, then oldest closed events are given up; counted, logged and shown |
+//! | the disk's share | oldest pictures, then oldest closed events and incidents are given up; counted, logged, shown, told as an incident |
 //!
 //! A disk that is full, read-only or fails, now or already at the start: what was to be put is kept in memory, the database
 //! is opened again and it is tried again, while the part `outbox` of `/readyz` says so. A damaged database is set aside, a
-//! new one begun with what could be read of it, and the edge's state shows it for as long as the old one lies there.
+//! new one begun with what could be read of it, told as an incident, and shown by the edge's state for as long as the old
+//! one lies there: until there is a newer one and no room for both ([`store::ASIDE_SHARE`]).
 
 pub mod record;
 
@@ -74,6 +75,7 @@ impl Stored {
         match self.what {
             Lasting::Event(_) => Kind::Event,
             Lasting::Picture(_) => Kind::Picture,
+            Lasting::Incident(_) => Kind::Incident,
         }
     }
 }
@@ -227,6 +229,7 @@ pub(crate) fn describe() {
         "omma_outbox_damaged_records_total",
         "Records that were lost because they could not be read."
     );
+    metrics::describe_gauge!("omma_outbox_set_aside", "Damaged databases that were set aside and still lie there.");
     metrics::describe_counter!("omma_outbox_set_aside_total", "Damaged databases that were set aside for a fresh one.");
 }
 

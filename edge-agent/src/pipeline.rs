@@ -23,8 +23,9 @@
 //! | gate → decode | access unit | as before; a core's turn each | those with tracks, and key pictures, first; who is late and does not catch up goes on at the next key picture, count |
 //! | decode → detect | frame | 1 a camera | the newest wins, count; one turn after the other, those with tracks first; of the past each is awaited |
 //! | results of a sub-stream → main stream's frames | result | 64, each 0.5 s | goes on with its own time, count |
+//! | what befell the edge ([`Incidents`]), its outbox → outbox | incident | as of events | as of events |
 //! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
-//! | outbox → MQTT uplink, or QUIC's where there is no broker | record | 32 states and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
+//! | outbox → MQTT uplink, or QUIC's where there is no broker | record | 32 states, 4 incidents and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
 //! | results → [`Teller`] | result | 64 | the oldest are lost, count |
 //! | state, [`Teller`] → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
@@ -37,7 +38,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use edge_core::home_assistant::Announcer;
-use omma_runtime::crash::Past;
+use omma_runtime::crash::{Past, Record};
 use omma_runtime::health::{Health, Part};
 use omma_runtime::http::Server;
 use omma_runtime::metrics::Metrics;
@@ -57,6 +58,7 @@ use crate::control::configuration::Configuration;
 use crate::control::notices::{Notices, Question};
 use crate::control::tell::Teller;
 use crate::detect::Shared;
+use crate::health::incidents::{self, Incidents};
 use crate::health::watchdog::{self, Pulse, Watchdog};
 use crate::health::{HealthWatch, Leave, Why};
 use crate::outbox::{self, Outbox};
@@ -121,6 +123,8 @@ pub struct Supervision {
     pub leave: Leave,
     /// What earlier runs left.
     pub past: Past,
+    /// Keeps what this one leaves; where there is one, what it has is told to the hub.
+    pub record: Option<Record>,
 }
 
 /// The HELP lines of `/metrics`. Call it once, after the recorder was installed.
@@ -147,7 +151,7 @@ pub async fn run(
     supervision: Supervision,
     token: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Supervision { notifier, watchdog, leave, past } = supervision;
+    let Supervision { notifier, watchdog, leave, past, record } = supervision;
     let health = Health::new();
     let parts =
         Parts { outbox: health.part("outbox"), detector: health.part("detector"), pipelines: health.part("pipelines") };
@@ -192,6 +196,10 @@ pub async fn run(
     let watching = tokio::spawn(watch.run(uplinks.clone()));
     let mut last = vec![served, beats, watching];
     last.extend(teller.map(|teller| tokio::spawn(teller.run(uplinks.clone()))));
+    if let Some(record) = record {
+        let incidents = Incidents::new(config.edge().clone(), record, outbox.clone());
+        last.push(tokio::spawn(incidents.run(uplinks.clone())));
+    }
     if let (Some(join), Some(quic)) = (config.hub(), quic) {
         let (feeds, results, reports) = (feeds.clone(), results.clone(), reports.clone());
         let quic = QuicUplink::new(join.clone(), feeds, results, reports, clock.clone(), quic);
@@ -248,6 +256,12 @@ pub async fn run(
     }
     token.cancel();
     control.end().await;
+    if let Some(why) = leave.why() {
+        let health = state.health.borrow().clone();
+        if let Err(e) = incidents::tell_leaving(&outbox, why, &health).await {
+            tracing::debug!(error = %e, "tell why the program leaves");
+        }
+    }
     send_the_last(&outbox, &lasting).await;
     uplinks.cancel();
     join_all(last).await;

@@ -91,7 +91,7 @@ pub struct OutboxState {
     pub newest: u64,
     /// Given up because the disk's share was used, since the start.
     pub given_up: u64,
-    /// Damaged databases that were set aside and still lie beside it.
+    /// Damaged databases that were set aside and still lie there: the newest, and older ones where there is room.
     pub set_aside: u64,
 }
 

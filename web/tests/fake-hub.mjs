@@ -62,6 +62,8 @@ export class FakeHub {
   cameras = [camera("north.door")];
   /** Any order; answered newest first. */
   events = [];
+  /** Newest first. */
+  incidents = [];
   picture = JPEG;
   /** What WHEP answers. */
   whep = { status: 409, kind: "not_playable", message: "the camera sends B-frames, which WebRTC can't carry" };
@@ -153,6 +155,7 @@ export class FakeHub {
     if (request.headers.authorization !== `Bearer ${this.token}`) return refuse(401, "unauthorized", "sign in first");
     if (pathname === "/api/v1/session") return json(200, { version: "0.1.0" });
     if (pathname === "/api/v1/cameras") return json(200, { cameras: this.cameras });
+    if (pathname === "/api/v1/incidents") return json(200, { incidents: this.incidents });
     if (pathname === "/api/v1/events") return json(200, this.#page(searchParams));
     if (/^\/api\/v1\/events\/[^/]+\/picture$/.test(pathname)) {
       response.writeHead(200, { "content-type": "image/jpeg" });

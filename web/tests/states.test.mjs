@@ -91,6 +91,22 @@ test("a token that the hub forgets leads back to sign-in", async () => {
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 });
 
+test("what befell an edge is a quiet line under the events, which opens", async () => {
+  const id = "00000000-0000-5000-8000-000000000001";
+  const message = "edge-agent 0.1.0: a run did not end as it should: it was killed";
+  hub.incidents = [{ id, edge: "north", time_us: Date.parse("2026-05-04T12:00:00Z") * 1000, kind: "unclean_end", message }];
+  await signIn(page, hub.url, TOKEN);
+  const line = page.locator("summary", { hasText: "Incidents" });
+  await line.waitFor();
+  assert.ok(!(await page.getByText(message).isVisible()), "it is closed");
+  await line.click();
+  await page.getByText("north: It ended unexpectedly").waitFor();
+  assert.ok(await page.getByText(message).isVisible());
+  await assertAccessible(page);
+  await screenshot(page, "incidents");
+  assertNoFaults(REFUSED);
+});
+
 test("no camera and no event yet: the page says what will come", async () => {
   hub.cameras = [];
   await signIn(page, hub.url, TOKEN);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use omma_protocol::event::{Lasting, Stamp};
 use omma_protocol::id::{EdgeId, EventId, StreamId};
 use omma_protocol::time::CaptureTime;
-use omma_protocol::wire::mqtt::EventMessage;
+use omma_protocol::wire::mqtt::{EventMessage, IncidentMessage};
 
 use crate::record::Keep;
 
@@ -34,6 +34,8 @@ pub enum Content {
     Event(Box<EventMessage>),
     /// A picture of an event.
     Picture(Picture),
+    /// What befell the edge that it comes from.
+    Incident(Box<IncidentMessage>),
     /// Something that can't be kept: its place in the outbox is noted, so that the edge sends it no more.
     Unsound {
         /// Why.
@@ -95,6 +97,7 @@ impl Arrival {
                 time: picture.time,
                 jpeg: picture.jpeg,
             }),
+            Lasting::Incident(_) => Content::Unsound { reason: "the hub's own analysis is no edge".to_owned() },
         };
         Self { origin: None, content }
     }

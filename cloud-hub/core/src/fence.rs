@@ -3,7 +3,7 @@
 //! ```text
 //! client   publishes                                        subscribes
 //! hub      acks, events of its own analysis, commands       everything
-//! edge     its status, events, pictures, its cameras'       what lies under omma/v1/edges/{edge}/
+//! edge     its status, health, incidents, events, pictures, its cameras'       what lies under omma/v1/edges/{edge}/
 //!          values, what it reports and answers
 //! reader   nothing                                          everything but $ topics
 //! ```
@@ -90,6 +90,11 @@ mod tests {
         let event = "omma/v1/edges/a/cameras/c/pictures/0192d3a0-0000-7000-8000-000000000000";
         for (client, topic, may) in [
             (edge("a"), "omma/v1/edges/a/status", true),
+            (edge("a"), "omma/v1/edges/a/health", true),
+            (edge("a"), "omma/v1/edges/a/incidents", true),
+            (edge("b"), "omma/v1/edges/a/health", false),
+            (edge("b"), "omma/v1/edges/a/incidents", false),
+            (Client::Hub, "omma/v1/edges/a/incidents", false),
             (edge("a"), "omma/v1/edges/a/cameras/c/events", true),
             (edge("a"), event, true),
             (edge("b"), event, false),

@@ -8,14 +8,14 @@ use omma_protocol::event::Stamp;
 use omma_protocol::id::{CameraId, EdgeId, EventId, OutboxId, StreamId};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::wire::mqtt::{
-    EventMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage, Topic,
+    EventMessage, IncidentMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage, Topic,
 };
 use serde::Deserialize;
 
 use crate::arrival::{Arrival, Content, Origin, Picture};
-use crate::record::{check_event, check_picture};
+use crate::record::{check_event, check_incident, check_picture};
 
-/// Longest event or status, in bytes.
+/// Longest event, incident or status, in bytes.
 const MAX_JSON: usize = 16 * 1024;
 
 /// What a message says.
@@ -56,6 +56,7 @@ pub fn read(topic: &[u8], payload: Bytes, properties: &[(String, String)]) -> Re
     match topic {
         Topic::Status(edge) => Ok(Message::Status(edge, json(&payload)?)),
         Topic::Events(edge, camera) => event(edge, &camera, &payload).map(Message::Lasting),
+        Topic::Incidents(edge) => incident(edge, &payload).map(Message::Lasting),
         Topic::Picture(edge, camera, event) => picture(edge, camera, event, payload, properties).map(Message::Lasting),
         // Nothing else was subscribed to.
         _ => Err(Unreadable::Topic),
@@ -72,17 +73,37 @@ fn event(edge: EdgeId, camera: &CameraId, payload: &[u8]) -> Result<Arrival, Unr
             };
             (stamp, content)
         }
-        Err(unreadable) => match serde_json::from_slice(payload) {
-            Ok(Place { outbox, sequence }) => {
-                (Stamp { outbox, sequence }, Content::Unsound { reason: unreadable.to_string() })
-            }
-            Err(_) => return Err(unreadable),
-        },
+        Err(unreadable) => noted(payload, unreadable)?,
     };
     Ok(Arrival { origin: Some(Origin { edge, stamp }), content })
 }
 
-/// All that must be understood of an event for it to be acknowledged.
+fn incident(edge: EdgeId, payload: &[u8]) -> Result<Arrival, Unreadable> {
+    let (stamp, content) = match json::<IncidentMessage>(payload) {
+        Ok(incident) => {
+            let stamp = incident.stamp();
+            let content = match check_incident(&incident) {
+                Ok(()) => Content::Incident(Box::new(incident)),
+                Err(unsound) => Content::Unsound { reason: unsound.to_string() },
+            };
+            (stamp, content)
+        }
+        Err(unreadable) => noted(payload, unreadable)?,
+    };
+    Ok(Arrival { origin: Some(Origin { edge, stamp }), content })
+}
+
+/// What names its place and can't be read otherwise.
+fn noted(payload: &[u8], unreadable: Unreadable) -> Result<(Stamp, Content), Unreadable> {
+    match serde_json::from_slice(payload) {
+        Ok(Place { outbox, sequence }) => {
+            Ok((Stamp { outbox, sequence }, Content::Unsound { reason: unreadable.to_string() }))
+        }
+        Err(_) => Err(unreadable),
+    }
+}
+
+/// All that must be understood of an event or incident for it to be acknowledged.
 #[derive(Deserialize)]
 struct Place {
     outbox: OutboxId,
@@ -130,6 +151,9 @@ mod tests {
         "id":"00000000-0000-0000-0000-000000000002","stream":"site.door","phase":"opened","revision":1,
         "label":"person","track":1,"score":0.5,"box":[0.1,0.1,0.2,0.2],"opened_us":10,"best_us":10,
         "place":"edge","engine":"tract","model":"m"}"#;
+    const INCIDENT: &str = r#"{"outbox":"00000000-0000-0000-0000-000000000001","sequence":9,
+        "id":"00000000-0000-5000-8000-000000000003","time_us":5,"kind":"unclean_end","message":"it was killed"}"#;
+    const INCIDENTS: &str = "omma/v1/edges/site/incidents";
     const EVENTS: &str = "omma/v1/edges/site/cameras/door/events";
     const PICTURES: &str = "omma/v1/edges/site/cameras/door/pictures/00000000-0000-0000-0000-000000000002";
 
@@ -179,6 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn an_incident_is_kept_with_whatever_word_and_noted_where_it_is_not_understood() {
+        for payload in [INCIDENT.to_owned(), INCIDENT.replace("unclean_end", "of_a_later_edge")] {
+            let Message::Lasting(arrival) = of(INCIDENTS, &payload).unwrap() else { panic!("not an incident") };
+            assert_eq!(arrival.origin.unwrap().stamp.sequence, 9);
+            assert!(matches!(arrival.content, Content::Incident(incident) if incident.message == "it was killed"));
+        }
+        for (newer, why) in [(r#""time_us":"now""#, "invalid type"), (r#""time_us":-5"#, "time_us")] {
+            assert!(
+                reason(of(INCIDENTS, &INCIDENT.replace(r#""time_us":5"#, newer)).unwrap()).contains(why),
+                "{newer}"
+            );
+        }
+        assert!(matches!(of(INCIDENTS, &INCIDENT.replace("\"sequence\":9,", "")), Err(Unreadable::Json(_))));
+    }
+
+    #[test]
     fn a_picture_carries_its_place_in_properties() {
         let properties = [
             (PROP_OUTBOX, "00000000-0000-0000-0000-000000000001"),
@@ -198,11 +238,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(topic in prop::sample::select(vec![EVENTS, PICTURES, "omma/v1/edges/site/status"]),
+        fn no_bytes_make_it_panic(topic in prop::sample::select(vec![EVENTS, INCIDENTS, PICTURES, "omma/v1/edges/site/status"]),
                                   bytes in prop::collection::vec(any::<u8>(), 0..200),
                                   keys in prop::collection::vec(("[a-z_]{0,8}", ".{0,20}"), 0..5)) {
             if let Ok(Message::Lasting(_)) = read(topic.as_bytes(), bytes.into(), &keys) {
-                prop_assert!(topic != EVENTS, "garbage is no event");
+                prop_assert!(![EVENTS, INCIDENTS].contains(&topic), "garbage is no event");
             }
         }
     }

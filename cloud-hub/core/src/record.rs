@@ -1,4 +1,4 @@
-//! What of an arriving event or picture is kept.
+//! What of an arriving event, incident or picture is kept.
 //!
 //! ```text
 //! arrives ─▶ in whose fence? ─▶ sound? ─▶ seen before? ─▶ newer than what is kept? ─▶ kept
@@ -9,10 +9,12 @@
 //! up what stands behind it in its outbox.
 
 use omma_protocol::id::{CameraId, EdgeId};
-use omma_protocol::wire::mqtt::{EventMessage, PhaseName};
+use omma_protocol::wire::mqtt::{EventMessage, IncidentMessage, PhaseName};
 
 /// Longest name of a class, engine, model, rule, zone or line, in bytes.
 const MAX_WORD: usize = 128;
+/// Longest message of an incident, in bytes.
+const MAX_LINE: usize = 4096;
 /// Largest picture, in bytes.
 pub const MAX_PICTURE: usize = 2 * 1024 * 1024;
 
@@ -45,10 +47,8 @@ pub fn check_event(edge: &EdgeId, camera: &CameraId, event: &EventMessage) -> Re
     if event.stream.edge != *edge || event.stream.camera != *camera {
         return Err(Unsound::OtherStream { says: event.stream.to_string(), on: format!("{edge}.{camera}") });
     }
-    let word = |w: &str| !w.is_empty() && w.len() <= MAX_WORD && !w.contains(char::is_control);
     let unit = |v: f32| (0.0..=1.0).contains(&v);
     let in_picture = |v: f32| (-1.0..=2.0).contains(&v);
-    let check = |ok: bool, field, expected| if ok { Ok(()) } else { Err(Unsound::Range { field, expected }) };
     check(event.revision >= 1, "revision", "1 or more")?;
     check(word(&event.label), "label", "1 to 128 characters")?;
     check(word(&event.engine), "engine", "1 to 128 characters")?;
@@ -67,6 +67,26 @@ pub fn check_event(edge: &EdgeId, camera: &CameraId, event: &EventMessage) -> Re
         "closed_us",
         "there when closed, and only then",
     )
+}
+
+/// Checks an incident.
+///
+/// # Errors
+/// [`Unsound::Range`] naming what is wrong.
+pub fn check_incident(incident: &IncidentMessage) -> Result<(), Unsound> {
+    let message = &incident.message;
+    let is_line = !message.is_empty() && message.len() <= MAX_LINE && !message.contains(char::is_control);
+    check(word(&incident.kind), "kind", "1 to 128 characters")?;
+    check(is_line, "message", "one line of 1 to 4096 bytes")?;
+    check(incident.time_us >= 0, "time_us", "µs since the epoch")
+}
+
+fn word(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_WORD && !text.contains(char::is_control)
+}
+
+fn check(ok: bool, field: &'static str, expected: &'static str) -> Result<(), Unsound> {
+    if ok { Ok(()) } else { Err(Unsound::Range { field, expected }) }
 }
 
 /// Checks that bytes are a JPEG file of bearable size (ITU-T T.81 §B.1.1.3: SOI … EOI).
@@ -165,6 +185,35 @@ mod tests {
         ];
         for (change, names) in rows {
             assert!(check(change).unwrap_err().contains(names), "{names}");
+        }
+    }
+
+    #[test]
+    fn an_incident_is_one_line_under_any_word() {
+        use omma_protocol::id::{IncidentId, OutboxId};
+        type Change = fn(&mut IncidentMessage);
+        let rows: [(Change, Option<&str>); 7] = [
+            (|_| (), None),
+            (|i| i.kind = "of_a_later_edge".into(), None),
+            (|i| i.kind = String::new(), Some("kind")),
+            (|i| i.message = String::new(), Some("message")),
+            (|i| i.message = "two\nlines".into(), Some("message")),
+            (|i| i.message = "x".repeat(MAX_LINE + 1), Some("message")),
+            (|i| i.time_us = -1, Some("time_us")),
+        ];
+        for (change, names) in rows {
+            let mut incident = IncidentMessage {
+                outbox: OutboxId(Uuid::nil()),
+                sequence: 1,
+                id: IncidentId(Uuid::nil()),
+                time_us: 0,
+                kind: "panic".into(),
+                message: "it panicked".into(),
+            };
+            change(&mut incident);
+            let refused = check_incident(&incident).err().map(|e| e.to_string());
+            assert_eq!(refused.is_some(), names.is_some(), "{incident:?}");
+            assert!(refused.unwrap_or_default().contains(names.unwrap_or_default()), "{names:?}");
         }
     }
 

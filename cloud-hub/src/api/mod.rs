@@ -20,6 +20,8 @@ mod edges;
 
 mod events;
 
+mod incidents;
+
 mod document;
 
 use std::time::Duration;
@@ -52,7 +54,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// What the routes need. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// Events and pictures.
+    /// Events, pictures and incidents.
     pub store: Store,
     /// Edges and cameras.
     pub registry: Registry,
@@ -106,6 +108,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::list))
         .routes(routes!(events::one))
         .routes(routes!(events::picture))
+        .routes(routes!(incidents::incidents))
 }
 
 async fn unknown(uri: Uri) -> Refusal {

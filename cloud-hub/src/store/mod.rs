@@ -1,4 +1,4 @@
-//! Events and their pictures, kept. Whatever arrives twice is kept once.
+//! Events and their pictures, and what befell edges, kept. Whatever arrives twice is kept once.
 //!
 //! 1. [`Store::keep`] takes what arrived, in a batch. Pictures are written to the [`objects`] first.
 //! 2. One transaction in [`sqlite`] notes every `(outbox, sequence)` and keeps what is new. A crash before its end
@@ -19,7 +19,7 @@ pub use hub_core::arrival::{Arrival, Content, Origin, Outcome, Picture};
 use hub_core::record::Keep;
 use omma_protocol::backoff::Backoff;
 use omma_protocol::event::Lasting;
-use omma_protocol::id::{EventId, StreamId};
+use omma_protocol::id::{EdgeId, EventId, StreamId};
 use omma_protocol::wire::browser::HubToBrowser;
 use omma_protocol::wire::mqtt::EventMessage;
 use omma_runtime::backoff::random_seed;
@@ -29,7 +29,7 @@ use tokio::sync::{Mutex, mpsc};
 use crate::feed::Feed;
 use objects::Objects;
 use sqlite::Database;
-pub use sqlite::{Filter, StoredEvent};
+pub use sqlite::{Filter, StoredEvent, StoredIncident};
 
 /// Events of the hub's own analysis that wait to be published for integrations; beyond it they are not published,
 /// which is counted: the store has them.
@@ -212,6 +212,14 @@ impl Store {
         Ok(None)
     }
 
+    /// What befell an edge, or all of them: the newest `limit` by the edges' clocks.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn incidents(&self, edge: Option<&EdgeId>, limit: u32) -> Result<Vec<StoredIncident>, StoreError> {
+        self.0.database.incidents(edge, limit).await
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors
@@ -233,7 +241,8 @@ impl Store {
                 let event = picture.event.to_string();
                 self.0.feed.publish(HubToBrowser::Picture { event, revision: picture.revision });
             }
-            Content::Unsound { .. } => {}
+            // Pages ask for incidents now and then.
+            Content::Incident(_) | Content::Unsound { .. } => {}
         }
     }
 }

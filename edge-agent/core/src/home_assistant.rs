@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use omma_protocol::id::{CameraId, EdgeId, LabelName};
-use omma_protocol::wire::mqtt::{CameraValue, Command, OFF, ON, QOS, Topic};
+use omma_protocol::wire::mqtt::{CameraValue, Command, HealthMessage, OFF, ON, QOS, Topic};
 use serde::Serialize;
 
 /// What Home Assistant publishes when it has started, on the topic of [`birth_topic`].
@@ -18,6 +18,10 @@ const STATUS_TEMPLATE: &str = "{{ 'online' if value_json.online else 'offline' }
 const LIVE_TEMPLATE: &str = "{{ 'online' if value_json.state == 'live' else 'offline' }}";
 const IS_LIVE: &str = "{{ 'ON' if value_json.state == 'live' else 'OFF' }}";
 const IS_ONLINE: &str = "{{ 'ON' if value_json.online else 'OFF' }}";
+// `None` is how Home Assistant writes that a value is not known.
+const TEMPERATURE: &str = "{{ value_json.temperature_c | default(none) }}";
+const DISK_FREE: &str = "{{ value_json.disk_free_mb | default(none) }}";
+const MEMORY_AVAILABLE: &str = "{{ value_json.memory_available_mb | default(none) }}";
 const IS_THERE: &str = "{{ 'ON' if value | int(0) > 0 else 'OFF' }}";
 
 /// Whoever announces.
@@ -44,6 +48,29 @@ pub struct Announced<'a> {
     pub looked_at: bool,
     /// Classes that it counts.
     pub labels: Vec<&'a LabelName>,
+}
+
+/// What an edge's machine was seen to measure since the program's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Measured {
+    /// Its temperature.
+    pub temperature: bool,
+    /// What is free on its disk.
+    pub disk_free: bool,
+    /// The memory that programs can still have.
+    pub memory_available: bool,
+}
+
+impl Measured {
+    /// These, and what a message has. What was once there stays: a sensor that fails for a while is unknown, and not gone.
+    #[must_use]
+    pub fn and(self, message: &HealthMessage) -> Self {
+        Self {
+            temperature: self.temperature || message.temperature_c.is_some(),
+            disk_free: self.disk_free || message.disk_free_mb.is_some(),
+            memory_available: self.memory_available || message.memory_available_mb.is_some(),
+        }
+    }
 }
 
 /// The payload of a discovery message, to be written as JSON.
@@ -104,6 +131,8 @@ struct Component {
     #[serde(skip_serializing_if = "Option::is_none")]
     state_class: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    unit_of_measurement: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     entity_category: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     icon: Option<&'static str>,
@@ -150,8 +179,10 @@ impl Announcer {
         format!("{}{camera}/config", self.fence())
     }
 
-    /// The edge, as a device.
-    pub fn edge(&self) -> Discovery {
+    /// The edge, as a device, with a sensor for each thing that its machine measures. One that is not known to measure it is
+    /// left out and not taken back: before the machine was looked at nothing is known, and who takes back a sensor
+    /// at each start takes away what people made of it.
+    pub fn edge(&self, measured: Measured) -> Discovery {
         let connected = Component {
             platform: "binary_sensor",
             unique_id: format!("{}.connected", self.edge_id()),
@@ -162,16 +193,44 @@ impl Announcer {
             entity_category: Some("diagnostic"),
             ..Component::default()
         };
+        let mut components = BTreeMap::from([("connected".to_owned(), Entry::Kept(Box::new(connected)))]);
+        for (key, name, class, unit, template, is_measured) in [
+            ("temperature", "Temperature", "temperature", "°C", TEMPERATURE, measured.temperature),
+            ("disk_free", "Free disk", "data_size", "MB", DISK_FREE, measured.disk_free),
+            ("memory_available", "Available memory", "data_size", "MB", MEMORY_AVAILABLE, measured.memory_available),
+        ] {
+            if is_measured {
+                let sensor = self.health_sensor(key, name, class, unit, template);
+                components.insert(key.to_owned(), Entry::Kept(Box::new(sensor)));
+            }
+        }
         let name = format!("Omma {}", self.edge);
-        // Its only entity says whether it is there, so that it is always there itself.
-        self.discovery(
-            self.edge_id(),
-            name,
-            "Edge agent",
-            None,
-            vec![],
-            [("connected".to_owned(), Entry::Kept(Box::new(connected)))].into(),
-        )
+        // One of its entities says whether it is there, and is always there itself.
+        self.discovery(self.edge_id(), name, "Edge agent", None, vec![], components)
+    }
+
+    /// Of a figure in the edge's health.
+    fn health_sensor(
+        &self,
+        key: &str,
+        name: &str,
+        device_class: &'static str,
+        unit: &'static str,
+        template: &'static str,
+    ) -> Component {
+        Component {
+            platform: "sensor",
+            unique_id: format!("{}.{key}", self.edge_id()),
+            name: Some(name.to_owned()),
+            state_topic: Some(Topic::Health(self.edge.clone()).to_string()),
+            value_template: Some(template),
+            device_class: Some(device_class),
+            state_class: Some("measurement"),
+            unit_of_measurement: Some(unit),
+            entity_category: Some("diagnostic"),
+            availability: vec![self.while_online()],
+            ..Component::default()
+        }
     }
 
     /// A camera, as a device behind the edge. What only cameras have that are looked at is taken back where this one is not:

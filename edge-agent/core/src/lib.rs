@@ -14,7 +14,8 @@
 //! Assistant is told of them ([`home_assistant`]), what the edge is asked ([`control`]) and whether a change of its cameras
 //! is kept ([`rollout`]); how cameras are found ([`onvif`]), what a camera is like and what is wrong with it ([`doctor`]),
 //! how its texts are made fit to be shown ([`device_text`]); whether every step gets on with its work ([`vitals`]), when the
-//! program takes too much memory ([`memory`]), and what to do when the system's clock is set ([`wall_clock`]).
+//! program takes too much memory ([`memory`]), what to do when the system's clock is set ([`wall_clock`]), when the broker is
+//! told of all that ([`health_news`]), and how mishaps are told ([`incident`]).
 
 pub mod session;
 
@@ -57,6 +58,10 @@ pub mod vitals;
 pub mod memory;
 
 pub mod wall_clock;
+
+pub mod health_news;
+
+pub mod incident;
 
 /// A moment: time since the program began, by a clock that never steps.
 pub type Moment = std::time::Duration;

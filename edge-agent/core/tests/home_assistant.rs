@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use edge_core::home_assistant::{Announced, Announcer};
+use edge_core::home_assistant::{Announced, Announcer, Measured};
 use omma_protocol::id::LabelName;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/home_assistant.py");
@@ -37,7 +37,8 @@ fn home_assistants_own_schemas_take_every_message() {
         let labels = labels.iter().collect();
         announcer.camera(&Announced { camera: &camera, name: "Front door", looked_at, labels })
     };
-    let messages = [announcer.edge(), camera(true), camera(false)];
+    let all = Measured { temperature: true, disk_free: true, memory_available: true };
+    let messages = [announcer.edge(Measured::default()), announcer.edge(all), camera(true), camera(false)];
     let mut checking = Command::new(&python).arg(SCRIPT).stdin(Stdio::piped()).spawn().unwrap();
     checking.stdin.take().unwrap().write_all(&serde_json::to_vec(&messages).unwrap()).unwrap();
     assert!(checking.wait().unwrap().success(), "Home Assistant refuses a message: see above");

@@ -1,4 +1,5 @@
-//! What the cameras are and see now, as values on their topics, and as devices of Home Assistant where that is wanted.
+//! What the cameras are and see now and how the edge itself is, as values on their topics, and as devices of Home Assistant
+//! where that is wanted.
 //!
 //! A value is set whenever something may have changed, and twice a second: [`Notices`] publishes it only where it has.
 
@@ -7,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use edge_core::Moment;
-use edge_core::home_assistant::Announced;
+use edge_core::health_news::{self, HealthNews};
+use edge_core::home_assistant::{Announced, Measured};
 use edge_core::presence::Presence;
 use omma_protocol::camera::{CameraReport, CameraState};
 use omma_protocol::id::LabelName;
@@ -42,6 +44,9 @@ pub struct Teller {
     wanted: watch::Receiver<Vec<Arc<Camera>>>,
     labels: Vec<String>,
     cameras: Vec<Followed>,
+    health: HealthNews,
+    /// What Home Assistant was told that the machine measures.
+    measured: Measured,
 }
 
 struct Followed {
@@ -63,10 +68,9 @@ impl Teller {
         labels: Option<&[String]>,
     ) -> Self {
         let labels = labels.map_or_else(|| USUAL.map(str::to_owned).to_vec(), <[String]>::to_vec);
-        let mut teller = Self { notices, clock, state, results, wanted, labels, cameras: vec![] };
-        if let Some(announcer) = teller.notices.announcer() {
-            teller.notices.set(&announcer.edge_topic(), json(&announcer.edge()), SMALL_EVERY);
-        }
+        let (cameras, health, measured) = (vec![], HealthNews::default(), Measured::default());
+        let mut teller = Self { notices, clock, state, results, wanted, labels, cameras, health, measured };
+        teller.announce();
         teller.follow();
         teller.tell_all();
         teller
@@ -148,6 +152,32 @@ impl Teller {
             if let Some(report) = reports.iter().find(|report| report.camera == followed.camera.id) {
                 followed.tell(&self.notices, &self.state, report, now);
             }
+        }
+        self.tell_health(now);
+    }
+
+    /// Once the machine was looked at.
+    fn tell_health(&mut self, now: Moment) {
+        let message = {
+            let health = self.state.health.borrow();
+            health.looked.then(|| health.message(&self.state.outbox.borrow()))
+        };
+        let Some(message) = message else { return };
+        if self.health.see(now, &message) {
+            let topic = Topic::Health(self.notices.edge().clone()).to_string();
+            self.notices.set(&topic, json(&message), health_news::EVERY);
+        }
+        let measured = self.measured.and(&message);
+        if self.measured != measured {
+            self.measured = measured;
+            self.announce();
+        }
+    }
+
+    /// The edge itself, to Home Assistant.
+    fn announce(&self) {
+        if let Some(announcer) = self.notices.announcer() {
+            self.notices.set(&announcer.edge_topic(), json(&announcer.edge(self.measured)), SMALL_EVERY);
         }
     }
 }

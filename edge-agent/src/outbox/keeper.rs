@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 
 use omma_protocol::backoff::Backoff;
 use omma_protocol::event::Lasting;
-use omma_protocol::id::OutboxId;
+use omma_protocol::id::{IncidentId, OutboxId};
+use omma_protocol::incident::{Incident, IncidentKind};
 use omma_runtime::health::Part;
 use omma_runtime::step::Step;
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use super::store::{self, Store, StoreError};
 use super::{ORDERS, Order};
+use crate::clock;
 use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
 
@@ -25,6 +28,8 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_millis(5);
 /// How often it is said that things are given up.
 const TELL_AGAIN: Duration = Duration::from_secs(300);
+/// How often that is told as an incident while it goes on.
+const TELL_AS_INCIDENT: Duration = Duration::from_secs(6 * 3600);
 /// How long closing a database that failed may take.
 const CLOSE: Duration = Duration::from_secs(10);
 /// A database that opens but fails as damaged this often in a row is set aside.
@@ -46,6 +51,7 @@ pub(super) struct Keeper {
     retry: Backoff,
     given_up: u64,
     told_given_up: Option<Instant>,
+    incident_given_up: Option<Instant>,
 }
 
 impl Keeper {
@@ -74,6 +80,7 @@ impl Keeper {
             retry,
             given_up: 0,
             told_given_up: None,
+            incident_given_up: None,
         };
         keeper.tell();
         keeper
@@ -160,16 +167,16 @@ impl Keeper {
                 put => store.flush().and(put),
             }
         });
-        if !given_up.is_empty() {
-            self.gave_up(given_up.len() as u64);
-        }
+        let incident = if given_up.is_empty() { None } else { self.gave_up(given_up.len() as u64) };
         done?;
         self.step.observe(began.elapsed());
         what.iter().for_each(|_| self.step.done());
-        Ok(())
+        // What is given up for it is counted, and is no new incident.
+        incident.map_or(Ok(()), |incident| self.put(&[Lasting::Incident(incident)]))
     }
 
-    fn gave_up(&mut self, count: u64) {
+    /// What is to be told of it, where it is time for that.
+    fn gave_up(&mut self, count: u64) -> Option<Incident> {
         self.given_up += count;
         self.step.dropped_many("disk budget", count);
         // Over the budget this happens with every picture; an operator needs to be told, not flooded.
@@ -178,6 +185,16 @@ impl Keeper {
             let given_up = self.given_up;
             tracing::warn!(given_up, "outbox.budget_mb is used up: the oldest pictures and closed events are given up");
         }
+        if self.incident_given_up.is_some_and(|told| told.elapsed() < TELL_AS_INCIDENT) {
+            return None;
+        }
+        self.incident_given_up = Some(Instant::now());
+        let said = format!(
+            "outbox.budget_mb is used up: the oldest pictures and closed events are given up, {} since the start",
+            self.given_up
+        );
+        let id = IncidentId(Uuid::new_v4());
+        Some(Incident::new(id, clock::system_date(), IncidentKind::OutboxGaveUp, &said))
     }
 
     /// Does `work` until it succeeds, opening the database again after each failure.
@@ -270,6 +287,7 @@ impl Keeper {
         metrics::gauge!("omma_outbox_waiting").set(state.waiting as f64);
         metrics::gauge!("omma_outbox_bytes").set(state.bytes as f64);
         metrics::gauge!("omma_outbox_newest").set(state.newest as f64);
+        metrics::gauge!("omma_outbox_set_aside").set(state.set_aside as f64);
         self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
     }
 

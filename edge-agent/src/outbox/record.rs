@@ -6,7 +6,8 @@ use bytes::Bytes;
 use omma_protocol::detection::{Analyst, Place};
 use omma_protocol::event::{Cause, Event, Lasting, Phase, Picture, Why};
 use omma_protocol::geometry::Rect;
-use omma_protocol::id::{CameraId, EventId};
+use omma_protocol::id::{CameraId, EventId, IncidentId};
+use omma_protocol::incident::{Incident, IncidentKind};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::TrackId;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ enum Record {
     PictureV1(PictureV1),
     /// An event and which rule made it.
     EventV2(EventV1, CauseV1),
+    IncidentV1(IncidentV1),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -71,6 +73,26 @@ struct PictureV1 {
     jpeg: Bytes,
 }
 
+#[derive(Serialize, Deserialize)]
+struct IncidentV1 {
+    id: u128,
+    time_us: i64,
+    kind: IncidentKindV1,
+    message: String,
+}
+
+/// As in [`Record`]: only ever add at the end.
+#[derive(Serialize, Deserialize)]
+enum IncidentKindV1 {
+    Panic,
+    Watchdog,
+    UncleanEnd,
+    OverMemory,
+    ClockSetBack,
+    OutboxSetAside,
+    OutboxGaveUp,
+}
+
 /// As bytes for the disk.
 pub fn encode(lasting: &Lasting) -> Result<Vec<u8>, RecordError> {
     let record = match lasting {
@@ -85,6 +107,7 @@ pub fn encode(lasting: &Lasting) -> Result<Vec<u8>, RecordError> {
             time_us: picture.time.0,
             jpeg: picture.jpeg.clone(),
         }),
+        Lasting::Incident(incident) => Record::IncidentV1(incident_to_disk(incident)),
     };
     postcard::to_stdvec(&record).map_err(|_| RecordError)
 }
@@ -101,6 +124,7 @@ pub fn decode(bytes: &[u8]) -> Result<Lasting, RecordError> {
             time: CaptureTime(picture.time_us),
             jpeg: picture.jpeg,
         }),
+        Record::IncidentV1(incident) => Lasting::Incident(incident_from_disk(incident)),
     })
 }
 
@@ -153,6 +177,34 @@ fn event_from_disk(event: EventV1, cause: Option<Cause>) -> Result<Event, Record
             model: event.model.into(),
         }),
     })
+}
+
+fn incident_to_disk(incident: &Incident) -> IncidentV1 {
+    let kind = match incident.kind {
+        IncidentKind::Panic => IncidentKindV1::Panic,
+        IncidentKind::Watchdog => IncidentKindV1::Watchdog,
+        IncidentKind::UncleanEnd => IncidentKindV1::UncleanEnd,
+        IncidentKind::OverMemory => IncidentKindV1::OverMemory,
+        IncidentKind::ClockSetBack => IncidentKindV1::ClockSetBack,
+        IncidentKind::OutboxSetAside => IncidentKindV1::OutboxSetAside,
+        IncidentKind::OutboxGaveUp => IncidentKindV1::OutboxGaveUp,
+    };
+    let (id, time_us) = (incident.id.0.as_u128(), incident.time.0);
+    IncidentV1 { id, time_us, kind, message: incident.message.clone() }
+}
+
+fn incident_from_disk(incident: IncidentV1) -> Incident {
+    let kind = match incident.kind {
+        IncidentKindV1::Panic => IncidentKind::Panic,
+        IncidentKindV1::Watchdog => IncidentKind::Watchdog,
+        IncidentKindV1::UncleanEnd => IncidentKind::UncleanEnd,
+        IncidentKindV1::OverMemory => IncidentKind::OverMemory,
+        IncidentKindV1::ClockSetBack => IncidentKind::ClockSetBack,
+        IncidentKindV1::OutboxSetAside => IncidentKind::OutboxSetAside,
+        IncidentKindV1::OutboxGaveUp => IncidentKind::OutboxGaveUp,
+    };
+    let id = IncidentId(Uuid::from_u128(incident.id));
+    Incident { id, time: CaptureTime(incident.time_us), kind, message: incident.message }
 }
 
 fn cause_to_disk(cause: &Cause) -> CauseV1 {
@@ -213,6 +265,10 @@ pub(crate) mod tests {
         })
     }
 
+    pub(crate) fn incident(id: u128, kind: IncidentKind) -> Lasting {
+        Lasting::Incident(Incident::new(IncidentId(Uuid::from_u128(id)), CaptureTime(3), kind, "it was killed"))
+    }
+
     fn caused(why: Why) -> Lasting {
         Lasting::Event(Event { cause: Some(Cause { rule: "r".into(), why }), ..event(7, Phase::Closed, 3) })
     }
@@ -231,6 +287,10 @@ pub(crate) mod tests {
             caused(Why::Over { zone: None, count: 5, limit: 4 }),
             caused(Why::Under { zone: Some("z".into()), count: 0, limit: 1 }),
         ] {
+            assert_eq!(decode(&encode(&lasting).unwrap()), Ok(lasting));
+        }
+        for kind in IncidentKind::ALL {
+            let lasting = incident(u128::MAX, kind);
             assert_eq!(decode(&encode(&lasting).unwrap()), Ok(lasting));
         }
     }
@@ -255,6 +315,7 @@ pub(crate) mod tests {
                 bytes_of(&["02", first, rest, "0172 03 016c 02696e"]),
                 caused(Why::Crossed { line: "l".into(), direction: "in".into() }),
             ),
+            (bytes_of(&["03 07 06 02 0d", "697420776173206b696c6c6564"]), incident(7, IncidentKind::UncleanEnd)),
         ];
         for (bytes, lasting) in rows {
             assert_eq!(decode(&bytes).as_ref(), Ok(&lasting));

@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | `events` | sequence, `u64` big-endian | a state of an event ([`record`]) |
 //! | `pictures` | sequence | a picture |
+//! | `incidents` | sequence | what befell the edge |
 //! | `open` | event id | the newest state of an event that is not closed |
 //! | default | `outbox`, `sequence`, `records` | the outbox's id, the newest sequence number given, how many records there are |
 //!
-//! Numbers are given without gaps from 1, across both trees. Every change of several trees is one transaction. sled
+//! Numbers are given without gaps from 1, across the first three trees. Every change of several trees is one transaction. sled
 //! keeps what was flushed through a SIGKILL or a power cut, and may keep what was not: both are sound here, since only
 //! flushed records are ever sent.
 //!
@@ -39,6 +40,7 @@ use crate::state::OutboxState;
 use edge_core::outbox::flight::Kind;
 use witness::Witness;
 
+pub use aside::ASIDE_SHARE;
 pub(super) use aside::set_aside;
 
 /// What a record costs beside its bytes.
@@ -96,6 +98,7 @@ pub struct Store {
     db: Db,
     events: Tree,
     pictures: Tree,
+    incidents: Tree,
     open: Tree,
     witness: Witness,
     id: OutboxId,
@@ -141,8 +144,8 @@ impl Store {
         let sequence = self.newest + 1;
         let key = sequence.to_be_bytes();
         let records = (self.waiting + 1).to_be_bytes();
-        let trees = (&*self.db, &self.events, &self.pictures, &self.open);
-        trees.transaction(|(meta, events, pictures, open)| {
+        let trees = (&*self.db, &self.events, &self.pictures, &self.incidents, &self.open);
+        trees.transaction(|(meta, events, pictures, incidents, open)| {
             match lasting {
                 Lasting::Event(event) => {
                     events.insert(&key, bytes.as_slice())?;
@@ -153,6 +156,9 @@ impl Store {
                 }
                 Lasting::Picture(_) => {
                     pictures.insert(&key, bytes.as_slice())?;
+                }
+                Lasting::Incident(_) => {
+                    incidents.insert(&key, bytes.as_slice())?;
                 }
             }
             meta.insert(SEQUENCE, &key)?;
@@ -191,10 +197,12 @@ impl Store {
 
     fn get(&self, sequence: u64) -> Result<Option<IVec>, StoreError> {
         let key = sequence.to_be_bytes();
-        Ok(match self.events.get(key)? {
-            Some(bytes) => Some(bytes),
-            None => self.pictures.get(key)?,
-        })
+        for tree in [&self.events, &self.pictures, &self.incidents] {
+            if let Some(bytes) = tree.get(key)? {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
     }
 
     fn first(&self, kind: Kind, from: u64, to: u64) -> Result<Option<(u64, IVec)>, StoreError> {
@@ -204,6 +212,7 @@ impl Store {
         let tree = match kind {
             Kind::Event => &self.events,
             Kind::Picture => &self.pictures,
+            Kind::Incident => &self.incidents,
         };
         let Some(item) = tree.range(from.to_be_bytes()..=to.to_be_bytes()).next() else { return Ok(None) };
         let (key, value) = item?;
@@ -223,18 +232,16 @@ impl Store {
     pub fn delete(&mut self, sequences: &[u64]) -> Result<(), StoreError> {
         disk::room_to_delete(&self.folder)?;
         let waiting = self.waiting;
-        let trees = (&*self.db, &self.events, &self.pictures);
-        let (records, bytes) = trees.transaction(|(meta, events, pictures)| {
+        let trees = (&*self.db, &self.events, &self.pictures, &self.incidents);
+        let (records, bytes) = trees.transaction(|(meta, events, pictures, incidents)| {
             let (mut records, mut bytes) = (0, 0);
             for sequence in sequences {
                 let key = sequence.to_be_bytes();
-                let gone = match events.remove(&key)? {
-                    Some(value) => Some(value),
-                    None => pictures.remove(&key)?,
-                };
-                if let Some(value) = gone {
-                    records += 1;
-                    bytes += cost(&value);
+                for tree in [events, pictures, incidents] {
+                    if let Some(value) = tree.remove(&key)? {
+                        records += 1;
+                        bytes += cost(&value);
+                    }
                 }
             }
             if records > 0 {

@@ -1,4 +1,5 @@
 use omma_protocol::event::Phase;
+use omma_protocol::incident::IncidentKind;
 use omma_runtime::health::Health;
 
 use super::record::tests::{event, picture};
@@ -54,6 +55,10 @@ async fn given_up_pictures_are_counted() {
     for n in 0..10 {
         put(&outbox, vec![picture(n, 10_000)]).await;
     }
-    let state = wait_for(&outbox, |state| state.newest == 10).await;
-    assert_eq!((state.waiting, state.given_up), (4, 6));
+    let state = wait_for(&outbox, |state| state.newest == 11).await;
+    assert_eq!((state.waiting, state.given_up), (5, 6), "and an incident says so, once");
+    let which = Which::First { kind: Kind::Incident, from: 1, to: 11 };
+    let Lasting::Incident(incident) = outbox.read(which).await.unwrap().unwrap().what else { panic!("no incident") };
+    assert_eq!(incident.kind, IncidentKind::OutboxGaveUp);
+    assert!(incident.message.contains("budget_mb"), "{}", incident.message);
 }

@@ -1,4 +1,4 @@
-//! What must last, over MQTT 5: events, pictures, and whether this edge is there; and beside it how its cameras are now,
+//! What must last, over MQTT 5: events, incidents, pictures, and whether this edge is there; and beside it how its cameras are now,
 //! and what is asked of it.
 //!
 //! ```text
@@ -15,11 +15,11 @@
 //!
 //! | bound | when full |
 //! |---|---|
-//! | 32 states of events and 4 pictures in flight | the rest waits on disk |
+//! | 32 states of events, 4 incidents and 4 pictures in flight | the rest waits on disk |
 //! | the rate of pictures from before the connection (`outbox.backfill_kbit_s`) | they wait on disk |
 //! | [`link::REQUESTS`] publishes handed to the client | publishing is tried again when one has gone out |
 //!
-//! Values of the moment ([`crate::control::notices`]) go out when no event may, so that they hold none up.
+//! Values of the moment ([`crate::control::notices`]) go out when no event may.
 
 pub mod broker;
 
@@ -221,7 +221,10 @@ impl MqttUplink {
             return Ok(());
         }
         if let Some(code) = &refusal {
-            self.state.refused(self.refusal("publish", &Topic::fence(&self.edge), code));
+            let reason = self.refusal("publish", &Topic::fence(&self.edge), code);
+            // A hub of before there were incidents takes the rest.
+            let incident = matches!(answered, Some(Message::Record(sequence)) if self.records.is_incident(sequence));
+            if incident { self.state.hindered(reason) } else { self.state.refused(reason) }
         }
         match answered {
             // The hub's word is what counts, and it is asked again.

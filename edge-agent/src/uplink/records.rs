@@ -22,7 +22,7 @@ use edge_core::outbox::pace::Pace;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::{EdgeId, OutboxId};
 use omma_protocol::wire::mqtt::{
-    AckMessage, EventMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, Topic,
+    AckMessage, EventMessage, IncidentMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, Topic,
 };
 use omma_runtime::step::Step;
 use tokio::sync::watch;
@@ -133,6 +133,11 @@ impl Records {
         self.show();
     }
 
+    /// Whether the record is an incident.
+    pub(super) fn is_incident(&self, sequence: u64) -> bool {
+        self.flight.is_incident(sequence)
+    }
+
     /// The broker does not take the record.
     pub(super) fn refused(&mut self, sequence: u64) {
         self.flight.refused(sequence, self.clock.now());
@@ -207,10 +212,12 @@ pub(super) fn on_topic(edge: &EdgeId, stored: &Stored) -> Result<OnTopic, Encode
     let stamp = stored.stamp;
     match &stored.what {
         Lasting::Event(event) => {
-            let json = serde_json::to_vec(&EventMessage::new(edge, event, Some(stamp)))
-                .map_err(|e| EncodeError(e.to_string()))?;
             let topic = Topic::Events(edge.clone(), event.camera.clone());
-            Ok(OnTopic { topic, properties: vec![], payload: json.into() })
+            Ok(OnTopic { topic, properties: vec![], payload: json(&EventMessage::new(edge, event, Some(stamp)))? })
+        }
+        Lasting::Incident(incident) => {
+            let topic = Topic::Incidents(edge.clone());
+            Ok(OnTopic { topic, properties: vec![], payload: json(&IncidentMessage::new(incident, stamp))? })
         }
         Lasting::Picture(picture) => {
             let properties = [
@@ -224,4 +231,8 @@ pub(super) fn on_topic(edge: &EdgeId, stored: &Stored) -> Result<OnTopic, Encode
             Ok(OnTopic { topic, properties, payload: picture.jpeg.clone() })
         }
     }
+}
+
+fn json(message: &impl serde::Serialize) -> Result<Bytes, EncodeError> {
+    serde_json::to_vec(message).map(Bytes::from).map_err(|e| EncodeError(e.to_string()))
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::detection::{Analyst, Label};
 use crate::geometry::Rect;
 use crate::id::{CameraId, EventId, OutboxId};
+use crate::incident::Incident;
 use crate::time::CaptureTime;
 use crate::track::TrackId;
 
@@ -122,21 +123,24 @@ pub struct Picture {
     pub jpeg: Bytes,
 }
 
-/// Something that must arrive once: an event's state or its picture.
+/// Something that must arrive once: an event's state, its picture, or an incident of the edge.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Lasting {
     /// A state of an event.
     Event(Event),
     /// A picture.
     Picture(Picture),
+    /// What befell the edge itself.
+    Incident(Incident),
 }
 
 impl Lasting {
-    /// The camera it is about.
-    pub fn camera(&self) -> &CameraId {
+    /// The camera it is about; none where it is about the edge.
+    pub fn camera(&self) -> Option<&CameraId> {
         match self {
-            Lasting::Event(event) => &event.camera,
-            Lasting::Picture(picture) => &picture.camera,
+            Lasting::Event(event) => Some(&event.camera),
+            Lasting::Picture(picture) => Some(&picture.camera),
+            Lasting::Incident(_) => None,
         }
     }
 }

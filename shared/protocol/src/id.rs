@@ -178,6 +178,26 @@ impl FromStr for EventId {
     }
 }
 
+/// One incident of an edge ([`crate::incident`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IncidentId(pub Uuid);
+
+impl IncidentId {
+    /// Of the SHA-1 hash of what happened: a UUID of version 5 (RFC 9562 §5.5), the same however often it is made.
+    pub fn of_hash(sha1: [u8; 20]) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&sha1[..16]);
+        Self(uuid::Builder::from_sha1_bytes(bytes).into_uuid())
+    }
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// One life of an edge's outbox. Drawn when its database is made, so that sequence numbers that begin again after a
 /// lost disk are not mistaken for copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

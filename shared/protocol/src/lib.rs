@@ -5,7 +5,7 @@
 //!
 //! Read in the order of the path: a camera is named ([`id`]), a coded picture arrives ([`mod@unit`]) with its capture
 //! time ([`time`]), boxes are found in it ([`geometry`], [`detection`]), followed ([`track`]), and become events
-//! ([`event`]). [`join`] and [`secret`] are how an edge is let in, and [`backoff`] how long either side waits before it tries
+//! ([`event`]); what befalls an edge itself is an [`incident`]. [`join`] and [`secret`] are how an edge is let in, and [`backoff`] how long either side waits before it tries
 //! again.
 
 pub mod id;
@@ -20,6 +20,8 @@ pub mod detection;
 pub mod track;
 
 pub mod event;
+
+pub mod incident;
 
 pub mod camera;
 

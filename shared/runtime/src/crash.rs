@@ -1,7 +1,7 @@
 //! What a run leaves behind for the next: a report of each panic, and whether it ended as it should.
 //!
 //! ```text
-//! {folder}/run.json          written at the start, and again when the program ends as it should
+//! {folder}/run.json          written at the start, when something was told, and when the program ends as it should
 //! {folder}/crashes/*.json    one report each; the newest KEPT stay
 //! ```
 //!
@@ -9,6 +9,8 @@
 //! 2. [`Record::report_panics`] has every panic leave a report, also one in a thread that others outlive.
 //! 3. [`Record::end`] says that the program ended as it should; without it the next start finds that it did not: killed,
 //!    out of memory, or without power.
+//!
+//! 4. [`Record::untold`] is what nobody was told of yet, of earlier runs and this one, until [`Record::told`].
 //!
 //! A report holds what the program's author said and where, never what the program was working on: the standard library
 //! quotes the text that it could not cut, which is taken out ([`without_quotes`]).
@@ -19,14 +21,16 @@ use std::fs;
 use std::io;
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::file;
 
+/// How many unclean ends wait to be told; the oldest goes for a new one.
+const UNTOLD: usize = 16;
 /// How many reports are kept.
 pub const KEPT: usize = 5;
 /// Longest message of a report, in characters.
@@ -66,6 +70,18 @@ pub enum LastRun {
     MachineRestarted,
 }
 
+impl LastRun {
+    /// The word for it, as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ended => "ended",
+            Self::Killed => "killed",
+            Self::MachineRestarted => "machine_restarted",
+        }
+    }
+}
+
 /// What earlier runs left.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Past {
@@ -77,6 +93,35 @@ pub struct Past {
     pub crashes: Vec<Report>,
 }
 
+/// A run that did not end as it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UncleanEnd {
+    /// Counted from 1 since the folder was made.
+    pub number: u64,
+    /// When the run began, µs since the epoch by the system's clock; 0 where that was not written down.
+    pub began_us: i64,
+    /// Program and version.
+    pub agent: String,
+    /// Whether the machine went down with it.
+    pub machine_restarted: bool,
+}
+
+/// What nobody was told of yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Untold {
+    /// Runs that did not end as they should, the oldest first.
+    pub ends: Vec<UncleanEnd>,
+    /// Reports with the names of their files, the oldest first.
+    pub reports: Vec<(String, Report)>,
+}
+
+impl Untold {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.reports.is_empty()
+    }
+}
+
 /// Keeps the record of this run. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Record(Arc<Inner>);
@@ -85,7 +130,8 @@ pub struct Record(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     agent: &'static str,
-    run: Run,
+    /// Held for one call, over a small file's writing.
+    run: Mutex<Run>,
     /// Tells reports of the same µs apart.
     number: AtomicU32,
 }
@@ -98,6 +144,15 @@ struct Run {
     /// Which start of the machine (random(4)); empty where the system does not say.
     boot: String,
     agent: String,
+    /// When it began, µs since the epoch. Not there in what an earlier version wrote.
+    #[serde(default)]
+    began_us: i64,
+    /// Of this run and those before it.
+    #[serde(default)]
+    untold: Vec<UncleanEnd>,
+    /// Names of reports that were told and are still there.
+    #[serde(default)]
+    told: Vec<String>,
 }
 
 impl Record {
@@ -116,13 +171,23 @@ impl Record {
             Some(_) => LastRun::MachineRestarted,
         };
         let unclean = u64::from(matches!(last_run, LastRun::Killed | LastRun::MachineRestarted));
-        let unclean_ends = before.map_or(0, |run| run.unclean_ends).saturating_add(unclean);
+        let before = before.unwrap_or_default();
+        let unclean_ends = before.unclean_ends.saturating_add(unclean);
+        let mut untold = before.untold;
+        if unclean > 0 {
+            let machine_restarted = last_run == LastRun::MachineRestarted;
+            let (number, began_us, agent) = (unclean_ends, before.began_us, before.agent);
+            untold.push(UncleanEnd { number, began_us, agent, machine_restarted });
+            untold.drain(..untold.len().saturating_sub(UNTOLD));
+        }
         let crashes = folder.join("crashes");
         keep_newest(&crashes);
         let reports = list(&crashes).iter().filter_map(|path| read(path)).collect();
-        let run = Run { ended: false, unclean_ends, boot, agent: agent.to_owned() };
-        let record = Self(Arc::new(Inner { folder: folder.to_owned(), agent, run, number: AtomicU32::new(0) }));
-        record.write_run(false);
+        let (agent_now, began_us, told) = (agent.to_owned(), now_us(), before.told);
+        let run = Run { ended: false, unclean_ends, boot, agent: agent_now, began_us, untold, told };
+        let (folder, run, number) = (folder.to_owned(), Mutex::new(run), AtomicU32::new(0));
+        let record = Self(Arc::new(Inner { folder, agent, run, number }));
+        record.write_run(&record.run());
         (record, Past { last_run, unclean_ends, crashes: reports })
     }
 
@@ -138,9 +203,8 @@ impl Record {
 
     /// Leaves a report of the calling thread. `message` is for people and holds no secret.
     pub fn report(&self, kind: &str, message: &str, place: String) {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let report = Report {
-            time_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            time_us: now_us(),
             kind: kind.to_owned(),
             message: without_quotes(message).chars().take(LONGEST).collect(),
             place,
@@ -157,15 +221,40 @@ impl Record {
         keep_newest(&folder);
     }
 
-    /// The program ends as it should.
-    pub fn end(&self) {
-        self.write_run(true);
+    /// What nobody was told of yet. Reads files: not for a task.
+    pub fn untold(&self) -> Untold {
+        let run = self.run();
+        let files = list(&self.0.folder.join("crashes"));
+        let named = files.iter().filter_map(|path| Some((name(path)?, path)));
+        let reports = named.filter(|(name, _)| !run.told.contains(name));
+        let reports = reports.filter_map(|(name, path)| Some((name, read(path)?))).collect();
+        Untold { ends: run.untold.clone(), reports }
     }
 
-    fn write_run(&self, ended: bool) {
-        let run = Run { ended, ..self.0.run.clone() };
+    /// It was told, and is so from now on. Writes a file: not for a task.
+    pub fn told(&self, untold: &Untold) {
+        let there: Vec<_> = list(&self.0.folder.join("crashes")).iter().filter_map(|path| name(path)).collect();
+        let mut run = self.run();
+        run.untold.retain(|end| !untold.ends.contains(end));
+        run.told.extend(untold.reports.iter().map(|(name, _)| name.clone()));
+        run.told.retain(|name| there.contains(name));
+        self.write_run(&run);
+    }
+
+    /// The program ends as it should.
+    pub fn end(&self) {
+        let mut run = self.run();
+        run.ended = true;
+        self.write_run(&run);
+    }
+
+    fn run(&self) -> MutexGuard<'_, Run> {
+        self.0.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_run(&self, run: &Run) {
         let folder = &self.0.folder;
-        if let Err(e) = fs::create_dir_all(folder).and_then(|()| write(&folder.join("run.json"), &run)) {
+        if let Err(e) = fs::create_dir_all(folder).and_then(|()| write(&folder.join("run.json"), run)) {
             tracing::debug!(error = %e, "write down that the program has begun or ended");
         }
     }
@@ -180,6 +269,15 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
         return None;
     }
     serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn name(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
 /// Reports, the oldest first.
@@ -210,84 +308,4 @@ fn without_quotes(message: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AGENT: &str = "edge-agent 1.2.3";
-
-    fn begin(folder: &Path, boot: &str) -> (Record, Past) {
-        Record::begin_in(folder, AGENT, boot.to_owned())
-    }
-
-    #[test]
-    fn a_run_that_was_killed_is_told_from_one_that_ended_and_from_a_power_cut() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("state");
-        let (record, past) = begin(&folder, "first");
-        assert_eq!(past, Past::default());
-        record.end();
-        let (_killed, past) = begin(&folder, "first");
-        assert_eq!((past.last_run, past.unclean_ends), (LastRun::Ended, 0));
-        let (_powerless, past) = begin(&folder, "first");
-        assert_eq!((past.last_run, past.unclean_ends), (LastRun::Killed, 1));
-        let (record, past) = begin(&folder, "second");
-        assert_eq!((past.last_run, past.unclean_ends), (LastRun::MachineRestarted, 2));
-        record.end();
-        assert_eq!(begin(&folder, "second").1.unclean_ends, 2, "the count outlives a good end");
-    }
-
-    #[test]
-    fn the_newest_five_reports_are_found_by_the_next_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let (record, _) = begin(folder.path(), "first");
-        for n in 0..8 {
-            record.report("panic", &format!("number {n}"), "src/main.rs:1:1".to_owned());
-        }
-        let (_, past) = begin(folder.path(), "first");
-        let messages: Vec<_> = past.crashes.iter().map(|report| report.message.as_str()).collect();
-        assert_eq!(messages, ["number 3", "number 4", "number 5", "number 6", "number 7"]);
-        let last = past.crashes.last().unwrap();
-        assert_eq!((last.kind.as_str(), last.agent.as_str(), last.place.as_str()), ("panic", AGENT, "src/main.rs:1:1"));
-        assert!(last.time_us > 0, "{last:?}");
-    }
-
-    #[test]
-    fn a_thread_that_panics_leaves_a_report_with_its_place_and_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let (record, _) = begin(folder.path(), "first");
-        record.report_panics();
-        let thread = std::thread::Builder::new().name("look door".to_owned());
-        let panicked = thread.spawn(|| panic!("index 7 is out of range")).unwrap().join();
-        drop(panic::take_hook());
-        assert!(panicked.is_err());
-        let reports = begin(folder.path(), "first").1.crashes;
-        let report = reports.iter().find(|report| report.thread == "look door").unwrap();
-        assert_eq!((report.kind.as_str(), report.message.as_str()), ("panic", "index 7 is out of range"));
-        assert!(report.place.contains("crash.rs:"), "{report:?}");
-    }
-
-    #[test]
-    fn garbage_in_the_folder_is_passed_over() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("crashes")).unwrap();
-        fs::write(folder.path().join("run.json"), "{").unwrap();
-        fs::write(folder.path().join("crashes/1.json"), vec![b'['; 20_000]).unwrap();
-        let (record, past) = begin(folder.path(), "first");
-        assert_eq!(past, Past::default());
-        record.report("panic", "real", String::new());
-        assert_eq!(begin(folder.path(), "first").1.crashes.len(), 1);
-    }
-
-    #[test]
-    fn what_could_not_be_cut_is_not_repeated() {
-        for message in [
-            "start byte index 2 is not a char boundary; it is inside 'ä' (bytes 1..3) of `päss-hunter2`",
-            "end byte index 99 is out of bounds of `päss-hunter2`",
-            "begin <= end (4 <= 2) when slicing `päss-hunter2`",
-        ] {
-            let left = without_quotes(message);
-            assert!(!left.contains("hunter2") && left.len() > 20, "{left}");
-        }
-        assert_eq!(without_quotes("index 7 is out of range for 3 of them"), "index 7 is out of range for 3 of them");
-    }
-}
+mod tests;

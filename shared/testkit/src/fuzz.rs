@@ -17,7 +17,7 @@ use edge_core::onvif::{address, answer, lines, probe};
 use edge_core::{control, redirect};
 use hub_core::arrival::{Arrival, Content, Origin};
 use hub_core::message::{self, Message};
-use hub_core::record::{check_event, check_picture};
+use hub_core::record::{check_event, check_incident, check_picture};
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::nal::nals;
 use omma_media::bitstream::{Watch, detect_codec, is_key};
@@ -211,6 +211,7 @@ pub fn hub_message(data: &[u8]) {
     assert_eq!(name.and_then(Topic::parse).and_then(|topic| topic.edge().cloned()), edge);
     match content {
         Content::Event(event) => assert!(edge.is_some_and(|e| check_event(&e, &event.stream.camera, &event).is_ok())),
+        Content::Incident(incident) => assert!(edge.is_some() && check_incident(&incident).is_ok()),
         Content::Picture(picture) => assert!(check_picture(&picture.jpeg).is_ok() && Some(picture.stream.edge) == edge),
         Content::Unsound { reason } => assert!(!reason.is_empty()),
     }

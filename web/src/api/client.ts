@@ -5,6 +5,7 @@
  * anywhere is reported once through `onUnauthorized`, besides being the result of the request that met it.
  */
 import { parseStoredEvent, type StoredEvent } from "./event.ts";
+import { parseIncident, type Incident } from "../incidents/incident.ts";
 import { isRecord } from "./json.ts";
 import { failed, success, type Failure, type Result } from "./result.ts";
 import type { Camera, Session, Unread } from "./types.ts";
@@ -67,6 +68,14 @@ export class HubClient {
         events: events.map(parseStoredEvent).filter((event) => event !== null),
         next: typeof next === "string" ? next : null,
       };
+    });
+  }
+
+  /** What befell the edges, the newest `limit`. One that cannot be read is left out. */
+  incidents(limit: number, signal?: AbortSignal): Promise<Result<readonly Incident[]>> {
+    return this.json(`/api/v1/incidents?limit=${limit}`, signal, (body) => {
+      const { incidents }: Unread<"Incidents"> = isRecord(body) ? body : {};
+      return Array.isArray(incidents) ? incidents.map(parseIncident).filter((incident) => incident !== null) : null;
     });
   }
 

@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What befell the edges, newest first. */
+        get: operations["incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -328,6 +345,47 @@ export interface components {
              * @description Ask for what is `before` this to go on; null at the end.
              */
             next?: string | null;
+        };
+        /** @description What befell an edge: a crash, an unclean end, a damaged outbox. */
+        Incident: {
+            /**
+             * @description Which edge.
+             * @example site-1
+             */
+            edge: string;
+            /**
+             * Format: uuid
+             * @description UUID: the same however often the edge told it.
+             */
+            id: string;
+            /**
+             * @description `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`; later
+             *     edges may know more.
+             * @example unclean_end
+             */
+            kind: string;
+            /** @description For people: one line. */
+            message: string;
+            /**
+             * Format: uuid
+             * @description The edge's outbox that it came from.
+             */
+            outbox: string;
+            /**
+             * Format: int64
+             * @description Its number there.
+             */
+            sequence: number;
+            /**
+             * Format: int64
+             * @description When it happened, or was found, µs since the epoch, on the edge's clock.
+             */
+            time_us: number;
+        };
+        /** @description The newest incidents. */
+        Incidents: {
+            /** @description Newest first, by the edges' clocks. */
+            incidents: components["schemas"]["Incident"][];
         };
         /**
          * @description `opened` → `updated` → `closed`.
@@ -596,6 +654,49 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    incidents: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only this edge's.
+                 * @example site-1
+                 */
+                edge?: string;
+                /** @description At most so many, 1 to 500; 50 where it is not said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incidents"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,18 +6,21 @@ import { EventRow } from "./EventRow.tsx";
 import { EventList, type OlderState } from "./list.ts";
 import type { Pictures } from "./pictures.ts";
 import type { LiveSocket } from "./socket.ts";
+import { IncidentList } from "../incidents/IncidentList.tsx";
+import type { IncidentPoll } from "../incidents/poll.ts";
 import { useStore } from "../ui/useStore.ts";
 
 interface EventPanelProps {
   readonly hub: HubClient;
   readonly socket: LiveSocket;
   readonly pictures: Pictures;
+  readonly incidents: IncidentPoll;
   /** Names of cameras by stream. */
   readonly names: ReadonlyMap<string, string>;
   readonly selected: Camera | null;
 }
 
-export function EventPanel({ hub, socket, pictures, names, selected }: EventPanelProps) {
+export function EventPanel({ hub, socket, pictures, incidents, names, selected }: EventPanelProps) {
   const [onlySelected, setOnlySelected] = useState(false);
   const [open, setOpen] = useState<string | null>(null);
   const stream = onlySelected ? (selected?.stream ?? null) : null;
@@ -63,6 +66,7 @@ export function EventPanel({ hub, socket, pictures, names, selected }: EventPane
         )}
         {state.kind === "ready" && <Older state={state.older} onMore={() => void list.loadOlder()} />}
       </div>
+      <IncidentList poll={incidents} />
       {shown !== undefined && (
         <EventDialog event={shown} camera={names.get(shown.stream) ?? shown.stream} pictures={pictures} onClose={() => setOpen(null)} />
       )}

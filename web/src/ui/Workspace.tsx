@@ -35,7 +35,14 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
           <LiveTile key={selected.stream} hub={hub} camera={selected} cameras={cameras} mode={place.mode} onMode={setMode} />
         )}
       </main>
-      <EventPanel hub={hub} socket={session.socket} pictures={session.pictures} names={names} selected={selected} />
+      <EventPanel
+        hub={hub}
+        socket={session.socket}
+        pictures={session.pictures}
+        incidents={session.incidents}
+        names={names}
+        selected={selected}
+      />
     </div>
   );
 }

@@ -3,11 +3,13 @@ import type { HubClient } from "../api/client.ts";
 import { CameraPoll } from "../cameras/poll.ts";
 import { Pictures } from "../events/pictures.ts";
 import { LiveSocket, socketUrl } from "../events/socket.ts";
+import { IncidentPoll } from "../incidents/poll.ts";
 
 export class Session {
   readonly socket: LiveSocket;
   readonly cameras: CameraPoll;
   readonly pictures: Pictures;
+  readonly incidents: IncidentPoll;
 
   constructor(
     readonly hub: HubClient,
@@ -17,10 +19,12 @@ export class Session {
     this.socket = new LiveSocket(socketUrl(location.href), hub.tokenForSocket());
     this.cameras = new CameraPoll(hub);
     this.pictures = new Pictures(hub);
+    this.incidents = new IncidentPoll(hub);
   }
 
   close(): void {
     this.socket.stop();
     this.cameras.stop();
+    this.incidents.stop();
   }
 }

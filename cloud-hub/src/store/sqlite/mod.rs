@@ -16,7 +16,7 @@ use omma_protocol::wire::mqtt::EventMessage;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::StoreError;
-pub use read::{Filter, StoredEvent};
+pub use read::{Filter, StoredEvent, StoredIncident};
 
 /// Readers at a time; one more waits.
 const READERS: u32 = 4;

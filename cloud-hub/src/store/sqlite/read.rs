@@ -1,7 +1,7 @@
-//! Finds events and pictures.
+//! Finds events, pictures and incidents.
 
-use omma_protocol::id::{EventId, OutboxId, StreamId};
-use omma_protocol::wire::mqtt::{EventMessage, PhaseName, PlaceName};
+use omma_protocol::id::{EdgeId, EventId, IncidentId, OutboxId, StreamId};
+use omma_protocol::wire::mqtt::{EventMessage, IncidentMessage, PhaseName, PlaceName};
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Result, Row};
 use uuid::Uuid;
@@ -32,6 +32,15 @@ pub struct StoredEvent {
     pub event: EventMessage,
     /// The revision of its best picture, where it has one.
     pub picture_revision: Option<u32>,
+}
+
+/// An incident as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredIncident {
+    /// Of which edge.
+    pub edge: EdgeId,
+    /// As it came.
+    pub incident: IncidentMessage,
 }
 
 /// A picture as kept.
@@ -81,6 +90,22 @@ impl Database {
             .map_err(StoreError::at("read a picture's entry"))?;
         Ok(row.map(|row| StoredPicture { revision: row.get(0), place: row.get(1) }))
     }
+
+    /// The newest `limit`, by the edges' clocks, of one edge or of all.
+    pub(in crate::store) async fn incidents(
+        &self,
+        edge: Option<&EdgeId>,
+        limit: u32,
+    ) -> Result<Vec<StoredIncident>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM incidents WHERE TRUE");
+        if let Some(edge) = edge {
+            query.push(" AND edge = ").push_bind(edge.to_string());
+        }
+        query.push(" ORDER BY time_us DESC, id DESC LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(&self.readers).await;
+        let incidents = rows.and_then(|rows| rows.iter().map(incident).collect());
+        incidents.map_err(StoreError::at("read incidents"))
+    }
 }
 
 /// A row of [`SELECT`]'s columns.
@@ -117,6 +142,20 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
         model: row.try_get("model")?,
     };
     Ok(StoredEvent { event, picture_revision: row.try_get("picture_revision")? })
+}
+
+fn incident(row: &SqliteRow) -> Result<StoredIncident> {
+    Ok(StoredIncident {
+        edge: row.try_get::<&str, _>("edge")?.parse().map_err(|e| broken("edge", e))?,
+        incident: IncidentMessage {
+            outbox: OutboxId(uuid("outbox", row.try_get("outbox")?)?),
+            sequence: row.try_get::<i64, _>("sequence")? as u64,
+            id: IncidentId(uuid("id", row.try_get("id")?)?),
+            time_us: row.try_get("time_us")?,
+            kind: row.try_get("kind")?,
+            message: row.try_get("message")?,
+        },
+    })
 }
 
 fn uuid(column: &str, bytes: &[u8]) -> Result<Uuid> {

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqlitePool;
 use super::StoreError;
 
 /// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     -- The latest state of each event.
     CREATE TABLE events (
@@ -55,6 +55,20 @@ const MIGRATIONS: [&str; 2] = [
     "
     ALTER TABLE events ADD COLUMN rule TEXT;
     ALTER TABLE events ADD COLUMN why TEXT;
+",
+    // What befell edges. One that is told twice has one id; the words are kept as they came.
+    "
+    CREATE TABLE incidents (
+        edge     TEXT NOT NULL,
+        id       BLOB NOT NULL,
+        time_us  INTEGER NOT NULL,
+        kind     TEXT NOT NULL,
+        message  TEXT NOT NULL,
+        outbox   BLOB NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (edge, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX incidents_by_time ON incidents (time_us, id);
 ",
 ];
 

@@ -1,7 +1,7 @@
 //! Keeps a batch in one transaction.
 
 use hub_core::record::{Keep, keep};
-use omma_protocol::wire::mqtt::{EventMessage, PhaseName, PlaceName};
+use omma_protocol::wire::mqtt::{EventMessage, IncidentMessage, PhaseName, PlaceName};
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Result, Row};
 
@@ -47,8 +47,8 @@ async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {
     };
     let seen = match &arrival.origin {
         Some(origin) => {
-            // Pictures of an outage come when there is room on the link.
-            let ordered = !matches!(arrival.content, Content::Picture(_));
+            // Pictures of an outage come when there is room on the link, and incidents behind all states.
+            let ordered = !matches!(arrival.content, Content::Picture(_) | Content::Incident(_));
             !note(db, origin, ordered, &outcome).await?
         }
         None => false,
@@ -57,6 +57,7 @@ async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {
         match &arrival.content {
             Content::Event(event) => outcome = keep_event(db, event).await?,
             Content::Picture(picture) => outcome = keep_picture(db, picture).await?,
+            Content::Incident(incident) => outcome = keep_incident(db, arrival.origin.as_ref(), incident).await?,
             Content::Unsound { .. } => {}
         }
         if let (Some(origin), Outcome::Refused { reason }) = (&arrival.origin, &outcome) {
@@ -198,6 +199,32 @@ async fn keep_picture(db: &mut SqliteConnection, picture: &Picture) -> Result<Ou
         .execute(db)
         .await?;
     Ok(Outcome::Kept { keep, replaced: kept.map(|(_, place)| place) })
+}
+
+async fn keep_incident(
+    db: &mut SqliteConnection,
+    origin: Option<&Origin>,
+    incident: &IncidentMessage,
+) -> Result<Outcome> {
+    let Some(Origin { edge, stamp }) = origin else {
+        return Ok(Outcome::Refused { reason: "an incident of no edge".to_owned() });
+    };
+    let done = sqlx::query(
+        "INSERT OR IGNORE INTO incidents (edge, id, time_us, kind, message, outbox, sequence)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(edge.as_str())
+    .bind(incident.id.0.as_bytes().as_slice())
+    .bind(incident.time_us)
+    .bind(&incident.kind)
+    .bind(&incident.message)
+    .bind(stamp.outbox.0.as_bytes().as_slice())
+    // The two's complement, as of a track.
+    .bind(stamp.sequence as i64)
+    .execute(db)
+    .await?;
+    let keep = if done.rows_affected() == 1 { Keep::Latest } else { Keep::Copy };
+    Ok(Outcome::Kept { keep, replaced: None })
 }
 
 /// Ids are drawn at random: one that two streams share is a forgery, or a fault of an edge's generator.

@@ -23,7 +23,7 @@ fn the_topics_lie_in_a_fence_of_the_edge() {
 #[test]
 fn the_edge_is_a_device() {
     assert_eq!(
-        json(&announcer().edge()),
+        json(&announcer().edge(Measured::default())),
         json!({
             "device": {
                 "identifiers": ["omma_site-1"],
@@ -48,6 +48,46 @@ fn the_edge_is_a_device() {
             },
         })
     );
+}
+
+#[test]
+fn what_the_machine_measures_are_diagnostic_sensors_of_the_edge() {
+    let known = Measured::default().and(&HealthMessage { temperature_c: Some(51.5), ..HealthMessage::default() });
+    let later = known.and(&HealthMessage { disk_free_mb: Some(1), ..HealthMessage::default() });
+    assert_eq!(later, Measured { temperature: true, disk_free: true, memory_available: false });
+    let discovery = json(&announcer().edge(known));
+    let components = discovery["components"].as_object().unwrap();
+    assert_eq!(components.keys().collect::<Vec<_>>(), ["connected", "temperature"]);
+    assert_eq!(
+        components["temperature"],
+        json!({
+            "platform": "sensor",
+            "unique_id": "omma_site-1.temperature",
+            "name": "Temperature",
+            "state_topic": "omma/v1/edges/site-1/health",
+            "value_template": "{{ value_json.temperature_c | default(none) }}",
+            "device_class": "temperature",
+            "state_class": "measurement",
+            "unit_of_measurement": "°C",
+            "entity_category": "diagnostic",
+            "availability": [{
+                "topic": "omma/v1/edges/site-1/status",
+                "value_template": "{{ 'online' if value_json.online else 'offline' }}",
+            }],
+        })
+    );
+    let all = json(&announcer().edge(Measured { memory_available: true, ..later }));
+    for (key, figure) in [("disk_free", "disk_free_mb"), ("memory_available", "memory_available_mb")] {
+        let component = &all["components"][key];
+        assert!(
+            component["value_template"].as_str().unwrap().contains(&format!("value_json.{figure} ")),
+            "{component}"
+        );
+        assert_eq!(
+            (&component["device_class"], &component["unit_of_measurement"]),
+            (&json!("data_size"), &json!("MB"))
+        );
+    }
 }
 
 #[test]

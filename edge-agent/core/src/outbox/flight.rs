@@ -18,6 +18,10 @@
 //! arrival of a state is in order. Only records that were sent in this life of the program can be acknowledged: whatever
 //! a broken hub says, nothing is forgotten unsent.
 //!
+//! An incident has a lane of its own, in which it never stands for the answer that opens the window, and waits longer each
+//! time: a hub of before there were incidents does not subscribe to them and acknowledges none, and must not have
+//! its events held up by that.
+//!
 //! Some answers come over the connection that the record went over, or never: a broker's own confirmation where there is
 //! no hub, and the hub's acknowledgement where it comes over QUIC. There ([`Flight::patient`]) nothing is sent twice over
 //! one connection but what was [refused](Flight::refused): a copy would only queue behind the first.
@@ -37,6 +41,8 @@ pub const PROBE: Duration = Duration::from_secs(1);
 pub const WINDOW: usize = 32;
 /// Most pictures in flight: a state that happens now waits for no more than these to get through.
 pub const PICTURES: usize = 4;
+/// Most incidents in flight.
+pub const INCIDENTS: usize = 4;
 /// First wait for an acknowledgement; doubles with each repetition, because a broker that lives while the hub does not
 /// would queue every copy.
 pub const RESEND: Duration = Duration::from_secs(10);
@@ -53,6 +59,8 @@ pub enum Kind {
     Event,
     /// A picture.
     Picture,
+    /// What befell the edge itself.
+    Incident,
 }
 
 /// What to send.
@@ -134,10 +142,13 @@ impl Flight {
     pub fn connected(&mut self, newest: u64) {
         (self.connected, self.heard) = (true, false);
         let forgotten = self.of(Kind::Picture).next().map(|(sequence, _)| sequence);
-        self.in_flight.retain(|_, sent| sent.kind == Kind::Event);
+        self.in_flight.retain(|_, sent| sent.kind != Kind::Picture);
         self.unsent.end_past(newest, forgotten);
         for sent in self.in_flight.values_mut() {
-            (sent.at, sent.wait) = (None, PROBE);
+            sent.at = None;
+            if sent.kind == Kind::Event {
+                sent.wait = PROBE;
+            }
         }
     }
 
@@ -168,6 +179,11 @@ impl Flight {
             // Whatever holds the states up, no picture overtakes them.
             return Next::Wait(due);
         }
+        let incidents = self.unsent.range(Lane::Incident, newest);
+        let due = match self.of_lane(Kind::Incident, INCIDENTS, incidents, now) {
+            Ok(next) => return next,
+            Err(incident) => [due, incident].into_iter().flatten().min(),
+        };
         let mut pictures = self.unsent.range(Lane::Live, newest);
         let mut paced = None;
         if pictures.is_none()
@@ -208,7 +224,7 @@ impl Flight {
 
     /// The record, of so many bytes, was handed to the connection.
     pub fn sent(&mut self, sequence: u64, kind: Kind, bytes: u64, now: Moment) {
-        let wait = if self.heard { RESEND } else { PROBE };
+        let wait = if self.heard || kind == Kind::Incident { RESEND } else { PROBE };
         if !self.in_flight.contains_key(&sequence) {
             // A picture that is sent again may be of the past by now, without all of the past before it being sent.
             self.unsent.through(kind, sequence);
@@ -227,10 +243,12 @@ impl Flight {
     /// The broker does not take the record. It is tried again after a wait, and until something is taken only the oldest of
     /// a kind goes, alone: whatever the reason, the others would hardly fare better.
     pub fn refused(&mut self, sequence: u64, now: Moment) {
-        self.heard = false;
-        if let Some(sent) = self.in_flight.get_mut(&sequence) {
+        let sent = self.in_flight.get_mut(&sequence).map(|sent| {
             (sent.at, sent.again) = (Some(now), true);
-        }
+            sent.kind
+        });
+        // A broker whose access rules are older than incidents takes the rest.
+        self.heard &= sent == Some(Kind::Incident);
     }
 
     /// The record is no longer on disk.
@@ -263,11 +281,16 @@ impl Flight {
             }
             // The hub's store is alive: what it has not said yet it will say soon, or has lost. What a broker refuses it
             // may go on refusing while it takes the rest.
-            for sent in self.in_flight.values_mut().filter(|_| self.impatient) {
+            for sent in self.in_flight.values_mut().filter(|sent| self.impatient && sent.kind != Kind::Incident) {
                 sent.wait = RESEND;
             }
         }
         stored
+    }
+
+    /// Whether it is an incident, and in flight.
+    pub fn is_incident(&self, sequence: u64) -> bool {
+        self.in_flight.get(&sequence).is_some_and(|sent| sent.kind == Kind::Incident)
     }
 
     /// How many are in flight.

@@ -8,7 +8,7 @@ use sled::IVec;
 use uuid::Uuid;
 
 use super::witness::Witness;
-use super::{ID, RECORDS, SEQUENCE, Store, StoreError, aside, cost, disk, number};
+use super::{ID, RECORDS, SEQUENCE, Store, StoreError, cost, disk, number};
 use crate::outbox::record;
 
 /// sled's default of 1 GB would be most of a small board's memory, and records are read once, in order. What it may take is
@@ -42,6 +42,8 @@ impl Store {
         let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         let db = config.open()?;
         let (events, pictures, open) = (db.open_tree("events")?, db.open_tree("pictures")?, db.open_tree("open")?);
+        // Not there in a database of an earlier version.
+        let incidents = db.open_tree("incidents")?;
         let id = match db.get(ID)? {
             Some(bytes) => Uuid::from_slice(&bytes).map_err(|e| StoreError::Damaged(e.to_string()))?,
             None => {
@@ -59,10 +61,11 @@ impl Store {
             waiting: 0,
             bytes: 0,
             budget: budget / 2,
-            set_aside: aside::count(path),
+            set_aside: 0,
             db,
             events,
             pictures,
+            incidents,
             open,
         };
         store.count()?;
@@ -73,7 +76,7 @@ impl Store {
         if let Some(bytes) = self.db.get(SEQUENCE)? {
             self.newest = number(&bytes)?;
         }
-        for item in self.events.iter().chain(self.pictures.iter()) {
+        for item in self.events.iter().chain(self.pictures.iter()).chain(self.incidents.iter()) {
             let (key, value) = item?;
             self.newest = self.newest.max(number(&key)?);
             self.waiting += 1;

@@ -25,7 +25,7 @@ impl Store {
     /// When the database fails.
     pub fn make_room(&mut self, lasting: &Lasting) -> Result<Vec<u64>, StoreError> {
         let incoming = match lasting {
-            Lasting::Event(_) => 512,
+            Lasting::Event(_) | Lasting::Incident(_) => 512,
             Lasting::Picture(picture) => picture.jpeg.len() as u64 + OVERHEAD,
         };
         let mut gone = vec![];
@@ -62,7 +62,8 @@ impl Store {
     fn oldest(&self) -> Result<Oldest, StoreError> {
         let picture = self.pictures.first()?.map(|(key, _)| number(&key)).transpose()?;
         let event = self.events.first()?.map(|(key, _)| number(&key)).transpose()?;
-        let any = [picture, event].into_iter().flatten().min();
+        let incident = self.incidents.first()?.map(|(key, _)| number(&key)).transpose()?;
+        let any = [picture, event, incident].into_iter().flatten().min();
         if picture.is_some() {
             return Ok(Oldest { picture, closed: None, any });
         }
@@ -74,9 +75,10 @@ impl Store {
                 _ => true,
             };
             if closed {
-                return Ok(Oldest { picture, closed: Some(number(&key)?), any });
+                let closed = [Some(number(&key)?), incident].into_iter().flatten().min();
+                return Ok(Oldest { picture, closed, any });
             }
         }
-        Ok(Oldest { picture, closed: None, any })
+        Ok(Oldest { picture, closed: incident, any })
     }
 }

@@ -1,4 +1,6 @@
-use super::super::record::tests::{event, picture};
+use omma_protocol::incident::IncidentKind;
+
+use super::super::record::tests::{event, incident, picture};
 use super::*;
 
 mod damaged;
@@ -13,6 +15,10 @@ fn opened(id: u128) -> Lasting {
 
 fn closed(id: u128) -> Lasting {
     Lasting::Event(event(id, Phase::Closed, 2))
+}
+
+fn befell(id: u128) -> Lasting {
+    incident(id, IncidentKind::UncleanEnd)
 }
 
 fn put_all(store: &mut Store, things: &[Lasting]) {
@@ -31,7 +37,7 @@ fn first(store: &mut Store, kind: Kind, from: u64) -> Option<Stored> {
 /// Everything that a reader gets, by sequence numbers.
 fn all(store: &mut Store) -> Vec<(u64, Lasting)> {
     let mut found = vec![];
-    for kind in [Kind::Event, Kind::Picture] {
+    for kind in [Kind::Event, Kind::Picture, Kind::Incident] {
         let mut from = 1;
         while let Some(stored) = first(store, kind, from) {
             from = stored.stamp.sequence + 1;
@@ -49,13 +55,13 @@ fn numbers(store: &mut Store) -> Vec<u64> {
 #[test]
 fn numbers_have_no_gaps_across_kinds_and_restarts() {
     let folder = tempfile::tempdir().unwrap();
-    let things = [opened(1), picture(1, 100), closed(1)];
+    let things = [opened(1), picture(1, 100), befell(1), closed(1)];
     let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
     let id = store.id();
     put_all(&mut store, &things);
     let expected: Vec<_> = (1..).zip(things).collect();
     assert_eq!(all(&mut store), expected);
-    store.delete(&[1, 2, 3, 99]).unwrap();
+    store.delete(&[1, 2, 3, 4, 99]).unwrap();
     store.flush().unwrap();
     assert_eq!((store.state().waiting, store.state().bytes), (0, 0));
     drop(store);
@@ -63,7 +69,7 @@ fn numbers_have_no_gaps_across_kinds_and_restarts() {
     let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
     assert_eq!(store.id(), id);
     put_all(&mut store, &[picture(2, 10)]);
-    assert_eq!(numbers(&mut store), [4], "a number that was given is never given again");
+    assert_eq!(numbers(&mut store), [5], "a number that was given is never given again");
 }
 
 #[test]
@@ -114,6 +120,36 @@ fn over_the_budget_pictures_go_first_then_closed_events() {
     }
     assert!(gone.starts_with(&[3, 4, 7]) && gone.is_sorted(), "{gone:?}");
     assert_eq!(numbers(&mut store)[0], 1);
+}
+
+#[test]
+fn over_the_budget_incidents_go_with_the_closed_events_the_oldest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), 2 * 20_000).unwrap();
+    put_all(&mut store, &[opened(1), closed(2), befell(1), closed(3), befell(2), picture(1, 100)]);
+    let mut gone = vec![];
+    for n in 10..200 {
+        gone.extend(store.make_room(&closed(n)).unwrap());
+        put_all(&mut store, &[closed(n)]);
+    }
+    assert!(gone.starts_with(&[6, 2, 3, 4, 5, 7]), "{gone:?}");
+    assert!(store.state().bytes <= 20_000 && numbers(&mut store)[0] == 1);
+}
+
+/// A database as an edge of before there were incidents left it: without their tree.
+#[test]
+fn a_database_of_an_earlier_version_is_read_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let id = store.id();
+    put_all(&mut store, &[opened(1), picture(1, 100)]);
+    assert!(store.db.drop_tree("incidents").unwrap());
+    store.flush().unwrap();
+    drop(store);
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    assert_eq!((store.id(), store.state().set_aside), (id, 0));
+    put_all(&mut store, &[befell(1)]);
+    assert_eq!(all(&mut store), [(1, opened(1)), (2, picture(1, 100)), (3, befell(1))]);
 }
 
 #[test]

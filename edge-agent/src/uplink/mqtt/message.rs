@@ -37,7 +37,7 @@ impl Publish {
 pub(super) fn publish(edge: &EdgeId, stored: &Stored) -> Result<Publish, EncodeError> {
     let OnTopic { topic, properties, payload } = on_topic(edge, stored)?;
     let properties = match stored.kind() {
-        Kind::Event => json_properties(),
+        Kind::Event | Kind::Incident => json_properties(),
         Kind::Picture => PublishProperties {
             user_properties: properties,
             content_type: Some("image/jpeg".to_owned()),

@@ -5,13 +5,15 @@
 //! [`CONTRACTS`] has each topic with who speaks, what, and whether it is retained; [`Topic`] reads and writes their names.
 //!
 //! Events that the hub's own analysis makes are under `omma/v1/hub/cameras/{edge.camera}/events`, with no outbox.
-//! An event and a picture are in the edge's outbox under `(outbox, sequence)`; an event carries both in its payload,
+//! Events, incidents and pictures are in the edge's outbox under `(outbox, sequence)`; JSON carries both in its payload,
 //! a picture in the MQTT 5 user properties `outbox`, `sequence`, `revision` and `time_us`. The hub acknowledges what
 //! its *store* has; where there is no hub, nobody speaks on `acks`.
 
 mod contract;
 
 mod control;
+
+mod health;
 
 mod topic;
 
@@ -30,6 +32,7 @@ use crate::track::TrackId;
 
 pub use contract::{CONTRACTS, Contract, Party, Payload, QOS, Retained};
 pub use control::{CameraMessage, CommandMessage, OFF, ON, ReportedMessage, ReportedState, ResponseMessage};
+pub use health::{HealthMessage, IncidentMessage, OutboxHealth};
 pub use topic::{CameraValue, Command, Topic};
 pub use why::WhyMessage;
 

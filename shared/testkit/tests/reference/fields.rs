@@ -54,12 +54,12 @@ pub(crate) fn words(source: &Source, ty: &Type) -> String {
         ("PathBuf", _) => "path".to_owned(),
         ("bool", _) => "true or false".to_owned(),
         ("u32" | "u64" | "usize" | "i64", _) => "whole number".to_owned(),
-        ("f32", _) => "number".to_owned(),
+        ("f32" | "f64", _) => "number".to_owned(),
         ("SocketAddr", _) => "address with port".to_owned(),
         ("IpAddr", _) => "address".to_owned(),
         ("CameraId" | "EdgeId", _) => "name".to_owned(),
         ("StreamId", _) => "edge and camera, `edge.camera`".to_owned(),
-        ("OutboxId" | "EventId", _) => "UUID".to_owned(),
+        ("OutboxId" | "EventId" | "IncidentId", _) => "UUID".to_owned(),
         (name, _) => match (source.enumeration(name), source.structure(name)) {
             (Some(item), _) => {
                 values(source, item).map(|(value, _)| format!("`\"{value}\"`")).collect::<Vec<_>>().join(", ")

@@ -10,9 +10,10 @@ use omma_protocol::wire::mqtt::{
 use crate::fields::{head, inner, keys, parts, row, values, words};
 use crate::source::{Source, docs};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "shared/protocol/src/wire/mqtt.rs",
     "shared/protocol/src/wire/mqtt/control.rs",
+    "shared/protocol/src/wire/mqtt/health.rs",
     "shared/protocol/src/wire/mqtt/why.rs",
     "shared/protocol/src/camera.rs",
 ];

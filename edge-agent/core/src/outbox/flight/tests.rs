@@ -20,12 +20,14 @@ fn states_go_first_then_new_pictures_then_those_of_the_past() {
     assert_eq!(flight.next(now, 3), Next::Wait(Some(now + PROBE)), "alone until the store has answered");
     flight.acknowledged(&[[1, 1]], now, 3);
     flight.nothing(Kind::Event, 3);
+    flight.nothing(Kind::Incident, 3);
     assert_eq!(flight.next(now, 3), first(Kind::Picture, 1, 3));
     flight.sent(2, Kind::Picture, 8500, now);
     assert_eq!(flight.next(now, 3), Next::Wait(Some(now + RESEND)), "of the past only one at a time");
     // A new picture does not wait for the past, and a new state for neither.
     assert_eq!(flight.next(now, 4), first(Kind::Event, 4, 4));
     flight.nothing(Kind::Event, 4);
+    flight.nothing(Kind::Incident, 4);
     assert_eq!(flight.next(now, 4), first(Kind::Picture, 4, 4));
     flight.sent(4, Kind::Picture, 8000, now);
     flight.acknowledged(&[[2, 2], [4, 4]], now, 4);
@@ -43,6 +45,7 @@ fn after_a_store_was_away_what_gathered_is_of_the_past() {
     let later = AWAY + Duration::from_secs(1);
     flight.acknowledged(&[[2, 2]], later, 900);
     flight.nothing(Kind::Event, 901);
+    flight.nothing(Kind::Incident, 901);
     assert_eq!(flight.next(later, 901), first(Kind::Picture, 901, 901));
     flight.nothing(Kind::Picture, 901);
     assert_eq!(flight.next(later, 901), first(Kind::Picture, 1, 900));
@@ -58,6 +61,7 @@ fn pictures_under_way_are_of_the_past_after_a_reconnect() {
     }
     flight.connected(5);
     flight.nothing(Kind::Event, 5);
+    flight.nothing(Kind::Incident, 5);
     assert_eq!(flight.next(Moment::ZERO, 5), first(Kind::Picture, 2, 5));
 }
 
@@ -73,6 +77,7 @@ fn what_is_sent_again_does_not_hide_what_is_older() {
     let later = AWAY + RESEND;
     flight.acknowledged(&[[12, 12]], later, 12);
     flight.nothing(Kind::Event, 12);
+    flight.nothing(Kind::Incident, 12);
     assert_eq!(flight.next(later, 12), Next::Again(11));
     flight.sent(11, Kind::Picture, 1, later);
     flight.acknowledged(&[[11, 11]], later, 12);
@@ -118,4 +123,54 @@ fn sequences_at_the_end_of_their_range_do_not_overflow() {
     let mut flight = flight();
     flight.sent(u64::MAX, Kind::Event, 1, Moment::ZERO);
     assert_eq!(flight.acknowledged(&[[u64::MAX, u64::MAX]], Moment::ZERO, 1), [u64::MAX]);
+}
+
+/// A hub of before there were incidents neither hears of them nor acknowledges them.
+#[test]
+fn an_incident_that_nobody_acknowledges_holds_nothing_up() {
+    let mut flight = flight();
+    let mut now = Moment::ZERO;
+    let put = 40;
+    for sequence in 1..=6 {
+        flight.nothing(Kind::Event, sequence);
+        if sequence <= INCIDENTS as u64 {
+            assert_eq!(flight.next(now, sequence), first(Kind::Incident, sequence, sequence));
+            flight.sent(sequence, Kind::Incident, 1, now);
+        }
+    }
+    // Also after a reconnect, when the oldest on disk are these.
+    flight.connected(6);
+    let (mut arrived, mut copies) = (vec![], 0);
+    while now < Duration::from_secs(3600) {
+        match flight.next(now, put) {
+            Next::First { kind: Kind::Event, from, .. } => {
+                flight.sent(from, Kind::Event, 1, now);
+                flight.acknowledged(&[[from, from]], now, put);
+                arrived.push(from);
+            }
+            Next::First { kind, to, .. } => flight.nothing(kind, to),
+            Next::Again(sequence) => {
+                assert!(sequence <= INCIDENTS as u64, "{sequence} is sent again");
+                flight.sent(sequence, Kind::Incident, 1, now);
+                copies += 1;
+            }
+            Next::Wait(until) => now = until.expect("they are tried on"),
+        }
+    }
+    assert_eq!(arrived, (7..=put).collect::<Vec<_>>());
+    assert!(copies <= INCIDENTS * 30, "{copies} copies in an hour");
+    assert_eq!(flight.acknowledged(&[[1, 6]], now, put), [1, 2, 3, 4], "a hub that is newer by now takes them");
+}
+
+#[test]
+fn an_incident_that_a_broker_refuses_slows_no_state_down() {
+    let mut flight = Flight::new(4, Pace::new(1000)).patient();
+    flight.connected(0);
+    flight.sent(1, Kind::Event, 1, Moment::ZERO);
+    flight.acknowledged(&[[1, 1]], Moment::ZERO, 1);
+    flight.sent(2, Kind::Incident, 1, Moment::ZERO);
+    flight.refused(2, Moment::ZERO);
+    flight.sent(3, Kind::Event, 1, Moment::ZERO);
+    assert_eq!(flight.next(Moment::ZERO, 4), first(Kind::Event, 4, 4), "the window is still open");
+    assert_eq!(flight.next(RESEND, 3), Next::Again(2));
 }

@@ -3,6 +3,7 @@
 //! | lane | what | goes |
 //! |---|---|---|
 //! | events | every state of an event | first, in the order of their numbers |
+//! | incidents | what befell the edge | while no state waits to be sent |
 //! | live | pictures put since the past ended | while no state waits to be sent |
 //! | past | older pictures | while nothing else waits to be sent, one at a time, at a limited [pace](crate::outbox::pace) |
 //!
@@ -15,16 +16,18 @@ use super::Kind;
 #[derive(Debug)]
 pub(super) struct Unsent {
     event: u64,
+    incident: u64,
     live: u64,
     past: u64,
     /// The newest number of the past.
     mark: u64,
 }
 
-/// A lane of pictures, or that of events.
+/// A lane of pictures, or that of events, or that of incidents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
     Event,
+    Incident,
     Live,
     Past,
 }
@@ -32,13 +35,14 @@ pub(super) enum Lane {
 impl Unsent {
     /// Numbers begin at 1, and there is no past.
     pub(super) fn new() -> Self {
-        Self { event: 1, live: 1, past: 1, mark: 0 }
+        Self { event: 1, incident: 1, live: 1, past: 1, mark: 0 }
     }
 
     /// The lane of a record.
     pub(super) fn lane(&self, kind: Kind, sequence: u64) -> Lane {
         match kind {
             Kind::Event => Lane::Event,
+            Kind::Incident => Lane::Incident,
             Kind::Picture if sequence > self.mark => Lane::Live,
             Kind::Picture => Lane::Past,
         }
@@ -48,6 +52,7 @@ impl Unsent {
     pub(super) fn range(&self, lane: Lane, newest: u64) -> Option<(u64, u64)> {
         let (from, to) = match lane {
             Lane::Event => (self.event, newest),
+            Lane::Incident => (self.incident, newest),
             Lane::Live => (self.live.max(self.mark.saturating_add(1)), newest),
             Lane::Past => (self.past, self.mark.min(newest)),
         };
@@ -58,6 +63,7 @@ impl Unsent {
     pub(super) fn through(&mut self, kind: Kind, last: u64) {
         let cursor = match self.lane(kind, last) {
             Lane::Event => &mut self.event,
+            Lane::Incident => &mut self.incident,
             Lane::Live => &mut self.live,
             Lane::Past => &mut self.past,
         };

@@ -66,6 +66,7 @@ fn a_broker_that_refuses_is_asked_ever_less_often() {
         flight.connected(0);
         if kind == Kind::Picture {
             flight.nothing(Kind::Event, 9);
+            flight.nothing(Kind::Incident, 9);
         }
         let (mut now, mut asked) = (Moment::ZERO, 0);
         while now < Duration::from_secs(3600) {
@@ -98,6 +99,7 @@ fn a_refused_picture_holds_up_no_state_and_no_state_hurries_it() {
     flight.connected(0);
     let (mut now, mut newest, mut asked) = (Moment::ZERO, 1, 0);
     flight.nothing(Kind::Event, 1);
+    flight.nothing(Kind::Incident, 1);
     while now < Duration::from_secs(3600) {
         match flight.next(now, newest) {
             Next::First { kind: Kind::Event, from, .. } => {
@@ -158,6 +160,7 @@ fn what_gathers_while_the_broker_refuses_is_of_the_past() {
     flight.sent(1, Kind::Event, STATE, later);
     flight.acknowledged(&[[1, 1]], later, 900);
     flight.nothing(Kind::Event, 901);
+    flight.nothing(Kind::Incident, 901);
     flight.nothing(Kind::Picture, 901);
     assert_eq!(flight.next(later, 901), Next::First { kind: Kind::Picture, from: 1, to: 900 });
 }

@@ -14,6 +14,7 @@ pub(super) enum Put {
     Updated(u64),
     Closed(u64),
     Picture { event: u64, bytes: u64 },
+    Incident,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,7 @@ pub(super) struct Record {
 pub(super) struct Disk {
     pub(super) events: BTreeMap<u64, Record>,
     pub(super) pictures: BTreeMap<u64, Record>,
+    pub(super) incidents: BTreeMap<u64, Record>,
     pub(super) open: BTreeSet<u64>,
     pub(super) newest: u64,
     pub(super) used: u64,
@@ -40,6 +42,7 @@ impl Disk {
         Self {
             events: BTreeMap::new(),
             pictures: BTreeMap::new(),
+            incidents: BTreeMap::new(),
             open: BTreeSet::new(),
             newest: 0,
             used: 0,
@@ -55,6 +58,7 @@ impl Disk {
                 Record { kind: Kind::Event, event, bytes: STATE }
             }
             Put::Picture { event, bytes } => Record { kind: Kind::Picture, event, bytes },
+            Put::Incident => Record { kind: Kind::Incident, event: 0, bytes: STATE },
         };
         while let Some(sequence) = victim(self.used + record.bytes, self.budget, self.oldest()) {
             if record.kind == Kind::Picture && self.pictures.is_empty() {
@@ -69,7 +73,7 @@ impl Disk {
         match put {
             Put::Opened(event) | Put::Updated(event) => drop(self.open.insert(event)),
             Put::Closed(event) => drop(self.open.remove(&event)),
-            Put::Picture { .. } => {}
+            Put::Picture { .. } | Put::Incident => {}
         }
         while let Some(sequence) = victim(self.used, self.budget, self.oldest()) {
             self.give_up(sequence);
@@ -78,26 +82,35 @@ impl Disk {
     }
 
     pub(super) fn get(&self, sequence: u64) -> Option<Record> {
-        self.events.get(&sequence).or_else(|| self.pictures.get(&sequence)).copied()
+        [&self.events, &self.pictures, &self.incidents].iter().find_map(|records| records.get(&sequence)).copied()
     }
 
     pub(super) fn first(&self, kind: Kind, from: u64, to: u64) -> Option<(u64, Record)> {
-        let records = if kind == Kind::Event { &self.events } else { &self.pictures };
+        let records = match kind {
+            Kind::Event => &self.events,
+            Kind::Picture => &self.pictures,
+            Kind::Incident => &self.incidents,
+        };
         records.range(from..=to).next().map(|(&sequence, &record)| (sequence, record))
     }
 
     pub(super) fn remove(&mut self, sequence: u64) -> Option<Record> {
-        let record = self.events.remove(&sequence).or_else(|| self.pictures.remove(&sequence))?;
+        let record = self.get(sequence)?;
+        self.of(record.kind).remove(&sequence);
         self.used -= record.bytes;
         Some(record)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.pictures.is_empty()
+        self.events.is_empty() && self.pictures.is_empty() && self.incidents.is_empty()
     }
 
     fn of(&mut self, kind: Kind) -> &mut BTreeMap<u64, Record> {
-        if kind == Kind::Event { &mut self.events } else { &mut self.pictures }
+        match kind {
+            Kind::Event => &mut self.events,
+            Kind::Picture => &mut self.pictures,
+            Kind::Incident => &mut self.incidents,
+        }
     }
 
     fn is_closed(&self, record: &Record) -> bool {
@@ -107,8 +120,9 @@ impl Disk {
     fn oldest(&self) -> Oldest {
         let first = |records: &BTreeMap<u64, Record>| records.keys().next().copied();
         let closed = self.events.iter().find(|(_, record)| self.is_closed(record)).map(|(&sequence, _)| sequence);
-        let (picture, event) = (first(&self.pictures), first(&self.events));
-        Oldest { picture, closed, any: picture.into_iter().chain(event).min() }
+        let (picture, event, incident) = (first(&self.pictures), first(&self.events), first(&self.incidents));
+        let closed = closed.into_iter().chain(incident).min();
+        Oldest { picture, closed, any: [picture, event, incident].into_iter().flatten().min() }
     }
 
     fn give_up(&mut self, sequence: u64) {
@@ -116,8 +130,9 @@ impl Disk {
         if self.checked {
             let picture = self.pictures.keys().min();
             let closed = self.events.iter().filter(|(_, record)| self.is_closed(record)).map(|(key, _)| key).min();
+            let closed = closed.into_iter().chain(self.incidents.keys()).min();
             let expected = picture.or(closed).or(self.events.keys().min());
-            assert_eq!(Some(&sequence), expected, "pictures first, then closed events, each the oldest");
+            assert_eq!(Some(&sequence), expected, "pictures first, then closed events and incidents, each the oldest");
         }
         self.remove(sequence);
         self.given_up.insert(sequence, record);

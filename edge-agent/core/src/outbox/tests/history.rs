@@ -10,7 +10,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use super::disk::{Disk, Put};
 use crate::Moment;
-use crate::outbox::flight::{Flight, Kind, Next, PICTURES};
+use crate::outbox::flight::{Flight, INCIDENTS, Kind, Next, PICTURES};
 use crate::outbox::pace::{BURST, Pace};
 
 const WINDOW: usize = 8;
@@ -47,6 +47,7 @@ enum Happens {
     Goes(u8),
     Ends(u8),
     Pictured(u8, u16),
+    Incident,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -55,6 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(Happens::Goes),
         2 => any::<u8>().prop_map(Happens::Ends),
         2 => (any::<u8>(), 500u16..8000).prop_map(|(which, bytes)| Happens::Pictured(which, bytes)),
+        1 => Just(Happens::Incident),
     ];
     prop_oneof![
         5 => prop::collection::vec(happens, 1..12).prop_map(Step::Happens),
@@ -173,6 +175,7 @@ impl World {
             }
             Happens::Goes(which) => pick(which).map(Put::Updated),
             Happens::Ends(which) => pick(which).map(Put::Closed),
+            Happens::Incident => Some(Put::Incident),
             Happens::Pictured(which, bytes) => pick(which).map(|event| Put::Picture { event, bytes: u64::from(bytes) }),
         };
         if let Some(put) = put {
@@ -197,10 +200,10 @@ impl World {
 
     fn hand_over(&mut self, sequence: u64) {
         let record = self.disk.get(sequence).expect("it was read");
-        if record.kind == Kind::Picture {
+        if record.kind != Kind::Event {
             let waits = self.disk.events.keys().find(|event| !self.handed.contains(event));
-            assert_eq!(waits, None, "picture {sequence} goes before a state");
-            if sequence <= self.past {
+            assert_eq!(waits, None, "{sequence}, a {:?}, goes before a state", record.kind);
+            if record.kind == Kind::Picture && sequence <= self.past {
                 let earned = self.now.saturating_sub(self.ahead.1).as_micros() as u64 * RATE / 1_000_000;
                 self.ahead = (self.ahead.0.saturating_sub(earned) + record.bytes, self.now);
                 assert!(self.ahead.0 <= RATE * BURST.as_secs() + record.bytes + RATE, "{} ahead", self.ahead.0);
@@ -209,7 +212,7 @@ impl World {
         self.handed.insert(sequence);
         self.wire.push_back(sequence);
         self.flight.sent(sequence, record.kind, record.bytes, self.now);
-        assert!(self.flight.len() <= WINDOW + PICTURES, "{} in flight", self.flight.len());
+        assert!(self.flight.len() <= WINDOW + PICTURES + INCIDENTS, "{} in flight", self.flight.len());
     }
 
     fn deliver(&mut self) {

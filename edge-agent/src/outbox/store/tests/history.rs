@@ -28,6 +28,7 @@ enum What {
     Updated,
     Closed,
     Picture(u16),
+    Incident,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -36,6 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(What::Updated),
         3 => Just(What::Closed),
         2 => (1u16..30_000).prop_map(What::Picture),
+        1 => Just(What::Incident),
     ];
     prop_oneof![
         12 => (0u8..12, what).prop_map(|(event, what)| Step::Put(event, what)),
@@ -115,6 +117,7 @@ impl World {
                     What::Updated => state(Phase::Updated),
                     What::Closed => state(Phase::Closed),
                     What::Picture(bytes) => picture(u128::from(*number), usize::from(*bytes)),
+                    What::Incident => befell(u128::from(*number)),
                 };
                 let gone = self.store.make_room(&lasting).unwrap();
                 self.forget(&gone);

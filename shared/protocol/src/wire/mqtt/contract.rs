@@ -84,6 +84,8 @@ macro_rules! contracts {
 contracts! {
     STATUS "omma/v1/edges/{edge}/status" Edge Payload::Json("StatusMessage"), Yes,
         "Whether the edge is there; also its last will.";
+    HEALTH "omma/v1/edges/{edge}/health" Edge Payload::Json("HealthMessage"), Yes,
+        "How the edge itself is.";
     STATE "omma/v1/edges/{edge}/cameras/{camera}/state" Edge Payload::Json("CameraMessage"), Yes,
         "How the camera is.";
     MOTION "omma/v1/edges/{edge}/cameras/{camera}/motion" Edge Payload::Switch, Yes,
@@ -98,6 +100,8 @@ contracts! {
         "A state of an event.";
     PICTURE "omma/v1/edges/{edge}/cameras/{camera}/pictures/{event}" Edge Payload::Jpeg, No,
         "The event's best picture so far.";
+    INCIDENTS "omma/v1/edges/{edge}/incidents" Edge Payload::Json("IncidentMessage"), No,
+        "What befell the edge itself: a crash, an unclean end, a damaged outbox.";
     DETECTION_COMMAND "omma/v1/edges/{edge}/cameras/{camera}/command/detection" Anyone Payload::Switch, No,
         "Look at the camera, or look no more.";
     RESTART_COMMAND "omma/v1/edges/{edge}/cameras/{camera}/command/restart_camera" Anyone Payload::Anything, No,
@@ -123,6 +127,8 @@ impl Topic {
     pub fn contract(&self) -> &'static Contract {
         match self {
             Topic::Status(_) => &STATUS,
+            Topic::Health(_) => &HEALTH,
+            Topic::Incidents(_) => &INCIDENTS,
             Topic::Events(..) => &EVENTS,
             Topic::Picture(..) => &PICTURE,
             Topic::Camera(_, _, CameraValue::State) => &STATE,

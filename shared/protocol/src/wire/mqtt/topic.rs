@@ -11,6 +11,10 @@ const ROOT: &str = "omma/v1/edges";
 pub enum Topic {
     /// Whether an edge is there.
     Status(EdgeId),
+    /// How an edge itself is now, retained.
+    Health(EdgeId),
+    /// What befell an edge.
+    Incidents(EdgeId),
     /// States of events of one camera.
     Events(EdgeId, CameraId),
     /// The picture of one event.
@@ -100,6 +104,8 @@ impl Topic {
     fn parse_of_edge(edge: EdgeId, levels: &[&str]) -> Option<Self> {
         Some(match levels {
             ["status"] => Topic::Status(edge),
+            ["health"] => Topic::Health(edge),
+            ["incidents"] => Topic::Incidents(edge),
             ["acks"] => Topic::Acks(edge),
             ["config", "desired"] => Topic::Desired(edge),
             ["config", "reported"] => Topic::Reported(edge),
@@ -120,6 +126,8 @@ impl Topic {
     pub fn edge(&self) -> Option<&EdgeId> {
         match self {
             Topic::Status(e)
+            | Topic::Health(e)
+            | Topic::Incidents(e)
             | Topic::Events(e, _)
             | Topic::Picture(e, ..)
             | Topic::Camera(e, ..)
@@ -140,8 +148,8 @@ impl Topic {
     }
 
     /// The filters that a hub subscribes to.
-    pub fn hub_filters() -> [String; 3] {
-        [format!("{ROOT}/+/status"), format!("{ROOT}/+/cameras/+/events"), format!("{ROOT}/+/cameras/+/pictures/+")]
+    pub fn hub_filters() -> [String; 4] {
+        ["status", "incidents", "cameras/+/events", "cameras/+/pictures/+"].map(|of_edge| format!("{ROOT}/+/{of_edge}"))
     }
 
     /// The filters by which an edge hears what it is asked.
@@ -164,6 +172,8 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Topic::Status(edge) => write!(f, "{ROOT}/{edge}/status"),
+            Topic::Health(edge) => write!(f, "{ROOT}/{edge}/health"),
+            Topic::Incidents(edge) => write!(f, "{ROOT}/{edge}/incidents"),
             Topic::Acks(edge) => write!(f, "{ROOT}/{edge}/acks"),
             Topic::Desired(edge) => write!(f, "{ROOT}/{edge}/config/desired"),
             Topic::Reported(edge) => write!(f, "{ROOT}/{edge}/config/reported"),
@@ -191,6 +201,8 @@ mod tests {
         let event = EventId(uuid::Uuid::from_u128(9));
         let mut topics = vec![
             Topic::Status(edge.clone()),
+            Topic::Health(edge.clone()),
+            Topic::Incidents(edge.clone()),
             Topic::Acks(edge.clone()),
             Topic::Desired(edge.clone()),
             Topic::Reported(edge.clone()),

@@ -1,0 +1,94 @@
+//! `GET incidents`: what befell the edges themselves.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use omma_protocol::id::EdgeId;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::refusal::Refusal;
+use crate::store::StoredIncident;
+
+const LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 500;
+
+/// What befell an edge: a crash, an unclean end, a damaged outbox.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Incident {
+    /// UUID: the same however often the edge told it.
+    #[schema(format = "uuid")]
+    id: String,
+    /// Which edge.
+    #[schema(example = "site-1")]
+    edge: String,
+    /// When it happened, or was found, µs since the epoch, on the edge's clock.
+    time_us: i64,
+    /// `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`; later
+    /// edges may know more.
+    #[schema(example = "unclean_end")]
+    kind: String,
+    /// For people: one line.
+    message: String,
+    /// The edge's outbox that it came from.
+    #[schema(format = "uuid")]
+    outbox: String,
+    /// Its number there.
+    sequence: u64,
+}
+
+/// The newest incidents.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Incidents {
+    /// Newest first, by the edges' clocks.
+    incidents: Vec<Incident>,
+}
+
+/// Which incidents.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Ask {
+    /// Only this edge's.
+    #[param(value_type = Option<String>, example = "site-1")]
+    edge: Option<EdgeId>,
+    /// At most so many, 1 to 500; 50 where it is not said.
+    limit: Option<u32>,
+}
+
+/// What befell the edges, newest first.
+#[utoipa::path(
+    get, path = "/incidents", tag = "events", params(Ask),
+    responses(
+        (status = 200, body = Incidents),
+        (status = 400, body = super::refusal::Body),
+        (status = 401, body = super::refusal::Body),
+    )
+)]
+pub(super) async fn incidents(
+    State(api): State<Api>,
+    ask: Result<Query<Ask>, QueryRejection>,
+) -> Result<Json<Incidents>, Refusal> {
+    let Query(ask) = ask?;
+    let limit = ask.limit.unwrap_or(LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(Refusal::bad_request(format!("limit: expected 1 to {MAX_LIMIT}")));
+    }
+    let incidents = api.store.incidents(ask.edge.as_ref(), limit).await?;
+    Ok(Json(Incidents { incidents: incidents.into_iter().map(Incident::from).collect() }))
+}
+
+impl From<StoredIncident> for Incident {
+    fn from(StoredIncident { edge, incident }: StoredIncident) -> Self {
+        Self {
+            id: incident.id.to_string(),
+            edge: edge.to_string(),
+            time_us: incident.time_us,
+            kind: incident.kind,
+            message: incident.message,
+            outbox: incident.outbox.to_string(),
+            sequence: incident.sequence,
+        }
+    }
+}
