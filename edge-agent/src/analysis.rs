@@ -41,7 +41,6 @@ use edge_core::unit_queue::Arrived;
 use omma_media::decode::{Decoder, DecoderChoice};
 use omma_media::frame::Frame;
 use omma_protocol::event::Lasting;
-use omma_protocol::unit::AccessUnit;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
 use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
@@ -61,7 +60,7 @@ use crate::unit::Reader;
 use admission::{Admission, Admitted};
 use look::turn_of;
 use meters::Meters;
-use plan::Plan;
+use plan::{Plan, Task};
 
 /// Results that the uplink may be behind; then the oldest are lost to it and counted there.
 pub const RESULTS: usize = 64;
@@ -105,6 +104,8 @@ pub struct Looker {
     interval: Duration,
     /// While something is decoded that goes on from what was decoded.
     decoder: Option<Decoder>,
+    /// Whether it was seen to be reordered though nothing says so.
+    reorders: bool,
     /// Whether it has a seat: what follows a key picture may be decoded.
     seated: bool,
     waiting: Option<Waiting>,
@@ -177,6 +178,7 @@ impl Looker {
             analysis: Analysis::new(camera.id.clone(), eyes.shared.analyst(), config),
             interval: Pace::new(camera.rate).interval(),
             decoder: None,
+            reorders: false,
             seated: false,
             waiting: None,
             asked: None,
@@ -216,7 +218,7 @@ impl Looker {
                 Next::Turn(turn) => self.look_at_waiting(turn).and_then(|()| self.work(&mut units, token)),
                 Next::Unit(arrived) => match self.admission.admit(arrived) {
                     Admitted::Look(arrived) => {
-                        self.take(arrived);
+                        self.plan.take(arrived);
                         self.work(&mut units, token)
                     }
                     Admitted::Close => {
@@ -241,28 +243,33 @@ impl Looker {
         }
     }
 
-    /// Asks the gate what is to be done with a unit.
-    fn take(&mut self, arrived: Arrived) {
-        let began = Instant::now();
-        self.plan.take(arrived);
-        self.steps.gate.observe(began.elapsed());
-        self.steps.gate.done();
+    /// Asks the gate what is to be done with the units that were taken.
+    fn next(&mut self) -> Option<Task> {
+        let _step = self.steps.gate.span().entered();
+        let (began, told) = (Instant::now(), self.plan.told());
+        let task = self.plan.next();
+        let told = self.plan.told() - told;
+        if told > 0 {
+            self.steps.gate.observe(began.elapsed());
+            (0..told).for_each(|_| self.steps.gate.done());
+        }
+        task
     }
 
     /// Decodes and looks until nothing is left of what was taken.
     fn work(&mut self, units: &mut Reader, token: &CancellationToken) -> Result<(), Ended> {
         while !token.is_cancelled() {
             self.give_up_if_late(units);
-            let Some(task) = self.plan.next() else { break };
+            let Some(task) = self.next() else { break };
             // The past may take longer than the two seconds that the queue holds.
             while self.plan.is_past(task.arrived.at)
                 && self.plan.has_room()
                 && let Some(arrived) = units.try_next()
             {
-                self.take(arrived);
+                self.plan.take(arrived);
             }
             let past = self.plan.is_past(task.arrived.at);
-            if !past && !self.has_time(&task.arrived.unit) || !self.decode(&task, past)? {
+            if !past && !self.has_time(&task) || !self.decode(&task, past)? {
                 self.give_up(units, 1, "no time");
                 continue;
             }
@@ -299,9 +306,10 @@ impl Looker {
     }
 
     /// Whether there is time for a unit of the present.
-    fn has_time(&mut self, unit: &AccessUnit) -> bool {
+    fn has_time(&mut self, Task { arrived: Arrived { unit, .. }, alone, .. }: &Task) -> bool {
         let (camera, now) = (&self.camera.id, self.clock.now());
-        let (prompt, rank) = (self.eyes.shared.detector_wait() <= PROMPT, self.rank());
+        // Alone it is seldom looked at.
+        let (prompt, rank) = (*alone || self.eyes.shared.detector_wait() <= PROMPT, self.rank());
         let mut seats = self.eyes.shared.seats();
         if self.seated {
             self.seated = seats.goes_on(camera, now);
@@ -326,7 +334,8 @@ impl Looker {
 
     /// Nothing is decoded for now that goes on from what was.
     fn let_go(&mut self) {
-        if let Some(decoder) = self.decoder.take() {
+        if let Some(decoder) = self.decoder.take_if(|decoder| decoder.may_be_shared()) {
+            self.reorders = decoder.reorders();
             self.eyes.shared.decoders().give_back(&self.camera.id, decoder);
         }
         if std::mem::take(&mut self.seated) {
@@ -344,7 +353,12 @@ impl Looker {
     }
 
     fn finish(&mut self) -> Result<(), Ended> {
+        if self.decoder.is_some() {
+            // It may be another camera's when units come again.
+            self.plan.broken();
+        }
         self.let_go();
+        self.eyes.shared.seats().leaves(&self.camera.id, self.clock.now());
         let lasting = self.analysis.finish();
         self.put(lasting)
     }

@@ -78,7 +78,7 @@ impl Engine {
                 Turn::Look(stream, look) => {
                     // An edge whose clock was set back: tracks can't go on into the past.
                     let back = analyses.get(&stream).is_some_and(|(_, last)| look.frame.time <= *last);
-                    let ended = if back { self.end(analyses.remove(&stream), &stream) } else { Ok(()) };
+                    let ended = if back { self.end(analyses.remove(&stream), &stream, &steps) } else { Ok(()) };
                     let make = || {
                         let config = AnalysisConfig::seeded(self.min_score, self.rate, rand::random());
                         Analysis::new(stream.camera.clone(), analyst.clone(), config)
@@ -87,14 +87,14 @@ impl Engine {
                     *last = look.frame.time;
                     ended.and_then(|()| self.look(&mut detector, analysis, &stream, &look, &steps))
                 }
-                Turn::Ended(stream) => self.end(analyses.remove(&stream), &stream),
+                Turn::Ended(stream) => self.end(analyses.remove(&stream), &stream, &steps),
             };
             if done.is_err() {
                 return;
             }
         }
         for (stream, analysis) in analyses {
-            if self.end(Some(analysis), &stream).is_err() {
+            if self.end(Some(analysis), &stream, &steps).is_err() {
                 return;
             }
         }
@@ -128,22 +128,27 @@ impl Engine {
         let began = Instant::now();
         let looked = analysis.see(&look.frame, tracks, look.arrived.elapsed());
         steps.event.observe(began.elapsed());
-        looked.lasting.iter().for_each(|_| steps.event.done());
 
         // Boxes first: someone may be watching this very frame.
         self.bus.result(stream, Arc::new(looked.result));
         steps.infer.observe(look.arrived.elapsed());
         steps.infer.done();
-        self.keep(stream, looked.lasting)
+        self.keep(stream, looked.lasting, steps)
     }
 
-    fn end(&self, analysis: Option<(Analysis, CaptureTime)>, stream: &StreamId) -> Result<(), StoreGone> {
+    fn end(
+        &self,
+        analysis: Option<(Analysis, CaptureTime)>,
+        stream: &StreamId,
+        steps: &Steps,
+    ) -> Result<(), StoreGone> {
         let Some((mut analysis, _)) = analysis else { return Ok(()) };
-        self.keep(stream, analysis.finish())
+        self.keep(stream, analysis.finish(), steps)
     }
 
-    fn keep(&self, stream: &StreamId, lasting: Vec<Lasting>) -> Result<(), StoreGone> {
+    fn keep(&self, stream: &StreamId, lasting: Vec<Lasting>, steps: &Steps) -> Result<(), StoreGone> {
         for each in lasting {
+            steps.event.done();
             if self.sink.blocking_send((stream.clone(), each)).is_err() {
                 tracing::debug!("the store takes nothing more: the hub stops looking");
                 return Err(StoreGone);

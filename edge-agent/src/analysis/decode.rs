@@ -20,8 +20,8 @@ impl Looker {
         let step = self.steps.decode.span().entered();
         let Arrived { unit, at, .. } = &task.arrived;
         // Who goes on must keep up; whoever begins may wait.
-        let begins = unit.key && !past && !self.seated;
-        let rank = if begins { self.rank() } else { Rank::First };
+        let begins = unit.key && !past && !self.seated && !task.alone;
+        let rank = if begins || task.alone { self.rank() } else { Rank::First };
         let until = begins.then(|| Instant::now() + PROMPT.saturating_sub(self.clock.now().saturating_sub(*at)));
         let Some(core) = self.wait_for_core(rank, until)? else {
             self.eyes.shared.seats().late(&self.camera.id, self.clock.now());
@@ -52,7 +52,13 @@ impl Looker {
                 wanted = (look != Look::Pass).then(|| (look, decoded.to_frame(self.eyes.shared.frames())));
             }
             Ok(None) if task.alone => {}
-            Ok(None) => self.steps.decode.dropped("no picture"),
+            Ok(None) => {
+                self.steps.decode.dropped("no picture");
+                if self.decoder.is_none() {
+                    // What it builds on is gone.
+                    self.plan.broken();
+                }
+            }
             Err(e) => {
                 self.not_decoded(&e);
                 return Ok(true);
@@ -73,7 +79,8 @@ impl Looker {
     /// A camera that begins anew is given a decoder, and one that goes on has its own.
     fn have_decoder(&mut self, unit: &AccessUnit) -> Result<(), DecodeError> {
         if self.decoder.is_none() && unit.key {
-            self.decoder = Some(self.eyes.shared.decoders().lease(&self.camera.id, unit, self.eyes.decoder)?);
+            let decoders = self.eyes.shared.decoders();
+            self.decoder = Some(decoders.lease(&self.camera.id, unit, self.eyes.decoder, self.reorders)?);
         }
         self.name_decoder();
         Ok(())

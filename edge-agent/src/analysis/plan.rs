@@ -40,6 +40,8 @@ pub(super) struct Plan {
     todo: VecDeque<Task>,
     /// Whether the decoder has every unit of the group up to the newest that was told.
     goes_on: bool,
+    /// How many units the gate was told of.
+    told: u64,
     /// Frames in which an idle gate saw nothing new.
     quiet: VecDeque<CaptureTime>,
     /// What came until then, came while the past was looked at.
@@ -65,6 +67,7 @@ impl Plan {
             waiting: VecDeque::new(),
             todo: VecDeque::new(),
             goes_on: false,
+            told: 0,
             quiet: VecDeque::new(),
             behind_until: None,
         }
@@ -85,6 +88,7 @@ impl Plan {
         let dropped = self.waiting.len();
         self.waiting.clear();
         self.lose();
+        self.gate.passed_over();
         dropped
     }
 
@@ -125,6 +129,11 @@ impl Plan {
     /// Whether what is decoded next may go on from what was decoded last.
     pub(super) fn goes_on(&self) -> bool {
         self.goes_on || self.is_behind()
+    }
+
+    /// How many units the gate was told of.
+    pub(super) fn told(&self) -> u64 {
+        self.told
     }
 
     /// Whether nothing is left to decode.
@@ -180,6 +189,7 @@ impl Plan {
     }
 
     fn tell(&mut self, arrived: Arrived) {
+        self.told += 1;
         if arrived.anew {
             self.lose();
         }

@@ -40,8 +40,8 @@ impl Decoders {
     }
 
     /// One that decodes `unit`, a key picture, and what follows: the one that this camera had last, or one that had the
-    /// same parameter sets, since another must begin anew, which costs some ten milliseconds. Give it back
-    /// ([`Decoders::give_back`]); one that is dropped is made anew.
+    /// same parameter sets, since another must begin anew, which costs some ten milliseconds. `reorders` is what
+    /// [`Decoder::reorders`] said of this camera. Give it back ([`Decoders::give_back`]); one that is dropped is made anew.
     ///
     /// # Errors
     /// Why there is none.
@@ -50,6 +50,7 @@ impl Decoders {
         camera: &CameraId,
         unit: &AccessUnit,
         choice: DecoderChoice,
+        reorders: bool,
     ) -> Result<Decoder, DecodeError> {
         let mut idle = self.lock();
         let ours = idle.iter().position(|idle| idle.camera == *camera);
@@ -61,15 +62,14 @@ impl Decoders {
             None => Some(idle.remove(0)),
         };
         drop(idle);
-        match found {
-            Some(Idle { mut decoder, .. }) => {
-                if ours.is_none() {
-                    decoder.begin_elsewhere();
-                }
-                Ok(decoder)
-            }
-            None => Decoder::new(unit.codec, choice),
+        let mut decoder = match found {
+            Some(Idle { decoder, .. }) => decoder,
+            None => Decoder::new(unit.codec, choice)?,
+        };
+        if ours.is_none() {
+            decoder.begin_elsewhere(reorders);
         }
+        Ok(decoder)
     }
 
     /// The camera needs it no more for now.

@@ -205,13 +205,33 @@ impl Decoder {
         unit.codec == self.codec && sent.is_some_and(|nal| nal.bytes == self.sps)
     }
 
-    /// Goes on with a key picture of another stream, whose times have nothing to do with those of before.
-    pub fn begin_elsewhere(&mut self) {
+    /// Whether another stream may have it: not where a device decodes, or gave up.
+    pub fn may_be_shared(&self) -> bool {
+        match &self.backend {
+            Backend::OpenH264(_) => true,
+            #[cfg(feature = "libav")]
+            Backend::Libav(backend) => !backend.had_device(),
+        }
+    }
+
+    /// Whether the stream has shown that it is reordered though nothing had said so.
+    pub fn reorders(&self) -> bool {
+        match &self.backend {
+            Backend::OpenH264(backend) => backend.reorders(),
+            #[cfg(feature = "libav")]
+            Backend::Libav(_) => false,
+        }
+    }
+
+    /// Goes on with a key picture of another stream, whose times have nothing to do with those of before, and which is known to
+    /// be reordered or not ([`Decoder::reorders`]).
+    pub fn begin_elsewhere(&mut self, reorders: bool) {
         self.last_shown = None;
         // What is held back would come out as the other's.
         if self.backend.holds_back() {
             self.state = State::Waiting { used: true };
         }
+        self.backend.knows(reorders);
     }
 
     /// What was done so far.
@@ -326,6 +346,15 @@ impl Backend {
             Self::OpenH264(backend) => backend.announced(sps.reordering),
             #[cfg(feature = "libav")]
             Self::Libav(backend) => backend.announced(sps),
+        }
+    }
+
+    /// Whether the stream that begins is reordered though nothing says so.
+    fn knows(&mut self, reorders: bool) {
+        match self {
+            Self::OpenH264(backend) => backend.knows(reorders),
+            #[cfg(feature = "libav")]
+            Self::Libav(_) => {}
         }
     }
 

@@ -10,6 +10,7 @@ mod measure;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, State};
@@ -155,7 +156,10 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, token: 
         return;
     }
     let router = TowerToHyperService::new(router);
+    let answered = Arc::new(AtomicBool::new(false));
+    let answers = Arc::clone(&answered);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        answers.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
         router.call(request)
     });
@@ -174,7 +178,10 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, token: 
     };
     if let Err(e) = result {
         // What a peer gets wrong is the peer's business; hyper has answered 400 where it could.
-        measure::broken(&e);
+        // One that was answered is kept for the next request, and ends like this where none comes.
+        if !(e.is_timeout() && answered.load(Ordering::Relaxed)) {
+            measure::broken(&e);
+        }
         tracing::debug!(error = %e, "connection ended");
     }
 }

@@ -125,15 +125,16 @@ fn every_step_has_counted(stack: &Stack) {
         metrics.iter().filter(|(_, count)| **count > 0.0).filter_map(|(name, _)| done(name)).collect()
     };
     let edge = stack.edge_api.metrics().unwrap();
-    for step in ["source", "unit", "decode", "detect", "track", "event", "outbox", "uplink"] {
+    for step in ["source", "unit", "gate", "decode", "detect", "track", "event", "outbox", "uplink"] {
         assert!(steps(&edge).contains(step), "the edge's {step} has done nothing: {:?}", steps(&edge));
         let timed = edge.get(&format!("omma_step_duration_seconds_count{{step=\"{step}\"}}"));
         assert!(timed.is_some_and(|count| *count > 0.0), "the edge's {step} has timed nothing");
     }
     let hub = stack.api.metrics().unwrap();
-    for step in ["ingest", "infer", "store"] {
+    for step in ["ingest", "decode", "detect", "track", "event", "infer", "bus", "store"] {
         assert!(steps(&hub).contains(step), "the hub's {step} has done nothing: {:?}", steps(&hub));
     }
+    assert_eq!(hub.get("omma_ingest_datagrams_ignored_total"), Some(&0.0), "an edge's QUIC is taken for garbage");
     for metrics in [edge, hub] {
         assert!(metrics["process_resident_memory_bytes"] > 1e6);
         assert!(metrics["process_cpu_seconds_total"] > 0.0);

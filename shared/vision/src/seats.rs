@@ -12,8 +12,9 @@
 //! ```
 //!
 //! 1. How many seats there are is found out: a stream that falls behind says that they are too many, and so do pictures that
-//!    are decoded and not looked at, from one a second for each two seats on. A fourth is taken away;
-//!    after [`GROWS`] without such, and where somebody was refused, there is one more.
+//!    are decoded and not looked at, from one a second for each two seats on. A fourth is taken away, never the last;
+//!    each [`GROWS`] without such there is one more where one is asked for, and after [`FORGOTTEN`] in which nobody had to wait
+//!    there is one for everybody again.
 //! 2. Who has sat for the shortest time goes first; of what a stream of [`Rank::First`] sits two thirds count, so that it has
 //!    half as much again and nobody stands for ever. More would go to who happened to sit, since that is who is followed.
 //! 3. A seat is held for [`TENURE`] where others wait, so that all get their share within a short time.
@@ -29,6 +30,8 @@ use crate::fair::Rank;
 pub const TENURE: Duration = Duration::from_secs(1);
 /// Without a late stream for this long there may be one more seat.
 pub const GROWS: Duration = Duration::from_secs(1);
+/// After so long without a late stream, and with nobody who waits, there is time for all.
+pub const FORGOTTEN: Duration = Duration::from_secs(10);
 /// Streams that fall behind within this time fall behind for the same reason.
 const SAME: Duration = Duration::from_secs(1);
 /// Looks that may be missed, one a second of so many streams that sit.
@@ -43,12 +46,14 @@ pub struct Seats<K> {
     limit: Option<usize>,
     /// Who sits, and since when.
     seated: BTreeMap<K, (Rank, Duration)>,
-    /// Who was refused last, and when.
-    standing: BTreeMap<K, (Rank, Duration)>,
+    /// Who was refused, and when last.
+    standing: BTreeMap<K, Duration>,
     /// For how long each has sat, in a stream of the first rank's favour.
     served: BTreeMap<K, Duration>,
-    /// When the limit was changed last, or it was too much.
-    calm_since: Duration,
+    /// When there were too many, last.
+    troubled: Duration,
+    /// When there was one more.
+    grown: Duration,
     shrunk: Option<Duration>,
     /// How many pictures were missed, and from when on.
     missed: (Duration, usize),
@@ -61,7 +66,8 @@ impl<K> Default for Seats<K> {
             seated: BTreeMap::new(),
             standing: BTreeMap::new(),
             served: BTreeMap::new(),
-            calm_since: Duration::ZERO,
+            troubled: Duration::ZERO,
+            grown: Duration::ZERO,
             shrunk: None,
             missed: (Duration::ZERO, 0),
         }
@@ -74,11 +80,19 @@ impl<K: Ord + Clone> Seats<K> {
         if self.seated.contains_key(who) {
             return true;
         }
-        let Some(limit) = self.limit else {
+        self.prune(now);
+        let calm = now.saturating_sub(self.troubled);
+        if calm >= FORGOTTEN && self.standing.is_empty() {
+            self.limit = None;
+        }
+        let Some(limit) = self.limit.as_mut() else {
             self.sit(who, rank, now);
             return true;
         };
-        self.standing.retain(|_, (_, since)| now.saturating_sub(*since) < WAITS);
+        if *limit <= self.seated.len() && calm >= GROWS && now.saturating_sub(self.grown) >= GROWS {
+            (*limit, self.grown) = (*limit + 1, now);
+        }
+        let limit = *limit;
         if !self.standing.contains_key(who) {
             self.catch_up(who);
         }
@@ -88,16 +102,13 @@ impl<K: Ord + Clone> Seats<K> {
             self.sit(who, rank, now);
             return true;
         }
-        self.standing.insert(who.clone(), (rank, now));
-        if now.saturating_sub(self.calm_since) >= GROWS {
-            self.limit = Some(limit + 1);
-            self.calm_since = now;
-        }
+        self.standing.insert(who.clone(), now);
         false
     }
 
     /// Whether a stream that sits may decode another picture. Where not, it stands from now on.
     pub fn goes_on(&mut self, who: &K, now: Duration) -> bool {
+        self.prune(now);
         let Some((_, since)) = self.seated.get(who) else { return false };
         let full = self.limit.is_some_and(|limit| self.seated.len() >= limit);
         if full && !self.standing.is_empty() && now.saturating_sub(*since) >= TENURE {
@@ -109,6 +120,7 @@ impl<K: Ord + Clone> Seats<K> {
 
     /// Needs none for now.
     pub fn leaves(&mut self, who: &K, now: Duration) {
+        self.standing.remove(who);
         if let Some((rank, since)) = self.seated.remove(who) {
             let sat = now.saturating_sub(since);
             let counts = if rank == Rank::First { sat * 2 / 3 } else { sat };
@@ -120,7 +132,7 @@ impl<K: Ord + Clone> Seats<K> {
     pub fn missed(&mut self, now: Duration) {
         let (since, count) = self.missed;
         self.missed = if now.saturating_sub(since) < SAME { (since, count + 1) } else { (now, 1) };
-        if self.missed.1 > self.seated.len() / MISSED_OF {
+        if self.missed.1 > (self.seated.len() / MISSED_OF).max(MISSED_OF) {
             self.shrink(now);
             self.missed = (now, 0);
         }
@@ -134,11 +146,12 @@ impl<K: Ord + Clone> Seats<K> {
 
     fn shrink(&mut self, now: Duration) {
         let all = self.seated.len();
-        self.calm_since = now;
+        self.troubled = now;
         if self.shrunk.is_none_or(|at| now.saturating_sub(at) >= SAME) {
             self.shrunk = Some(now);
             let now_used = self.limit.map_or(all, |limit| limit.min(all));
-            self.limit = Some(now_used.saturating_sub((now_used / 4).max(1)));
+            // One goes on in any case.
+            self.limit = Some(now_used.saturating_sub((now_used / 4).max(1)).max(1));
         }
     }
 
@@ -159,12 +172,16 @@ impl<K: Ord + Clone> Seats<K> {
         self.seated.insert(who.clone(), (rank, now));
     }
 
-    /// Who has not been here for a while has not saved up for it.
+    fn prune(&mut self, now: Duration) {
+        self.standing.retain(|_, since| now.saturating_sub(*since) < WAITS);
+    }
+
+    /// Who has not been here for a while has not saved up for it, and who sat while nobody waited owes nobody for it.
     fn catch_up(&mut self, who: &K) {
         let others = self.standing.keys().chain(self.seated.keys()).filter(|other| *other != who);
-        let least = others.filter_map(|other| self.served.get(other)).min().copied().unwrap_or_default();
+        let Some(least) = others.map(|other| self.served(other)).min() else { return };
         let ours = self.served.entry(who.clone()).or_default();
-        *ours = least.max(*ours);
+        *ours = (*ours).clamp(least, least + TENURE * 2);
     }
 
     /// The less, the more deserving. A seat that somebody has is counted when it is left.

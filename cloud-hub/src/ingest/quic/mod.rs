@@ -134,8 +134,10 @@ impl Quic {
         let taken = |e| ListenError::new(address, "ingest.quic", &e);
         let runtime = Arc::new(TokioRuntime);
         let socket = Arc::new(Counting::bind(address, &*runtime).map_err(taken)?);
-        let endpoint = Endpoint::new_with_abstract_socket(EndpointConfig::default(), Some(config), socket, runtime)
-            .map_err(taken)?;
+        let mut shape = EndpointConfig::default();
+        // Edges would clear a bit at random by which `Counting` knows QUIC (RFC 9287).
+        shape.grease_quic_bit(false);
+        let endpoint = Endpoint::new_with_abstract_socket(shape, Some(config), socket, runtime).map_err(taken)?;
         Ok(Self { endpoint, connections: Connections::new(edges, attempts, destination) })
     }
 

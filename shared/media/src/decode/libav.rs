@@ -36,6 +36,8 @@ pub(super) struct Libav {
     decoder: codec::decoder::Video,
     /// What decodes, where that is not libavcodec itself.
     hardware: Option<Hardware>,
+    /// Whether a device was asked at all.
+    had_device: bool,
     /// Key pictures that it could not decode since the last picture it gave.
     strikes: u8,
     /// As the decoder gave it, in memory.
@@ -61,6 +63,7 @@ impl Libav {
             codec,
             decoder,
             hardware,
+            had_device: hardware.is_some(),
             strikes: 0,
             picture: Video::empty(),
             spare: Video::empty(),
@@ -83,6 +86,11 @@ impl Libav {
     ///
     /// # Errors
     /// libavcodec does not decode this in software.
+    /// Whether a device decodes, or did until it was given up.
+    pub(super) fn had_device(&self) -> bool {
+        self.had_device
+    }
+
     pub(super) fn restart(&mut self) -> Result<(), DecodeError> {
         if self.strikes >= STRIKES {
             (self.hardware, self.strikes) = (None, 0);

@@ -42,6 +42,16 @@ impl OpenH264 {
         self.order.announced(reordering);
     }
 
+    /// Whether the stream has shown that it is reordered.
+    pub(super) fn reorders(&self) -> bool {
+        self.order.has_revealed()
+    }
+
+    /// What is known of the stream that begins.
+    pub(super) fn knows(&mut self, reorders: bool) {
+        self.order.know(reorders);
+    }
+
     /// Whether it holds pictures back.
     pub(super) fn holds_back(&self) -> bool {
         self.order.is_reordered()

@@ -20,6 +20,8 @@ pub(super) struct Order {
     reordered: bool,
     /// Whether B slices are to be looked for, because the parameter set rules them out as little as it announces them.
     unsaid: bool,
+    /// Whether one has come.
+    revealed: bool,
     /// Times of units that went in and did not come out. Empty while the stream is in order.
     pending: BTreeSet<CaptureTime>,
 }
@@ -31,8 +33,21 @@ impl Order {
 
     /// A new parameter set is in force.
     pub(super) fn announced(&mut self, reordering: Reordering) {
-        self.reordered = reordering == Reordering::Announced;
         self.unsaid = reordering == Reordering::Unsaid;
+        self.reordered = reordering == Reordering::Announced || (self.unsaid && self.revealed);
+    }
+
+    /// Whether a B slice has come that nothing had announced.
+    pub(super) fn has_revealed(&self) -> bool {
+        self.revealed
+    }
+
+    /// Goes on with a stream of which that is known.
+    pub(super) fn know(&mut self, revealed: bool) {
+        self.revealed = revealed;
+        if self.unsaid {
+            self.reordered = revealed;
+        }
     }
 
     /// What went in will not come out.
@@ -45,6 +60,7 @@ impl Order {
     pub(super) fn is_revealed_by(&mut self, unit: &AccessUnit) -> bool {
         let revealed = self.unsaid && !self.reordered && has_b_slice(&unit.data);
         self.reordered |= revealed;
+        self.revealed |= revealed;
         revealed
     }
 

@@ -110,9 +110,8 @@ fn with_b_frames_each_picture_comes_in_order_under_its_own_time() {
     }
 }
 
-#[test]
-fn b_frames_that_nobody_announced_cost_the_rest_of_one_group() {
-    let (mut units, wanted) = b_frames(100, PLAIN);
+/// Takes out of the parameter sets what they say of reordering.
+fn leave_unsaid(units: &mut [AccessUnit]) {
     for unit in units.iter_mut().filter(|unit| unit.key) {
         let nals: Vec<_> = nals(&unit.data)
             .map(|nal| match nal.h264_type() {
@@ -123,6 +122,12 @@ fn b_frames_that_nobody_announced_cost_the_rest_of_one_group() {
         unit.data = nals.iter().flat_map(|nal| [&[0, 0, 0, 1][..], nal].concat()).collect::<Vec<_>>().into();
         assert_eq!(Sps::find(&unit.data).unwrap().reordering, h264::Reordering::Unsaid);
     }
+}
+
+#[test]
+fn b_frames_that_nobody_announced_cost_the_rest_of_one_group() {
+    let (mut units, wanted) = b_frames(100, PLAIN);
+    leave_unsaid(&mut units);
     let mut decoder = openh264();
     let got = decode_all(&mut decoder, &units);
     // I and P of the first group, which is 30 units long, then everything.
@@ -303,19 +308,38 @@ fn two_streams_in_turn_on_one_decoder_have_the_pictures_that_each_had_on_its_own
     for (units, name) in [(plain, "in order"), (reordered, "reordered")] {
         let starts: Vec<usize> = (0..units.len()).filter(|&n| units[n].key).take(3).collect();
         let [a, b] = [&units[starts[0]..starts[1]], &units[starts[1]..starts.get(2).copied().unwrap_or(units.len())]];
-        for mut decoder in decoders() {
-            let mut alone = |units: &[AccessUnit]| {
-                decoder.begin_elsewhere();
-                decode_all(&mut decoder, units)
-            };
-            let (first, second) = (alone(a), alone(b));
+        for (mut shared, (mut one, mut other)) in decoders().zip(decoders().zip(decoders())) {
+            let (first, second) = (decode_all(&mut one, a), decode_all(&mut other, b));
             assert!(first.len() > 15 && second.len() > 15, "{name}: {} and {}", first.len(), second.len());
-            assert!(alone(b) == second && alone(a) == first, "{name}: other pictures");
+            let mut in_turn = |units: &[AccessUnit]| {
+                shared.begin_elsewhere(false);
+                decode_all(&mut shared, units)
+            };
+            assert!(in_turn(a) == first && in_turn(b) == second && in_turn(a) == first, "{name}: other pictures");
             // Cut off in the middle, so that something may be held back.
-            let cut = alone(&a[..a.len() / 2]);
-            assert!(!cut.is_empty() && alone(b) == second, "{name}: other pictures after a cut");
+            let cut = in_turn(&a[..a.len() / 2]);
+            assert!(!cut.is_empty() && in_turn(b) == second, "{name}: other pictures after a cut");
         }
     }
+}
+
+/// What a stream has shown goes with it, and not with the decoder.
+#[test]
+fn b_frames_that_nobody_announced_cost_a_group_once_whoever_decodes() {
+    let mut units = b_frames(90, PLAIN).0;
+    leave_unsaid(&mut units);
+    let (first, rest) = units.split_at(units.iter().skip(1).position(|unit| unit.key).unwrap() + 1);
+    let plain = &footage::units(&footage("vtest.h264"), 10)[..20];
+    let mut decoder = openh264();
+    let lost = decode_all(&mut decoder, first).len();
+    assert!(lost < first.len() && decoder.reorders(), "{lost} of {}", first.len());
+    let (known, mut another) = (decoder.reorders(), openh264());
+    assert_eq!(decode_all(&mut another, plain).len(), 20);
+    another.begin_elsewhere(known);
+    assert_eq!(decode_all(&mut another, rest).len(), rest.len(), "it was known");
+    another.begin_elsewhere(false);
+    assert_eq!(decode_all(&mut another, plain).len(), 20);
+    assert!(!another.reorders());
 }
 
 #[test]

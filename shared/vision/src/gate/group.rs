@@ -31,13 +31,16 @@ pub(super) struct Groups {
     length: Duration,
     /// Whether the decoder has every unit from the last key picture on.
     decoding: bool,
+    /// Units up to the next key picture are not told of.
+    passed_over: bool,
 }
 
 impl Groups {
     /// Takes the next unit. Gives the time since the one before; `None` where the stream begins anew.
     pub(super) fn see(&mut self, time: CaptureTime, key: bool) -> Option<Duration> {
         let before = self.now.replace(time);
-        let passed = before.filter(|&before| before <= time).map(|before| time.since(before)).filter(|&p| p <= GAP);
+        let gap = if std::mem::take(&mut self.passed_over) { LONGEST } else { GAP };
+        let passed = before.filter(|&before| before <= time).map(|before| time.since(before)).filter(|&p| p <= gap);
         if before.is_some() && passed.is_none() {
             self.interrupted();
         }
@@ -52,6 +55,12 @@ impl Groups {
     /// Units were lost: nothing can be decoded before the next key picture.
     pub(super) fn interrupted(&mut self) {
         (self.key, self.previous, self.decoding) = (None, None, false);
+    }
+
+    /// There was no time for the rest of the group: the stream goes on with its next key picture.
+    pub(super) fn passed_over(&mut self) {
+        self.interrupted();
+        self.passed_over = true;
     }
 
     /// How the unit seen last comes to be decoded.
@@ -143,5 +152,18 @@ mod tests {
             assert_eq!(groups.see(at(next), false).is_some(), lost);
             assert_eq!((groups.decode(), groups.keep_from()), (Order::Skip, None));
         }
+    }
+
+    #[test]
+    fn the_rest_of_a_long_group_that_was_passed_over_is_no_gap() {
+        let mut groups = Groups::default();
+        for key in 0..3 {
+            assert_eq!(groups.see(at(key * 10_000), true).is_some(), key > 0);
+            groups.see(at(key * 10_000 + 40), false);
+            groups.passed_over();
+            assert_eq!((groups.decode(), groups.keep_from()), (Order::Skip, None));
+        }
+        groups.see(at(29_000), false);
+        assert_eq!(groups.see(at(35_000), true), None, "nothing was passed over since");
     }
 }

@@ -220,6 +220,12 @@ impl Gate {
         self.sizes.interrupted();
     }
 
+    /// There was no time for the rest of the group: what comes next is the stream's next key picture.
+    pub fn passed_over(&mut self) {
+        self.groups.passed_over();
+        self.sizes.interrupted();
+    }
+
     /// The caller keeps units from this time on: from the key picture before the last one. `None`: none need be kept.
     pub fn keep_from(&self) -> Option<CaptureTime> {
         self.groups.keep_from()

@@ -52,6 +52,41 @@ fn a_look_that_is_missed_now_and_then_costs_nobody_a_seat() {
     assert_eq!(seats.limit(), Some(3));
 }
 
+#[test]
+fn the_last_seat_is_never_taken_away_and_a_quiet_time_brings_all_back() {
+    let mut seats = Seats::default();
+    (1..9).for_each(|n| seats.late(&0, seconds(2.0 * f64::from(n))));
+    assert_eq!(seats.limit(), Some(1));
+    // Three cameras glance at once, long after.
+    assert!((1..4).all(|who| seats.begins(&who, Rank::Usual, seconds(60.0))));
+    assert_eq!(seats.limit(), None);
+}
+
+#[test]
+fn who_sat_for_days_while_nobody_waited_gets_its_share_when_somebody_does() {
+    let mut seats = Seats::default();
+    assert!(seats.begins(&0, Rank::Usual, seconds(0.0)));
+    let days = 20.0 * 86_400.0;
+    assert!(seats.begins(&1, Rank::Usual, seconds(days)) && seats.begins(&2, Rank::Usual, seconds(days)));
+    let mut sat = [0u32; 3];
+    for tenth in 0..1200u32 {
+        let now = seconds(days + 60.0 + f64::from(tenth) / 10.0);
+        // Two are too many, all the time.
+        if seats.seated.len() > 1 {
+            let last = *seats.seated.keys().next_back().unwrap();
+            seats.late(&last, now);
+        }
+        for who in 0..3 {
+            sat[who] += u32::from(if seats.seated.contains_key(&who) {
+                seats.goes_on(&who, now)
+            } else {
+                seats.begins(&who, Rank::Usual, now)
+            });
+        }
+    }
+    assert!(sat.iter().all(|&sat| sat > 200), "{sat:?}");
+}
+
 /// Streams whose groups begin one after the other, on a machine that decodes at most `whole` of them as fast as they come.
 /// Returns how many pictures behind key pictures each was given in the second half of `minutes`.
 fn overloaded(streams: u64, whole: usize, first: &[u64], minutes: f64) -> Vec<u64> {
@@ -119,10 +154,9 @@ proptest! {
                 _ => {
                     let sat = seats.seated.contains_key(&who);
                     let rank = if what == 3 { Rank::First } else { Rank::Usual };
-                    let limit = seats.limit();
                     let may = seats.begins(&who, rank, now);
                     prop_assert_eq!(may, seats.seated.contains_key(&who));
-                    prop_assert!(sat || !may || limit.is_none_or(|limit| before < limit));
+                    prop_assert!(sat || !may || seats.limit().is_none_or(|limit| before < limit));
                 }
             }
         }
