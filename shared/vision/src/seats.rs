@@ -109,10 +109,18 @@ impl<K: Ord + Clone> Seats<K> {
     /// Whether a stream that sits may decode another picture. Where not, it stands from now on.
     pub fn goes_on(&mut self, who: &K, now: Duration) -> bool {
         self.prune(now);
-        let Some((_, since)) = self.seated.get(who) else { return false };
-        let full = self.limit.is_some_and(|limit| self.seated.len() >= limit);
-        if full && !self.standing.is_empty() && now.saturating_sub(*since) >= TENURE {
+        let Some(&(rank, since)) = self.seated.get(who) else { return false };
+        let Some(limit) = self.limit else { return true };
+        let sat = now.saturating_sub(since);
+        if sat < TENURE {
+            return true;
+        }
+        let ours = self.served(who) + counted(rank, sat);
+        let before = self.standing.keys().filter(|other| self.served(other) + TENURE / 2 < ours).count();
+        if self.seated.len() > limit || before > limit - self.seated.len() {
             self.leaves(who, now);
+            self.catch_up(who);
+            self.standing.insert(who.clone(), now);
             return false;
         }
         true
@@ -122,9 +130,7 @@ impl<K: Ord + Clone> Seats<K> {
     pub fn leaves(&mut self, who: &K, now: Duration) {
         self.standing.remove(who);
         if let Some((rank, since)) = self.seated.remove(who) {
-            let sat = now.saturating_sub(since);
-            let counts = if rank == Rank::First { sat * 2 / 3 } else { sat };
-            *self.served.entry(who.clone()).or_default() += counts;
+            *self.served.entry(who.clone()).or_default() += counted(rank, now.saturating_sub(since));
         }
     }
 
@@ -146,6 +152,11 @@ impl<K: Ord + Clone> Seats<K> {
 
     fn shrink(&mut self, now: Duration) {
         let all = self.seated.len();
+        if self.limit.is_none() {
+            // While there was one for everybody, nobody took anything from anybody.
+            self.served.clear();
+            self.seated.values_mut().for_each(|(_, since)| *since = now);
+        }
         self.troubled = now;
         if self.shrunk.is_none_or(|at| now.saturating_sub(at) >= SAME) {
             self.shrunk = Some(now);
@@ -188,6 +199,11 @@ impl<K: Ord + Clone> Seats<K> {
     fn served(&self, who: &K) -> Duration {
         self.served.get(who).copied().unwrap_or_default()
     }
+}
+
+/// What of a time on a seat counts.
+fn counted(rank: Rank, sat: Duration) -> Duration {
+    if rank == Rank::First { sat * 2 / 3 } else { sat }
 }
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ fn a_look_that_is_missed_now_and_then_costs_nobody_a_seat() {
     assert_eq!(seats.limit(), None);
     (0..3).for_each(|n| seats.missed(seconds(90.0 + 0.1 * f64::from(n))));
     assert_eq!(seats.limit(), Some(3));
+    let going_on = (0..4).filter(|who| seats.goes_on(who, seconds(92.0))).count();
+    assert_eq!(going_on, 3, "one of them stands up");
 }
 
 #[test]
