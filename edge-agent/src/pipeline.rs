@@ -20,7 +20,7 @@
 //! | source → reader ([`crate::unit`]) | access unit | 2 s of stream, each reader | drop to the next key picture, count |
 //! | unit → gate (`analysis/plan.rs`) | access unit | 2 groups of pictures, 24 s, 32 MB | all go; what was skipped can't be looked back at |
 //! | look back → live | access unit | 1440 units, 32 MB | the source's queue for this reader takes them, as above |
-//! | gate → decode | access unit | as before; a core's turn each | those with tracks, and key pictures, first; who is late and does not catch up goes on at the next key picture, count |
+//! | gate → decode | access unit | as before; a core's turn each | who has a seat first; key pictures within 400 ms; who has none, or is late and does not catch up, goes on at the next key picture, count |
 //! | decode → detect | frame | 1 a camera | the newest wins, count; one turn after the other, those with tracks first; of the past each is awaited |
 //! | results of a sub-stream → main stream's frames | result | 64, each 0.5 s | goes on with its own time, count |
 //! | what befell the edge ([`Incidents`]), its outbox → outbox | incident | as of events | as of events |
