@@ -265,16 +265,21 @@ impl Flight {
     /// caller deletes them. Ranges turned inside out and numbers never sent are ignored.
     pub fn acknowledged(&mut self, ranges: &[[u64; 2]], now: Moment, newest: u64) -> Vec<u64> {
         let mut stored = vec![];
-        let mut away = false;
+        let (mut heard, mut away) = (false, false);
         for &[first, last] in ranges.iter().filter(|[first, last]| first <= last) {
             let begin = stored.len();
             stored.extend(self.in_flight.range(first..=last).map(|(&sequence, _)| sequence));
             for sequence in &stored[begin..] {
-                let sent = self.in_flight.remove(sequence);
-                away |= sent.is_some_and(|sent| now.saturating_sub(sent.first) > AWAY);
+                // An incident waits for other reasons than a store that is away, and says nothing of how states fare.
+                if let Some(sent) = self.in_flight.remove(sequence)
+                    && sent.kind != Kind::Incident
+                {
+                    heard = true;
+                    away |= now.saturating_sub(sent.first) > AWAY;
+                }
             }
         }
-        if !stored.is_empty() {
+        if heard {
             self.heard = true;
             if away {
                 self.unsent.end_past(newest, None);
