@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hub_core::acks::Acks;
-use hub_core::message::{self, Message};
+use hub_core::message::{self, Message, Unreadable};
 use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::AckMessage;
@@ -50,8 +50,12 @@ impl Keeper {
 
     /// What a message says; `None` where it can be neither kept nor acknowledged, which is counted.
     pub(super) fn read(&self, topic: &[u8], payload: Bytes, properties: &[(String, String)]) -> Option<Message> {
+        self.reading(topic, || message::read(topic, payload, properties))
+    }
+
+    fn reading(&self, topic: &[u8], read: impl FnOnce() -> Result<Message, Unreadable>) -> Option<Message> {
         let began = Instant::now();
-        let read = message::read(topic, payload, properties);
+        let read = read();
         self.0.ingest.observe(began.elapsed());
         match read {
             Ok(message) => {
@@ -64,6 +68,21 @@ impl Keeper {
                 None
             }
         }
+    }
+
+    /// What a record of `edge` says that came over its own connection. There each one stands in the way of those behind it
+    /// until it is acknowledged: one that can't be read and names its place is noted as refused.
+    pub(super) fn read_of(
+        &self,
+        edge: &EdgeId,
+        topic: &[u8],
+        payload: Bytes,
+        properties: &[(String, String)],
+    ) -> Option<Message> {
+        self.reading(topic, || {
+            message::read(topic, payload.clone(), properties)
+                .or_else(|unreadable| message::noted_of(edge, &payload, properties, unreadable))
+        })
     }
 
     /// Tries until the store has all of it: whatever is wrong with the store, nothing is acknowledged before. `None` where

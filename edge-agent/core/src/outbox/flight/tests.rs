@@ -198,3 +198,17 @@ fn an_incident_that_is_acknowledged_opens_no_window_and_tells_of_no_store_that_w
     flight.nothing(Kind::Incident, 9);
     assert_eq!(flight.next(later, 9), first(Kind::Picture, 1, 9), "what has gathered is not of the past");
 }
+
+#[test]
+fn what_is_unanswered_went_over_this_connection_and_is_no_incident() {
+    let mut flight = flight();
+    flight.sent(1, Kind::Incident, 7, Moment::ZERO);
+    assert_eq!(flight.unanswered(), None);
+    flight.sent(2, Kind::Event, 300, Moment::ZERO);
+    flight.sent(3, Kind::Picture, 5000, Moment::ZERO);
+    assert_eq!(flight.unanswered(), Some(5300));
+    flight.acknowledged(&[[2, 2]], Moment::ZERO, 3);
+    assert_eq!(flight.unanswered(), Some(5000));
+    flight.connected(3);
+    assert_eq!(flight.unanswered(), None);
+}
