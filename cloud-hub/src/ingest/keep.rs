@@ -24,6 +24,9 @@ pub(super) const BATCH: usize = 64;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
+/// Longest topic that is shown, in characters.
+const SHOWN: usize = 200;
+
 /// The way into the store. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Keeper(Arc<Inner>);
@@ -64,7 +67,7 @@ impl Keeper {
             }
             Err(error) => {
                 self.0.ingest.dropped("unreadable");
-                self.0.unreadable.about(&String::from_utf8_lossy(topic), &error);
+                self.0.unreadable.about(&shown(topic), &error);
                 None
             }
         }
@@ -134,5 +137,23 @@ impl Keeper {
                 }
             }
         }
+    }
+}
+
+/// A topic as it may stand in a log: an edge could write lines of its own there, or pages.
+fn shown(topic: &[u8]) -> String {
+    String::from_utf8_lossy(topic).escape_debug().take(SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_writes_no_lines_and_no_pages_of_its_own_into_the_log() {
+        assert_eq!(shown(b"omma/v1/edges/site/songs"), "omma/v1/edges/site/songs");
+        assert_eq!(shown(b"a\nERROR all is lost\x1b[2J"), r"a\nERROR all is lost\u{1b}[2J");
+        assert_eq!(shown(&[b'\n'; 70_000]).len(), SHOWN);
+        assert_eq!(shown(b"\xff"), "\u{fffd}");
     }
 }
