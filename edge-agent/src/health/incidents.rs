@@ -53,19 +53,7 @@ impl Incidents {
 
     /// Looks until `token` is cancelled. Where it ends sooner the outbox has, and the program with it.
     pub async fn run(self, token: CancellationToken) {
-        loop {
-            match token.run_until_cancelled(self.tell()).await {
-                Some(Ok(())) => {}
-                Some(Err(e)) => {
-                    tracing::debug!(error = %e, "tell of incidents");
-                    return token.cancelled().await;
-                }
-                None => return,
-            }
-            if token.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
-                return;
-            }
-        }
+        keep_telling(|| self.tell(), EVERY, &token).await;
     }
 
     async fn tell(&self) -> Result<(), TellError> {
@@ -78,6 +66,29 @@ impl Incidents {
         self.outbox.sync().await?;
         let record = self.record.clone();
         Ok(spawn_blocking(move || record.told(&untold)).await?)
+    }
+}
+
+async fn keep_telling<F>(tell: impl Fn() -> F, every: Duration, token: &CancellationToken)
+where
+    F: Future<Output = Result<(), TellError>>,
+{
+    loop {
+        match token.run_until_cancelled(tell()).await {
+            Some(Ok(())) => {}
+            // One record that a thread dies of must not silence the others for the rest of the run.
+            Some(Err(e @ TellError::Thread(_))) => {
+                tracing::warn!(error = %e, "what befell this edge can't be told now: it is tried again");
+            }
+            Some(Err(e @ TellError::Outbox(_))) => {
+                tracing::debug!(error = %e, "tell of incidents");
+                return token.cancelled().await;
+            }
+            None => return,
+        }
+        if token.run_until_cancelled(tokio::time::sleep(every)).await.is_none() {
+            return;
+        }
     }
 }
 
@@ -173,6 +184,21 @@ mod tests {
             tell(folder.path(), &outbox).await.end();
         }
         assert_eq!(outbox.state().borrow().waiting, 2);
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_dies_of_a_record_does_not_end_the_telling() {
+        let (token, tries) = (CancellationToken::new(), std::cell::Cell::new(0));
+        let tell = || async {
+            tries.set(tries.get() + 1);
+            if tries.get() == 3 {
+                token.cancel();
+            }
+            tokio::spawn(async { panic!("on purpose") }).await?;
+            Ok(())
+        };
+        keep_telling(tell, Duration::from_millis(1), &token).await;
+        assert_eq!(tries.get(), 3);
     }
 
     #[tokio::test(flavor = "multi_thread")]
