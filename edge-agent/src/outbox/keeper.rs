@@ -103,7 +103,7 @@ impl Keeper {
     }
 
     #[cfg(test)]
-    pub(super) fn as_if_settled(self) -> Self {
+    pub(super) fn already_settled(self) -> Self {
         Self { unsettled: None, ..self }
     }
 

@@ -25,7 +25,7 @@ pub(in crate::outbox) fn kept(folder: &Path, happens: impl FnOnce(&Store)) -> Ou
     let (state, state_watch) = watch::channel(store.state());
     let part = Health::new().part("outbox");
     happens(&store);
-    let keeper = Keeper::new(folder.to_owned(), 1 << 30, Some(store), inbox, id, state, part).as_if_settled();
+    let keeper = Keeper::new(folder.to_owned(), 1 << 30, Some(store), inbox, id, state, part).already_settled();
     std::thread::spawn(move || keeper.run());
     Outbox { id: Arc::new(id_watch), orders, state: state_watch }
 }
