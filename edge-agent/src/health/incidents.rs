@@ -20,11 +20,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{HealthState, Why};
-use crate::clock;
+use crate::clock::{self, EdgeClock};
 use crate::outbox::{Ended, Outbox};
 
 /// How often it is looked for: also a thread's panic that the program outlives is told.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// How long the end of an earlier run waits for a date, from this one's start: a board without a battery begins in 1970.
+const UNDATED: Duration = Duration::from_secs(300);
 
 /// Why nothing could be told.
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +46,13 @@ pub struct Incidents {
     edge: EdgeId,
     record: Record,
     outbox: Outbox,
+    clock: EdgeClock,
 }
 
 impl Incidents {
     /// Of this edge.
-    pub fn new(edge: EdgeId, record: Record, outbox: Outbox) -> Self {
-        Self { edge, record, outbox }
+    pub fn new(edge: EdgeId, record: Record, outbox: Outbox, clock: EdgeClock) -> Self {
+        Self { edge, record, outbox, clock }
     }
 
     /// Looks until `token` is cancelled. Where it ends sooner the outbox has, and the program with it.
@@ -59,6 +63,7 @@ impl Incidents {
     async fn tell(&self) -> Result<(), TellError> {
         let record = self.record.clone();
         let untold = spawn_blocking(move || record.untold()).await?;
+        let untold = dated(untold, self.clock.state().plausible, self.clock.now());
         if untold.is_empty() {
             return Ok(());
         }
@@ -67,6 +72,11 @@ impl Incidents {
         let record = self.record.clone();
         Ok(spawn_blocking(move || record.told(&untold)).await?)
     }
+}
+
+/// What can be told now: an end is dated by when it is found, a crash by its own report.
+fn dated(untold: Untold, plausible: bool, running: Duration) -> Untold {
+    if plausible || running >= UNDATED { untold } else { Untold { ends: vec![], ..untold } }
 }
 
 async fn keep_telling<F>(tell: impl Fn() -> F, every: Duration, token: &CancellationToken)
@@ -161,7 +171,7 @@ mod tests {
 
     async fn tell(folder: &Path, outbox: &Outbox) -> Record {
         let (record, _) = Record::begin(folder, "edge-agent 0");
-        let told = Incidents::new("site".parse().unwrap(), record.clone(), outbox.clone());
+        let told = Incidents::new("site".parse().unwrap(), record.clone(), outbox.clone(), EdgeClock::start());
         told.tell().await.unwrap();
         outbox.sync().await.unwrap();
         record
@@ -184,6 +194,17 @@ mod tests {
             tell(folder.path(), &outbox).await.end();
         }
         assert_eq!(outbox.state().borrow().waiting, 2);
+    }
+
+    #[test]
+    fn after_a_power_cut_an_end_waits_for_the_clock_but_not_for_ever() {
+        let end =
+            omma_runtime::crash::UncleanEnd { number: 1, began_us: 5, agent: "a".into(), machine_restarted: true };
+        let untold = Untold { ends: vec![end], reports: vec![] };
+        for (plausible, seconds, told) in [(false, 0, 0), (false, 299, 0), (false, 300, 1), (true, 0, 1)] {
+            let now = dated(untold.clone(), plausible, Duration::from_secs(seconds));
+            assert_eq!(now.ends.len(), told, "{plausible} {seconds}");
+        }
     }
 
     #[tokio::test]
