@@ -39,7 +39,7 @@ use uuid::Uuid;
 use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
 use keeper::Keeper;
-use store::{Store, StoreError};
+use store::{Settled, Store, StoreError};
 
 /// Orders that may wait for the thread.
 pub const ORDERS: usize = 256;
@@ -126,8 +126,10 @@ pub fn open_watched(folder: &Path, budget: u64, part: Part, pulse: Pulse) -> Res
             None
         }
     };
+    let mut settled = Settled::default();
     if let Some(opened) = &mut store {
-        match opened.close_what_was_left_open() {
+        // What is taken over may be of events that are over now.
+        match opened.settle(folder, &mut settled).and_then(|_| opened.close_what_was_left_open()) {
             Ok(()) => part.ready(),
             Err(e) => {
                 part.not_ready(e.to_string());
@@ -140,7 +142,7 @@ pub fn open_watched(folder: &Path, budget: u64, part: Part, pulse: Pulse) -> Res
     // Until it is open it is one that nothing is in.
     let (id, id_watch) = watch::channel(store.as_ref().map_or_else(|| OutboxId(Uuid::new_v4()), Store::id));
     let (state, state_watch) = watch::channel(store.as_ref().map(Store::state).unwrap_or_default());
-    let keeper = Keeper::new(folder.to_owned(), budget, store, inbox, id, state, part).watched(pulse);
+    let keeper = Keeper::new(folder.to_owned(), budget, store, inbox, id, state, part).after(settled).watched(pulse);
     std::thread::Builder::new()
         .name("outbox".to_owned())
         .spawn(move || keeper.run())

@@ -197,7 +197,7 @@ pub async fn run(
     let mut last = vec![served, beats, watching];
     last.extend(teller.map(|teller| tokio::spawn(teller.run(uplinks.clone()))));
     if let Some(record) = record {
-        let incidents = Incidents::new(config.edge().clone(), record, outbox.clone());
+        let incidents = Incidents::new(config.edge().clone(), record, outbox.clone(), clock.clone());
         last.push(tokio::spawn(incidents.run(uplinks.clone())));
     }
     if let (Some(join), Some(quic)) = (config.hub(), quic) {

@@ -63,6 +63,25 @@ pub fn read(topic: &[u8], payload: Bytes, properties: &[(String, String)]) -> Re
     }
 }
 
+/// What [`read`] could not read of a record that `edge` sent over its own connection, noted as unsound where its
+/// properties or its payload as JSON name its place.
+///
+/// # Errors
+/// [`Unreadable`], as it was, where they name none.
+pub fn noted_of(
+    edge: &EdgeId,
+    payload: &[u8],
+    properties: &[(String, String)],
+    unreadable: Unreadable,
+) -> Result<Message, Unreadable> {
+    let named = property(properties, PROP_OUTBOX).and_then(|outbox| Ok((outbox, property(properties, PROP_SEQUENCE)?)));
+    let (stamp, content) = match named {
+        Ok((outbox, sequence)) => (Stamp { outbox, sequence }, Content::Unsound { reason: unreadable.to_string() }),
+        Err(_) => noted(payload, unreadable)?,
+    };
+    Ok(Message::Lasting(Arrival { origin: Some(Origin { edge: edge.clone(), stamp }), content }))
+}
+
 fn event(edge: EdgeId, camera: &CameraId, payload: &[u8]) -> Result<Arrival, Unreadable> {
     let (stamp, content) = match json::<EventMessage>(payload) {
         Ok(event) => {
@@ -234,6 +253,20 @@ mod tests {
         assert!(reason(read(Bytes::from_static(b"<html>"))).contains("JPEG"));
         let placed = super::read(PICTURES.as_bytes(), Bytes::from_static(b"x"), &properties[..2]).unwrap();
         assert!(reason(placed).contains(PROP_REVISION));
+    }
+
+    #[test]
+    fn a_record_on_a_topic_of_a_newer_edge_is_noted_where_it_names_its_place() {
+        let site: EdgeId = "site".parse().unwrap();
+        let named = [(PROP_OUTBOX, "00000000-0000-0000-0000-000000000001"), (PROP_SEQUENCE, "8")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let noted = |payload: &[u8], properties: &[_]| noted_of(&site, payload, properties, Unreadable::Topic);
+        for message in
+            [noted(b"\xff", &named), noted(INCIDENT.as_bytes(), &[]), noted(INCIDENT.as_bytes(), &named[..1])]
+        {
+            assert!(reason(message.unwrap()).contains("not a topic"));
+        }
+        assert_eq!(noted(b"la", &named[1..]), Err(Unreadable::Topic));
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hub_core::acks::Acks;
-use hub_core::message::{self, Message};
+use hub_core::message::{self, Message, Unreadable};
 use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::AckMessage;
@@ -23,6 +23,9 @@ pub(super) const BATCH: usize = 64;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const MAX_WAIT: Duration = Duration::from_secs(10);
+
+/// Longest topic that is shown, in characters.
+const SHOWN: usize = 200;
 
 /// The way into the store. Clones share it.
 #[derive(Debug, Clone)]
@@ -50,8 +53,12 @@ impl Keeper {
 
     /// What a message says; `None` where it can be neither kept nor acknowledged, which is counted.
     pub(super) fn read(&self, topic: &[u8], payload: Bytes, properties: &[(String, String)]) -> Option<Message> {
+        self.reading(topic, || message::read(topic, payload, properties))
+    }
+
+    fn reading(&self, topic: &[u8], read: impl FnOnce() -> Result<Message, Unreadable>) -> Option<Message> {
         let began = Instant::now();
-        let read = message::read(topic, payload, properties);
+        let read = read();
         self.0.ingest.observe(began.elapsed());
         match read {
             Ok(message) => {
@@ -60,10 +67,25 @@ impl Keeper {
             }
             Err(error) => {
                 self.0.ingest.dropped("unreadable");
-                self.0.unreadable.about(&String::from_utf8_lossy(topic), &error);
+                self.0.unreadable.about(&shown(topic), &error);
                 None
             }
         }
+    }
+
+    /// What a record of `edge` says that came over its own connection. There each one stands in the way of those behind it
+    /// until it is acknowledged: one that can't be read and names its place is noted as refused.
+    pub(super) fn read_of(
+        &self,
+        edge: &EdgeId,
+        topic: &[u8],
+        payload: Bytes,
+        properties: &[(String, String)],
+    ) -> Option<Message> {
+        self.reading(topic, || {
+            message::read(topic, payload.clone(), properties)
+                .or_else(|unreadable| message::noted_of(edge, &payload, properties, unreadable))
+        })
     }
 
     /// Tries until the store has all of it: whatever is wrong with the store, nothing is acknowledged before. `None` where
@@ -115,5 +137,23 @@ impl Keeper {
                 }
             }
         }
+    }
+}
+
+/// A topic as it may stand in a log: an edge could write lines of its own there, or pages.
+fn shown(topic: &[u8]) -> String {
+    String::from_utf8_lossy(topic).escape_debug().take(SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_writes_no_lines_and_no_pages_of_its_own_into_the_log() {
+        assert_eq!(shown(b"omma/v1/edges/site/songs"), "omma/v1/edges/site/songs");
+        assert_eq!(shown(b"a\nERROR all is lost\x1b[2J"), r"a\nERROR all is lost\u{1b}[2J");
+        assert_eq!(shown(&[b'\n'; 70_000]).len(), SHOWN);
+        assert_eq!(shown(b"\xff"), "\u{fffd}");
     }
 }

@@ -38,6 +38,19 @@ pub struct UncleanEnd<'a> {
     pub machine_restarted: bool,
 }
 
+/// A damaged database of the outbox that was set aside.
+#[derive(Debug, Clone, Copy)]
+pub struct SetAside<'a> {
+    /// Where it lies now.
+    pub name: &'a str,
+    /// What tells it from others that had this name.
+    pub identity: &'a str,
+    /// Why; empty where that is not known.
+    pub reason: &'a str,
+    /// Whether a new one has had what could be read of it.
+    pub taken_over: bool,
+}
+
 /// The incident of a crash report.
 pub fn of_crash(edge: &EdgeId, crash: &Crash<'_>) -> Incident {
     let Crash { time_us, kind, message, place, thread, agent } = *crash;
@@ -65,13 +78,17 @@ pub fn of_unclean_end(edge: &EdgeId, end: &UncleanEnd<'_>, now: CaptureTime) -> 
     Incident::new(id, now, IncidentKind::UncleanEnd, &said)
 }
 
-/// The incident of a damaged database that lies at `name` now. `identity` tells it from others that had this name.
-pub fn of_set_aside(name: &str, identity: &str, reason: &str, now: CaptureTime) -> Incident {
+/// The incident of a damaged database that was set aside.
+pub fn of_set_aside(aside: &SetAside<'_>, now: CaptureTime) -> Incident {
+    let SetAside { name, identity, reason, taken_over } = *aside;
     let id = id_of(&["set aside", name, identity]);
     let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-    let said = format!(
-        "the outbox was damaged{reason}: it is set aside as {name}, and a new one holds what could be read of it"
-    );
+    let rest = if taken_over {
+        "a new one has been given what could be read of it"
+    } else {
+        "it stays there until a new one has been given what can be read of it"
+    };
+    let said = format!("the outbox was damaged{reason}: it is set aside as {name}, and {rest}");
     Incident::new(id, now, IncidentKind::OutboxSetAside, &said)
 }
 
@@ -99,6 +116,7 @@ mod tests {
     };
     const END: UncleanEnd<'_> =
         UncleanEnd { number: 1, began_us: 5, agent: "edge-agent 1.2.3", machine_restarted: false };
+    const ASIDE: SetAside<'_> = SetAside { name: "outbox.damaged-1", identity: "a", reason: "", taken_over: true };
 
     fn site() -> EdgeId {
         "site".parse().unwrap()
@@ -117,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_outbox_is_not_said_to_be_taken_over_before_it_is() {
+        let now = CaptureTime(10);
+        let yet = of_set_aside(&SetAside { taken_over: false, reason: "torn", ..ASIDE }, now);
+        assert!(yet.message.contains("(torn)") && yet.message.contains("it stays there until"), "{}", yet.message);
+        let done = of_set_aside(&ASIDE, now);
+        assert!(done.message.contains("has been given what could be read"), "{}", done.message);
+        assert_eq!(yet.id, done.id);
+    }
+
+    #[test]
     fn what_is_told_twice_has_one_id_and_nothing_else_has_it() {
         let (now, later) = (CaptureTime(10), CaptureTime(20));
         let ids = [
@@ -129,8 +157,8 @@ mod tests {
             of_unclean_end(&site(), &UncleanEnd { number: 2, ..END }, now),
             // A state folder that was made anew counts from 1 again.
             of_unclean_end(&site(), &UncleanEnd { began_us: 6, ..END }, now),
-            of_set_aside("outbox.damaged-1", "a", "", now),
-            of_set_aside("outbox.damaged-1", "b", "", now),
+            of_set_aside(&ASIDE, now),
+            of_set_aside(&SetAside { identity: "b", ..ASIDE }, now),
         ]
         .map(|incident| incident.id);
         let distinct: std::collections::BTreeSet<_> = ids.iter().collect();

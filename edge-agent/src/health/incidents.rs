@@ -20,11 +20,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{HealthState, Why};
-use crate::clock;
+use crate::clock::{self, EdgeClock};
 use crate::outbox::{Ended, Outbox};
 
 /// How often it is looked for: also a thread's panic that the program outlives is told.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// How long the end of an earlier run waits for a date, from this one's start: a board without a battery begins in 1970.
+const UNDATED: Duration = Duration::from_secs(300);
 
 /// Why nothing could be told.
 #[derive(Debug, thiserror::Error)]
@@ -43,34 +46,24 @@ pub struct Incidents {
     edge: EdgeId,
     record: Record,
     outbox: Outbox,
+    clock: EdgeClock,
 }
 
 impl Incidents {
     /// Of this edge.
-    pub fn new(edge: EdgeId, record: Record, outbox: Outbox) -> Self {
-        Self { edge, record, outbox }
+    pub fn new(edge: EdgeId, record: Record, outbox: Outbox, clock: EdgeClock) -> Self {
+        Self { edge, record, outbox, clock }
     }
 
     /// Looks until `token` is cancelled. Where it ends sooner the outbox has, and the program with it.
     pub async fn run(self, token: CancellationToken) {
-        loop {
-            match token.run_until_cancelled(self.tell()).await {
-                Some(Ok(())) => {}
-                Some(Err(e)) => {
-                    tracing::debug!(error = %e, "tell of incidents");
-                    return token.cancelled().await;
-                }
-                None => return,
-            }
-            if token.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
-                return;
-            }
-        }
+        keep_telling(|| self.tell(), EVERY, &token).await;
     }
 
     async fn tell(&self) -> Result<(), TellError> {
         let record = self.record.clone();
         let untold = spawn_blocking(move || record.untold()).await?;
+        let untold = dated(untold, self.clock.state().plausible, self.clock.now());
         if untold.is_empty() {
             return Ok(());
         }
@@ -78,6 +71,34 @@ impl Incidents {
         self.outbox.sync().await?;
         let record = self.record.clone();
         Ok(spawn_blocking(move || record.told(&untold)).await?)
+    }
+}
+
+/// What can be told now: an end is dated by when it is found, a crash by its own report.
+fn dated(untold: Untold, plausible: bool, running: Duration) -> Untold {
+    if plausible || running >= UNDATED { untold } else { Untold { ends: vec![], ..untold } }
+}
+
+async fn keep_telling<F>(tell: impl Fn() -> F, every: Duration, token: &CancellationToken)
+where
+    F: Future<Output = Result<(), TellError>>,
+{
+    loop {
+        match token.run_until_cancelled(tell()).await {
+            Some(Ok(())) => {}
+            // One record that a thread dies of must not silence the others for the rest of the run.
+            Some(Err(e @ TellError::Thread(_))) => {
+                tracing::warn!(error = %e, "what befell this edge can't be told now: it is tried again");
+            }
+            Some(Err(e @ TellError::Outbox(_))) => {
+                tracing::debug!(error = %e, "tell of incidents");
+                return token.cancelled().await;
+            }
+            None => return,
+        }
+        if token.run_until_cancelled(tokio::time::sleep(every)).await.is_none() {
+            return;
+        }
     }
 }
 
@@ -150,7 +171,7 @@ mod tests {
 
     async fn tell(folder: &Path, outbox: &Outbox) -> Record {
         let (record, _) = Record::begin(folder, "edge-agent 0");
-        let told = Incidents::new("site".parse().unwrap(), record.clone(), outbox.clone());
+        let told = Incidents::new("site".parse().unwrap(), record.clone(), outbox.clone(), EdgeClock::start());
         told.tell().await.unwrap();
         outbox.sync().await.unwrap();
         record
@@ -173,6 +194,32 @@ mod tests {
             tell(folder.path(), &outbox).await.end();
         }
         assert_eq!(outbox.state().borrow().waiting, 2);
+    }
+
+    #[test]
+    fn after_a_power_cut_an_end_waits_for_the_clock_but_not_for_ever() {
+        let end =
+            omma_runtime::crash::UncleanEnd { number: 1, began_us: 5, agent: "a".into(), machine_restarted: true };
+        let untold = Untold { ends: vec![end], reports: vec![] };
+        for (plausible, seconds, told) in [(false, 0, 0), (false, 299, 0), (false, 300, 1), (true, 0, 1)] {
+            let now = dated(untold.clone(), plausible, Duration::from_secs(seconds));
+            assert_eq!(now.ends.len(), told, "{plausible} {seconds}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_dies_of_a_record_does_not_end_the_telling() {
+        let (token, tries) = (CancellationToken::new(), std::cell::Cell::new(0));
+        let tell = || async {
+            tries.set(tries.get() + 1);
+            if tries.get() == 3 {
+                token.cancel();
+            }
+            tokio::spawn(async { panic!("on purpose") }).await?;
+            Ok(())
+        };
+        keep_telling(tell, Duration::from_millis(1), &token).await;
+        assert_eq!(tries.get(), 3);
     }
 
     #[tokio::test(flavor = "multi_thread")]

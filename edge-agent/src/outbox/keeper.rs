@@ -16,7 +16,7 @@ use omma_runtime::step::Step;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::store::{self, Store, StoreError};
+use super::store::{self, Settled, Store, StoreError};
 use super::{ORDERS, Order};
 use crate::clock;
 use crate::health::watchdog::Pulse;
@@ -34,6 +34,8 @@ const TELL_AS_INCIDENT: Duration = Duration::from_secs(6 * 3600);
 const CLOSE: Duration = Duration::from_secs(10);
 /// A database that opens but fails as damaged this often in a row is set aside.
 const DAMAGED_ATTEMPTS: u32 = 5;
+/// When what a full disk left undone about damaged databases is tried again.
+const SETTLE_AGAIN: Duration = Duration::from_secs(300);
 
 pub(super) struct Keeper {
     folder: PathBuf,
@@ -49,6 +51,9 @@ pub(super) struct Keeper {
     pulse: Pulse,
     step: Step,
     retry: Backoff,
+    settled: Settled,
+    /// From when on something may be left to do about damaged databases.
+    unsettled: Option<Instant>,
     given_up: u64,
     told_given_up: Option<Instant>,
     incident_given_up: Option<Instant>,
@@ -78,6 +83,8 @@ impl Keeper {
             pulse: Pulse::unwatched(),
             step,
             retry,
+            settled: Settled::default(),
+            unsettled: Some(Instant::now()),
             given_up: 0,
             told_given_up: None,
             incident_given_up: None,
@@ -90,6 +97,16 @@ impl Keeper {
         Self { pulse, ..self }
     }
 
+    /// What was done about damaged databases before this.
+    pub(super) fn after(self, settled: Settled) -> Self {
+        Self { settled, ..self }
+    }
+
+    #[cfg(test)]
+    pub(super) fn already_settled(self) -> Self {
+        Self { unsettled: None, ..self }
+    }
+
     pub(super) fn run(mut self) {
         let _step = self.step.span().entered();
         if self.serve().is_err() {
@@ -100,10 +117,12 @@ impl Keeper {
 
     fn serve(&mut self) -> Result<(), Hangs> {
         // Nothing is taken before the disk can be used and what the last run left open is closed. What waits is sent.
+        self.settle()?;
         self.insist(Store::close_what_was_left_open)?;
         self.part.ready();
         let mut orders = Vec::with_capacity(ORDERS);
         loop {
+            self.settle()?;
             orders.extend(self.held.drain(..));
             if orders.is_empty() {
                 self.pulse.rest();
@@ -139,6 +158,23 @@ impl Keeper {
                 return self.end(answer);
             }
         }
+    }
+
+    /// What is left to do about damaged databases. It gives numbers: never while a put is under way.
+    fn settle(&mut self) -> Result<(), Hangs> {
+        if self.unsettled.is_none_or(|from| Instant::now() < from) {
+            return Ok(());
+        }
+        let (folder, mut settled) = (self.folder.clone(), std::mem::take(&mut self.settled));
+        let mut all = false;
+        let done = self.insist(|store| {
+            all = store.settle(&folder, &mut settled)?;
+            Ok(())
+        });
+        self.settled = settled;
+        self.unsettled = if all { None } else { Some(Instant::now() + SETTLE_AGAIN) };
+        self.tell();
+        done
     }
 
     fn put(&mut self, what: &[Lasting]) -> Result<(), Hangs> {
@@ -265,6 +301,7 @@ impl Keeper {
             Some(store) => store,
             None => {
                 let store = Store::open_or_set_aside(&self.folder, self.budget)?;
+                self.unsettled = Some(Instant::now());
                 // The state first: whoever sees the new id must not see the old one's newest number with it.
                 self.tell_of(&store);
                 self.id.send_replace(store.id());

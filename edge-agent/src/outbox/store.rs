@@ -40,8 +40,8 @@ use crate::state::OutboxState;
 use edge_core::outbox::flight::Kind;
 use witness::Witness;
 
-pub use aside::ASIDE_SHARE;
 pub(super) use aside::set_aside;
+pub use aside::{ASIDE_SHARE, Settled};
 
 /// What a record costs beside its bytes.
 const OVERHEAD: u64 = 64;

@@ -17,6 +17,19 @@ async fn put(outbox: &Outbox, things: Vec<Lasting>) {
     tokio::task::spawn_blocking(move || outbox.put_blocking(things)).await.unwrap().unwrap();
 }
 
+/// An outbox to whose database something has happened since it was opened.
+pub(in crate::outbox) fn kept(folder: &Path, happens: impl FnOnce(&Store)) -> Outbox {
+    let store = Store::open_or_set_aside(folder, 1 << 30).unwrap();
+    let (orders, inbox) = mpsc::channel(ORDERS);
+    let (id, id_watch) = watch::channel(store.id());
+    let (state, state_watch) = watch::channel(store.state());
+    let part = Health::new().part("outbox");
+    happens(&store);
+    let keeper = Keeper::new(folder.to_owned(), 1 << 30, Some(store), inbox, id, state, part).already_settled();
+    std::thread::spawn(move || keeper.run());
+    Outbox { id: Arc::new(id_watch), orders, state: state_watch }
+}
+
 #[tokio::test]
 async fn what_was_put_is_told_read_and_deleted() {
     let folder = tempfile::tempdir().unwrap();

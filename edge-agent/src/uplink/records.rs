@@ -138,6 +138,11 @@ impl Records {
         self.flight.is_incident(sequence)
     }
 
+    /// As [`Flight::unanswered`].
+    pub(super) fn unanswered(&self) -> Option<u64> {
+        self.flight.unanswered()
+    }
+
     /// The broker does not take the record.
     pub(super) fn refused(&mut self, sequence: u64) {
         self.flight.refused(sequence, self.clock.now());

@@ -138,13 +138,15 @@ async fn read(
     }
 }
 
-/// `None` for what can be neither kept nor acknowledged: it costs itself only.
+/// `None` for what can be neither kept nor acknowledged, because it does not say which record it is. It holds up no other
+/// while this connection lasts; the edge goes on to keep it, sends it again over the next one, and sends nothing more there
+/// where it is the oldest.
 fn arrival(record: Record, edge: &EdgeId, keeper: &Keeper) -> Result<Option<Arrival>, LastingError> {
     let Record { topic, properties, payload } = record;
     if let Some(other) = Topic::parse(&topic).and_then(|topic| topic.edge().cloned()).filter(|other| other != edge) {
         return Err(LastingError::Fence(other));
     }
-    Ok(match keeper.read(topic.as_bytes(), payload, &properties) {
+    Ok(match keeper.read_of(edge, topic.as_bytes(), payload, &properties) {
         Some(Message::Lasting(arrival)) => Some(arrival),
         // The connection itself says that the edge is there.
         Some(Message::Status(..)) | None => None,

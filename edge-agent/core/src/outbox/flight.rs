@@ -84,6 +84,7 @@ pub enum Next {
 #[derive(Debug, Clone, Copy)]
 struct Sent {
     kind: Kind,
+    bytes: u64,
     /// When it was sent first, ever.
     first: Moment,
     /// `None` until it is sent over the present connection.
@@ -229,7 +230,7 @@ impl Flight {
             // A picture that is sent again may be of the past by now, without all of the past before it being sent.
             self.unsent.through(kind, sequence);
         }
-        let new = Sent { kind, first: now, at: None, wait, again: true };
+        let new = Sent { kind, bytes, first: now, at: None, wait, again: true };
         let sent = self.in_flight.entry(sequence).or_insert(new);
         if sent.at.is_some() {
             sent.wait = (sent.wait * 2).min(RESEND_MAX);
@@ -265,16 +266,21 @@ impl Flight {
     /// caller deletes them. Ranges turned inside out and numbers never sent are ignored.
     pub fn acknowledged(&mut self, ranges: &[[u64; 2]], now: Moment, newest: u64) -> Vec<u64> {
         let mut stored = vec![];
-        let mut away = false;
+        let (mut heard, mut away) = (false, false);
         for &[first, last] in ranges.iter().filter(|[first, last]| first <= last) {
             let begin = stored.len();
             stored.extend(self.in_flight.range(first..=last).map(|(&sequence, _)| sequence));
             for sequence in &stored[begin..] {
-                let sent = self.in_flight.remove(sequence);
-                away |= sent.is_some_and(|sent| now.saturating_sub(sent.first) > AWAY);
+                // An incident waits for other reasons than a store that is away, and says nothing of how states fare.
+                if let Some(sent) = self.in_flight.remove(sequence)
+                    && sent.kind != Kind::Incident
+                {
+                    heard = true;
+                    away |= now.saturating_sub(sent.first) > AWAY;
+                }
             }
         }
-        if !stored.is_empty() {
+        if heard {
             self.heard = true;
             if away {
                 self.unsent.end_past(newest, None);
@@ -291,6 +297,13 @@ impl Flight {
     /// Whether it is an incident, and in flight.
     pub fn is_incident(&self, sequence: u64) -> bool {
         self.in_flight.get(&sequence).is_some_and(|sent| sent.kind == Kind::Incident)
+    }
+
+    /// Bytes of states and pictures that went over the present connection and are not answered; `None` where there is no
+    /// such record. A hub may answer no incident, ever.
+    pub fn unanswered(&self) -> Option<u64> {
+        let sent = self.in_flight.values().filter(|sent| sent.kind != Kind::Incident && sent.at.is_some());
+        sent.map(|sent| sent.bytes).reduce(u64::saturating_add)
     }
 
     /// How many are in flight.

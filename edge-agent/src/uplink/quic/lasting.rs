@@ -8,7 +8,8 @@
 //!
 //! As over MQTT, a record leaves the outbox only when the hub says that its store has it, and each connection begins with
 //! the oldest one alone. Other than there, nothing is repeated on a timer: an acknowledgement comes over the connection that
-//! the record went over, or never, so that only the next connection sends anything again.
+//! the record went over, or never, so that only the next connection sends anything again. So one that stays up while the hub's store answers nothing is ended
+//! ([`SILENT`]).
 //!
 //! The stream has the priority of the newest groups of pictures, so that each gets its share of a thin uplink: neither
 //! waits behind the other.
@@ -17,6 +18,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use edge_core::Moment;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::AckMessage;
 use omma_protocol::wire::quic::lasting::{MAX_RECORD, Record, STREAM_LASTING, encode_record_head};
@@ -36,6 +38,8 @@ const OPEN: Duration = Duration::from_secs(5);
 const PIECE: usize = 64 << 10;
 /// For the connection to take a [`PIECE`]: 17 kbit/s.
 const STALLED: Duration = Duration::from_secs(30);
+/// For the hub's store to answer something; longer by the time that what is under way takes at the pace of [`STALLED`].
+const SILENT: Duration = Duration::from_secs(60);
 /// Nothing has to be done before something happens.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -45,12 +49,19 @@ pub(super) struct Lasting {
     edge: EdgeId,
     records: Records,
     clock: EdgeClock,
+    silent: Duration,
 }
 
 impl Lasting {
     /// `backfill` is what pictures from before a connection may take of it, bytes a second.
     pub(super) fn new(edge: EdgeId, outbox: Outbox, backfill: u64, clock: EdgeClock, step: Step) -> Self {
-        Self { edge, records: Records::new(outbox, backfill, clock.clone(), step).patient(), clock }
+        Self { edge, records: Records::new(outbox, backfill, clock.clone(), step).patient(), clock, silent: SILENT }
+    }
+
+    /// Another time than [`SILENT`].
+    #[cfg(test)]
+    pub(super) fn silent(self, silent: Duration) -> Self {
+        Self { silent, ..self }
     }
 
     /// Sends over a connection that the hub has welcomed, until it fails or this is dropped. Then
@@ -59,6 +70,8 @@ impl Lasting {
         let (mut send, mut receive) = open(connection).await?;
         let (mut stored, mut heard) = (self.records.watch(), BytesMut::new());
         self.records.connected();
+        // Since when nothing was answered, while there is something to answer.
+        let mut since = None;
         loop {
             self.records.renumber();
             let until = match self.records.next().await? {
@@ -68,14 +81,27 @@ impl Lasting {
                 }
                 Due::Wait(until) => until.unwrap_or(self.clock.now() + LONG),
             };
+            let now = self.clock.now();
+            let silent = match self.records.unanswered() {
+                Some(bytes) => *since.get_or_insert(now) + self.silent + under_way(bytes),
+                None => {
+                    since = None;
+                    Moment::MAX
+                }
+            };
+            if silent <= now {
+                return Err(QuicError::Lost("the hub's store does not answer: its log says why".to_owned()));
+            }
             tokio::select! {
                 biased;
                 ack = hear_ack(&mut receive, &mut heard) => {
                     self.records.renumber();
-                    self.records.acknowledged(&ack?).await?;
+                    if self.records.acknowledged(&ack?).await? {
+                        since = None;
+                    }
                 }
                 changed = stored.changed() => changed.map_err(|_| Ended)?,
-                () = tokio::time::sleep_until(self.clock.instant(until)) => {}
+                () = tokio::time::sleep_until(self.clock.instant(until.min(silent))) => {}
             }
         }
     }
@@ -99,6 +125,11 @@ impl Lasting {
         self.records.sent(ready, bytes);
         Ok(())
     }
+}
+
+/// What so many bytes take at the slowest.
+fn under_way(bytes: u64) -> Duration {
+    STALLED.mul_f64(bytes as f64 / PIECE as f64)
 }
 
 async fn open(connection: &Connection) -> Result<(SendStream, RecvStream), QuicError> {

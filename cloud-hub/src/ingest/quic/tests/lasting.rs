@@ -160,7 +160,7 @@ async fn a_record_of_another_edge_ends_the_connection_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn what_is_not_understood_is_acknowledged_where_it_names_its_place_and_costs_itself_only_where_not() {
+async fn what_is_not_understood_is_acknowledged_where_it_names_its_place_and_not_where_it_names_none() {
     let hub = hub().await;
     let edge = joined(&hub).await;
     let mut lasting = Lasting::open(&edge).await;
@@ -168,6 +168,13 @@ async fn what_is_not_understood_is_acknowledged_where_it_names_its_place_and_cos
     let newer = String::from_utf8(payload.to_vec()).unwrap().replace("opened\"", "paused\"");
     lasting.say(&Record { topic: topic.clone(), properties: vec![], payload: newer.into() }).await;
     lasting.acknowledged([1]).await;
+    // Of a kind that this version does not know: unacknowledged it would stand before all others for ever.
+    let songs = "omma/v1/edges/site/songs";
+    let placed = format!(r#"{{"outbox":"{OUTBOX}","sequence":3,"song":"la"}}"#);
+    lasting.say(&Record { topic: songs.to_owned(), properties: vec![], payload: placed.into() }).await;
+    let Record { properties, .. } = picture(1, 4, 100);
+    lasting.say(&Record { topic: songs.to_owned(), properties, payload: "la".into() }).await;
+    lasting.acknowledged([3, 4]).await;
     for (topic, payload) in [
         (topic.as_str(), "{"),
         ("omma/v1/edges/site/status", r#"{"online":true,"agent":"x"}"#),

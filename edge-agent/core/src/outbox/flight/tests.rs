@@ -174,3 +174,41 @@ fn an_incident_that_a_broker_refuses_slows_no_state_down() {
     assert_eq!(flight.next(Moment::ZERO, 4), first(Kind::Event, 4, 4), "the window is still open");
     assert_eq!(flight.next(RESEND, 3), Next::Again(2));
 }
+
+/// It may have waited for days, for a hub of this version or a broker's new access rules.
+#[test]
+fn an_incident_that_is_acknowledged_opens_no_window_and_tells_of_no_store_that_was_away() {
+    let mut flight = flight();
+    flight.nothing(Kind::Event, 1);
+    flight.sent(1, Kind::Incident, 1, Moment::ZERO);
+    flight.sent(2, Kind::Event, 1, Moment::ZERO);
+    let later = AWAY + Duration::from_secs(1);
+    assert_eq!(flight.acknowledged(&[[1, 1]], later, 9), [1]);
+    assert_eq!(flight.next(later, 9), Next::Again(2), "the oldest state alone, until it is answered");
+    flight.sent(2, Kind::Event, 1, later);
+    assert!(matches!(flight.next(later, 9), Next::Wait(Some(_))));
+
+    let mut flight = Flight::new(4, Pace::new(1000));
+    flight.connected(0);
+    flight.sent(1, Kind::Event, 1, Moment::ZERO);
+    flight.acknowledged(&[[1, 1]], Moment::ZERO, 1);
+    flight.sent(2, Kind::Incident, 1, Moment::ZERO);
+    flight.acknowledged(&[[2, 2]], later, 9);
+    flight.nothing(Kind::Event, 9);
+    flight.nothing(Kind::Incident, 9);
+    assert_eq!(flight.next(later, 9), first(Kind::Picture, 1, 9), "what has gathered is not of the past");
+}
+
+#[test]
+fn what_is_unanswered_went_over_this_connection_and_is_no_incident() {
+    let mut flight = flight();
+    flight.sent(1, Kind::Incident, 7, Moment::ZERO);
+    assert_eq!(flight.unanswered(), None);
+    flight.sent(2, Kind::Event, 300, Moment::ZERO);
+    flight.sent(3, Kind::Picture, 5000, Moment::ZERO);
+    assert_eq!(flight.unanswered(), Some(5300));
+    flight.acknowledged(&[[2, 2]], Moment::ZERO, 3);
+    assert_eq!(flight.unanswered(), Some(5000));
+    flight.connected(3);
+    assert_eq!(flight.unanswered(), None);
+}

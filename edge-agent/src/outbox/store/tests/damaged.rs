@@ -5,6 +5,13 @@ use std::path::Path;
 
 use super::*;
 
+/// As the outbox opens it.
+fn open(folder: &Path, budget: u64) -> Store {
+    let mut store = Store::open_or_set_aside(folder, budget).unwrap();
+    store.settle(folder, &mut Settled::default()).unwrap();
+    store
+}
+
 /// Changes the bytes of the database's file.
 fn damage(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let file = folder.join("outbox").join("db");
@@ -31,7 +38,7 @@ fn a_database_of_nonsense_is_set_aside_and_a_new_one_begun() {
     let folder = tempfile::tempdir().unwrap();
     let id = filled(folder.path());
     damage(folder.path(), |bytes| bytes.fill(0x5a));
-    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let mut store = open(folder.path(), BIG);
     assert_ne!(store.id(), id, "numbers begin again, so the outbox is another one");
     assert!(folder.path().join("outbox.damaged-1").is_dir());
     assert_eq!(store.state().set_aside, 1);
@@ -40,7 +47,7 @@ fn a_database_of_nonsense_is_set_aside_and_a_new_one_begun() {
     assert_eq!((told.kind, third), (IncidentKind::OutboxSetAside, &closed(3)));
     assert!(told.message.contains("outbox.damaged-1"), "{}", told.message);
     drop(store);
-    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let mut store = open(folder.path(), BIG);
     assert_eq!(numbers(&mut store), [1, 2], "it is told once");
     assert_eq!(store.state().set_aside, 1, "it is shown for as long as it lies there, and the new one is sound");
 }
@@ -55,7 +62,7 @@ fn records_that_are_missing_are_noticed_and_the_others_kept() {
             let at = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize % bytes.len();
             bytes[at] ^= 0x55;
         });
-        let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+        let mut store = open(folder.path(), BIG);
         let left = all(&mut store);
         println!("seed {seed}: {} records are left, set aside: {}", left.len(), store.state().set_aside);
         if store.state().set_aside == 0 {
@@ -74,7 +81,7 @@ fn records_that_are_missing_are_noticed_and_the_others_kept() {
 fn an_outbox_whose_end_is_missing_gives_no_number_twice() {
     let folder = tempfile::tempdir().unwrap();
     let copy = tempfile::tempdir().unwrap();
-    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let mut store = open(folder.path(), BIG);
     let id = store.id();
     put_all(&mut store, &[opened(1), closed(1)]);
     super::history::copy(&folder.path().join("outbox"), &copy.path().join("outbox"));
@@ -82,7 +89,7 @@ fn an_outbox_whose_end_is_missing_gives_no_number_twice() {
     drop(store);
     // As it was two records ago, but for the witness.
     fs::copy(folder.path().join("outbox/witness"), copy.path().join("outbox/witness")).unwrap();
-    let mut store = Store::open_or_set_aside(copy.path(), BIG).unwrap();
+    let mut store = open(copy.path(), BIG);
     assert_ne!(store.id(), id);
     assert_eq!(all(&mut store)[..2], [(1, opened(1)), (2, closed(1))], "what can be read is taken over");
 }
@@ -90,13 +97,13 @@ fn an_outbox_whose_end_is_missing_gives_no_number_twice() {
 #[test]
 fn an_event_under_way_is_taken_over_though_the_hub_has_its_states() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let mut store = open(folder.path(), BIG);
     put_all(&mut store, &[opened(1), closed(2), picture(1, 100), befell(1), closed(3)]);
     store.delete(&[1]).unwrap();
     store.db.insert(RECORDS, &9u64.to_be_bytes()).unwrap();
     store.flush().unwrap();
     drop(store);
-    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let mut store = open(folder.path(), BIG);
     store.close_what_was_left_open().unwrap();
     let kept: Vec<_> = all(&mut store).into_iter().map(|(_, lasting)| lasting).collect();
     assert_eq!(kept[..5], [closed(2), picture(1, 100), befell(1), closed(3), opened(1)]);
@@ -110,7 +117,7 @@ fn an_incident_that_was_told_and_not_marked_comes_again_under_its_id() {
     filled(folder.path());
     damage(folder.path(), |bytes| bytes.fill(0x5a));
     let told = |folder: &Path| {
-        let mut store = Store::open_or_set_aside(folder, BIG).unwrap();
+        let mut store = open(folder, BIG);
         let incidents = all(&mut store).into_iter().filter_map(|(_, lasting)| match lasting {
             Lasting::Incident(incident) => Some(incident.id),
             _ => None,
@@ -131,17 +138,101 @@ fn the_newest_that_was_set_aside_stays_and_older_ones_while_there_is_room() {
     for n in [2, 9, 10] {
         fs::create_dir(aside(n)).unwrap();
         fs::write(aside(n).join("db"), vec![0; 30_000]).unwrap();
+        fs::write(aside(n).join("taken"), "").unwrap();
     }
     fs::write(folder.path().join("outbox.damaged-list"), "mine").unwrap();
     fs::create_dir(folder.path().join("other.damaged-1")).unwrap();
-    let mut store = Store::open_or_set_aside(folder.path(), 700_000).unwrap();
+    let mut store = open(folder.path(), 700_000);
     assert_eq!(store.state().set_aside, 2, "two of 30 kB fit into a tenth of 700 kB");
     assert!(!aside(2).exists() && aside(9).exists() && aside(10).exists());
     assert_eq!(all(&mut store).len(), 3, "what nobody was told of is told before it goes");
     drop(store);
     fs::write(folder.path().join("outbox/db"), vec![0x5a; 100_000]).unwrap();
-    let store = Store::open_or_set_aside(folder.path(), 700_000).unwrap();
+    let store = open(folder.path(), 700_000);
     assert_eq!(store.state().set_aside, 1);
     assert!(aside(11).exists() && !aside(10).exists() && !aside(9).exists());
     assert!(folder.path().join("outbox.damaged-list").exists() && folder.path().join("other.damaged-1").exists());
+}
+
+fn without_incidents(store: &mut Store) -> Vec<Lasting> {
+    let records = all(store).into_iter().map(|(_, lasting)| lasting);
+    records.filter(|lasting| !matches!(lasting, Lasting::Incident(_))).collect()
+}
+
+fn told(store: &mut Store) -> Vec<String> {
+    let told = all(store).into_iter().filter_map(|(_, lasting)| match lasting {
+        Lasting::Incident(incident) => Some(incident.message),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// As after a kill between the rename and the new database, and after the outbox's thread set it aside.
+#[test]
+fn what_a_database_that_was_renamed_holds_is_taken_over_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let things = [opened(1), picture(1, 100), closed(1)];
+    put_all(&mut open(folder.path(), BIG), &things);
+    set_aside(folder.path(), "torn").unwrap();
+    let kept = folder.path().join("outbox.damaged-1");
+    assert_eq!(fs::read_to_string(kept.join("reason")).unwrap(), "torn");
+    let mut store = open(folder.path(), BIG);
+    assert_eq!(without_incidents(&mut store), things);
+    assert!(kept.join("taken").exists());
+    let [said] = &told(&mut store)[..] else { panic!("{:?}", told(&mut store)) };
+    assert!(said.contains("(torn)") && said.contains("has been given what could be read"), "{said}");
+}
+
+/// As after a kill, or on a disk that was full, in the middle of it.
+#[test]
+fn a_takeover_that_was_cut_short_is_ended_later_and_puts_nothing_in_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let things = [opened(1), picture(1, 100), befell(7), closed(1), closed(2), opened(3)];
+    put_all(&mut open(folder.path(), BIG), &things);
+    set_aside(folder.path(), "torn").unwrap();
+    let mut store = Store::open(&folder.path().join("outbox"), BIG).unwrap();
+    put_all(&mut store, &things[..3]);
+    drop(store);
+    let mut store = open(folder.path(), BIG);
+    let kept: Vec<_> = all(&mut store).into_iter().map(|(_, lasting)| lasting).collect();
+    assert_eq!(kept[..6], things);
+    assert_eq!(kept.len(), 7, "and the incident");
+    drop(store);
+    assert_eq!(open(folder.path(), BIG).newest(), 7);
+}
+
+#[test]
+fn the_only_copy_of_what_could_not_be_taken_over_yet_is_never_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let aside = |n: u32| folder.path().join(format!("outbox.damaged-{n}"));
+    // As on a disk that does not let us read it.
+    fs::create_dir_all(aside(1).join("db")).unwrap();
+    fs::write(aside(1).join("large"), vec![0; 100_000]).unwrap();
+    fs::create_dir(aside(2)).unwrap();
+    fs::write(aside(2).join("large"), vec![0; 100_000]).unwrap();
+    let mut store = open(folder.path(), 700_000);
+    assert!(aside(1).exists() && !aside(1).join("taken").exists() && aside(2).join("taken").exists());
+    assert_eq!(store.state().set_aside, 2);
+    let [first, second] = &told(&mut store)[..] else { panic!("{:?}", told(&mut store)) };
+    assert!(first.contains("it stays there until"), "{first}");
+    assert!(second.contains("has been given"), "{second}");
+}
+
+/// The incident of a damaged database once took the number that the event behind it counted on.
+#[test]
+fn an_event_of_a_batch_in_which_the_database_is_opened_again_is_not_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = crate::outbox::tests::kept(folder.path(), |store| {
+        // Without this tree the first picture fails, and the database is opened again.
+        store.db.drop_tree("pictures").unwrap();
+        fs::create_dir(folder.path().join("outbox.damaged-1")).unwrap();
+    });
+    outbox.put_blocking(vec![closed(1), picture(1, 100), closed(2)]).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(outbox.sync()).unwrap();
+    runtime.block_on(outbox.end());
+    assert!(folder.path().join("outbox.damaged-1/told").exists(), "it was never opened again");
+    let mut store = open(folder.path(), BIG);
+    assert_eq!(without_incidents(&mut store), [closed(1), picture(1, 100), closed(2)]);
+    assert_eq!(told(&mut store).len(), 1);
 }

@@ -7,6 +7,7 @@ use omma_runtime::health::Health;
 
 use super::*;
 use crate::outbox::record::tests::{event, picture};
+use crate::uplink::quic::lasting::Lasting as Records;
 
 /// Long enough for what must not happen to have happened.
 const WHILE: Duration = Duration::from_millis(1500);
@@ -33,11 +34,20 @@ async fn waiting(outbox: &Outbox, count: u64) {
 }
 
 fn start(join: &JoinToken, outbox: &Outbox) -> (LinkState, CancellationToken, tokio::task::JoinHandle<()>) {
+    start_with(join, outbox, |records| records)
+}
+
+fn start_with(
+    join: &JoinToken,
+    outbox: &Outbox,
+    change: impl FnOnce(Records) -> Records,
+) -> (LinkState, CancellationToken, tokio::task::JoinHandle<()>) {
     let (results, state, token) =
         (tokio::sync::broadcast::channel(1).0, LinkState::new("quic"), CancellationToken::new());
     let reports = Reports::new([]);
     let uplink = QuicUplink::new(join.clone(), Feeds::default(), results, reports, EdgeClock::start(), state.clone());
-    let uplink = uplink.carrying(outbox.clone(), 1_000_000);
+    let mut uplink = uplink.carrying(outbox.clone(), 1_000_000);
+    uplink.lasting = uplink.lasting.take().map(change);
     (state, token.clone(), tokio::spawn(uplink.run(token)))
 }
 
@@ -181,6 +191,29 @@ async fn a_hub_that_takes_no_records_is_named() {
     assert!(reason.is_ok(), "it goes on as if its events were taken");
     let is_down = |link: &crate::state::link::Link| matches!(link, crate::state::link::Link::Down { reason } if reason.contains("no events over QUIC"));
     tokio::time::timeout(LONG, state.watch().wait_for(is_down)).await.unwrap().unwrap();
+    token.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_whose_store_never_answers_is_left_named_and_tried_again() {
+    let (hub, folder) = (Hub::start(TransportConfig::default()), tempfile::tempdir().unwrap());
+    let outbox = outbox(folder.path());
+    let (state, token, running) = start_with(&hub.join, &outbox, |records| records.silent(WHILE));
+    let mut store = Store::accept(&hub).await;
+    // With nothing to answer it stays.
+    tokio::time::sleep(WHILE * 2).await;
+    assert!(store.peer.connection.close_reason().is_none());
+    put_events(&outbox, 1..3).await;
+    store.hears([1]).await;
+    let is_down = |link: &crate::state::link::Link| matches!(link, crate::state::link::Link::Down { reason } if reason.contains("store does not answer"));
+    tokio::time::timeout(LONG, state.watch().wait_for(is_down)).await.expect("it waits in silence").unwrap();
+    let mut store = Store::accept(&hub).await;
+    store.hears([1]).await;
+    store.acknowledge(&outbox, [1]).await;
+    store.hears([2]).await;
+    store.acknowledge(&outbox, [2]).await;
+    waiting(&outbox, 0).await;
     token.cancel();
     running.await.unwrap();
 }
