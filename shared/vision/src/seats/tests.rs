@@ -78,12 +78,10 @@ fn who_sat_for_days_while_nobody_waited_gets_its_share_when_somebody_does() {
             let last = *seats.seated.keys().next_back().unwrap();
             seats.late(&last, now);
         }
-        for who in 0..3 {
-            sat[who] += u32::from(if seats.seated.contains_key(&who) {
-                seats.goes_on(&who, now)
-            } else {
-                seats.begins(&who, Rank::Usual, now)
-            });
+        for (who, sat) in sat.iter_mut().enumerate() {
+            let sits = seats.seated.contains_key(&who);
+            let may = if sits { seats.goes_on(&who, now) } else { seats.begins(&who, Rank::Usual, now) };
+            *sat += u32::from(may);
         }
     }
     assert!(sat.iter().all(|&sat| sat > 200), "{sat:?}");
