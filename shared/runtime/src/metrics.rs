@@ -65,7 +65,7 @@ impl Metrics {
         Self { handle: PrometheusBuilder::new().build_recorder().handle() }
     }
 
-    /// Moves samples into their buckets; [`http::serve`](crate::http::serve) calls it every few seconds.
+    /// Moves samples into their buckets; [`http::serve`] calls it every few seconds.
     pub fn run_upkeep(&self) {
         self.handle.run_upkeep();
     }
