@@ -20,6 +20,8 @@
 
 mod choice;
 
+mod backend;
+
 mod openh264;
 
 #[cfg(feature = "libav")]
@@ -29,7 +31,6 @@ mod order;
 
 use std::sync::Arc;
 
-use ::openh264::decoder::DecodedYUV;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 
@@ -37,6 +38,7 @@ use crate::bitstream::h264::Sps;
 use crate::bitstream::nal::nals;
 use crate::bitstream::{chroma_name, h265};
 use crate::frame::{Colour, Frame, FramePool, Planes};
+use backend::{Backend, Picture};
 pub use choice::DecoderChoice;
 
 /// Why there is no picture.
@@ -98,12 +100,6 @@ pub struct Decoder {
     state: State,
     last_shown: Option<CaptureTime>,
     counts: DecodeCounts,
-}
-
-enum Backend {
-    OpenH264(openh264::OpenH264),
-    #[cfg(feature = "libav")]
-    Libav(libav::Libav),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -315,94 +311,11 @@ impl DecodeCounts {
     }
 }
 
-impl Backend {
-    #[cfg(feature = "libav")]
-    fn new(codec: Codec, choice: DecoderChoice) -> Result<Self, DecodeError> {
-        match (codec, choice) {
-            (Codec::H264, DecoderChoice::OpenH264) => openh264::OpenH264::new().map(Self::OpenH264),
-            (Codec::H264 | Codec::H265, _) => libav::Libav::new(codec, choice).map(Self::Libav),
-        }
-    }
-
-    #[cfg(not(feature = "libav"))]
-    fn new(codec: Codec, choice: DecoderChoice) -> Result<Self, DecodeError> {
-        match (codec, choice.fault()) {
-            (Codec::H265, _) => Err(DecodeError::NotInThisBuild { codec }),
-            (Codec::H264, Some(fault)) => Err(DecodeError::Create(fault.to_owned())),
-            (Codec::H264, None) => openh264::OpenH264::new().map(Self::OpenH264),
-        }
-    }
-
-    fn restart(&mut self) -> Result<(), DecodeError> {
-        match self {
-            Self::OpenH264(backend) => backend.restart(),
-            #[cfg(feature = "libav")]
-            Self::Libav(backend) => backend.restart(),
-        }
-    }
-
-    fn announced(&mut self, sps: &Sps) {
-        match self {
-            Self::OpenH264(backend) => backend.announced(sps.reordering),
-            #[cfg(feature = "libav")]
-            Self::Libav(backend) => backend.announced(sps),
-        }
-    }
-
-    /// Whether the stream that begins is reordered though nothing says so.
-    fn knows(&mut self, reorders: bool) {
-        match self {
-            Self::OpenH264(backend) => backend.knows(reorders),
-            #[cfg(feature = "libav")]
-            Self::Libav(_) => {}
-        }
-    }
-
-    /// Whether it may hold pictures back.
-    fn holds_back(&self) -> bool {
-        match self {
-            Self::OpenH264(backend) => backend.holds_back(),
-            #[cfg(feature = "libav")]
-            Self::Libav(_) => true,
-        }
-    }
-
-    fn needs_key(&mut self, unit: &AccessUnit) -> bool {
-        match self {
-            Self::OpenH264(backend) => backend.needs_key(unit),
-            #[cfg(feature = "libav")]
-            Self::Libav(_) => false,
-        }
-    }
-
-    fn decode(&mut self, unit: &AccessUnit) -> Result<Option<(CaptureTime, Picture<'_>)>, String> {
-        Ok(match self {
-            Self::OpenH264(backend) => backend.decode(unit)?.map(|(time, picture)| (time, Picture::OpenH264(picture))),
-            #[cfg(feature = "libav")]
-            Self::Libav(backend) => backend.decode(unit)?.map(|time| (time, Picture::Libav(backend))),
-        })
-    }
-
-    fn drain(&mut self, colour: Colour, mut each: impl FnMut(CaptureTime, Planes<'_>)) {
-        match self {
-            Self::OpenH264(backend) => backend.drain(|time, picture| each(time, openh264::planes(picture, colour))),
-            #[cfg(feature = "libav")]
-            Self::Libav(backend) => backend.drain(colour, each),
-        }
-    }
-}
-
 /// A picture in the decoder's memory, until the next unit is decoded.
 pub struct Decoded<'a> {
     time: CaptureTime,
     colour: Colour,
     picture: Picture<'a>,
-}
-
-enum Picture<'a> {
-    OpenH264(DecodedYUV<'a>),
-    #[cfg(feature = "libav")]
-    Libav(&'a libav::Libav),
 }
 
 impl Decoded<'_> {
