@@ -154,17 +154,7 @@ fn wait_for_stored(stack: &Stack, count: usize) -> Vec<u64> {
 /// Takes the cameras away and waits until every event has ended and everything is stored, which it gives: all numbers
 /// from 1 on, and each event once.
 fn settle(stack: &mut Stack) -> Vec<u64> {
-    stack.edge.expect("camera failed: trying again");
-    stack.camera.kill9();
-    for id in ["door", "gate"] {
-        stack.wait_for_state(id, "failed");
-    }
-    let events = wait::until("every event to end and to arrive", wait::LONG, || {
-        let events = stack.api.events("")?;
-        let open = events.iter().filter(|event| event["phase"] != "closed").count();
-        let waiting = stack.edge_api.metric("omma_outbox_waiting")?;
-        if open == 0 && waiting == 0.0 { Ok(events) } else { Err(format!("{open} events are open, {waiting} wait")) }
-    });
+    let events = stack.settle(&["door", "gate"]);
     let ids: BTreeSet<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), events.len(), "an event is there twice");
 

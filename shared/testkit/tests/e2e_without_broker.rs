@@ -141,17 +141,7 @@ fn wait_for_stored(stack: &Stack, count: u64) -> Vec<u64> {
 
 /// Takes the cameras away and waits until every event has ended and everything is stored.
 fn settle(stack: &mut Stack, seen: &Seen) {
-    stack.edge.expect("camera failed: trying again");
-    stack.camera.kill9();
-    for id in ["door", "gate"] {
-        stack.wait_for_state(id, "failed");
-    }
-    let events = wait::until("every event to end and to arrive", wait::LONG, || {
-        let events = stack.api.events("")?;
-        let open = events.iter().filter(|event| event["phase"] != "closed").count();
-        let waiting = stack.edge_api.metric("omma_outbox_waiting")?;
-        if open == 0 && waiting == 0.0 { Ok(events) } else { Err(format!("{open} events are open, {waiting} wait")) }
-    });
+    let events = stack.settle(&["door", "gate"]);
     let records = store::records(&stack.hub_data(), EDGE);
     let whole: Vec<(u64, bool)> = (1..=newest(stack)).map(|sequence| (sequence, true)).collect();
     assert_eq!(records, whole, "all that the outbox was ever given, each once, none of it refused");

@@ -89,6 +89,28 @@ impl Stack {
         stack
     }
 
+    /// Takes the cameras away and waits until every event has ended and everything is stored. Gives the events.
+    ///
+    /// # Panics
+    /// When that is not so for long.
+    pub fn settle(&mut self, cameras: &[&str]) -> Vec<serde_json::Value> {
+        self.edge.expect("camera failed: trying again");
+        self.camera.kill9();
+        for id in cameras {
+            self.wait_for_state(id, "failed");
+        }
+        wait::until("every event to end and to arrive", wait::LONG, || {
+            let events = self.api.events("")?;
+            let open = events.iter().filter(|event| event["phase"] != "closed").count();
+            let waiting = self.edge_api.metric("omma_outbox_waiting")?;
+            if open == 0 && waiting == 0.0 {
+                Ok(events)
+            } else {
+                Err(format!("{open} events are open, {waiting} wait"))
+            }
+        })
+    }
+
     /// Waits until the hub shows the camera in a state, and gives what it shows and how long that took.
     ///
     /// # Panics
