@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use edge_core::incident::{self, SetAside};
 use edge_core::outbox::budget::kept_aside;
@@ -31,8 +31,6 @@ use crate::outbox::record;
 pub const ASIDE_SHARE: u64 = 10;
 
 const DAMAGED: &str = "damaged";
-const LOCKED_ATTEMPTS: u32 = 50;
-const LOCKED: Duration = Duration::from_millis(40);
 const REASON: &str = "reason";
 const TAKEN: &str = "taken";
 const TOLD: &str = "told";
@@ -150,7 +148,7 @@ impl Store {
         let newest = self.newest;
         let budget = self.budget * 2;
         let taking_over = std::thread::scope(|scope| {
-            let work = || match open_left(kept, budget) {
+            let work = || match Self::open_unchecked(kept, budget) {
                 Ok(old) => self.take_over(&old),
                 Err(e) => Ok(Err(e)),
             };
@@ -246,17 +244,6 @@ fn name(lasting: &Lasting) -> Name {
         Lasting::Picture(picture) => (1, picture.event.0, picture.revision),
         Lasting::Incident(incident) => (2, incident.id.0, 0),
     }
-}
-
-/// It was closed a moment ago, and sled's threads may hold its lock for another.
-fn open_left(kept: &Path, budget: u64) -> Result<Store, StoreError> {
-    for _ in 0..LOCKED_ATTEMPTS {
-        match Store::open_unchecked(kept, budget) {
-            Err(StoreError::Io { .. }) => std::thread::sleep(LOCKED),
-            other => return other,
-        }
-    }
-    Store::open_unchecked(kept, budget)
 }
 
 /// Renames a damaged database, so that a new one can be begun and an expert may look at the old.

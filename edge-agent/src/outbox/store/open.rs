@@ -1,10 +1,11 @@
 //! How the database is opened, and seen to be whole.
 
 use std::path::Path;
+use std::time::Duration;
 
 use omma_protocol::event::{Event, Lasting, Phase};
 use omma_protocol::id::OutboxId;
-use sled::IVec;
+use sled::{Db, IVec};
 use uuid::Uuid;
 
 use super::witness::Witness;
@@ -14,6 +15,10 @@ use crate::outbox::record;
 /// sled's default of 1 GB would be most of a small board's memory, and records are read once, in order. What it may take is
 /// taken within minutes, so that memory that grows later is a fault and not this.
 const CACHE_BYTES: u64 = 1 << 20;
+
+/// A database that was closed a moment ago is locked for another, until sled's threads have ended.
+const LOCKED_ATTEMPTS: u32 = 50;
+const LOCKED: Duration = Duration::from_millis(40);
 
 impl Store {
     /// The database at `path`, and whole.
@@ -40,7 +45,7 @@ impl Store {
         })?;
         disk::room_to_delete(path)?;
         let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let db = config.open()?;
+        let db = open_unlocked(&config)?;
         let (events, pictures, open) = (db.open_tree("events")?, db.open_tree("pictures")?, db.open_tree("open")?);
         // Not there in a database of an earlier version.
         let incidents = db.open_tree("incidents")?;
@@ -126,4 +131,17 @@ impl Store {
         self.open.clear()?;
         self.flush()
     }
+}
+
+fn open_unlocked(config: &sled::Config) -> sled::Result<Db> {
+    for _ in 0..LOCKED_ATTEMPTS {
+        match config.open() {
+            // It has no kind of its own.
+            Err(sled::Error::Io(e)) if e.to_string().starts_with("could not acquire lock") => {
+                std::thread::sleep(LOCKED)
+            }
+            other => return other,
+        }
+    }
+    config.open()
 }

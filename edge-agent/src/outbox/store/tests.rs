@@ -73,6 +73,19 @@ fn numbers_have_no_gaps_across_kinds_and_restarts() {
 }
 
 #[test]
+fn a_database_that_is_still_being_closed_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let closing = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    let id = closing.id();
+    let closes = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(closing);
+    });
+    assert_eq!(Store::open_or_set_aside(folder.path(), BIG).unwrap().id(), id);
+    closes.join().unwrap();
+}
+
+#[test]
 fn what_is_not_flushed_is_not_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
