@@ -3,10 +3,13 @@
 //! ByteTrack (Zhang et al., ECCV 2022), with time in seconds:
 //!
 //! 1. each track's box is predicted to the frame's capture time ([`kalman`]);
-//! 2. good detections are assigned to tracks by overlap ([`mod@assign`]);
-//! 3. what was found once so far, whose velocity nobody knows, takes what good detections are left nearby;
-//! 4. tracks that got none take a poor detection, which is how a thing half hidden is kept;
-//! 5. good detections that are still left begin new tracks.
+//! 2. good detections are assigned to tracks by overlap times score ([`mod@assign`]), as ByteTrack's own code does;
+//! 3. what began beside a track that was found too takes what good detections are left: it may be a second box of that
+//!    one thing, and where two persons are seen as one it must not be preferred to either. ByteTrack's code has all
+//!    tentative tracks wait so; here those that began by themselves are worth as much as one that is lost;
+//! 4. what was found once so far, whose velocity nobody knows, takes what good detections are left nearby;
+//! 5. tracks that got none take a poor detection, which is how a thing half hidden is kept;
+//! 6. good detections that are still left begin new tracks.
 //!
 //! ```text
 //! Tentative ──`confirm_hits` frames in a row──▶ Confirmed ⇄ lost: not seen in this frame
@@ -114,6 +117,8 @@ struct Followed {
     last_frame: u64,
     /// What `motion` is predicted to.
     predicted: CaptureTime,
+    /// It began where a confirmed thing was found by another detection.
+    beside: bool,
 }
 
 impl Tracker {
@@ -135,12 +140,17 @@ impl Tracker {
 
         let (frame, least, mut seen) = (self.frame, self.config.min_overlap, vec![]);
         let near = move |track: &Followed, detection: &Detection| {
-            above(least, track.overlap(detection, track.motion.unsure()))
+            above(least, track.overlap(detection, track.motion.unsure())) * detection.score.min(1.0)
+        };
+        let sure = move |track: &Followed, detection: &Detection| match track.id {
+            None if track.beside => 0.0,
+            _ => near(track, detection),
         };
         let new = move |track: &Followed, detection: &Detection| match track.life.frames() {
             1 => above(NEW_OVERLAP, track.overlap(detection, NEW_BUFFER * time.since(track.last_seen).as_secs_f32())),
             _ => 0.0,
         };
+        self.associate(time, &mut good, &mut seen, sure);
         self.associate(time, &mut good, &mut seen, near);
         self.associate(time, &mut good, &mut seen, new);
         self.associate(time, &mut poor, &mut seen, near);
@@ -218,6 +228,9 @@ impl Tracker {
                 self.refused += 1;
                 continue;
             }
+            let here = |track: &Followed| track.id.is_some() && track.last_frame == self.frame;
+            let overlaps = |track: &Followed| track.overlap(&detection, 0.0) >= self.config.min_overlap;
+            let beside = self.tracks.iter().any(|track| here(track) && overlaps(track));
             self.tracks.push(Followed {
                 id: None,
                 motion: Motion::new(detection.rect),
@@ -226,6 +239,7 @@ impl Tracker {
                 last_seen: time,
                 last_frame: self.frame,
                 predicted: time,
+                beside,
             });
         }
     }

@@ -130,6 +130,30 @@ fn only_what_was_found_once_is_looked_for_far_around() {
     }
 }
 
+/// What NanoDet made of two persons in `vtest` who pass each other: a third box between them, then one box of both.
+#[test]
+fn a_box_between_two_persons_who_become_one_box_takes_neither_ones_place() {
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    let pixels = |x: f32, y: f32, w: f32, h: f32, score| Detection {
+        label: "person".into(),
+        score,
+        rect: Rect { x: x / 768.0, y: y / 576.0, w: w / 768.0, h: h / 576.0 },
+    };
+    for n in 0..10i16 {
+        let x = f32::from(n);
+        let (right, left) = (476.0 + 1.2 * x, 571.0 - 6.1 * x);
+        let found = vec![pixels(right, 165.0, 26.0, 77.0, 0.6), pixels(left, 156.0, 26.0, 77.0, 0.6)];
+        tracker.update(at(i64::from(n) * 100), found);
+    }
+    let mut found = vec![pixels(488.0, 163.0, 26.0, 77.0, 0.59), pixels(510.0, 155.0, 24.0, 79.0, 0.58)];
+    found.push(pixels(496.0, 156.0, 34.0, 82.0, 0.52));
+    assert_eq!(ids(&tracker.update(at(1000), found)), [1, 2]);
+    let both = ids(&tracker.update(at(1100), vec![pixels(490.0, 159.0, 38.0, 80.0, 0.62)]));
+    assert!(both == [1] || both == [2], "{both:?}");
+    let apart = vec![pixels(502.0, 162.0, 29.0, 72.0, 0.62), pixels(485.0, 155.0, 24.0, 75.0, 0.6)];
+    assert_eq!(ids(&tracker.update(at(1400), apart)), [1, 2]);
+}
+
 #[test]
 fn classes_do_not_mix() {
     let mut tracker = Tracker::new(TrackerConfig::default());
