@@ -231,6 +231,14 @@ impl Gate {
         self.groups.keep_from()
     }
 
+    /// How soon a thing is told of. Where a probe was in vain within what is kept, the clear past is not passed over, and
+    /// looking at all of it takes longer than is promised else.
+    fn promise(&self) -> Duration {
+        let group = self.groups.length();
+        let promise = self.tier.0.promise(group);
+        if self.keep_from().is_some_and(|from| self.in_vain >= from) { promise.max(group) } else { promise }
+    }
+
     /// What the gate does and why.
     pub fn report(&self) -> Report {
         let (tier, why) = self.tier;
@@ -239,7 +247,7 @@ impl Gate {
             reason: self.reason,
             tier,
             why,
-            promise: tier.promise(self.groups.length()),
+            promise: self.promise(),
             smallest_change: self.sizes.smallest_change(),
             still: self.still.known(),
             counts: self.counts,

@@ -203,6 +203,20 @@ fn a_detector_that_answers_nothing_closes_it() {
 }
 
 #[test]
+fn after_a_probe_in_vain_no_more_than_a_group_is_promised_until_it_is_forgotten() {
+    let mut world = settled(3);
+    world.detector_is_gone = true;
+    world.walk(3);
+    world.run(10);
+    let (report, group) = (world.gate.report(), Duration::from_secs(2));
+    assert!(world.probes > 0 && world.hits == 0, "{report:?}");
+    assert_eq!((report.tier, report.promise), (Tier::Sizes, group));
+    world.run(20 * world::FPS);
+    let report = world.gate.report();
+    assert_eq!((report.tier, report.promise), (Tier::Sizes, Duration::from_millis(300)));
+}
+
+#[test]
 fn after_a_loss_nothing_is_decoded_before_the_next_key_picture() {
     let mut world = settled(6);
     world.until_place(5);
