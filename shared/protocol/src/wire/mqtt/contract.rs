@@ -99,7 +99,7 @@ contracts! {
     EVENTS "omma/v1/edges/{edge}/cameras/{camera}/events" Edge Payload::Json("EventMessage"), No,
         "A state of an event.";
     PICTURE "omma/v1/edges/{edge}/cameras/{camera}/pictures/{event}" Edge Payload::Jpeg, No,
-        "The event's best picture so far.";
+        "The event's best picture so far: the whole frame, and behind it, from the byte `crop_at` on, the crop.";
     INCIDENTS "omma/v1/edges/{edge}/incidents" Edge Payload::Json("IncidentMessage"), No,
         "What befell the edge itself: a crash, an unclean end, a damaged outbox.";
     DETECTION_COMMAND "omma/v1/edges/{edge}/cameras/{camera}/command/detection" Anyone Payload::Switch, No,
