@@ -96,6 +96,8 @@ contracts! {
         "Whether the camera is looked at.";
     SNAPSHOT "omma/v1/edges/{edge}/cameras/{camera}/snapshot" Edge Payload::Jpeg, Yes,
         "The newest event's best picture, on a broker of the operator's.";
+    CROP "omma/v1/edges/{edge}/cameras/{camera}/crop" Edge Payload::Jpeg, Yes,
+        "What the newest event is about, from near: the crop of its best picture, on a broker of the operator's.";
     EVENTS "omma/v1/edges/{edge}/cameras/{camera}/events" Edge Payload::Json("EventMessage"), No,
         "A state of an event.";
     PICTURE "omma/v1/edges/{edge}/cameras/{camera}/pictures/{event}" Edge Payload::Jpeg, No,
@@ -135,6 +137,7 @@ impl Topic {
             Topic::Camera(_, _, CameraValue::Motion) => &MOTION,
             Topic::Camera(_, _, CameraValue::Detection) => &DETECTION,
             Topic::Camera(_, _, CameraValue::Snapshot) => &SNAPSHOT,
+            Topic::Camera(_, _, CameraValue::Crop) => &CROP,
             Topic::Objects(..) => &OBJECTS,
             Topic::Command(..) => &COMMAND,
             Topic::CameraCommand(_, _, Command::Detection) => &DETECTION_COMMAND,
