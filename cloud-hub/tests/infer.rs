@@ -131,6 +131,7 @@ async fn the_hub_looks_at_cameras_placed_there_and_closes_its_events_when_they_g
             },
             Lasting::Picture(picture) => {
                 assert!(picture.jpeg.starts_with(&[0xff, 0xd8]));
+                assert!(picture.crop.is_some_and(|crop| crop.starts_with(&[0xff, 0xd8])));
                 pictures.insert(picture.event);
             }
             Lasting::Incident(incident) => panic!("{incident:?}"),

@@ -193,7 +193,15 @@ async fn a_new_hub_is_empty_and_closed() {
     assert_eq!(page.status, 200);
     assert!(page.head.contains("content-security-policy: default-src 'self'"), "{}", page.head);
     let document = hub.with_token("GET", "/api/openapi.json", "").await.json();
-    for path in ["/cameras", "/incidents", "/events", "/events/{id}/picture", "/streams/{stream}/whep", "/live"] {
+    for path in [
+        "/cameras",
+        "/incidents",
+        "/events",
+        "/events/{id}/picture",
+        "/events/{id}/crop",
+        "/streams/{stream}/whep",
+        "/live",
+    ] {
         assert!(document["paths"].get(format!("/api/v1{path}")).is_some(), "{path} in {}", document["paths"]);
     }
     hub.stop().await;
@@ -217,6 +225,7 @@ async fn wrong_requests_get_a_reason_and_guessing_is_slowed_down() {
         ("GET", "/api/v1/events/no-id", 400, "bad_request"),
         ("GET", &format!("/api/v1/events/{EVENT}"), 404, "not_found"),
         ("GET", &format!("/api/v1/events/{EVENT}/picture"), 404, "not_found"),
+        ("GET", &format!("/api/v1/events/{EVENT}/crop"), 404, "not_found"),
     ] {
         let answer = hub.with_token(method, path, &hub.sign_in).await;
         let said = String::from_utf8_lossy(&answer.body).into_owned();
@@ -258,16 +267,20 @@ async fn an_event_is_stored_once_acknowledged_and_shown_after_a_restart() {
         event(3, 3, "closed").replace("0.5,\"sequence", "5.5,\"sequence").replace("\"score\":0.5", "\"score\":5");
     publish(&["-t", events, "-m", &unsound]);
     let picture = folder.path().join("picture.jpg");
-    std::fs::write(&picture, [0xff, 0xd8, 0xff, 0xe0, 0xff, 0xd9]).unwrap();
+    let (whole, crop) = ([0xff, 0xd8, 0xff, 0xe0, 0xff, 0xd9], [0xff, 0xd8, 0xff, 0xe0, 1, 0xff, 0xd9]);
+    std::fs::write(&picture, [&whole[..], &crop].concat()).unwrap();
     let topic = format!("omma/v1/edges/site/cameras/door/pictures/{EVENT}");
     let mut arguments = vec!["-t", &topic, "-f", picture.to_str().unwrap()];
-    for (key, value) in [("outbox", OUTBOX), ("sequence", "4"), ("revision", "2"), ("time_us", "5")] {
+    for (key, value) in [("outbox", OUTBOX), ("sequence", "4"), ("revision", "2"), ("time_us", "5"), ("crop_at", "6")] {
         arguments.extend(["-D", "publish", "user-property", key, value]);
     }
     publish(&arguments);
 
     let one = format!("/api/v1/events/{EVENT}");
     hub.until(&format!("{one}/picture"), |a| a.status == 200).await;
+    for (view, file) in [("picture", &whole[..]), ("crop", &crop[..])] {
+        assert_eq!(hub.get(&format!("{one}/{view}")).await.body, file, "{view}");
+    }
     let shown =
         hub.until("/api/v1/events?label=person", |a| a.json()["events"][0]["picture_revision"] == 2).await.json();
     assert_eq!(shown["events"].as_array().unwrap().len(), 1);

@@ -326,6 +326,9 @@ impl Looker {
         if let Some(Lasting::Picture(picture)) = lasting.iter().rfind(|new| matches!(new, Lasting::Picture(_))) {
             // Where none is published, nobody waits for one.
             self.told.notices.snapshot(&picture.camera, picture.jpeg.clone()).unwrap_or_default();
+            if let Some(crop) = &picture.crop {
+                self.told.notices.crop(&picture.camera, crop.clone()).unwrap_or_default();
+            }
         }
         // While the disk is full, this waits for as long as that takes.
         self.pulse.rest();

@@ -28,6 +28,12 @@ const JPEG = Buffer.from(
   "base64",
 );
 
+/** 48 × 48. */
+const CROP = Buffer.from(
+  "/9j/4AAQSkZJRgABAgAAAQABAAD//gAQTGF2YzU5LjM3LjEwMAD/2wBDAAg+Pkk+SVVVVVVVVWRdZGhoaGRkZGRoaGhwcHCDg4NwcHBoaHBwfHyDg4+Tj4eHg4eTk5ubm7q6srLZ2eD/////xABKAAEAAAAAAAAAAAAAAAAAAAAAAQEAAAAAAAAAAAAAAAAAAAAAEAEAAAAAAAAAAAAAAAAAAAAAEQEAAAAAAAAAAAAAAAAAAAAA/8AAEQgAMAAwAwEiAAIRAAMRAP/aAAwDAQACEQMRAD8AAAAAAAAAAAAAAAAAAA//2Q==",
+  "base64",
+);
+
 export const TOKEN = "a-token-of-the-fake-hub";
 
 export function camera(stream, rest = {}) {
@@ -54,6 +60,7 @@ export function event(n, rest = {}) {
     engine: "tract",
     model: "nanodet-g-256x416",
     picture_revision: 3,
+    has_crop: false,
     ...rest,
   };
 }
@@ -65,6 +72,7 @@ export class FakeHub {
   /** Newest first. */
   incidents = [];
   picture = JPEG;
+  crop = CROP;
   /** What WHEP answers. */
   whep = { status: 409, kind: "not_playable", message: "the camera sends B-frames, which WebRTC can't carry" };
   token = TOKEN;
@@ -99,7 +107,7 @@ export class FakeHub {
   }
 
   happen(event) {
-    const { picture_revision: _, ...message } = event;
+    const { picture_revision: _, has_crop: __, ...message } = event;
     this.events = [...this.events.filter((known) => known.id !== event.id), event];
     this.say({ type: "event", ...message });
   }
@@ -157,9 +165,10 @@ export class FakeHub {
     if (pathname === "/api/v1/cameras") return json(200, { cameras: this.cameras });
     if (pathname === "/api/v1/incidents") return json(200, { incidents: this.incidents });
     if (pathname === "/api/v1/events") return json(200, this.#page(searchParams));
-    if (/^\/api\/v1\/events\/[^/]+\/picture$/.test(pathname)) {
+    const view = /^\/api\/v1\/events\/[^/]+\/(picture|crop)$/.exec(pathname)?.[1];
+    if (view !== undefined) {
       response.writeHead(200, { "content-type": "image/jpeg" });
-      return response.end(this.picture);
+      return response.end(this[view]);
     }
     if (pathname.endsWith("/whep")) return refuse(this.whep.status, this.whep.kind, this.whep.message);
     return refuse(404, "not_found", "there is no such thing");

@@ -179,20 +179,29 @@ test("events appear as they happen, newest first, and get their pictures", async
   hub.happen(event(3));
   await until("the event has ended", async () => /2\.5 s/.test(await rows.first().innerText()));
   assert.match(await rows.nth(1).innerText(), /Car/);
-  const [natural] = await rows.first().locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth));
-  assert.equal(natural, 64);
+  const natural = () => rows.first().locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth).join());
+  assert.equal(await natural(), "64");
+  hub.say({ type: "picture", event: event(3).id, revision: 4, has_crop: true });
+  await until("the better picture is shown from near", async () => (await natural()) === "48");
   assertNoFaults(REFUSED);
 });
 
 test("an event opens in large by keyboard and closes with Escape", async () => {
-  hub.events = [event(1)];
+  hub.events = [event(1, { has_crop: true })];
   await signIn(page, hub.url, TOKEN);
   const row = page.locator(".event");
   await row.locator("img").waitFor();
+  assert.deepEqual(hub.asked.filter((path) => /picture|crop/.test(path)), [`GET /api/v1/events/${event(1).id}/crop`]);
   await row.focus();
   await page.keyboard.press("Enter");
   const dialog = page.getByRole("dialog", { name: "Person" });
   await dialog.locator("img").waitFor();
+  const natural = () => dialog.locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth).join());
+  assert.equal(await natural(), "64", "in large it is the whole frame");
+  await dialog.getByRole("checkbox", { name: "Close-up" }).check();
+  await until("it is shown from near", async () => (await natural()) === "48");
+  await dialog.getByRole("checkbox", { name: "Close-up" }).uncheck();
+  await until("it is whole again", async () => (await natural()) === "64");
   await assertAccessible(page);
   await screenshot(page, "event");
   await page.keyboard.press("Escape");

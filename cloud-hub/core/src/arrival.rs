@@ -54,11 +54,23 @@ pub struct Picture {
     pub revision: u32,
     /// When it was taken.
     pub time: CaptureTime,
-    /// The file.
+    /// The whole frame: a JPEG file.
     pub jpeg: Bytes,
+    /// What is around the thing: another one. `None` where an edge of before there were crops made the picture.
+    pub crop: Option<Bytes>,
 }
 
 impl Picture {
+    /// What its file holds, one behind the other.
+    pub fn files(&self) -> impl Iterator<Item = Bytes> {
+        std::iter::once(self.jpeg.clone()).chain(self.crop.clone())
+    }
+
+    /// Where in its file the crop begins.
+    pub fn crop_at(&self) -> Option<usize> {
+        self.crop.as_ref().map(|_| self.jpeg.len())
+    }
+
     /// Where its file lies. The first 24 of an event id's bits count time in steps of 4.7 hours (RFC 9562 §5.7), which
     /// keeps folders small.
     pub fn place(&self) -> String {
@@ -96,6 +108,7 @@ impl Arrival {
                 revision: picture.revision,
                 time: picture.time,
                 jpeg: picture.jpeg,
+                crop: picture.crop,
             }),
             Lasting::Incident(_) => Content::Unsound { reason: "the hub's own analysis is no edge".to_owned() },
         };

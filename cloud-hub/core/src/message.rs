@@ -8,7 +8,8 @@ use omma_protocol::event::Stamp;
 use omma_protocol::id::{CameraId, EdgeId, EventId, OutboxId, StreamId};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::wire::mqtt::{
-    EventMessage, IncidentMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage, Topic,
+    EventMessage, IncidentMessage, PROP_CROP, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, StatusMessage,
+    Topic,
 };
 use serde::Deserialize;
 
@@ -133,7 +134,7 @@ fn picture(
     edge: EdgeId,
     camera: CameraId,
     event: EventId,
-    jpeg: Bytes,
+    payload: Bytes,
     properties: &[(String, String)],
 ) -> Result<Arrival, Unreadable> {
     let outbox: OutboxId = property(properties, PROP_OUTBOX)?;
@@ -141,12 +142,29 @@ fn picture(
     let sound = || -> Result<Picture, String> {
         let revision = property(properties, PROP_REVISION).map_err(|e| e.to_string())?;
         let time = CaptureTime(property(properties, PROP_TIME).map_err(|e| e.to_string())?);
-        check_picture(&jpeg).map_err(|e| e.to_string())?;
+        let (jpeg, crop) = cut(payload, properties)?;
         let stream = StreamId::new(edge.clone(), camera);
-        Ok(Picture { stream, event, revision, time, jpeg })
+        Ok(Picture { stream, event, revision, time, jpeg, crop })
     };
     let content = sound().map_or_else(|reason| Content::Unsound { reason }, Content::Picture);
     Ok(Arrival { origin: Some(Origin { edge, stamp }), content })
+}
+
+/// The whole frame, and the crop behind it where there is one.
+fn cut(mut payload: Bytes, properties: &[(String, String)]) -> Result<(Bytes, Option<Bytes>), String> {
+    let check = |jpeg: &[u8]| check_picture(jpeg).map_err(|e| e.to_string());
+    if !properties.iter().any(|(key, _)| key == PROP_CROP) {
+        check(&payload)?;
+        return Ok((payload, None));
+    }
+    let at: usize = property(properties, PROP_CROP).map_err(|e| e.to_string())?;
+    if at > payload.len() {
+        return Err(format!("{}: its payload has {} bytes", Unreadable::Property(PROP_CROP), payload.len()));
+    }
+    let crop = payload.split_off(at);
+    check(&payload)?;
+    check(&crop)?;
+    Ok((payload, Some(crop)))
 }
 
 fn property<T: std::str::FromStr>(properties: &[(String, String)], name: &'static str) -> Result<T, Unreadable> {
@@ -253,6 +271,33 @@ mod tests {
         assert!(reason(read(Bytes::from_static(b"<html>"))).contains("JPEG"));
         let placed = super::read(PICTURES.as_bytes(), Bytes::from_static(b"x"), &properties[..2]).unwrap();
         assert!(reason(placed).contains(PROP_REVISION));
+    }
+
+    #[test]
+    fn behind_the_whole_frame_is_its_crop() {
+        const WHOLE: &[u8] = &[0xff, 0xd8, 0xff, 0xe0, 0xff, 0xd9];
+        const CROP: &[u8] = &[0xff, 0xd8, 0xff, 0xe1, 1, 0xff, 0xd9];
+        let read = |crop_at: &str| {
+            let properties = [
+                (PROP_OUTBOX, "00000000-0000-0000-0000-000000000001"),
+                (PROP_SEQUENCE, "8"),
+                (PROP_REVISION, "2"),
+                (PROP_TIME, "99"),
+                (PROP_CROP, crop_at),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let known = if crop_at.is_empty() { &properties[..4] } else { &properties };
+            read(PICTURES.as_bytes(), [WHOLE, CROP].concat().into(), known).unwrap()
+        };
+        let Message::Lasting(arrival) = read("6") else { panic!("not a picture") };
+        let Content::Picture(picture) = arrival.content else { panic!("{arrival:?}") };
+        assert_eq!((&picture.jpeg[..], picture.crop.as_deref(), picture.crop_at()), (WHOLE, Some(CROP), Some(6)));
+        // As a hub of before there were crops reads it.
+        let Message::Lasting(arrival) = read("") else { panic!("not a picture") };
+        assert!(matches!(arrival.content, Content::Picture(p) if p.jpeg == [WHOLE, CROP].concat() && p.crop.is_none()));
+        for (crop_at, why) in [("5", "JPEG"), ("0", "JPEG"), ("13", "JPEG"), ("14", PROP_CROP), ("-1", PROP_CROP)] {
+            assert!(reason(read(crop_at)).contains(why), "{crop_at}");
+        }
     }
 
     #[test]

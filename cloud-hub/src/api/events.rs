@@ -1,10 +1,11 @@
-//! `GET events`, `events/{id}` and its picture.
+//! `GET events`, `events/{id}`, and its best picture whole and from near.
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use omma_protocol::id::{EventId, StreamId};
 use omma_protocol::wire::mqtt::{PhaseName, PlaceName, WhyMessage};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::refusal::Refusal;
-use crate::store::{Filter, StoredEvent};
+use crate::store::{Filter, StoredEvent, View};
 
 const LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 500;
@@ -69,6 +70,8 @@ pub(super) struct Event {
     sequence: Option<u64>,
     /// The revision of its best picture; null where there is none.
     picture_revision: Option<u32>,
+    /// Whether that has a crop too: edges of before there were crops send none.
+    has_crop: bool,
 }
 
 /// Why a rule made an event. Which of the others are there goes by `kind`.
@@ -201,7 +204,7 @@ pub(super) async fn one(
     Ok(Json(event.into()))
 }
 
-/// The best picture of an event so far. Its `ETag` is the picture's revision.
+/// The best picture of an event so far: the whole frame. Its `ETag` is the picture's revision.
 #[utoipa::path(
     get, path = "/events/{id}/picture", tag = "events",
     params(("id" = String, Path, format = "uuid", description = "The event")),
@@ -218,22 +221,48 @@ pub(super) async fn picture(
     id: Result<Path<EventId>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Path(id) = id?;
-    let picture = api.store.picture(id).await?;
-    let (revision, jpeg) = picture.ok_or_else(|| Refusal::not_found("the event has no picture"))?;
+    let picture = api.store.picture(id?.0, View::Whole).await?;
+    let picture = picture.ok_or_else(|| Refusal::not_found("the event has no picture"))?;
+    Ok(jpeg(&headers, picture))
+}
+
+/// What the best picture's box shows, with some of what is around it, from the frame as the edge decoded it: a thing that is
+/// far away is larger here than in the picture. Its `ETag` is the picture's revision; both are of one frame.
+#[utoipa::path(
+    get, path = "/events/{id}/crop", tag = "events",
+    params(("id" = String, Path, format = "uuid", description = "The event")),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "image/jpeg"),
+        (status = 304, description = "The crop of `If-None-Match` is still the best picture's"),
+        (status = 400, body = super::refusal::Body),
+        (status = 401, body = super::refusal::Body),
+        (status = 404, body = super::refusal::Body),
+    )
+)]
+pub(super) async fn crop(
+    State(api): State<Api>,
+    id: Result<Path<EventId>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let crop = api.store.picture(id?.0, View::Crop).await?;
+    let crop = crop.ok_or_else(|| Refusal::not_found("the event's picture has no crop"))?;
+    Ok(jpeg(&headers, crop))
+}
+
+fn jpeg(headers: &HeaderMap, (revision, jpeg): (u32, Bytes)) -> Response {
     let tag = format!("\"{revision}\"");
     // The best picture of today may be replaced by a better one, so that it is asked for again each time; what has
     // not changed is not sent again.
     let caching = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "private, no-cache")];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
-        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    Ok((caching, [(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response())
+    (caching, [(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response()
 }
 
 impl From<StoredEvent> for Event {
     fn from(stored: StoredEvent) -> Self {
-        let StoredEvent { event, picture_revision } = stored;
+        let StoredEvent { event, picture_revision, has_crop } = stored;
         Self {
             id: event.id.to_string(),
             stream: event.stream.to_string(),
@@ -261,6 +290,7 @@ impl From<StoredEvent> for Event {
             outbox: event.outbox.map(|outbox| outbox.to_string()),
             sequence: event.sequence,
             picture_revision,
+            has_crop,
         }
     }
 }

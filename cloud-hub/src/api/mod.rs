@@ -108,6 +108,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::list))
         .routes(routes!(events::one))
         .routes(routes!(events::picture))
+        .routes(routes!(events::crop))
         .routes(routes!(incidents::incidents))
 }
 

@@ -1,6 +1,7 @@
 //! Events and their pictures, and what befell edges, kept. Whatever arrives twice is kept once.
 //!
-//! 1. [`Store::keep`] takes what arrived, in a batch. Pictures are written to the [`objects`] first.
+//! 1. [`Store::keep`] takes what arrived, in a batch. Pictures are written to the [`objects`] first, each as one file: the
+//!    whole frame's JPEG, and behind it the crop's.
 //! 2. One transaction in [`sqlite`] notes every `(outbox, sequence)` and keeps what is new. A crash before its end
 //!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites.
 //! 3. When it has ended, and only then, the caller may acknowledge; browsers are told by the [`Feed`], integrations by
@@ -17,6 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 pub use hub_core::arrival::{Arrival, Content, Origin, Outcome, Picture};
 use hub_core::record::Keep;
+use object_store::GetRange;
 use omma_protocol::backoff::Backoff;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::{EdgeId, EventId, StreamId};
@@ -52,6 +54,15 @@ impl StoreError {
     pub(crate) fn at<E: std::error::Error + Send + Sync + 'static>(doing: &'static str) -> impl Fn(E) -> Self {
         move |source| Self { doing, source: Box::new(source) }
     }
+}
+
+/// Which view of an event's thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// The whole frame.
+    Whole,
+    /// What is around the thing.
+    Crop,
 }
 
 /// The store. Clones share it.
@@ -110,7 +121,7 @@ impl Store {
             if let Content::Picture(picture) = &arrival.content
                 && database.picture(picture.event).await?.is_none_or(|kept| kept.revision < picture.revision)
             {
-                objects.put(&picture.place(), picture.jpeg.clone()).await?;
+                objects.put(&picture.place(), picture.files()).await?;
                 written.push(picture);
             }
         }
@@ -197,15 +208,21 @@ impl Store {
         self.0.database.event(id).await
     }
 
-    /// The best picture of an event so far: its revision and the JPEG file.
+    /// The best picture of an event so far: its revision and the JPEG file. `None` where there is no such view of it.
     ///
     /// # Errors
     /// Where the database or the folder fails.
-    pub async fn picture(&self, id: EventId) -> Result<Option<(u32, Bytes)>, StoreError> {
+    pub async fn picture(&self, id: EventId, view: View) -> Result<Option<(u32, Bytes)>, StoreError> {
         // A better picture may replace the file between the two readings: the second look finds the better one.
         for _ in 0..2 {
             let Some(kept) = self.0.database.picture(id).await? else { return Ok(None) };
-            if let Some(jpeg) = self.0.objects.get(&kept.place).await? {
+            let range = match (view, kept.crop_at) {
+                (View::Whole, None) => None,
+                (View::Whole, Some(at)) => Some(GetRange::from(..at)),
+                (View::Crop, Some(at)) => Some(GetRange::from(at..)),
+                (View::Crop, None) => return Ok(None),
+            };
+            if let Some(jpeg) = self.0.objects.get(&kept.place, range).await? {
                 return Ok(Some((kept.revision, jpeg)));
             }
         }
@@ -238,8 +255,8 @@ impl Store {
         match content {
             Content::Event(event) => self.0.feed.publish(HubToBrowser::Event((**event).clone())),
             Content::Picture(picture) => {
-                let event = picture.event.to_string();
-                self.0.feed.publish(HubToBrowser::Picture { event, revision: picture.revision });
+                let (event, has_crop) = (picture.event.to_string(), picture.crop.is_some());
+                self.0.feed.publish(HubToBrowser::Picture { event, revision: picture.revision, has_crop });
             }
             // Pages ask for incidents now and then.
             Content::Incident(_) | Content::Unsound { .. } => {}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
-use object_store::{Error, ObjectStore, ObjectStoreExt, path::Path as Place};
+use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path as Place};
 
 use super::StoreError;
 use crate::identity::files;
@@ -20,14 +20,16 @@ impl Objects {
         Ok(Self(local.with_fsync(true)))
     }
 
-    pub(super) async fn put(&self, place: &str, jpeg: Bytes) -> Result<(), StoreError> {
-        self.0.put(&Place::from(place), jpeg.into()).await.map_err(StoreError::at("write a picture"))?;
+    /// Writes a file of these parts, one behind the other.
+    pub(super) async fn put(&self, place: &str, parts: impl Iterator<Item = Bytes>) -> Result<(), StoreError> {
+        self.0.put(&Place::from(place), parts.collect()).await.map_err(StoreError::at("write a picture"))?;
         Ok(())
     }
 
-    /// `None` where there is none.
-    pub(super) async fn get(&self, place: &str) -> Result<Option<Bytes>, StoreError> {
-        let read = async { self.0.get_opts(&Place::from(place), Default::default()).await?.bytes().await };
+    /// A part of a file, or all of it. `None` where there is none.
+    pub(super) async fn get(&self, place: &str, range: Option<GetRange>) -> Result<Option<Bytes>, StoreError> {
+        let options = GetOptions { range, ..GetOptions::default() };
+        let read = async { self.0.get_opts(&Place::from(place), options).await?.bytes().await };
         match read.await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(Error::NotFound { .. }) => Ok(None),

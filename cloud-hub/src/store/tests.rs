@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 use super::*;
 
+mod pictures;
+
 struct Opened {
     store: Store,
     announcements: mpsc::Receiver<EventMessage>,
@@ -69,6 +71,7 @@ fn picture_arrival(sequence: u64, id: u128, revision: u32) -> Arrival {
         revision,
         time: CaptureTime(5),
         jpeg: vec![0xff, 0xd8, 0xff, revision as u8, 0xff, 0xd9].into(),
+        crop: None,
     };
     Arrival { origin: origin("site", sequence), content: Content::Picture(picture) }
 }
@@ -103,7 +106,7 @@ async fn an_event_reads_back_as_it_was() {
     let arrival = event_arrival(1, 7, 1);
     assert_eq!(opened.store.keep(&[arrival]).await.unwrap(), [kept(Keep::Latest)]);
     let stored = opened.store.event(EventId(Uuid::from_u128(7))).await.unwrap().unwrap();
-    assert_eq!(stored, StoredEvent { event: event(7, 1), picture_revision: None });
+    assert_eq!(stored, StoredEvent { event: event(7, 1), picture_revision: None, has_crop: false });
     assert_eq!(*opened.feed.next().await.unwrap(), HubToBrowser::Event(event(7, 1)));
 }
 
@@ -152,25 +155,8 @@ async fn everything_is_there_after_a_restart() {
     let Opened { folder, .. } = opened;
     let again = open_in(folder).await;
     assert_eq!(again.store.keep(&[event_arrival(1, 7, 1)]).await.unwrap(), [kept(Keep::Copy)]);
-    let (revision, jpeg) = again.store.picture(event(7, 1).id).await.unwrap().unwrap();
+    let (revision, jpeg) = again.store.picture(event(7, 1).id, View::Whole).await.unwrap().unwrap();
     assert_eq!((revision, jpeg.len()), (1, 6));
-}
-
-#[tokio::test]
-async fn a_better_picture_replaces_the_file_and_a_worse_one_leaves_none() {
-    let opened = open().await;
-    let id = event(7, 1).id;
-    opened.store.keep(&[picture_arrival(1, 7, 1)]).await.unwrap();
-    assert_eq!(opened.store.event(id).await.unwrap(), None, "a picture may come before its event");
-    opened.store.keep(&[picture_arrival(3, 7, 3), event_arrival(4, 7, 3)]).await.unwrap();
-    assert_eq!(opened.store.keep(&[picture_arrival(2, 7, 2)]).await.unwrap(), [kept(Keep::Older)]);
-    let (revision, jpeg) = opened.store.picture(id).await.unwrap().unwrap();
-    assert_eq!((revision, jpeg[3]), (3, 3));
-    assert_eq!(opened.store.event(id).await.unwrap().unwrap().picture_revision, Some(3));
-    // The better one first in a batch: the worse one's file is written before it is known to be worse.
-    opened.store.keep(&[picture_arrival(6, 7, 6), picture_arrival(5, 7, 5)]).await.unwrap();
-    assert_eq!(opened.store.picture(id).await.unwrap().unwrap().0, 6);
-    assert_eq!(files(&opened.folder), 1);
 }
 
 #[tokio::test]
@@ -277,6 +263,7 @@ async fn a_database_of_before_rules_goes_on_with_its_events() {
     let pool =
         sqlx::SqlitePool::connect(&format!("sqlite://{}", folder.path().join("omma.db").display())).await.unwrap();
     let back = "ALTER TABLE events DROP COLUMN rule; ALTER TABLE events DROP COLUMN why;
+                ALTER TABLE pictures DROP COLUMN crop_at;
                 DROP TABLE incidents; PRAGMA user_version = 1";
     sqlx::raw_sql(back).execute(&pool).await.unwrap();
     pool.close().await;
@@ -312,7 +299,8 @@ async fn a_database_of_before_incidents_goes_on() {
     opened.store.close().await;
     let file = format!("sqlite:{}", opened.folder.path().join("omma.db").display());
     let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
-    sqlx::raw_sql("DROP TABLE incidents; PRAGMA user_version = 2").execute(&pool).await.unwrap();
+    let back = "ALTER TABLE pictures DROP COLUMN crop_at; DROP TABLE incidents; PRAGMA user_version = 2";
+    sqlx::raw_sql(back).execute(&pool).await.unwrap();
     pool.close().await;
     let opened = open_in(opened.folder).await;
     assert!(opened.store.event(event(7, 1).id).await.unwrap().is_some());
@@ -369,7 +357,7 @@ proptest! {
                 stored.iter().map(|e| (e.event.id.0.as_u128(), e.event.revision)).collect();
             assert_eq!(got, model);
             for (id, revision) in &pictures {
-                let (kept, jpeg) = opened.store.picture(EventId(Uuid::from_u128(*id))).await.unwrap().unwrap();
+                let (kept, jpeg) = opened.store.picture(EventId(Uuid::from_u128(*id)), View::Whole).await.unwrap().unwrap();
                 assert_eq!((kept, u32::from(jpeg[3])), (*revision, *revision));
             }
             assert_eq!(files(&opened.folder), pictures.len(), "no file is left behind");

@@ -47,7 +47,7 @@ async fn a_page_hears_of_events_and_of_the_boxes_it_watches() {
     let hub = TestHub::start(8).await;
     let mut camera = hub.camera("site.door", Codec::H264, false);
     let mut socket = signed_in(&hub).await;
-    let picture = HubToBrowser::Picture { event: "e".into(), revision: 2 };
+    let picture = HubToBrowser::Picture { event: "e".into(), revision: 2, has_crop: true };
     hub.feed.publish(picture.clone());
     assert_eq!(hear(&mut socket).await, Some(picture));
 
@@ -68,7 +68,7 @@ async fn a_page_hears_of_events_and_of_the_boxes_it_watches() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_while_a_page_signs_in_is_heard_and_what_it_missed_is_said() {
     let hub = TestHub::start(8).await;
-    let picture = |revision| HubToBrowser::Picture { event: "e".into(), revision };
+    let picture = |revision| HubToBrowser::Picture { event: "e".into(), revision, has_crop: false };
     let mut socket = open(&hub).await;
     hub.feed.publish(picture(1));
     say(&mut socket, &BrowserToHub::Auth { token: hub.token.clone() }).await;
@@ -107,7 +107,7 @@ async fn nobody_gets_in_without_the_token() {
     ] {
         let mut socket = open(&hub).await;
         socket.send(message).await.unwrap();
-        hub.feed.publish(HubToBrowser::Picture { event: "secret".into(), revision: 1 });
+        hub.feed.publish(HubToBrowser::Picture { event: "secret".into(), revision: 1, has_crop: false });
         match hear(&mut socket).await {
             Some(HubToBrowser::Error { reason }) => assert!(reason.contains(part), "{reason}"),
             other => panic!("{other:?}"),

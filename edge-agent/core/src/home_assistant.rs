@@ -283,6 +283,14 @@ impl Announcer {
         } else {
             gone.push(("snapshot".to_owned(), "camera"));
         }
+        if self.snapshots && announced.looked_at {
+            add(
+                "crop",
+                Component { topic: Some(topic(CameraValue::Crop)), ..component("crop", "camera", Some("Close-up")) },
+            );
+        } else {
+            gone.push(("crop".to_owned(), "camera"));
+        }
         if announced.looked_at {
             add(
                 "detection",

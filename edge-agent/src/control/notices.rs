@@ -116,6 +116,18 @@ impl Notices {
     /// # Errors
     /// Why it is not published.
     pub fn snapshot(&self, camera: &CameraId, jpeg: Bytes) -> Result<(), &'static str> {
+        self.show(camera, CameraValue::Snapshot, jpeg)
+    }
+
+    /// A camera's newest event's crop.
+    ///
+    /// # Errors
+    /// Why it is not published.
+    pub fn crop(&self, camera: &CameraId, jpeg: Bytes) -> Result<(), &'static str> {
+        self.show(camera, CameraValue::Crop, jpeg)
+    }
+
+    fn show(&self, camera: &CameraId, value: CameraValue, jpeg: Bytes) -> Result<(), &'static str> {
         if !self.0.snapshots {
             return Err("this edge publishes no snapshots on its hub's broker: the hub has the picture of every event");
         }
@@ -123,7 +135,7 @@ impl Notices {
             metrics::counter!("omma_control_dropped_total", "what" => "snapshot too large").increment(1);
             return Err("the picture is too large for a snapshot");
         }
-        self.set(&self.camera(camera, CameraValue::Snapshot), jpeg, SNAPSHOT_EVERY);
+        self.set(&self.camera(camera, value), jpeg, SNAPSHOT_EVERY);
         Ok(())
     }
 
@@ -218,9 +230,10 @@ impl Notices {
         }
         match Topic::parse(name) {
             Some(Topic::Camera(edge, camera, CameraValue::State)) if edge == self.0.edge => {
-                // Of a camera that is still there, what an earlier configuration had: but its snapshot stays the newest.
+                // Of a camera that is still there, what an earlier configuration had: but its pictures stay the newest.
                 let gone = !self.retained().has(name);
-                let left = CameraValue::ALL.iter().filter(|value| gone || **value != CameraValue::Snapshot);
+                let picture = |value| matches!(value, CameraValue::Snapshot | CameraValue::Crop);
+                let left = CameraValue::ALL.iter().filter(|value| gone || !picture(**value));
                 left.for_each(|value| self.found(&self.camera(&camera, *value), retained));
             }
             Some(Topic::Objects(edge, ..)) if edge == self.0.edge => self.found(name, retained),
@@ -296,8 +309,9 @@ mod tests {
         let door = STATE.strip_suffix("state").unwrap();
         let mut cleared = vec![announced.to_owned()];
         cleared.extend(["detection", "motion"].map(|level| format!("{door}{level}")));
-        cleared
-            .extend(["detection", "motion", "objects/dog", "snapshot", "state"].map(|level| format!("{old}{level}")));
+        cleared.extend(
+            ["crop", "detection", "motion", "objects/dog", "snapshot", "state"].map(|level| format!("{old}{level}")),
+        );
         let sent = sent(&notices);
         assert_eq!(sent.iter().map(|(topic, _)| topic.clone()).collect::<Vec<_>>(), cleared);
         assert!(sent.iter().all(|(_, payload)| payload.is_empty()));
@@ -341,5 +355,7 @@ mod tests {
         assert!(notices.snapshot(&door, vec![0; MAX_SNAPSHOT + 1].into()).is_err() && sent(&notices).is_empty());
         notices.snapshot(&door, vec![0; MAX_SNAPSHOT].into()).unwrap();
         assert_eq!(sent(&notices).len(), 1);
+        notices.crop(&door, "jpeg".into()).unwrap();
+        assert_eq!(sent(&notices), [("omma/v1/edges/site/cameras/door/crop".to_owned(), Bytes::from("jpeg"))]);
     }
 }

@@ -23,10 +23,13 @@ pub struct RecordError;
 enum Record {
     /// An event without a cause.
     EventV1(EventV1),
+    /// A picture without a crop.
     PictureV1(PictureV1),
     /// An event and which rule made it.
     EventV2(EventV1, CauseV1),
     IncidentV1(IncidentV1),
+    /// A picture and its crop.
+    PictureV2(PictureV1, Bytes),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,13 +103,10 @@ pub fn encode(lasting: &Lasting) -> Result<Vec<u8>, RecordError> {
             None => Record::EventV1(event_to_disk(event)),
             Some(cause) => Record::EventV2(event_to_disk(event), cause_to_disk(cause)),
         },
-        Lasting::Picture(picture) => Record::PictureV1(PictureV1 {
-            event: picture.event.0.as_u128(),
-            camera: picture.camera.clone(),
-            revision: picture.revision,
-            time_us: picture.time.0,
-            jpeg: picture.jpeg.clone(),
-        }),
+        Lasting::Picture(picture) => match &picture.crop {
+            None => Record::PictureV1(picture_to_disk(picture)),
+            Some(crop) => Record::PictureV2(picture_to_disk(picture), crop.clone()),
+        },
         Lasting::Incident(incident) => Record::IncidentV1(incident_to_disk(incident)),
     };
     postcard::to_stdvec(&record).map_err(|_| RecordError)
@@ -117,13 +117,8 @@ pub fn decode(bytes: &[u8]) -> Result<Lasting, RecordError> {
     Ok(match postcard::from_bytes(bytes).map_err(|_| RecordError)? {
         Record::EventV1(event) => Lasting::Event(event_from_disk(event, None)?),
         Record::EventV2(event, cause) => Lasting::Event(event_from_disk(event, Some(cause_from_disk(cause)))?),
-        Record::PictureV1(picture) => Lasting::Picture(Picture {
-            event: EventId(Uuid::from_u128(picture.event)),
-            camera: picture.camera,
-            revision: picture.revision,
-            time: CaptureTime(picture.time_us),
-            jpeg: picture.jpeg,
-        }),
+        Record::PictureV1(picture) => Lasting::Picture(picture_from_disk(picture, None)),
+        Record::PictureV2(picture, crop) => Lasting::Picture(picture_from_disk(picture, Some(crop))),
         Record::IncidentV1(incident) => Lasting::Incident(incident_from_disk(incident)),
     })
 }
@@ -177,6 +172,27 @@ fn event_from_disk(event: EventV1, cause: Option<Cause>) -> Result<Event, Record
             model: event.model.into(),
         }),
     })
+}
+
+fn picture_to_disk(picture: &Picture) -> PictureV1 {
+    PictureV1 {
+        event: picture.event.0.as_u128(),
+        camera: picture.camera.clone(),
+        revision: picture.revision,
+        time_us: picture.time.0,
+        jpeg: picture.jpeg.clone(),
+    }
+}
+
+fn picture_from_disk(picture: PictureV1, crop: Option<Bytes>) -> Picture {
+    Picture {
+        event: EventId(Uuid::from_u128(picture.event)),
+        camera: picture.camera,
+        revision: picture.revision,
+        time: CaptureTime(picture.time_us),
+        jpeg: picture.jpeg,
+        crop,
+    }
 }
 
 fn incident_to_disk(incident: &Incident) -> IncidentV1 {
@@ -262,7 +278,16 @@ pub(crate) mod tests {
             revision: 1,
             time: CaptureTime(2),
             jpeg: vec![7; bytes].into(),
+            crop: None,
         })
+    }
+
+    /// One with a crop of as many bytes.
+    pub(crate) fn cropped(event: u128, bytes: usize) -> Lasting {
+        match picture(event, bytes) {
+            Lasting::Picture(whole) => Lasting::Picture(Picture { crop: Some(vec![9; bytes].into()), ..whole }),
+            other => other,
+        }
     }
 
     pub(crate) fn incident(id: u128, kind: IncidentKind) -> Lasting {
@@ -280,6 +305,7 @@ pub(crate) mod tests {
             Lasting::Event(event(7, Phase::Updated, 2)),
             Lasting::Event(event(u128::MAX, Phase::Closed, 3)),
             picture(9, 1000),
+            cropped(9, 1000),
             caused(Why::Seen),
             caused(Why::Inside { zone: "z".into() }),
             caused(Why::Stayed { zone: Some("z".into()), seconds: 60.5 }),
@@ -316,6 +342,8 @@ pub(crate) mod tests {
                 caused(Why::Crossed { line: "l".into(), direction: "in".into() }),
             ),
             (bytes_of(&["03 07 06 02 0d", "697420776173206b696c6c6564"]), incident(7, IncidentKind::UncleanEnd)),
+            (bytes_of(&["01 09 04646f6f72 01 04 03", "070707"]), picture(9, 3)),
+            (bytes_of(&["04 09 04646f6f72 01 04 03", "070707 03 090909"]), cropped(9, 3)),
         ];
         for (bytes, lasting) in rows {
             assert_eq!(decode(&bytes).as_ref(), Ok(&lasting));

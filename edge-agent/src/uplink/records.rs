@@ -22,7 +22,7 @@ use edge_core::outbox::pace::Pace;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::{EdgeId, OutboxId};
 use omma_protocol::wire::mqtt::{
-    AckMessage, EventMessage, IncidentMessage, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, Topic,
+    AckMessage, EventMessage, IncidentMessage, PROP_CROP, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, Topic,
 };
 use omma_runtime::step::Step;
 use tokio::sync::watch;
@@ -225,19 +225,49 @@ pub(super) fn on_topic(edge: &EdgeId, stored: &Stored) -> Result<OnTopic, Encode
             Ok(OnTopic { topic, properties: vec![], payload: json(&IncidentMessage::new(incident, stamp))? })
         }
         Lasting::Picture(picture) => {
-            let properties = [
+            let mut properties = vec![
                 (PROP_OUTBOX, stamp.outbox.to_string()),
                 (PROP_SEQUENCE, stamp.sequence.to_string()),
                 (PROP_REVISION, picture.revision.to_string()),
                 (PROP_TIME, picture.time.0.to_string()),
             ];
             let topic = Topic::Picture(edge.clone(), picture.camera.clone(), picture.event);
-            let properties = properties.map(|(key, value)| (key.to_owned(), value)).into();
-            Ok(OnTopic { topic, properties, payload: picture.jpeg.clone() })
+            let payload = match &picture.crop {
+                None => picture.jpeg.clone(),
+                Some(crop) => {
+                    properties.push((PROP_CROP, picture.jpeg.len().to_string()));
+                    [&picture.jpeg[..], crop].concat().into()
+                }
+            };
+            let properties = properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+            Ok(OnTopic { topic, properties, payload })
         }
     }
 }
 
 fn json(message: &impl serde::Serialize) -> Result<Bytes, EncodeError> {
     serde_json::to_vec(message).map(Bytes::from).map_err(|e| EncodeError(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use omma_protocol::event::Stamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::outbox::record::tests::{cropped, picture};
+
+    #[test]
+    fn a_crop_goes_behind_its_whole_frame_and_a_picture_without_one_as_ever() {
+        let (edge, stamp) = ("site".parse().unwrap(), Stamp { outbox: OutboxId(Uuid::nil()), sequence: 3 });
+        let said = |what| {
+            let OnTopic { topic, properties, payload } = on_topic(&edge, &Stored { stamp, what }).unwrap();
+            let crop_at =
+                properties.iter().find(|(key, _)| key == PROP_CROP).map(|(_, at)| at.parse::<usize>().unwrap());
+            assert!(matches!(topic, Topic::Picture(..)) && properties.len() == 4 + usize::from(crop_at.is_some()));
+            (payload, crop_at)
+        };
+        assert_eq!(said(picture(9, 5)), (Bytes::from_static(&[7; 5]), None));
+        assert_eq!(said(cropped(9, 2)), (Bytes::from_static(&[7, 7, 9, 9]), Some(2)));
+    }
 }

@@ -1,19 +1,21 @@
 //! Picture → JPEG file, straight from YCbCr: no detour over red, green and blue. The way back is [`decode`].
 //!
-//! 1. cut to the wanted part, to even samples, so that chroma stays in place;
+//! 1. cut to the wanted part, which begins at even samples, so that chroma stays in place;
 //! 2. shrink the three planes;
 //! 3. from the stream's range and matrix to those of JFIF (full range, BT.601), row by row as the encoder asks.
 
 pub mod decode;
+
+pub mod part;
 
 use bytes::Bytes;
 use fast_image_resize as resize;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8;
 use jpeg_encoder::{ImageBuffer, JpegColorType, SamplingFactor};
-use omma_protocol::geometry::Rect;
 
 use crate::frame::{Matrix, Planes, Range};
+use part::Part;
 
 /// Why there is no JPEG.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,9 +28,16 @@ pub enum JpegError {
         /// Its height.
         height: u32,
     },
-    /// The wanted part is empty.
-    #[error("the part to be cut out lies outside the picture")]
-    EmptyCrop,
+    /// The wanted part is empty, reaches out of the picture, or begins at an odd sample.
+    #[error("{part:?} can't be cut out of a picture of {width}x{height}")]
+    Part {
+        /// Which.
+        part: Part,
+        /// The picture's width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
     /// A step failed.
     #[error("{doing}: {reason}")]
     Failed {
@@ -39,19 +48,20 @@ pub enum JpegError {
     },
 }
 
-/// Encodes a picture, or its part `crop` (in units of the picture), shrunk so that its longer side has at most
-/// `max_side` samples, at `quality` 1 to 100. 4:2:0, baseline, with JFIF header. A smaller picture is not enlarged.
+/// Encodes a picture, or a part of it, shrunk so that its longer side has at most `max_side` samples, at `quality` 1 to
+/// 100. 4:2:0, baseline, with JFIF header. A smaller picture is not enlarged.
 ///
 /// # Errors
 /// See [`JpegError`].
-pub fn encode(planes: Planes<'_>, crop: Option<Rect>, max_side: u32, quality: u8) -> Result<Bytes, JpegError> {
+pub fn encode(planes: Planes<'_>, part: Option<Part>, max_side: u32, quality: u8) -> Result<Bytes, JpegError> {
+    let (width, height) = (planes.width, planes.height);
     if !planes.is_sound() {
-        return Err(JpegError::Planes { width: planes.width, height: planes.height });
+        return Err(JpegError::Planes { width, height });
     }
-    let part = match crop {
-        Some(rect) => Part::of(rect, &planes)?,
-        None => Part { left: 0, top: 0, width: planes.width, height: planes.height },
-    };
+    let part = part.unwrap_or(Part { left: 0, top: 0, width, height });
+    if !part.is_within(width, height) {
+        return Err(JpegError::Part { part, width, height });
+    }
     let picture = Picture::new(&planes, part, max_side)?;
     let mut file = Vec::with_capacity(picture.y.len() / 4);
     let mut encoder = jpeg_encoder::Encoder::new(&mut file, quality.clamp(1, 100));
@@ -60,38 +70,6 @@ pub fn encode(planes: Planes<'_>, crop: Option<Rect>, max_side: u32, quality: u8
         .encode_image(picture)
         .map_err(|error| JpegError::Failed { doing: "encode a JPEG", reason: error.to_string() })?;
     Ok(file.into())
-}
-
-/// A part of a picture in luma samples, beginning at even ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
-    left: u32,
-    top: u32,
-    width: u32,
-    height: u32,
-}
-
-impl Part {
-    fn of(rect: Rect, planes: &Planes<'_>) -> Result<Self, JpegError> {
-        let finite = rect.x.is_finite() && rect.y.is_finite() && rect.w.is_finite() && rect.h.is_finite();
-        let rect = if finite { rect.clamped() } else { Rect::default() };
-        if rect.area() <= 0.0 {
-            return Err(JpegError::EmptyCrop);
-        }
-        let span = |from: f32, to: f32, size: u32| {
-            let from = ((from * size as f32) as u32).min(size - 1) & !1;
-            let to = ((to * size as f32).ceil() as u32).next_multiple_of(2).clamp(from + 1, size);
-            (from, to - from)
-        };
-        let (left, width) = span(rect.x, rect.right(), planes.width);
-        let (top, height) = span(rect.y, rect.bottom(), planes.height);
-        Ok(Self { left, top, width, height })
-    }
-
-    fn chroma(self) -> Self {
-        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
-        Self { left: self.left / 2, top: self.top / 2, width, height }
-    }
 }
 
 /// What the JPEG encoder reads: planes of the final size without padding.

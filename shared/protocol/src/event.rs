@@ -108,7 +108,8 @@ pub enum Why {
     },
 }
 
-/// The best picture of an event so far.
+/// The best picture of an event so far: the whole frame, and the thing from near. One record, so that both are always of
+/// the same frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     /// Of which event.
@@ -119,8 +120,18 @@ pub struct Picture {
     pub revision: u32,
     /// The frame.
     pub time: CaptureTime,
-    /// A JPEG file (ITU-T T.81) with JFIF header.
+    /// The whole frame: a JPEG file (ITU-T T.81) with JFIF header.
     pub jpeg: Bytes,
+    /// What is around the thing, cut from the frame before that was shrunk: another such file. `None` for what was made
+    /// before there were crops.
+    pub crop: Option<Bytes>,
+}
+
+impl Picture {
+    /// Of both files together.
+    pub fn bytes(&self) -> usize {
+        self.jpeg.len() + self.crop.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// Something that must arrive once: an event's state, its picture, or an incident of the edge.

@@ -212,7 +212,12 @@ pub fn hub_message(data: &[u8]) {
     match content {
         Content::Event(event) => assert!(edge.is_some_and(|e| check_event(&e, &event.stream.camera, &event).is_ok())),
         Content::Incident(incident) => assert!(edge.is_some() && check_incident(&incident).is_ok()),
-        Content::Picture(picture) => assert!(check_picture(&picture.jpeg).is_ok() && Some(picture.stream.edge) == edge),
+        Content::Picture(picture) => {
+            let crop = picture.crop.unwrap_or_default();
+            assert!(check_picture(&picture.jpeg).is_ok() && Some(picture.stream.edge) == edge);
+            assert!(crop.is_empty() || check_picture(&crop).is_ok());
+            assert!(picture.jpeg.len() + crop.len() == payload.len());
+        }
         Content::Unsound { reason } => assert!(!reason.is_empty()),
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 const DOOR: &str = "omma/v1/edges/site/cameras/door";
-const VALUES: [&str; 5] = ["state", "detection", "motion", "objects/person", "snapshot"];
+const VALUES: [&str; 6] = ["state", "detection", "motion", "objects/person", "snapshot", "crop"];
 const STATUS: &str = "omma/v1/edges/site/status";
 
 /// Waits until the newest message on a topic is as wanted, and gives it.
@@ -60,7 +60,9 @@ fn who_comes_later_is_told_how_a_camera_is_now() {
     let early = Listener::start(mosquitto.port);
     newest(&early, &door("objects/person"), people);
     newest(&early, &door("motion"), |payload| payload == "ON");
-    newest(&early, &door("snapshot"), |_| true);
+    for picture in ["snapshot", "crop"] {
+        newest(&early, &door(picture), |_| true);
+    }
 
     let late = Listener::start(mosquitto.port);
     let state: Value = serde_json::from_str(&newest(&late, &door("state"), |p| p.contains("\"live\""))).unwrap();

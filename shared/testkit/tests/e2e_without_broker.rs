@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use omma_protocol::join::JoinToken;
 use omma_testkit::process::Program;
-use omma_testkit::stack::{EDGE, Stack, StackOptions, store};
+use omma_testkit::stack::{EDGE, Stack, StackOptions, pictures, store};
 use omma_testkit::wait;
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ fn every_event_arrives_once_and_in_order_though_hub_and_edge_are_killed() {
     stack.edge.expect("the hub can't be reached: trying again");
     nothing_of_mqtt_is_there(&stack);
     let mut seen = Seen::default();
-    events_have_pictures(&stack);
+    pictures::look_at_one(&stack.api, "label=person");
     wait_for_stored(&stack, 5);
     seen.look(&stack);
 
@@ -94,17 +94,6 @@ fn listening(program: &Program) -> BTreeSet<u16> {
         u16::from_str_radix(port, 16).ok()
     };
     tables.iter().flat_map(|table| table.lines()).filter_map(port).collect()
-}
-
-fn events_have_pictures(stack: &Stack) {
-    let event = wait::until("a person with a picture", wait::LONG, || {
-        let events = stack.api.events("label=person")?;
-        let pictured = |event: &&Value| event["picture_revision"].is_u64();
-        events.iter().find(pictured).cloned().ok_or(format!("{} events, none with a picture", events.len()))
-    });
-    let picture = stack.api.get(&format!("/api/v1/events/{}/picture", event["id"].as_str().unwrap())).unwrap();
-    assert_eq!((picture.status, picture.content_type.as_str()), (200, "image/jpeg"));
-    assert!(picture.body.starts_with(&[0xff, 0xd8, 0xff]) && picture.body.ends_with(&[0xff, 0xd9]));
 }
 
 /// What the hub has ever shown: by id, the highest revision and the place in the outbox that it came from.

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Tracker`] makes tracks of the detections, but for those under a mask, and anew where the [`View`] is another;
 //! 2. [`Events`] makes events of the tracks, by the camera's rules;
-//! 3. where an event has its best view so far, the frame becomes its picture.
+//! 3. where an event has its best view so far, the frame becomes its picture, and the part of it around the thing its crop.
 //!
 //! The same on either side of the uplink. Owned by one task; never reads a clock.
 
@@ -13,11 +13,13 @@ use bytes::Bytes;
 use omma_media::frame::Frame;
 use omma_media::jpeg::{self, JpegError};
 use omma_protocol::detection::{Analyst, Detection};
-use omma_protocol::event::{Lasting, Picture};
+use omma_protocol::event::{Event, Lasting, Picture};
+use omma_protocol::geometry::Rect;
 use omma_protocol::id::CameraId;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{FrameResult, Track};
 
+use crate::crop;
 use crate::event::rule::config::RulesConfig;
 use crate::event::rule::mask::Masks;
 use crate::event::{Events, EventsConfig};
@@ -27,6 +29,8 @@ use crate::view::{Turn, View};
 
 /// Longest side of an event's picture unless it is set, in samples.
 pub const PICTURE_SIDE: u32 = 960;
+/// Longest side of an event's crop unless it is set, in samples.
+pub const CROP_SIDE: u32 = 480;
 /// JPEG quality of an event's picture unless it is set.
 pub const PICTURE_QUALITY: u8 = 80;
 
@@ -42,7 +46,10 @@ pub struct AnalysisConfig {
     /// Longest side of an event's picture, in samples. The whole frame is kept: what surrounds a thing is what tells
     /// an operator where it is.
     pub picture_side: u32,
-    /// JPEG quality of an event's picture, 1 to 100.
+    /// Longest side of an event's crop, in samples. It is cut from the frame as it was decoded: a thing that is far away
+    /// has more of them here than in the shrunk picture.
+    pub crop_side: u32,
+    /// JPEG quality of both, 1 to 100.
     pub picture_quality: u8,
     /// Makes the random part of event ids. Must differ between streams and from run to run, or ids may meet.
     pub seed: [u8; 32],
@@ -57,6 +64,7 @@ impl AnalysisConfig {
             events: EventsConfig::default(),
             rules: RulesConfig::default(),
             picture_side: PICTURE_SIDE,
+            crop_side: CROP_SIDE,
             picture_quality: PICTURE_QUALITY,
             seed,
         }
@@ -97,6 +105,7 @@ pub struct Analysis {
     tracker: Tracker,
     events: Events,
     picture_side: u32,
+    crop_side: u32,
     picture_quality: u8,
     masked: u64,
     pictures_failed: u64,
@@ -114,6 +123,7 @@ impl Analysis {
             camera,
             analyst,
             picture_side: config.picture_side,
+            crop_side: config.crop_side,
             picture_quality: config.picture_quality,
             masked: 0,
             pictures_failed: 0,
@@ -150,18 +160,19 @@ impl Analysis {
         let ended = self.events.turn(std::mem::take(&mut self.turn));
         lasting.extend(ended.into_iter().map(|change| Lasting::Event(change.event)));
         for change in self.events.see(frame.time, aspect, &seen) {
-            let (event, revision) = (change.event.id, change.event.revision);
+            let Event { id: event, revision, rect, .. } = change.event;
             lasting.push(Lasting::Event(change.event));
             if !change.picture {
                 continue;
             }
             // Several events may have their best view in one frame: it is encoded once.
-            let encoded =
+            let whole =
                 jpeg.get_or_insert_with(|| jpeg::encode(frame.planes(), None, self.picture_side, self.picture_quality));
-            match encoded {
-                Ok(jpeg) => {
-                    let (camera, time, jpeg) = (self.camera.clone(), frame.time, jpeg.clone());
-                    lasting.push(Lasting::Picture(Picture { event, camera, revision, time, jpeg }));
+            let both = whole.clone().and_then(|whole| Ok((whole, self.crop(frame, rect)?)));
+            match both {
+                Ok((jpeg, crop)) => {
+                    let (camera, time) = (self.camera.clone(), frame.time);
+                    lasting.push(Lasting::Picture(Picture { event, camera, revision, time, jpeg, crop: Some(crop) }));
                 }
                 Err(error) => {
                     self.pictures_failed += 1;
@@ -171,6 +182,11 @@ impl Analysis {
         }
         let analyst = Arc::clone(&self.analyst);
         Looked { result: FrameResult { time: frame.time, tracks, analyst, took }, lasting }
+    }
+
+    fn crop(&self, frame: &Frame, rect: Rect) -> Result<Bytes, JpegError> {
+        let part = crop::around(rect, frame.width, frame.height);
+        jpeg::encode(frame.planes(), Some(part), self.crop_side, self.picture_quality)
     }
 
     /// Nobody looked at the frame of `time` because nothing had changed since the last one: see [`Events::unchanged`].

@@ -5,7 +5,7 @@
 //! for all; a [`manifest`] says what a model needs; [`detect`]
 //! fits a picture into the network's input ([`letterbox`]), runs it ([`engine`]), reads its outputs ([`head`]) and leaves
 //! one box for each thing ([`suppress`]). Boxes become [`track`]s as long as the [`view`] is the same, and tracks [`event`]s.
-//! [`analysis`] is these together.
+//! [`crop`] is the part of a frame that shows an event's thing from near. [`analysis`] is these together.
 
 pub mod gate;
 
@@ -32,5 +32,7 @@ pub mod track;
 pub mod view;
 
 pub mod event;
+
+pub mod crop;
 
 pub mod analysis;

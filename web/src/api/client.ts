@@ -4,7 +4,7 @@
  * One client holds one token. Every request ends: by an answer, by its time-out, or by the caller's signal. A 401 from
  * anywhere is reported once through `onUnauthorized`, besides being the result of the request that met it.
  */
-import { parseStoredEvent, type StoredEvent } from "./event.ts";
+import { parseStoredEvent, type StoredEvent, type View } from "./event.ts";
 import { parseIncident, type Incident } from "../incidents/incident.ts";
 import { isRecord } from "./json.ts";
 import { failed, success, type Failure, type Result } from "./result.ts";
@@ -79,8 +79,8 @@ export class HubClient {
     });
   }
 
-  async picture(event: string, signal?: AbortSignal): Promise<Result<Blob>> {
-    const path = `/api/v1/events/${encodeURIComponent(event)}/picture`;
+  async picture(event: string, view: View, signal?: AbortSignal): Promise<Result<Blob>> {
+    const path = `/api/v1/events/${encodeURIComponent(event)}/${view}`;
     return this.request(path, { headers: { accept: "image/jpeg" } }, signal, (response) => response.blob());
   }
 

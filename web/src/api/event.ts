@@ -37,9 +37,20 @@ export interface EventState {
   readonly model: string;
 }
 
+/** The best picture of an event that the store has. */
+export interface StoredPicture {
+  /** The event's revision that it belongs to; a higher one replaces a lower one. */
+  readonly revision: number;
+  /** Whether it can be had from near, too. */
+  readonly hasCrop: boolean;
+}
+
+/** The whole frame, or what is around the thing: as the hub's paths call them. */
+export type View = "picture" | "crop";
+
 export interface StoredEvent extends EventState {
-  /** Revision of the picture in the store; null while there is none. */
-  readonly pictureRevision: number | null;
+  /** Null while there is none. */
+  readonly picture: StoredPicture | null;
 }
 
 export function isPlace(value: unknown): value is Place {
@@ -83,6 +94,6 @@ export function parseEvent(value: unknown): EventState | null {
 export function parseStoredEvent(value: unknown): StoredEvent | null {
   const event = parseEvent(value);
   if (event === null || !isRecord(value)) return null;
-  const { picture_revision: revision }: Unread<"Event"> = value;
-  return { ...event, pictureRevision: isInteger(revision) ? revision : null };
+  const { picture_revision: revision, has_crop: hasCrop }: Unread<"Event"> = value;
+  return { ...event, picture: isInteger(revision) ? { revision, hasCrop: hasCrop === true } : null };
 }

@@ -72,6 +72,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/{id}/crop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the best picture's box shows, with some of what is around it, from the frame as the edge decoded it: a thing that is
+         *     far away is larger here than in the picture. Its `ETag` is the picture's revision; both are of one frame.
+         */
+        get: operations["crop"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{id}/picture": {
         parameters: {
             query?: never;
@@ -79,7 +99,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The best picture of an event so far. Its `ETag` is the picture's revision. */
+        /** The best picture of an event so far: the whole frame. Its `ETag` is the picture's revision. */
         get: operations["picture"];
         put?: never;
         post?: never;
@@ -273,6 +293,8 @@ export interface components {
             closed_us?: number | null;
             /** @description Engine that saw it. */
             engine: string;
+            /** @description Whether that has a crop too: edges of before there were crops send none. */
+            has_crop: boolean;
             /**
              * Format: uuid
              * @description UUID of version 7.
@@ -583,6 +605,59 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Event"];
                 };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    crop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The event */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": number[];
+                };
+            };
+            /** @description The crop of `If-None-Match` is still the best picture's */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: {
                 headers: {

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type CSSProperties, type ReactNode } from "react";
+import { useEffect, useRef, useState, type CSSProperties, type ReactNode } from "react";
 import type { Rect } from "../api/json.ts";
 import { colourOf } from "../live/overlay.ts";
 import { CloseIcon, PictureIcon } from "../ui/icons.tsx";
@@ -21,7 +21,9 @@ interface EventDialogProps {
 /** The native dialog brings the focus trap, Escape, closing by a click beside it, and the way back to where the focus was. */
 export function EventDialog({ event, camera, pictures, onClose }: EventDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const shown = usePicture(event, pictures, true);
+  const hasCrop = event.picture?.hasCrop === true;
+  const [near, setNear] = useState(false);
+  const shown = usePicture(event, near && hasCrop ? "crop" : "picture", pictures, true);
   useEffect(() => dialog.current?.showModal(), []);
   const day = dayOf(event.openedUs, useStore(everyMinute));
   return (
@@ -33,12 +35,21 @@ export function EventDialog({ event, camera, pictures, onClose }: EventDialogPro
             {camera}, {day === null ? "today" : day} at {clockTime(event.openedUs)}
           </p>
         </div>
+        {hasCrop && (
+          <label className="check">
+            <input type="checkbox" checked={near} onChange={(change) => setNear(change.target.checked)} />
+            <span>Close-up</span>
+          </label>
+        )}
         <button type="button" className="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}>
           <CloseIcon />
         </button>
       </div>
       <div className={`dialog-picture picture-${shown.kind}`}>
-        {shown.kind === "shown" && (
+        {shown.kind === "shown" && shown.view === "crop" && (
+          <img className="dialog-crop" src={shown.url} alt={`${capitalised(event.label)} on ${camera}, from near`} />
+        )}
+        {shown.kind === "shown" && shown.view === "picture" && (
           <span className="dialog-frame">
             <img src={shown.url} alt={`${capitalised(event.label)} on ${camera}, best view`} />
             <span className="dialog-box" style={placed(shown.box, colourOf(event.label))} />

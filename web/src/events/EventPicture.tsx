@@ -3,7 +3,7 @@ import type { Rect } from "../api/json.ts";
 import { PictureIcon } from "../ui/icons.tsx";
 import { useStore } from "../ui/useStore.ts";
 import { cropAround, cssShare } from "./crop.ts";
-import type { StoredEvent } from "../api/event.ts";
+import type { StoredEvent, View } from "../api/event.ts";
 import type { Pictures } from "./pictures.ts";
 import { PictureSlot, type SlotState } from "./slot.ts";
 import { capitalised } from "./words.ts";
@@ -18,21 +18,24 @@ interface EventPictureProps {
 /** Width by height of the small frame, as the style sheet has it. */
 const FRAME = 4 / 3;
 
-/** The part of the picture around the thing. */
+/** What is around the thing: the crop, or where there is none that part of the whole picture. */
 export function EventPicture({ event, pictures, wanted }: EventPictureProps) {
-  const shown = usePicture(event, pictures, wanted);
+  const shown = usePicture(event, event.picture?.hasCrop === true ? "crop" : "picture", pictures, wanted);
   const [aspect, setAspect] = useState<number | null>(null);
+  const alt = `${capitalised(event.label)}, best view`;
   return (
     <span className={`picture picture-${shown.kind}`}>
-      {shown.kind === "shown" ? (
+      {shown.kind !== "shown" ? (
+        <PictureIcon className="picture-icon" />
+      ) : shown.view === "crop" ? (
+        <img className="picture-crop" src={shown.url} alt={alt} />
+      ) : (
         <img
           src={shown.url}
-          alt={`${capitalised(event.label)}, best view`}
+          alt={alt}
           style={aspect === null ? HIDDEN : placed(cropAround(shown.box, aspect, FRAME))}
           onLoad={({ currentTarget }) => setAspect(currentTarget.naturalWidth / currentTarget.naturalHeight)}
         />
-      ) : (
-        <PictureIcon className="picture-icon" />
       )}
     </span>
   );
@@ -45,11 +48,12 @@ function placed([x, y, width, height]: Rect): CSSProperties {
 }
 
 /** An event keeps its id for as long as the component lives; its picture may get better. */
-export function usePicture({ id, pictureRevision, box }: StoredEvent, pictures: Pictures, wanted: boolean): SlotState {
+export function usePicture({ id, picture, box }: StoredEvent, view: View, pictures: Pictures, wanted: boolean): SlotState {
+  const revision = picture?.revision ?? null;
   const slot = useMemo(() => new PictureSlot(pictures), [pictures]);
   useEffect(() => () => slot.close(), [slot]);
   useEffect(() => {
-    if (wanted && pictureRevision !== null) slot.want(id, pictureRevision, box);
-  }, [slot, id, pictureRevision, box, wanted]);
+    if (wanted && revision !== null) slot.want(id, revision, view, box);
+  }, [slot, id, revision, view, box, wanted]);
   return useStore(slot.state);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StoredEvent } from "../api/event.ts";
+import type { StoredEvent, StoredPicture } from "../api/event.ts";
 import {
   CAPACITY,
   EMPTY_FEED,
@@ -33,7 +33,7 @@ function event(n: number, rest: Partial<StoredEvent> = {}): StoredEvent {
     place: "edge",
     engine: "e",
     model: "m",
-    pictureRevision: null,
+    picture: null,
     ...rest,
   };
 }
@@ -42,6 +42,9 @@ function page(from: number, to: number, next: number | null = null) {
   return { events, next: next === null ? null : event(next).id };
 }
 const tracks = (feed: Feed): number[] => feed.events.map(({ track }) => track);
+
+const whole = (revision: number): StoredPicture => ({ revision, hasCrop: false });
+const cropped = (revision: number): StoredPicture => ({ revision, hasCrop: true });
 
 test("pages and messages make one list, newest first, each event once", () => {
   let feed = withNewest(EMPTY_FEED, page(3, 2, 2));
@@ -62,20 +65,22 @@ test("a later state replaces an earlier one, whichever comes first", () => {
 });
 
 test("a picture stays, whatever states follow, and a better one replaces it", () => {
-  let feed = withPicture(withEvent(EMPTY_FEED, event(1)), event(1).id, 1);
+  let feed = withPicture(withEvent(EMPTY_FEED, event(1)), event(1).id, whole(1));
   feed = withEvent(feed, event(1, { revision: 2 }));
-  assert.equal(feed.events[0]?.pictureRevision, 1);
-  feed = withPicture(feed, event(1).id, 2);
-  feed = withPicture(feed, event(1).id, 1);
-  assert.equal(feed.events[0]?.pictureRevision, 2);
+  assert.deepEqual(feed.events[0]?.picture, whole(1));
+  feed = withPicture(feed, event(1).id, cropped(2));
+  feed = withPicture(feed, event(1).id, whole(1));
+  assert.deepEqual(feed.events[0]?.picture, cropped(2));
+  feed = withPicture(feed, event(1).id, whole(3));
+  assert.deepEqual(feed.events[0]?.picture, whole(3), "the crop of another frame is gone with it");
 });
 
 test("a picture that comes before its event waits for it", () => {
-  let feed = withPicture(EMPTY_FEED, event(1).id, 4);
+  let feed = withPicture(EMPTY_FEED, event(1).id, cropped(4));
   feed = withEvent(feed, event(1));
-  assert.equal(feed.events[0]?.pictureRevision, 4);
+  assert.deepEqual(feed.events[0]?.picture, cropped(4));
   assert.equal(feed.orphans.size, 0);
-  for (let n = 0; n < 500; n += 1) feed = withPicture(feed, `never ${n}`, 1);
+  for (let n = 0; n < 500; n += 1) feed = withPicture(feed, `never ${n}`, whole(1));
   assert.ok(feed.orphans.size <= 64);
 });
 

@@ -3,7 +3,7 @@
  * Nothing here does I/O; every function returns a new feed.
  */
 import type { EventPage } from "../api/client.ts";
-import type { EventState, StoredEvent } from "../api/event.ts";
+import type { EventState, StoredEvent, StoredPicture } from "../api/event.ts";
 
 /** How many are kept at first, and by how much each page of older ones raises that. */
 export const PAGE = 50;
@@ -21,7 +21,7 @@ export interface Feed {
   /** What to ask `before` of for older ones; null where there are none. */
   readonly next: string | null;
   readonly capacity: number;
-  readonly orphans: ReadonlyMap<string, number>;
+  readonly orphans: ReadonlyMap<string, StoredPicture>;
 }
 
 export const EMPTY_FEED: Feed = { events: [], next: null, capacity: CAPACITY, orphans: new Map() };
@@ -52,18 +52,16 @@ export function withRoom(feed: Feed): Feed {
 }
 
 export function withEvent(feed: Feed, event: EventState): Feed {
-  const pictureRevision = feed.orphans.get(event.id) ?? null;
-  const orphans = pictureRevision === null ? feed.orphans : new Map([...feed.orphans].filter(([id]) => id !== event.id));
-  return bounded({ ...feed, orphans, events: merge(feed.events, [{ ...event, pictureRevision }]) });
+  const picture = feed.orphans.get(event.id) ?? null;
+  const orphans = picture === null ? feed.orphans : new Map([...feed.orphans].filter(([id]) => id !== event.id));
+  return bounded({ ...feed, orphans, events: merge(feed.events, [{ ...event, picture }]) });
 }
 
-export function withPicture(feed: Feed, id: string, revision: number): Feed {
+export function withPicture(feed: Feed, id: string, picture: StoredPicture): Feed {
   if (!feed.events.some((event) => event.id === id)) {
-    return { ...feed, orphans: new Map([...feed.orphans, [id, revision] as const].slice(-ORPHANS)) };
+    return { ...feed, orphans: new Map([...feed.orphans, [id, picture] as const].slice(-ORPHANS)) };
   }
-  const events = feed.events.map((event) =>
-    event.id === id && (event.pictureRevision ?? 0) < revision ? { ...event, pictureRevision: revision } : event,
-  );
+  const events = feed.events.map((event) => (event.id === id ? { ...event, picture: better(event.picture, picture) } : event));
   return { ...feed, events };
 }
 
@@ -83,9 +81,13 @@ function merge(known: readonly StoredEvent[], more: readonly StoredEvent[]): rea
 
 /** The later state of one event, with the later of the two pictures. */
 function newer(a: StoredEvent, b: StoredEvent): StoredEvent {
-  const revision = Math.max(a.pictureRevision ?? 0, b.pictureRevision ?? 0);
   const later = b.revision > a.revision ? b : a;
-  return { ...later, pictureRevision: revision === 0 ? null : revision };
+  return { ...later, picture: better(a.picture, b.picture) };
+}
+
+function better(a: StoredPicture | null, b: StoredPicture | null): StoredPicture | null {
+  if (a === null || b === null) return a ?? b;
+  return b.revision > a.revision ? b : a;
 }
 
 /** What falls off the end can be had again as older. */

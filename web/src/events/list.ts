@@ -89,7 +89,7 @@ export class EventList {
     if (message.type === "event" && (this.stream === null || message.event.stream === this.stream)) {
       this.change(withEvent(this.feed, message.event));
     } else if (message.type === "picture") {
-      this.change(withPicture(this.feed, message.event, message.revision));
+      this.change(withPicture(this.feed, message.event, { revision: message.revision, hasCrop: message.hasCrop }));
     } else if (message.type === "resync") {
       this.newest?.want();
     }

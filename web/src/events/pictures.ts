@@ -5,6 +5,7 @@
  * list does not delay the request that someone waits for.
  */
 import type { HubClient } from "../api/client.ts";
+import type { View } from "../api/event.ts";
 import { explain } from "../api/result.ts";
 import { Store, type Readable } from "../ui/store.ts";
 
@@ -33,14 +34,14 @@ export class Pictures {
 
   constructor(private readonly hub: HubClient) {}
 
-  take(event: string, revision: number): Loan {
-    const key = `${event}/${revision}`;
+  take(event: string, revision: number, view: View): Loan {
+    const key = `${event}/${revision}/${view}`;
     const known = this.entries.get(key);
     const entry = known ?? { store: new Store<PictureState>({ kind: "loading" }), life: new AbortController(), holders: 0 };
     entry.holders += 1;
     if (known === undefined) {
       this.entries.set(key, entry);
-      void this.load(event, entry);
+      void this.load(event, view, entry);
     }
     let held = true;
     return {
@@ -58,11 +59,11 @@ export class Pictures {
     };
   }
 
-  private async load(event: string, entry: Entry): Promise<void> {
+  private async load(event: string, view: View, entry: Entry): Promise<void> {
     await this.turn();
     try {
       if (entry.life.signal.aborted) return;
-      const picture = await this.hub.picture(event, entry.life.signal);
+      const picture = await this.hub.picture(event, view, entry.life.signal);
       if (entry.life.signal.aborted || picture.kind === "aborted") return;
       if (picture.kind === "success") entry.store.set({ kind: "shown", url: URL.createObjectURL(picture.value) });
       else entry.store.set({ kind: "failed", message: explain(picture.failure) });

@@ -50,12 +50,12 @@ test("a better picture takes the place of the one before when it is loaded, and 
   t.after(restore);
   const hub = new Hub();
   const slot = new PictureSlot(new Pictures(hub.client));
-  slot.want("e", 1, BOX);
+  slot.want("e", 1, "crop", BOX);
   await settled();
   assert.equal(slot.state.get().kind, "loading");
   await hub.answer();
   const first = slot.state.get();
-  slot.want("e", 2, BOX);
+  slot.want("e", 2, "crop", BOX);
   await settled();
   assert.equal(slot.state.get(), first, "the first stays while the second loads");
   await hub.answer();
@@ -69,14 +69,35 @@ test("a picture that fails leaves the one before", async (t) => {
   t.after(countUrls().restore);
   const hub = new Hub();
   const slot = new PictureSlot(new Pictures(hub.client));
-  slot.want("e", 1, BOX);
+  slot.want("e", 1, "crop", BOX);
   await settled();
   await hub.answer();
-  slot.want("e", 2, BOX);
+  slot.want("e", 2, "crop", BOX);
   await settled();
   await hub.answer(404);
   assert.equal(slot.state.get().kind, "shown");
   slot.close();
+});
+
+test("both views of a picture can be held at once, each by its own path", async (t) => {
+  const { urls, restore } = countUrls();
+  t.after(restore);
+  const hub = new Hub();
+  const pictures = new Pictures(hub.client);
+  const slots = (["crop", "picture"] as const).map((view) => {
+    const slot = new PictureSlot(pictures);
+    slot.want("e", 1, view, BOX);
+    return slot;
+  });
+  await settled();
+  assert.deepEqual(hub.waiting.map(({ url }) => url), ["/api/v1/events/e/crop", "/api/v1/events/e/picture"]);
+  await hub.answer();
+  await hub.answer();
+  const shown = slots.map((slot) => slot.state.get());
+  assert.deepEqual(shown.map((state) => state.kind === "shown" && state.view), ["crop", "picture"]);
+  assert.equal(urls.size, 2);
+  for (const slot of slots) slot.close();
+  assert.equal(urls.size, 0);
 });
 
 test("two places share one picture; a few are fetched at a time; what is given up makes room", async (t) => {
@@ -85,7 +106,7 @@ test("two places share one picture; a few are fetched at a time; what is given u
   const hub = new Hub();
   const pictures = new Pictures(hub.client);
   const slots = Array.from({ length: 10 }, () => new PictureSlot(pictures));
-  slots.forEach((slot, n) => slot.want(`e${n >> 1}`, 1, BOX));
+  slots.forEach((slot, n) => slot.want(`e${n >> 1}`, 1, "crop", BOX));
   await settled();
   assert.equal(hub.waiting.length, 4);
   for (const slot of slots.slice(0, 2)) slot.close();

@@ -2,6 +2,7 @@
  * One place on the page where an event's picture is shown. A better picture takes the place of the one before when it
  * is loaded, not earlier. Whoever made a slot owes it a `close()`.
  */
+import type { View } from "../api/event.ts";
 import type { Rect } from "../api/json.ts";
 import { Store, type Readable } from "../ui/store.ts";
 import type { Loan, Pictures, PictureState } from "./pictures.ts";
@@ -10,12 +11,13 @@ export type SlotState =
   /** The edge has not sent one. */
   | { readonly kind: "none" }
   | Exclude<PictureState, { kind: "shown" }>
-  /** `box`: where the thing is in this picture. */
-  | { readonly kind: "shown"; readonly url: string; readonly box: Rect };
+  /** `box`: where the thing is in the whole frame. */
+  | { readonly kind: "shown"; readonly url: string; readonly view: View; readonly box: Rect };
 
 interface Held {
   readonly key: string;
   readonly loan: Loan;
+  readonly view: View;
   readonly box: Rect;
   readonly end: () => void;
 }
@@ -32,17 +34,17 @@ export class PictureSlot {
   }
 
   /** `box` is that of the event when this picture was told of; an event changes its box only with its picture. */
-  want(event: string, revision: number, box: Rect): void {
-    const key = `${event}/${revision}`;
+  want(event: string, revision: number, view: View, box: Rect): void {
+    const key = `${event}/${revision}/${view}`;
     if (this.coming?.key === key || (this.coming === null && this.shown?.key === key)) return;
     this.coming?.end();
-    const loan = this.pictures.take(event, revision);
+    const loan = this.pictures.take(event, revision, view);
     const unsubscribe = loan.state.subscribe(() => this.settle());
     const end = (): void => {
       unsubscribe();
       loan.release();
     };
-    this.coming = { key, loan, box, end };
+    this.coming = { key, loan, view, box, end };
     this.settle();
   }
 
@@ -59,9 +61,9 @@ export class PictureSlot {
     const state = this.coming.loan.state.get();
     if (state.kind === "shown") {
       this.shown?.end();
-      this.shown = this.coming;
+      const { view, box } = (this.shown = this.coming);
       this.coming = null;
-      this.store.set({ kind: "shown", url: state.url, box: this.shown.box });
+      this.store.set({ kind: "shown", url: state.url, view, box });
     } else if (this.shown === null) {
       this.store.set(state);
     }

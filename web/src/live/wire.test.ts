@@ -41,7 +41,9 @@ test("each message of the hub is read", () => {
   assert.equal(boxes.boxes.timeUs, 1_790_000_000_123_456);
   const event = parse(EVENT);
   assert.ok(event?.type === "event" && event.event.closedUs === null && event.event.openedUs === 1);
-  assert.deepEqual(parse({ type: "picture", event: "e", revision: 2 }), { type: "picture", event: "e", revision: 2 });
+  const picture = { type: "picture", event: "e", revision: 2 };
+  assert.deepEqual(parse(picture), { ...picture, hasCrop: false });
+  assert.deepEqual(parse({ ...picture, has_crop: true }), { ...picture, hasCrop: true });
   assert.deepEqual(parse({ type: "clock", id: 1, stream_us: 5 }), { type: "clock", id: 1, streamUs: 5 });
   const mode = { type: "mode", mode: "exact", delay_ms: 120, hold_ms: 340 };
   assert.deepEqual(parse(mode), { type: "mode", mode: "exact", delayMs: 120, holdMs: 340 });

@@ -36,7 +36,7 @@ export interface Boxes {
 export type HubMessage =
   | { readonly type: "boxes"; readonly boxes: Boxes }
   | { readonly type: "event"; readonly event: EventState }
-  | { readonly type: "picture"; readonly event: string; readonly revision: number }
+  | { readonly type: "picture"; readonly event: string; readonly revision: number; readonly hasCrop: boolean }
   /** The page was too slow and missed some events or pictures: the list is to be fetched again. */
   | { readonly type: "resync" }
   /** `streamUs`: the stream's clock when the hub answered, µs since the epoch. */
@@ -78,8 +78,8 @@ export function parseHubMessage(text: unknown): HubMessage | null {
       return event === null ? null : { type: "event", event };
     }
     case "picture": {
-      const { event, revision } = value;
-      return typeof event === "string" && isU32(revision) ? { type: "picture", event, revision } : null;
+      const { event, revision, has_crop } = value; // An older hub has no crops.
+      return typeof event === "string" && isU32(revision) ? { type: "picture", event, revision, hasCrop: has_crop === true } : null;
     }
     case "resync":
       return { type: "resync" };

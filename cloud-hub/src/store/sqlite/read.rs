@@ -32,6 +32,8 @@ pub struct StoredEvent {
     pub event: EventMessage,
     /// The revision of its best picture, where it has one.
     pub picture_revision: Option<u32>,
+    /// Whether that has a crop.
+    pub has_crop: bool,
 }
 
 /// An incident as kept.
@@ -48,9 +50,11 @@ pub struct StoredIncident {
 pub(in crate::store) struct StoredPicture {
     pub(in crate::store) revision: u32,
     pub(in crate::store) place: String,
+    /// Where in the file the crop begins.
+    pub(in crate::store) crop_at: Option<u64>,
 }
 
-const SELECT: &str = "SELECT e.*, p.revision AS picture_revision
+const SELECT: &str = "SELECT e.*, p.revision AS picture_revision, p.crop_at IS NOT NULL AS has_crop
     FROM events e LEFT JOIN pictures p ON p.event = e.id AND p.stream = e.stream WHERE TRUE";
 
 impl Database {
@@ -83,12 +87,16 @@ impl Database {
     }
 
     pub(in crate::store) async fn picture(&self, id: EventId) -> Result<Option<StoredPicture>, StoreError> {
-        let row = sqlx::query("SELECT revision, place FROM pictures WHERE event = ?")
+        let row = sqlx::query("SELECT revision, place, crop_at FROM pictures WHERE event = ?")
             .bind(id.0.as_bytes().as_slice())
             .fetch_optional(&self.readers)
             .await
             .map_err(StoreError::at("read a picture's entry"))?;
-        Ok(row.map(|row| StoredPicture { revision: row.get(0), place: row.get(1) }))
+        Ok(row.map(|row| StoredPicture {
+            revision: row.get(0),
+            place: row.get(1),
+            crop_at: row.get::<Option<i64>, _>(2).and_then(|at| u64::try_from(at).ok()),
+        }))
     }
 
     /// The newest `limit`, by the edges' clocks, of one edge or of all.
@@ -141,7 +149,7 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
         engine: row.try_get("engine")?,
         model: row.try_get("model")?,
     };
-    Ok(StoredEvent { event, picture_revision: row.try_get("picture_revision")? })
+    Ok(StoredEvent { event, picture_revision: row.try_get("picture_revision")?, has_crop: row.try_get("has_crop")? })
 }
 
 fn incident(row: &SqliteRow) -> Result<StoredIncident> {

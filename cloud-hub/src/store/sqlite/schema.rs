@@ -9,7 +9,7 @@ use sqlx::sqlite::SqlitePool;
 use super::StoreError;
 
 /// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     -- The latest state of each event.
     CREATE TABLE events (
@@ -69,6 +69,10 @@ const MIGRATIONS: [&str; 3] = [
         PRIMARY KEY (edge, id)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX incidents_by_time ON incidents (time_us, id);
+",
+    // Where in its picture's file the crop begins; NULL where there is none.
+    "
+    ALTER TABLE pictures ADD COLUMN crop_at INTEGER;
 ",
 ];
 

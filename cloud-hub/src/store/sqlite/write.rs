@@ -27,7 +27,7 @@ pub(super) async fn close_orphans(writer: &SqlitePool) -> Result<Vec<EventMessag
     let rows = sqlx::query(
         "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1
          WHERE place = 'hub' AND outbox IS NULL AND phase <> 'closed'
-         RETURNING *, NULL AS picture_revision",
+         RETURNING *, NULL AS picture_revision, FALSE AS has_crop",
     )
     .fetch_all(writer)
     .await;
@@ -190,14 +190,18 @@ async fn keep_picture(db: &mut SqliteConnection, picture: &Picture) -> Result<Ou
     if keep != Keep::Latest {
         return Ok(Outcome::Kept { keep, replaced: None });
     }
-    sqlx::query("INSERT OR REPLACE INTO pictures (event, stream, revision, time_us, place) VALUES (?, ?, ?, ?, ?)")
-        .bind(event)
-        .bind(stream)
-        .bind(picture.revision)
-        .bind(picture.time.0)
-        .bind(picture.place())
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "INSERT OR REPLACE INTO pictures (event, stream, revision, time_us, place, crop_at)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(event)
+    .bind(stream)
+    .bind(picture.revision)
+    .bind(picture.time.0)
+    .bind(picture.place())
+    .bind(picture.crop_at().and_then(|at| i64::try_from(at).ok()))
+    .execute(db)
+    .await?;
     Ok(Outcome::Kept { keep, replaced: kept.map(|(_, place)| place) })
 }
 

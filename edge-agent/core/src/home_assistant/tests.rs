@@ -141,6 +141,12 @@ fn a_camera_is_a_device_behind_the_edge() {
                     "name": null,
                     "topic": "omma/v1/edges/site-1/cameras/door/snapshot",
                 },
+                "crop": {
+                    "platform": "camera",
+                    "unique_id": "omma_site-1.door.crop",
+                    "name": "Close-up",
+                    "topic": "omma/v1/edges/site-1/cameras/door/crop",
+                },
                 "detection": {
                     "platform": "switch",
                     "unique_id": "omma_site-1.door.detection",
@@ -196,6 +202,7 @@ fn what_there_is_not_is_taken_back_by_naming_its_platform_alone() {
     assert!(components.remove("connected").is_some() && components.remove("restart").is_some());
     let gone = json!({
         "snapshot": { "platform": "camera" },
+        "crop": { "platform": "camera" },
         "detection": { "platform": "switch" },
         "motion": { "platform": "binary_sensor" },
         "occupancy_person": { "platform": "binary_sensor" },

@@ -26,7 +26,7 @@ impl Store {
     pub fn make_room(&mut self, lasting: &Lasting) -> Result<Vec<u64>, StoreError> {
         let incoming = match lasting {
             Lasting::Event(_) | Lasting::Incident(_) => 512,
-            Lasting::Picture(picture) => picture.jpeg.len() as u64 + OVERHEAD,
+            Lasting::Picture(picture) => picture.bytes() as u64 + OVERHEAD,
         };
         let mut gone = vec![];
         while self.bytes + incoming > self.budget {

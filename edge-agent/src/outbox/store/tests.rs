@@ -1,6 +1,6 @@
 use omma_protocol::incident::IncidentKind;
 
-use super::super::record::tests::{event, incident, picture};
+use super::super::record::tests::{cropped, event, incident, picture};
 use super::*;
 
 mod damaged;
@@ -119,7 +119,7 @@ fn over_the_budget_pictures_go_first_then_closed_events() {
     let mut store = Store::open_or_set_aside(folder.path(), 2 * 20_000).unwrap();
     put_all(&mut store, &[opened(1), picture(1, 8_000), opened(2), closed(2), picture(2, 8_000)]);
     assert_eq!(numbers(&mut store), [1, 2, 3, 4, 5]);
-    assert_eq!(store.make_room(&picture(3, 8_000)).unwrap(), [2]);
+    assert_eq!(store.make_room(&cropped(3, 4_000)).unwrap(), [2], "both files count");
     // No event goes for a picture: the other picture does, and then this one itself.
     assert_eq!(store.make_room(&picture(3, 19_990)).unwrap(), [5]);
     put_all(&mut store, &[picture(3, 19_990)]);

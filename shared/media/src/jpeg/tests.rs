@@ -73,7 +73,7 @@ fn a_real_picture_is_shrunk_and_cut_and_looks_like_ffmpegs() {
     let psnr = 10.0 * (255.0 * 255.0 * got.len() as f64 / error).log10();
     assert!(psnr > 28.0, "{psnr:.1} dB");
 
-    let part = Rect { x: 0.25, y: 0.5, w: 0.25, h: 0.25 };
+    let part = Part { left: 480, top: 540, width: 480, height: 270 };
     assert_eq!(size(&encode(picture.planes(), Some(part), 2000, 80).unwrap()), (480, 270));
     assert_eq!(size(&encode(picture.planes(), Some(part), 240, 80).unwrap()), (240, 135));
 }
@@ -84,11 +84,35 @@ fn the_part_cut_out_is_the_right_one() {
     let y: Vec<u8> = (0..64 * 64).map(|i| if i / 64 >= 32 && i % 64 >= 32 { 235 } else { 16 }).collect();
     let uv = [128; 32 * 32];
     let picture = planes(&y, &uv, &uv, (64, 64));
-    let mean = |x: f32, y: f32| {
-        let pixels = rgb(&encode(picture, Some(Rect { x, y, w: 0.5, h: 0.5 }), 64, 90).unwrap());
+    let mean = |left: u32, top: u32| {
+        let pixels = rgb(&encode(picture, Some(Part { left, top, width: 32, height: 32 }), 64, 90).unwrap());
         pixels.iter().map(|&p| u64::from(p)).sum::<u64>() / pixels.len() as u64
     };
-    assert!(mean(0.0, 0.0) < 4 && mean(0.5, 0.0) < 4 && mean(0.0, 0.5) < 4 && mean(0.5, 0.5) > 250);
+    assert!(mean(0, 0) < 4 && mean(32, 0) < 4 && mean(0, 32) < 4 && mean(32, 32) > 250);
+}
+
+#[test]
+fn the_colours_of_a_part_stay_with_its_light() {
+    // Red to the left of column 34 and above row 18, grey elsewhere; of odd sides, so that the last chroma is of one sample.
+    let (width, height) = (67, 35);
+    let is_red = |x: u32, y: u32| x < 34 && y < 18;
+    let plane = |width: u32, height: u32, scale: u32, red: u8, grey: u8| -> Vec<u8> {
+        let at = |i: u32| if is_red(i % width * scale, i / width * scale) { red } else { grey };
+        (0..width * height).map(at).collect()
+    };
+    let (y, u, v) = (plane(width, height, 1, 81, 128), plane(34, 18, 2, 90, 128), plane(34, 18, 2, 240, 128));
+    let picture = planes(&y, &u, &v, (width, height));
+    let colours = |left, top, width, height| {
+        let pixels = rgb(&encode(picture, Some(Part { left, top, width, height }), 80, 95).unwrap());
+        assert_eq!(pixels.len(), (width * height * 3) as usize);
+        let [first, last] = [&pixels[..3], &pixels[pixels.len() - 3..]];
+        [first, last].map(|pixel| pixel[0].saturating_sub(pixel[2]) > 150)
+    };
+    assert_eq!(colours(32, 16, 2, 2), [true, true], "the last red ones");
+    assert_eq!(colours(34, 18, 2, 2), [false, false], "the first grey ones");
+    assert_eq!(colours(18, 2, 16, 16), [true, true]);
+    assert_eq!(colours(0, 0, width, height), [true, false]);
+    assert_eq!(colours(66, 34, 1, 1), [false, false], "the corner has no neighbour");
 }
 
 #[test]
@@ -97,26 +121,40 @@ fn what_is_no_picture_is_an_error() {
     let short = planes(&data, &data, &data, (64, 64));
     assert_eq!(encode(short, None, 64, 80), Err(JpegError::Planes { width: 64, height: 64 }));
     let fine = planes(&data, &data, &data, (10, 10));
-    for rect in [Rect { x: 1.5, y: 0.0, w: 1.0, h: 1.0 }, Rect { x: 0.0, y: 0.0, w: -1.0, h: 1.0 }, Rect::default()] {
-        assert_eq!(encode(fine, Some(rect), 64, 80), Err(JpegError::EmptyCrop));
+    let part = Part { left: 2, top: 4, width: 8, height: 6 };
+    assert!(encode(fine, Some(part), 64, 80).is_ok());
+    for part in [
+        Part { width: 0, ..part },
+        Part { height: 0, ..part },
+        Part { left: 1, ..part },
+        Part { top: 3, ..part },
+        Part { width: 9, ..part },
+        Part { height: 7, ..part },
+        Part { left: 10, ..part },
+        Part { left: u32::MAX - 1, ..part },
+    ] {
+        assert_eq!(encode(fine, Some(part), 64, 80), Err(JpegError::Part { part, width: 10, height: 10 }));
     }
-    assert!(encode(fine, Some(Rect { x: f32::NAN, y: 0.0, w: 1.0, h: 1.0 }), 64, 80).is_err());
 }
 
 proptest! {
     #[test]
     fn any_size_crop_and_bound_give_a_file_of_the_right_size(
         (width, height) in (1u32..80, 1u32..80), max_side in 0u32..100, quality in any::<u8>(),
-        crop in prop::option::of((-0.5f32..1.0, -0.5f32..1.0, 0.6f32..2.0, 0.6f32..2.0)),
+        part in prop::option::of((0u32..80, 0u32..80, 1u32..80, 1u32..80)),
     ) {
         let y: Vec<u8> = (0..width * height).map(|i| (i * 7) as u8).collect();
-        let crop = crop.map(|(x, y, w, h)| Rect { x, y, w, h });
-        let file = encode(planes(&y, &y, &y, (width, height)), crop, max_side, quality).unwrap();
+        let part = part.map(|(left, top, w, h)| {
+            let (left, top) = ((left % width) & !1, (top % height) & !1);
+            Part { left, top, width: w.min(width - left), height: h.min(height - top) }
+        });
+        let file = encode(planes(&y, &y, &y, (width, height)), part, max_side, quality).unwrap();
         let (w, h) = size(&file);
         prop_assert!(w > 0 && h > 0 && u32::from(w.max(h)) <= max_side.max(1), "{w}x{h}");
         prop_assert!(u32::from(w) <= width && u32::from(h) <= height);
-        if crop.is_none() && max_side >= width.max(height) {
-            prop_assert_eq!((u32::from(w), u32::from(h)), (width, height));
+        if max_side >= width.max(height) {
+            let whole = part.map_or((width, height), |part| (part.width, part.height));
+            prop_assert_eq!((u32::from(w), u32::from(h)), whole);
         }
     }
 }

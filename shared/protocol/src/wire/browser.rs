@@ -25,6 +25,8 @@ pub enum HubToBrowser {
         event: String,
         /// The event's revision that it belongs to.
         revision: u32,
+        /// Whether it has a crop.
+        has_crop: bool,
     },
     /// Answer to [`BrowserToHub::Clock`].
     Clock {

@@ -6,8 +6,10 @@
 //!
 //! Events that the hub's own analysis makes are under `omma/v1/hub/cameras/{edge.camera}/events`, with no outbox.
 //! Events, incidents and pictures are in the edge's outbox under `(outbox, sequence)`; JSON carries both in its payload,
-//! a picture in the MQTT 5 user properties `outbox`, `sequence`, `revision` and `time_us`. The hub acknowledges what
-//! its *store* has; where there is no hub, nobody speaks on `acks`.
+//! a picture in the MQTT 5 user properties `outbox`, `sequence`, `revision` and `time_us`. Its payload is the JPEG of the whole
+//! frame and behind it that of the crop, where there is one, which begins at the byte that `crop_at` names: readers of JPEG
+//! files end with the first one, so that a hub, or anyone else, who knows of no crops shows the whole frame. The hub
+//! acknowledges what its *store* has; where there is no hub, nobody speaks on `acks`.
 
 mod contract;
 
@@ -44,6 +46,9 @@ pub const PROP_SEQUENCE: &str = "sequence";
 pub const PROP_REVISION: &str = "revision";
 /// User property: capture time of the picture in µs since the epoch.
 pub const PROP_TIME: &str = "time_us";
+/// User property: how many bytes of the payload are the whole frame's JPEG; what follows is the crop's. Absent where there is
+/// no crop.
+pub const PROP_CROP: &str = "crop_at";
 
 /// Whether an edge is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

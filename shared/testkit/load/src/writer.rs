@@ -139,6 +139,7 @@ impl Writer {
                 revision: 1,
                 time: now,
                 jpeg: self.picture.clone().into(),
+                crop: Some(self.picture.clone().into()),
             }));
             *lines += &format!("{number} pictured {}\n", event.id);
         }

@@ -25,6 +25,8 @@ pub struct Answer {
     pub status: u16,
     /// `Content-Type`.
     pub content_type: String,
+    /// `ETag`.
+    pub etag: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -76,10 +78,12 @@ impl Api {
         let request = request.header("content-type", content_type).body(body).map_err(|e| failed(&e))?;
         let request = self.agent.configure_request(request).allow_non_standard_methods(true).build();
         let mut answer = self.agent.run(request).map_err(|e| failed(&e))?;
-        let content_type = answer.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let (content_type, etag) = (header("content-type").unwrap_or_default(), header("etag"));
         Ok(Answer {
             status: answer.status().as_u16(),
-            content_type: content_type.to_owned(),
+            content_type,
+            etag,
             body: answer.body_mut().read_to_vec().map_err(|e| failed(&e))?,
         })
     }

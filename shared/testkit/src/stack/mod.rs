@@ -16,6 +16,8 @@ pub mod broker;
 
 pub mod edge_only;
 
+pub mod pictures;
+
 pub mod store;
 
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use omma_protocol::wire::mqtt::{
-    CONTRACTS, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, Party, Payload, QOS, Retained,
+    CONTRACTS, PROP_CROP, PROP_OUTBOX, PROP_REVISION, PROP_SEQUENCE, PROP_TIME, Party, Payload, QOS, Retained,
 };
 
 use crate::fields::{head, inner, keys, parts, row, values, words};
@@ -23,7 +23,9 @@ pub(crate) fn page(root: &Path) -> String {
     let mut out = format!(
         "# Every topic over MQTT\n\nMQTT 5, QoS {QOS}. How they are used: [operate/mqtt.md](../operate/mqtt.md). A class is \
          named as the model names it, what a topic can't hold as `_`. Pictures carry the user properties `{PROP_OUTBOX}`, \
-         `{PROP_SEQUENCE}`, `{PROP_REVISION}` and `{PROP_TIME}`.\n\n"
+         `{PROP_SEQUENCE}`, `{PROP_REVISION}` and `{PROP_TIME}`, and `{PROP_CROP}` where there is a crop: so many bytes of the \
+         payload are the JPEG of the whole frame, and what follows is that of the crop. A reader of JPEG files shows the whole \
+         frame.\n\n"
     );
     out += &head(&["topic", "payload", "from", "retained", "what it says"]);
     let mut messages: Vec<&str> = vec![];

@@ -54,7 +54,8 @@ fn hub() -> Vec<HubToBrowser> {
     messages.extend(whys.map(|why| event(PhaseName::Updated, Some(why))));
     messages.push(event(PhaseName::Closed, Some(why("seen"))));
     messages.extend([
-        HubToBrowser::Picture { event: EVENT.to_owned(), revision: u32::MAX },
+        HubToBrowser::Picture { event: EVENT.to_owned(), revision: u32::MAX, has_crop: true },
+        HubToBrowser::Picture { event: EVENT.to_owned(), revision: 1, has_crop: false },
         HubToBrowser::Clock { id: u32::MAX, stream_us: 1_790_000_000_123_456 },
         HubToBrowser::Mode { mode: Mode::Live, delay_ms: 0, hold_ms: 0 },
         HubToBrowser::Mode { mode: Mode::Exact, delay_ms: 120, hold_ms: 340 },

@@ -1,6 +1,7 @@
 //! The three steps together.
 
 use omma_media::frame::{Colour, FramePool, Planes};
+use omma_media::planar::Planar;
 use omma_protocol::detection::Place;
 use omma_protocol::event::Phase;
 use omma_protocol::geometry::Rect;
@@ -45,10 +46,88 @@ fn every_frame_has_a_result_and_an_event_is_followed_by_its_picture() {
     assert_eq!((of_b.event, of_b.revision, of_b.time), (b.id, b.revision, b.best));
     assert_eq!(of_a.jpeg.as_ptr(), of_b.jpeg.as_ptr(), "one frame is encoded once");
     assert_eq!(of_a.jpeg[..3], [0xff, 0xd8, 0xff]);
+    for picture in [of_a, of_b] {
+        assert_eq!(sizes(picture), [(320, 180), (160, 160)]);
+    }
 
     let ended = analysis.finish();
     assert!(ended.iter().all(|l| matches!(l, Lasting::Event(e) if e.phase == Phase::Closed)) && ended.len() == 2);
     assert_eq!(analysis.counts(), AnalysisCounts::default());
+}
+
+/// Of the whole frame and the crop.
+fn sizes(picture: &Picture) -> [(u32, u32); 2] {
+    [&picture.jpeg, picture.crop.as_ref().unwrap()]
+        .map(|jpeg| (decoded(jpeg).planes().width, decoded(jpeg).planes().height))
+}
+
+fn decoded(jpeg: &[u8]) -> Planar {
+    let mut picture = Planar::default();
+    jpeg::decode::Decoder::default().decode(jpeg, &mut picture).unwrap();
+    picture
+}
+
+/// The picture of the first event of a person there.
+fn picture_of(frame: impl Fn(i64) -> Arc<Frame>, person: &Detection) -> Picture {
+    let mut analysis = analysis();
+    let mut look = |ms| analysis.look(&frame(ms), vec![person.clone()], Duration::ZERO).lasting;
+    let lasting: Vec<_> = (0..1000).step_by(200).flat_map(&mut look).collect();
+    let pictures = lasting.into_iter().filter_map(|lasting| match lasting {
+        Lasting::Picture(picture) => Some(picture),
+        _ => None,
+    });
+    pictures.last().unwrap()
+}
+
+#[test]
+fn of_a_thing_far_away_the_crop_shows_what_the_whole_frame_has_lost() {
+    // Stripes of two columns: shrunk to a quarter they are grey.
+    let (width, height) = (3840, 2160);
+    let y: Vec<u8> = (0..width * height).map(|at| if at % 4 < 2 { 50 } else { 200 }).collect();
+    let uv = vec![128; width * height / 4];
+    let (pool, colour) = (FramePool::new(1), Colour::default());
+    let planes =
+        Planes { width: 3840, height: 2160, y: &y, u: &uv, v: &uv, y_stride: width, uv_stride: width / 2, colour };
+    let frame = |ms| pool.copy(planes, CaptureTime(1_700_000_000_000_000 + ms * 1000));
+    let far = Detection { rect: Rect { x: 0.7, y: 0.6, w: 0.02, h: 0.1 }, ..person(0.0) };
+    let picture = picture_of(frame, &far);
+    assert_eq!(sizes(&picture), [(960, 540), (324, 324)]);
+    let one_behind_the_other = [&picture.jpeg[..], picture.crop.as_ref().unwrap()].concat();
+    let first = decoded(&one_behind_the_other);
+    assert_eq!(
+        (first.planes().width, first.planes().height),
+        (960, 540),
+        "who knows of no crops shows the whole frame"
+    );
+    let contrast = |jpeg: &[u8]| {
+        let picture = decoded(jpeg);
+        // Not at the ends, where a filter has nothing on one side.
+        let row = &picture.planes().y[..picture.planes().width as usize];
+        let row = &row[8..row.len() - 8];
+        row.iter().max().unwrap() - row.iter().min().unwrap()
+    };
+    let (whole, crop) = (contrast(&picture.jpeg), contrast(&picture.crop.unwrap()));
+    assert!(whole < 30 && crop > 100, "{whole} and {crop}");
+}
+
+#[test]
+fn even_noise_makes_no_picture_that_is_too_large_to_be_sent() {
+    // What a hub and its broker take of one record, both files together.
+    const MOST: usize = 2 << 20;
+    let (width, height, mut random) = (1080, 1080, 1u32);
+    let mut noise = || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 24) as u8
+    };
+    let y: Vec<u8> = (0..width * height).map(|_| noise()).collect();
+    let uv: Vec<u8> = (0..width * height / 4).map(|_| noise()).collect();
+    let (pool, colour) = (FramePool::new(1), Colour::default());
+    let planes =
+        Planes { width: 1080, height: 1080, y: &y, u: &uv, v: &uv, y_stride: width, uv_stride: width / 2, colour };
+    let near = Detection { rect: Rect { x: 0.3, y: 0.3, w: 0.2, h: 0.29 }, ..person(0.0) };
+    let picture = picture_of(|ms| pool.copy(planes, CaptureTime(1_700_000_000_000_000 + ms * 1000)), &near);
+    assert_eq!(sizes(&picture), [(960, 960), (470, 470)]);
+    assert!(picture.bytes() < MOST / 2, "{} bytes", picture.bytes());
 }
 
 #[test]

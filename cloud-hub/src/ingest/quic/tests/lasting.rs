@@ -7,7 +7,7 @@ use omma_protocol::wire::quic::lasting::{Record, STREAM_LASTING, encode_record_h
 
 use super::*;
 use crate::ingest::quic::lasting::HELD;
-use crate::store::Filter;
+use crate::store::{Filter, View};
 
 const OUTBOX: &str = "00000000-0000-0000-0000-000000000001";
 /// Long enough for what must not happen to have happened.
@@ -106,7 +106,10 @@ async fn events_and_pictures_are_stored_once_and_each_copy_is_acknowledged() {
     lasting.acknowledged(1..=101).await;
     assert_eq!(stored(&hub).await, 100);
     let id = "00000000-0000-7000-8000-000000000007".parse().unwrap();
-    assert_eq!(hub.store.picture(id).await.unwrap().map(|(revision, jpeg)| (revision, jpeg.len())), Some((1, 50_000)));
+    assert_eq!(
+        hub.store.picture(id, View::Whole).await.unwrap().map(|(revision, jpeg)| (revision, jpeg.len())),
+        Some((1, 50_000))
+    );
 
     // Over the next connection, and over a second stream of it.
     edge.connection.close(0u32.into(), b"bye");

@@ -96,10 +96,12 @@ contracts! {
         "Whether the camera is looked at.";
     SNAPSHOT "omma/v1/edges/{edge}/cameras/{camera}/snapshot" Edge Payload::Jpeg, Yes,
         "The newest event's best picture, on a broker of the operator's.";
+    CROP "omma/v1/edges/{edge}/cameras/{camera}/crop" Edge Payload::Jpeg, Yes,
+        "What the newest event is about, from near: the crop of its best picture, on a broker of the operator's.";
     EVENTS "omma/v1/edges/{edge}/cameras/{camera}/events" Edge Payload::Json("EventMessage"), No,
         "A state of an event.";
     PICTURE "omma/v1/edges/{edge}/cameras/{camera}/pictures/{event}" Edge Payload::Jpeg, No,
-        "The event's best picture so far.";
+        "The event's best picture so far: the whole frame, and behind it, from the byte `crop_at` on, the crop.";
     INCIDENTS "omma/v1/edges/{edge}/incidents" Edge Payload::Json("IncidentMessage"), No,
         "What befell the edge itself: a crash, an unclean end, a damaged outbox.";
     DETECTION_COMMAND "omma/v1/edges/{edge}/cameras/{camera}/command/detection" Anyone Payload::Switch, No,
@@ -135,6 +137,7 @@ impl Topic {
             Topic::Camera(_, _, CameraValue::Motion) => &MOTION,
             Topic::Camera(_, _, CameraValue::Detection) => &DETECTION,
             Topic::Camera(_, _, CameraValue::Snapshot) => &SNAPSHOT,
+            Topic::Camera(_, _, CameraValue::Crop) => &CROP,
             Topic::Objects(..) => &OBJECTS,
             Topic::Command(..) => &COMMAND,
             Topic::CameraCommand(_, _, Command::Detection) => &DETECTION_COMMAND,

@@ -74,6 +74,8 @@ levels! {
         Detection = "detection",
         /// The newest picture: a JPEG file.
         Snapshot = "snapshot",
+        /// What the newest event is about, from near: a JPEG file.
+        Crop = "crop",
     }
 }
 
