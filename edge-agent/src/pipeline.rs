@@ -222,7 +222,7 @@ pub async fn run(
             "the device of decode.decoder can't be had: libavcodec decodes in software"
         );
     }
-    let told = Told { results, outbox: outbox.clone(), gates, notices: notices.clone() };
+    let told = Told { results, outbox: outbox.clone(), gates, notices: notices.clone(), data: config.data.clone() };
     let mut running = Cameras::new(Surroundings {
         clock: clock.clone(),
         reports,
