@@ -17,6 +17,8 @@
 //! camera that is late and does not catch up goes on with the next key picture ([`edge_core::lateness`]). Only who is decoded has
 //! a decoder.
 //!
+//! What is parked is kept over a restart ([`parked`]).
+//!
 //! When the stream falls silent, detection is switched off or the program ends, open events are closed at the last frame
 //! seen.
 
@@ -30,10 +32,13 @@ mod look;
 
 mod time;
 
+mod parked;
+
 pub(crate) mod meters;
 
 pub mod frame_match;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,6 +67,7 @@ use crate::unit::Reader;
 use admission::{Admission, Admitted};
 use look::turn_of;
 use meters::Meters;
+use parked::ParkedFile;
 use plan::{Plan, Task};
 
 /// Results that the uplink may be behind; then the oldest are lost to it and counted there.
@@ -93,6 +99,8 @@ pub struct Told {
     pub gates: Gates,
     /// Who follows the edge over MQTT, of the newest picture.
     pub notices: Notices,
+    /// The next run, of what is parked: a folder.
+    pub data: PathBuf,
 }
 
 /// One camera's analysis.
@@ -102,6 +110,8 @@ pub struct Looker {
     plan: Plan,
     eyes: Eyes,
     analysis: Analysis,
+    /// What of it outlives the program.
+    parked: Option<ParkedFile>,
     /// Time between two looks.
     interval: Duration,
     /// While something is decoded that goes on from what was decoded.
@@ -179,6 +189,7 @@ impl Looker {
             plan: Plan::new(camera.gate.clone()),
             analysis: Analysis::new(camera.id.clone(), eyes.shared.analyst(), config),
             interval: Pace::new(camera.rate).interval(),
+            parked: Some(ParkedFile::new(&told.data, &camera.id)),
             decoder: None,
             reorders: false,
             seated: false,
@@ -204,6 +215,9 @@ impl Looker {
 
     /// Runs until `token` is cancelled or the outbox has ended. Blocks: give it a thread of its own.
     pub fn run(mut self, mut units: Reader, token: &CancellationToken) {
+        if let Some(known) = self.parked.as_mut().and_then(|parked| parked.read(&self.runtime)) {
+            self.analysis.know(known);
+        }
         loop {
             self.pulse.rest();
             let asked = &mut self.asked;
@@ -236,6 +250,9 @@ impl Looker {
                 Next::End => {
                     // Either way it is the end.
                     self.finish().unwrap_or_default();
+                    if let Some(parked) = self.parked.take() {
+                        parked.end(self.analysis.parked(), &self.runtime);
+                    }
                     return;
                 }
             };
@@ -290,6 +307,9 @@ impl Looker {
             self.let_go();
         }
         self.let_time_pass()?;
+        if let Some(parked) = self.parked.as_mut().filter(|parked| parked.is_due()) {
+            parked.keep(self.analysis.parked(), &self.runtime);
+        }
         let report = self.plan.report();
         self.meters.show(&report.counts);
         self.told.gates.tell(&self.camera.id, report);
@@ -330,7 +350,7 @@ impl Looker {
                 self.told.notices.crop(&picture.camera, crop.clone()).unwrap_or_default();
             }
         }
-        // While the disk is full, this waits for as long as that takes.
+        // While the disk is slow to answer, this may wait for some seconds.
         self.pulse.rest();
         let put = self.told.outbox.put_blocking(lasting);
         self.pulse.beat();

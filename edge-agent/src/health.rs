@@ -104,7 +104,7 @@ impl HealthState {
     pub fn message(&self, outbox: &OutboxState) -> HealthMessage {
         let Machine { temperature_c, disk_free_mb, disk_total_mb, memory_available_mb, resident_mb, load, .. } =
             self.machine;
-        let OutboxState { waiting, given_up, set_aside, .. } = *outbox;
+        let OutboxState { waiting, in_memory, given_up, set_aside, .. } = *outbox;
         HealthMessage {
             uptime_s: self.uptime_s,
             temperature_c,
@@ -115,7 +115,7 @@ impl HealthState {
             memory_max_mb: self.memory_max_mb,
             load,
             clock_plausible: self.clock.plausible,
-            outbox: OutboxHealth { waiting, given_up, set_aside },
+            outbox: OutboxHealth { waiting, in_memory, given_up, set_aside },
             last_run: self.past.last_run.name().to_owned(),
             unclean_ends: self.past.unclean_ends,
             crash_reports: self.past.crashes.len() as u64,

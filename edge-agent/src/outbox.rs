@@ -6,17 +6,19 @@
 //!                   └────────┘ ◀──────delete─────────┘ acknowledged
 //! ```
 //!
-//! One thread owns the database ([`store`]); everyone else has an [`Outbox`], a handle that sends it orders. A record
-//! is told to the uplink only once it is flushed: a number that was sent must never be given to something else, as
-//! could happen after a power cut.
+//! One thread takes orders ([`keeper`]), another owns the disk ([`database`], [`store`]); everyone else has an [`Outbox`], a
+//! handle that sends orders. A record of the disk is told to the uplink only once it is flushed: a number that was sent
+//! must never be given to something else, as could happen after a power cut.
 //!
 //! | bound | when full |
 //! |---|---|
-//! | [`ORDERS`] orders waiting | who puts waits (detection is held back, nothing is lost) |
+//! | [`ORDERS`] orders waiting | who puts waits (detection is held back, nothing is lost); no disk makes them wait for long |
 //! | the disk's share | oldest pictures, then oldest closed events and incidents are given up; counted, logged, shown, told as an incident |
+//! | [`MEMORY`] while the disk takes nothing | the same |
 //!
-//! A disk that is full, read-only or fails, now or already at the start: what was to be put is kept in memory, the database
-//! is opened again and it is tried again, while the part `outbox` of `/readyz` says so. A damaged database is set aside, a
+//! A disk that is full, read-only, away or silent, now or already at the start: what is put waits in memory, is sent from
+//! there ([`edge_core::outbox::stand_in`]), and written when the disk takes something again, while the part `outbox` of
+//! `/readyz` says so. A damaged database is set aside, a
 //! new one begun with what could be read of it, told as an incident, and shown by the edge's state for as long as the old
 //! one lies there: until there is a newer one and no room for both ([`store::ASIDE_SHARE`]).
 
@@ -26,8 +28,11 @@ pub mod store;
 
 mod keeper;
 
+mod database;
+
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edge_core::outbox::flight::Kind;
 use omma_protocol::event::{Lasting, Stamp};
@@ -38,11 +43,18 @@ use uuid::Uuid;
 
 use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
+use database::Database;
 use keeper::Keeper;
-use store::{Settled, Store, StoreError};
+use store::StoreError;
 
 /// Orders that may wait for the thread.
 pub const ORDERS: usize = 256;
+
+/// What waits in memory while the disk takes nothing, bytes at the most, and never more than the disk's share.
+pub const MEMORY: u64 = 16_000_000;
+
+/// How long the start waits for the disk: a damaged database may be read again.
+const START: Duration = Duration::from_secs(60);
 
 /// Which record is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,11 +84,7 @@ pub struct Stored {
 impl Stored {
     /// Its kind.
     pub fn kind(&self) -> Kind {
-        match self.what {
-            Lasting::Event(_) => Kind::Event,
-            Lasting::Picture(_) => Kind::Picture,
-            Lasting::Incident(_) => Kind::Incident,
-        }
+        Kind::of(&self.what)
     }
 }
 
@@ -85,8 +93,10 @@ enum Order {
     Read(Which, oneshot::Sender<Option<Stored>>),
     /// Numbers mean nothing in another outbox, which may have begun while this waited.
     Delete(OutboxId, Vec<u64>),
-    /// Everything before is on disk, and told, when this is answered.
+    /// Everything before is told, and safe, when this is answered.
     Sync(oneshot::Sender<()>),
+    /// It is time to try a disk that took nothing.
+    TryAgain,
     /// Everything before is on disk when this is answered; the thread ends.
     End(oneshot::Sender<()>),
 }
@@ -105,8 +115,8 @@ pub struct Outbox {
 }
 
 /// Opens the outbox in `folder` and starts its thread. States of events that the last run left open are closed.
-/// Blocks for as long as the disk takes. A disk that can't be used is tried on, and a damaged database set aside: an edge
-/// shows its cameras all the same.
+/// Blocks for as long as the disk takes, up to a minute. A disk that can't be used is tried on, and a damaged database set
+/// aside: an edge goes on all the same.
 ///
 /// # Errors
 /// When there can be no thread.
@@ -119,30 +129,14 @@ pub fn open(folder: &Path, budget: u64, part: Part) -> Result<Outbox, StoreError
 /// # Errors
 /// As [`open`].
 pub fn open_watched(folder: &Path, budget: u64, part: Part, pulse: Pulse) -> Result<Outbox, StoreError> {
-    let mut store = match Store::open_or_set_aside(folder, budget) {
-        Ok(store) => Some(store),
-        Err(e) => {
-            part.not_ready(e.to_string());
-            None
-        }
-    };
-    let mut settled = Settled::default();
-    if let Some(opened) = &mut store {
-        // What is taken over may be of events that are over now.
-        match opened.settle(folder, &mut settled).and_then(|_| opened.close_what_was_left_open()) {
-            Ok(()) => part.ready(),
-            Err(e) => {
-                part.not_ready(e.to_string());
-                // On a full disk it is as sound as before, and sending what it holds makes room.
-                store = store.filter(|_| matches!(e, StoreError::Full { .. }));
-            }
-        }
-    }
     let (orders, inbox) = mpsc::channel(ORDERS);
     // Until it is open it is one that nothing is in.
-    let (id, id_watch) = watch::channel(store.as_ref().map_or_else(|| OutboxId(Uuid::new_v4()), Store::id));
-    let (state, state_watch) = watch::channel(store.as_ref().map(Store::state).unwrap_or_default());
-    let keeper = Keeper::new(folder.to_owned(), budget, store, inbox, id, state, part).after(settled).watched(pulse);
+    let (id, id_watch) = watch::channel(OutboxId(Uuid::new_v4()));
+    let (state, state_watch) = watch::channel(OutboxState::default());
+    let database = Database::start(folder, budget, None)?;
+    let mut keeper =
+        Keeper::new(database, MEMORY.min(budget / 2), inbox, orders.downgrade(), id, state, part).watched(pulse);
+    keeper.open(START);
     std::thread::Builder::new()
         .name("outbox".to_owned())
         .spawn(move || keeper.run())
@@ -151,7 +145,7 @@ pub fn open_watched(folder: &Path, budget: u64, part: Part, pulse: Pulse) -> Res
 }
 
 impl Outbox {
-    /// Which outbox this is. Changes only when the database had to be begun anew.
+    /// Which outbox is sent from. Changes when memory stands in for the disk, and when the database had to be begun anew.
     pub fn id(&self) -> OutboxId {
         *self.id.borrow()
     }
@@ -161,7 +155,7 @@ impl Outbox {
         self.state.clone()
     }
 
-    /// Puts things in, in order. For threads that may wait while the disk is behind; never call it in a task.
+    /// Puts things in, in order. For threads that may wait for some seconds; never call it in a task.
     ///
     /// # Errors
     /// When the outbox has ended.
@@ -182,7 +176,7 @@ impl Outbox {
         answered.await.map_err(|_| Ended)
     }
 
-    /// Deletes what was acknowledged of the outbox `of`. Where another has begun meanwhile, nothing.
+    /// Deletes what was acknowledged of the outbox `of`, on disk or in memory. Of one that is gone, nothing.
     ///
     /// # Errors
     /// When the outbox has ended.
@@ -190,7 +184,7 @@ impl Outbox {
         self.orders.send(Order::Delete(of, sequences)).await.map_err(|_| Ended)
     }
 
-    /// Waits until everything put before is on disk and shown by [`Outbox::state`].
+    /// Waits until everything put before is shown by [`Outbox::state`] and on disk. While the disk takes nothing, this waits.
     ///
     /// # Errors
     /// When the outbox has ended.
@@ -206,7 +200,7 @@ impl Outbox {
         while state.changed().await.is_ok() {}
     }
 
-    /// Ends the outbox once everything put before is on disk.
+    /// Ends the outbox once everything put before is on disk, or lost where that takes nothing.
     pub async fn end(&self) {
         let (answer, answered) = oneshot::channel();
         if self.orders.send(Order::End(answer)).await.is_ok() && answered.await.is_err() {
@@ -219,10 +213,14 @@ impl Outbox {
 pub(crate) fn describe() {
     metrics::describe_gauge!("omma_outbox_waiting", "Records that wait to be acknowledged.");
     metrics::describe_gauge!(
-        "omma_outbox_newest",
-        "The newest number that a record got, counted from the outbox's beginning."
+        "omma_outbox_in_memory",
+        "Records that wait in memory alone, because the disk takes nothing."
     );
-    metrics::describe_gauge!("omma_outbox_bytes", "What waits takes of the disk, bytes.");
+    metrics::describe_gauge!(
+        "omma_outbox_newest",
+        "The newest number that may be sent, counted from the beginning of the outbox that is sent from."
+    );
+    metrics::describe_gauge!("omma_outbox_bytes", "What waits takes of the disk and of memory, bytes.");
     metrics::describe_counter!(
         "omma_outbox_failures_total",
         "Times the outbox's database failed; each is tried again."

@@ -24,8 +24,8 @@
 //! | decode → detect | frame | 1 a camera | the newest wins, count; one turn after the other, those with tracks first; of the past each is awaited |
 //! | results of a sub-stream → main stream's frames | result | 64, each 0.5 s | goes on with its own time, count |
 //! | what befell the edge ([`Incidents`]), its outbox → outbox | incident | as of events | as of events |
-//! | event → outbox | event, picture | 256 batches, then the disk's share | analysis waits; oldest pictures, then oldest closed events, counted and logged |
-//! | outbox → MQTT uplink, or QUIC's where there is no broker | record | 32 states, 4 incidents and 4 pictures in flight; the past's pictures at a limited rate | waits on disk |
+//! | event → outbox | event, picture | the disk's share; 16 MB of memory while the disk takes nothing; 256 batches | oldest pictures, then oldest closed events, counted and logged; of the last, analysis waits for some seconds |
+//! | outbox → MQTT uplink, or QUIC's where there is no broker | record | 32 states, 4 incidents and 4 pictures in flight; the past's pictures at a limited rate | waits on disk, or in memory while that takes nothing |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
 //! | results → [`Teller`] | result | 64 | the oldest are lost, count |
 //! | state, [`Teller`] → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
@@ -222,7 +222,7 @@ pub async fn run(
             "the device of decode.decoder can't be had: libavcodec decodes in software"
         );
     }
-    let told = Told { results, outbox: outbox.clone(), gates, notices: notices.clone() };
+    let told = Told { results, outbox: outbox.clone(), gates, notices: notices.clone(), data: config.data.clone() };
     let mut running = Cameras::new(Surroundings {
         clock: clock.clone(),
         reports,
@@ -283,11 +283,16 @@ async fn one_ends(tasks: &mut Vec<JoinHandle<()>>) -> anyhow::Error {
 
 /// What the cameras' end brought, above all that events are over, still reaches a hub or broker that is there.
 async fn send_the_last(outbox: &Outbox, link: &LinkState) {
-    if outbox.sync().await.is_ok() && link.now() == Link::Up {
-        let mut stored = outbox.state();
-        if tokio::time::timeout(FAREWELL, stored.wait_for(|state| state.waiting == 0)).await.is_err() {
-            tracing::debug!("the last events wait on disk for the next start");
-        }
+    if link.now() != Link::Up {
+        return;
+    }
+    let all = async {
+        // Where the disk takes nothing this never ends, and what is in memory is sent meanwhile.
+        outbox.sync().await.unwrap_or_default();
+        outbox.state().wait_for(|state| state.waiting == 0).await.map(drop).unwrap_or_default();
+    };
+    if tokio::time::timeout(FAREWELL, all).await.is_err() {
+        tracing::debug!("the last events wait for the next start");
     }
 }
 

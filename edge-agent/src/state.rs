@@ -86,11 +86,13 @@ pub struct OutboxState {
     pub waiting: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// The newest sequence number that is safely on disk.
+    /// The newest sequence number that may be sent.
     #[serde(skip)]
     pub newest: u64,
-    /// Given up because the disk's share was used, since the start.
+    /// Given up because the disk's share was used, or that of memory while the disk took nothing, since the start.
     pub given_up: u64,
+    /// How many of those that wait are in memory alone, because the disk takes nothing.
+    pub in_memory: u64,
     /// Damaged databases that were set aside and still lie there: the newest, and older ones where there is room.
     pub set_aside: u64,
 }

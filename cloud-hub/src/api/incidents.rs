@@ -25,8 +25,8 @@ pub(super) struct Incident {
     edge: String,
     /// When it happened, or was found, µs since the epoch, on the edge's clock.
     time_us: i64,
-    /// `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`; later
-    /// edges may know more.
+    /// `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`,
+    /// `outbox_in_memory`; later edges may know more.
     #[schema(example = "unclean_end")]
     kind: String,
     /// For people: one line.

@@ -48,7 +48,7 @@ impl HealthNews {
 fn matters(told: &HealthMessage, now: &HealthMessage) -> bool {
     let facts = |message: &HealthMessage| {
         let outbox = message.outbox;
-        let waits = outbox.waiting > 0;
+        let waits = (outbox.waiting > 0, outbox.in_memory > 0);
         (message.clock_plausible, message.unclean_ends, message.crash_reports, waits, outbox.given_up, outbox.set_aside)
     };
     facts(told) != facts(now)
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_somebody_would_notice_is_told_and_what_flickers_is_not() {
         type Change = fn(&mut HealthMessage);
-        let rows: [(Change, bool); 20] = [
+        let rows: [(Change, bool); 21] = [
             (|_| (), false),
             (|m| m.uptime_s = 70, false),
             (|m| m.temperature_c = Some(51.9), false),
@@ -128,6 +128,7 @@ mod tests {
             (|m| m.load = Some(1.0), true),
             (|m| m.clock_plausible = false, true),
             (|m| m.outbox.waiting = 1, true),
+            (|m| m.outbox.in_memory = 1, true),
             (|m| m.outbox.given_up = 1, true),
             (|m| m.outbox.set_aside = 1, true),
             (|m| m.unclean_ends = 1, true),

@@ -94,6 +94,7 @@ enum IncidentKindV1 {
     ClockSetBack,
     OutboxSetAside,
     OutboxGaveUp,
+    OutboxInMemory,
 }
 
 /// As bytes for the disk.
@@ -204,6 +205,7 @@ fn incident_to_disk(incident: &Incident) -> IncidentV1 {
         IncidentKind::ClockSetBack => IncidentKindV1::ClockSetBack,
         IncidentKind::OutboxSetAside => IncidentKindV1::OutboxSetAside,
         IncidentKind::OutboxGaveUp => IncidentKindV1::OutboxGaveUp,
+        IncidentKind::OutboxInMemory => IncidentKindV1::OutboxInMemory,
     };
     let (id, time_us) = (incident.id.0.as_u128(), incident.time.0);
     IncidentV1 { id, time_us, kind, message: incident.message.clone() }
@@ -218,6 +220,7 @@ fn incident_from_disk(incident: IncidentV1) -> Incident {
         IncidentKindV1::ClockSetBack => IncidentKind::ClockSetBack,
         IncidentKindV1::OutboxSetAside => IncidentKind::OutboxSetAside,
         IncidentKindV1::OutboxGaveUp => IncidentKind::OutboxGaveUp,
+        IncidentKindV1::OutboxInMemory => IncidentKind::OutboxInMemory,
     };
     let id = IncidentId(Uuid::from_u128(incident.id));
     Incident { id, time: CaptureTime(incident.time_us), kind, message: incident.message }

@@ -27,6 +27,7 @@ mod witness;
 
 mod disk;
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use omma_protocol::event::{Lasting, Phase, Stamp};
@@ -68,6 +69,15 @@ pub enum StoreError {
         /// What must be.
         needed_mb: u64,
     },
+    /// Nothing was tried: the database is as sound as before.
+    #[error("the outbox's disk takes nothing: {reason}")]
+    Refused {
+        /// What the system says.
+        reason: String,
+    },
+    /// It has not answered in time, or is not open.
+    #[error("the outbox's disk does not answer")]
+    Silent,
     /// What is on disk is not what was written.
     #[error("the outbox's database is damaged: {0}")]
     Damaged(String),
@@ -100,6 +110,8 @@ pub struct Store {
     pictures: Tree,
     incidents: Tree,
     open: Tree,
+    /// sled's own, for what it leaves undone.
+    file: File,
     witness: Witness,
     id: OutboxId,
     newest: u64,
@@ -130,6 +142,7 @@ impl Store {
             bytes: self.bytes,
             newest: self.flushed,
             given_up: 0,
+            in_memory: 0,
             set_aside: self.set_aside,
         }
     }
@@ -137,10 +150,11 @@ impl Store {
     /// Puts one thing under the next number.
     ///
     /// # Errors
-    /// When the database fails or the disk is nearly full; then nothing of it is there.
+    /// When the database fails or the disk is nearly full, or read-only; then nothing of it is there.
     pub fn put(&mut self, lasting: &Lasting) -> Result<(), StoreError> {
         let bytes = record::encode(lasting).map_err(|e| StoreError::Damaged(e.to_string()))?;
         disk::room_to_put(&self.folder, bytes.len() as u64)?;
+        self.is_writable()?;
         let sequence = self.newest + 1;
         let key = sequence.to_be_bytes();
         let records = (self.waiting + 1).to_be_bytes();
@@ -228,9 +242,10 @@ impl Store {
     /// cut is sent once more, and is known by its number.
     ///
     /// # Errors
-    /// When the database fails or the disk is full to the brim; then all of them are there.
+    /// When the database fails or the disk is full to the brim, or read-only; then all of them are there.
     pub fn delete(&mut self, sequences: &[u64]) -> Result<(), StoreError> {
         disk::room_to_delete(&self.folder)?;
+        self.is_writable()?;
         let waiting = self.waiting;
         let trees = (&*self.db, &self.events, &self.pictures, &self.incidents);
         let (records, bytes) = trees.transaction(|(meta, events, pictures, incidents)| {
@@ -254,6 +269,18 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the disk takes a write at all, before sled tries one, which it would not get over.
+    fn is_writable(&self) -> Result<(), StoreError> {
+        let taken = self.witness.saw(self.id, self.flushed);
+        taken.map_err(|e| StoreError::Refused { reason: e.to_string() })
+    }
+
+    /// Whether the disk in this place, which may be another one than when this was opened, has it and takes writes.
+    pub(super) fn is_there(&self) -> Result<(), StoreError> {
+        let taken = Witness::of(&self.folder).and_then(|witness| witness.saw(self.id, self.flushed));
+        taken.map_err(|e| StoreError::Refused { reason: e.to_string() })
+    }
+
     /// Everything put is on disk when this returns.
     ///
     /// # Errors
@@ -261,6 +288,10 @@ impl Store {
     pub fn flush(&mut self) -> Result<(), StoreError> {
         self.db.flush()?;
         if self.flushed != self.newest {
+            // sled asks for its bytes and not for how long its file has become (`sync_file_range`): without this a power cut
+            // loses the last seconds, and their numbers would be given to something else.
+            let synced = self.file.sync_data();
+            synced.map_err(|e| StoreError::Io { doing: "flush the outbox's database", reason: e.to_string() })?;
             self.witness.saw(self.id, self.newest)?;
             self.flushed = self.newest;
         }

@@ -2,10 +2,13 @@ use omma_protocol::event::Phase;
 use omma_protocol::incident::IncidentKind;
 use omma_runtime::health::Health;
 
-use super::record::tests::{event, picture};
+use super::record::tests::{event, incident, picture};
+use super::store::Store;
 use super::*;
 
 mod disks;
+
+mod slow;
 
 async fn wait_for(outbox: &Outbox, mut ready: impl FnMut(&OutboxState) -> bool) -> OutboxState {
     let mut state = outbox.state();
@@ -25,7 +28,8 @@ pub(in crate::outbox) fn kept(folder: &Path, happens: impl FnOnce(&Store)) -> Ou
     let (state, state_watch) = watch::channel(store.state());
     let part = Health::new().part("outbox");
     happens(&store);
-    let keeper = Keeper::new(folder.to_owned(), 1 << 30, Some(store), inbox, id, state, part).already_settled();
+    let database = Database::start(folder, 1 << 30, Some(store)).unwrap();
+    let keeper = Keeper::new(database, MEMORY, inbox, orders.downgrade(), id, state, part);
     std::thread::spawn(move || keeper.run());
     Outbox { id: Arc::new(id_watch), orders, state: state_watch }
 }

@@ -23,11 +23,13 @@ pub enum IncidentKind {
     OutboxSetAside,
     /// Pictures or events were given up because the disk's share was used.
     OutboxGaveUp,
+    /// The outbox's disk takes nothing, and what is put waits in memory.
+    OutboxInMemory,
 }
 
 impl IncidentKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Panic,
         Self::Watchdog,
         Self::UncleanEnd,
@@ -35,6 +37,7 @@ impl IncidentKind {
         Self::ClockSetBack,
         Self::OutboxSetAside,
         Self::OutboxGaveUp,
+        Self::OutboxInMemory,
     ];
 
     /// The word for it, as it is written.
@@ -47,6 +50,7 @@ impl IncidentKind {
             Self::ClockSetBack => "clock_set_back",
             Self::OutboxSetAside => "outbox_set_aside",
             Self::OutboxGaveUp => "outbox_gave_up",
+            Self::OutboxInMemory => "outbox_in_memory",
         }
     }
 }

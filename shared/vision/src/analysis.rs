@@ -20,6 +20,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{FrameResult, Track};
 
 use crate::crop;
+use crate::event::parked::Parked;
 use crate::event::rule::config::RulesConfig;
 use crate::event::rule::mask::Masks;
 use crate::event::{Events, EventsConfig};
@@ -104,6 +105,8 @@ pub struct Analysis {
     turn: Turn,
     tracker: Tracker,
     events: Events,
+    /// What an earlier run had parked, until the first frame.
+    known: Option<Parked>,
     picture_side: u32,
     crop_side: u32,
     picture_quality: u8,
@@ -120,6 +123,7 @@ impl Analysis {
             turn: Turn::None,
             tracker: Tracker::new(config.tracker),
             events: Events::new(camera.clone(), Arc::clone(&analyst), config.events, config.rules, config.seed),
+            known: None,
             camera,
             analyst,
             picture_side: config.picture_side,
@@ -128,6 +132,17 @@ impl Analysis {
             masked: 0,
             pictures_failed: 0,
         }
+    }
+
+    /// Before the first frame: what an earlier run had parked, which makes no new events where the camera shows what it
+    /// showed then.
+    pub fn know(&mut self, parked: Parked) {
+        self.known = Some(parked);
+    }
+
+    /// What is parked, for a later run.
+    pub fn parked(&self) -> Parked {
+        Parked { view: self.view.last().cloned().unwrap_or_default(), things: self.events.parked() }
     }
 
     /// Takes what the detector found in one frame; nothing, too, is worth being told. Frames come in the order of
@@ -157,6 +172,13 @@ impl Analysis {
         let aspect = frame.width as f32 / frame.height.max(1) as f32;
         let mut lasting = vec![];
         let mut jpeg: Option<Result<Bytes, JpegError>> = None;
+        if let Some(known) = self.known.take() {
+            if self.view.is_other_than(&known.view) {
+                tracing::info!(camera = %self.camera, "the camera shows another view than before the start: nothing is parked in it");
+            } else {
+                self.events.know(&known.things, frame.time, aspect);
+            }
+        }
         let ended = self.events.turn(std::mem::take(&mut self.turn));
         lasting.extend(ended.into_iter().map(|change| Lasting::Event(change.event)));
         for change in self.events.see(frame.time, aspect, &seen) {

@@ -87,6 +87,16 @@ impl View {
         }
         turn
     }
+
+    /// The last picture that says something.
+    pub fn last(&self) -> Option<&Thumbnail> {
+        self.last.as_ref().map(|(_, picture)| picture)
+    }
+
+    /// Whether the last picture shows another view than that one. False where one of them says nothing.
+    pub fn is_other_than(&self, picture: &Thumbnail) -> bool {
+        self.last().and_then(|last| likeness(last, picture)).is_some_and(|like| like < SAME)
+    }
 }
 
 /// The median of the blocks' correlations, `-1.0..=1.0`; `None` where too few blocks have contrast in both, or they are of

@@ -381,8 +381,8 @@ export interface components {
              */
             id: string;
             /**
-             * @description `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`; later
-             *     edges may know more.
+             * @description `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`,
+             *     `outbox_in_memory`; later edges may know more.
              * @example unclean_end
              */
             kind: string;

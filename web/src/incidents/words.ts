@@ -9,6 +9,7 @@ const HEADINGS: Readonly<Record<string, string>> = {
   clock_set_back: "It restarted for its clock",
   outbox_set_aside: "Its outbox was damaged",
   outbox_gave_up: "Its share of the disk is used up",
+  outbox_in_memory: "Its disk takes nothing",
 };
 
 /** A kind that this page does not know is shown as its word. */

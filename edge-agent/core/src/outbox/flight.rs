@@ -31,6 +31,8 @@ mod unsent;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use omma_protocol::event::Lasting;
+
 use crate::Moment;
 use crate::outbox::pace::Pace;
 use unsent::{Lane, Unsent};
@@ -61,6 +63,17 @@ pub enum Kind {
     Picture,
     /// What befell the edge itself.
     Incident,
+}
+
+impl Kind {
+    /// That of a thing.
+    pub fn of(what: &Lasting) -> Self {
+        match what {
+            Lasting::Event(_) => Self::Event,
+            Lasting::Picture(_) => Self::Picture,
+            Lasting::Incident(_) => Self::Incident,
+        }
+    }
 }
 
 /// What to send.

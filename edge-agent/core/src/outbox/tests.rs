@@ -1,7 +1,11 @@
 //! All of it together, beside models of the world around it.
 
-mod disk;
+pub(super) mod disk;
+
+pub(super) mod things;
 
 mod history;
+
+mod failing_disk;
 
 mod week;

@@ -1,5 +1,6 @@
 //! How the database is opened, and seen to be whole.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,8 +58,13 @@ impl Store {
                 id
             }
         };
+        let file = File::open(path.join("db")).map_err(|e| StoreError::Io {
+            doing: "open the outbox's database",
+            reason: format!("{}: {e}", path.display()),
+        })?;
         let mut store = Self {
             folder: path.to_owned(),
+            file,
             witness: Witness::within(path)?,
             id: OutboxId(id),
             newest: 0,

@@ -19,8 +19,17 @@ pub(super) struct Witness(File);
 impl Witness {
     /// The witness of the database in `folder`; says nothing where it was not there.
     pub(super) fn within(folder: &Path) -> Result<Self, StoreError> {
+        Self::open(folder, OpenOptions::new().create(true).truncate(false))
+    }
+
+    /// The witness of the database in `folder`, which has one.
+    pub(super) fn of(folder: &Path) -> Result<Self, StoreError> {
+        Self::open(folder, &mut OpenOptions::new())
+    }
+
+    fn open(folder: &Path, options: &mut OpenOptions) -> Result<Self, StoreError> {
         let file = folder.join("witness");
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&file);
+        let opened = options.read(true).write(true).open(&file);
         opened.map(Self).map_err(|e| StoreError::Io {
             doing: "open the outbox's witness",
             reason: format!("{}: {e}", file.display()),

@@ -1,11 +1,11 @@
-//! Disks that are full or read-only: small ones in memory, for which one has to be root.
+//! Disks that are full or read-only: small ones in memory or in a file, for which one has to be root.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::*;
 
@@ -14,6 +14,8 @@ const LONG: Duration = Duration::from_secs(60);
 /// A disk of its own for a test.
 struct Disk {
     folder: TempDir,
+    /// The file that it is in, where it is not in memory.
+    image: Option<NamedTempFile>,
 }
 
 impl Disk {
@@ -22,13 +24,48 @@ impl Disk {
         let folder = tempfile::tempdir().unwrap();
         let options = format!("size={megabytes}m");
         let mounted = run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs"], folder.path());
+        Self::or_skipped(Self { folder, image: None }, mounted)
+    }
+
+    /// An SD card as it is mostly formatted.
+    fn card() -> Option<Self> {
+        let (folder, image) = (tempfile::tempdir().unwrap(), NamedTempFile::new().unwrap());
+        image.as_file().set_len(128 << 20).unwrap();
+        let disk = Self { folder, image: Some(image) };
+        let mounted = run("mkfs.ext4", &["-q"], disk.image()).and_then(|()| disk.insert());
+        Self::or_skipped(disk, mounted)
+    }
+
+    fn or_skipped(disk: Self, mounted: Result<(), String>) -> Option<Self> {
         if let Err(reason) = mounted {
             // The test runner holds back what `eprintln!` says in a test that passes.
             let skipped = "SKIPPED: a small disk can't be mounted, which takes root and CAP_SYS_ADMIN";
             writeln!(std::io::stderr(), "{skipped}: {reason}").unwrap();
             return None;
         }
-        Some(Self { folder })
+        Some(disk)
+    }
+
+    fn image(&self) -> &Path {
+        self.image.as_ref().unwrap().path()
+    }
+
+    fn insert(&self) -> Result<(), String> {
+        run("mount", &["-o", "loop", self.image().to_str().unwrap()], self.folder.path())
+    }
+
+    /// What the kernel does to a card that fails: it becomes read-only under open files, and what is not flushed is lost.
+    fn fail(&self) {
+        self.remount("abort");
+    }
+
+    /// The card works again, with what had reached it. Mounted over the old one, whose files may be open.
+    fn mend(&mut self) {
+        let image = NamedTempFile::new().unwrap();
+        std::fs::copy(self.image(), image.path()).unwrap();
+        let old = self.image.replace(image);
+        self.insert().unwrap();
+        drop(old);
     }
 
     fn remount(&self, options: &str) {
@@ -42,10 +79,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: sled's threads end when they like.
-        if let Err(reason) = run("umount", &["-l"], self.folder.path()) {
-            eprintln!("{reason}");
-        }
+        // Lazily: sled's threads end when they like. One that was mended is mounted twice.
+        while run("umount", &["-l"], self.folder.path()).is_ok() {}
     }
 }
 
@@ -86,25 +121,27 @@ async fn a_disk_that_becomes_full_loses_nothing_and_goes_on_when_there_is_room()
     let Some(disk) = Disk::mount(32) else { return };
     let health = Health::new();
     let outbox = start(&disk, &health);
-    for n in 0..200 {
+    for n in 0..100 {
         put(&outbox, vec![picture(n, 200_000)]).await;
     }
     is_said(&health, "full").await;
-    let before = outbox.state().borrow().newest;
-    assert!((1..200).contains(&before), "{before} of 200 found room");
+    let state = wait_for(&outbox, |state| state.waiting == 100).await;
+    let before = state.newest;
+    assert!((25..100).contains(&before), "{before} of 100 found room");
+    assert_eq!((state.in_memory, state.given_up), (100 - before, 0));
     // What is on disk is still sent, and forgotten.
     assert!(outbox.read(Which::Exactly(2)).await.unwrap().is_some());
     outbox.delete(outbox.id(), vec![1]).await.unwrap();
-    wait_for(&outbox, |state| state.waiting + 1 == state.newest).await;
+    wait_for(&outbox, |state| state.waiting == 99).await;
     assert!(reason(&health).is_some());
 
     disk.remount("size=256m");
-    all_are_there(&outbox, &health, 2, 200).await;
+    all_are_there(&outbox, &health, 2, 100).await;
     let id = outbox.id();
     outbox.end().await;
     let outbox = start(&disk, &health);
     assert_eq!(outbox.id(), id);
-    all_are_there(&outbox, &health, 2, 200).await;
+    all_are_there(&outbox, &health, 2, 100).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,9 +152,17 @@ async fn a_disk_that_is_full_at_the_start_is_waited_for() {
     let health = Health::new();
     let outbox = start(&disk, &health);
     is_said(&health, "full").await;
-    put(&outbox, vec![Lasting::Event(event(1, Phase::Opened, 1)), picture(1, 1000)]).await;
+    let things = vec![Lasting::Event(event(1, Phase::Opened, 1)), picture(1, 1000), incident(1, IncidentKind::Panic)];
+    put(&outbox, things.clone()).await;
+    assert_eq!(wait_for(&outbox, |state| state.newest == 3).await.in_memory, 3);
+    let memory = outbox.id();
+    assert_eq!(everything(&outbox).await, things, "it is sent from memory");
+    outbox.delete(memory, vec![3]).await.unwrap();
+    wait_for(&outbox, |state| state.waiting == 2).await;
     std::fs::remove_file(&ballast).unwrap();
     all_are_there(&outbox, &health, 1, 2).await;
+    assert_eq!(everything(&outbox).await, things[..2], "what arrived from memory is not written any more");
+    assert_ne!(outbox.id(), memory, "numbers that memory gave mean nothing on disk");
 }
 
 /// What is free on it is left, and no more.
@@ -159,7 +204,7 @@ async fn what_waits_on_a_full_disk_is_sent_after_a_restart_in_the_middle_of_an_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_is_read_only_is_waited_for() {
+async fn a_disk_that_is_read_only_at_the_start_is_waited_for() {
     let Some(disk) = Disk::mount(64) else { return };
     let health = Health::new();
     let outbox = start(&disk, &health);
@@ -178,10 +223,109 @@ async fn a_disk_that_is_read_only_is_waited_for() {
     let outbox = start(&disk, &health);
     is_said(&health, "Read-only").await;
     put(&outbox, vec![picture(1, 1000)]).await;
+    wait_for(&outbox, |state| state.in_memory == 1).await;
+    assert_eq!(everything(&outbox).await, [picture(1, 1000)], "it is sent from memory");
     disk.remount("rw");
     // What the last run left open is closed before anything new is taken.
     all_are_there(&outbox, &health, 1, 3).await;
     assert_eq!(outbox.id(), id, "it is still the same one");
     let second = outbox.read(Which::Exactly(2)).await.unwrap().unwrap();
     assert!(matches!(second.what, Lasting::Event(event) if event.phase == Phase::Closed));
+}
+
+/// Everything that the uplink could send now, in the order of its numbers.
+async fn everything(outbox: &Outbox) -> Vec<Lasting> {
+    let mut found = vec![];
+    for kind in [Kind::Event, Kind::Picture, Kind::Incident] {
+        let mut from = 1;
+        while let Some(stored) = outbox.read(Which::First { kind, from, to: u64::MAX }).await.unwrap() {
+            assert_eq!(stored.stamp.outbox, outbox.id());
+            from = stored.stamp.sequence + 1;
+            found.push((stored.stamp.sequence, stored.what));
+        }
+    }
+    found.sort_by_key(|(sequence, _)| *sequence);
+    found.into_iter().map(|(_, what)| what).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_turns_read_only_under_it_stops_nothing_and_loses_nothing_and_what_arrived_is_not_sent_again() {
+    let Some(mut card) = Disk::card() else { return };
+    let health = Health::new();
+    let outbox = start(&card, &health);
+    let state = |id, phase, revision| Lasting::Event(event(id, phase, revision));
+    let before = [state(1, Phase::Opened, 1), picture(1, 1000), state(2, Phase::Opened, 1)];
+    put(&outbox, before.to_vec()).await;
+    wait_for(&outbox, |state| state.newest == 3).await;
+    let disk = outbox.id();
+    outbox.delete(disk, vec![1]).await.unwrap();
+    card.fail();
+
+    let after = [state(1, Phase::Closed, 2), picture(2, 1000), state(2, Phase::Closed, 2)];
+    for thing in after.clone() {
+        put(&outbox, vec![thing]).await;
+    }
+    is_said(&health, "Read-only").await;
+    wait_for(&outbox, |state| state.in_memory == 3).await;
+    assert_eq!(
+        (everything(&outbox).await, outbox.id()),
+        (before[1..].to_vec(), disk),
+        "what is on the card goes first"
+    );
+    outbox.delete(disk, vec![2, 3]).await.unwrap();
+    wait_for(&outbox, |state| state.waiting == 3).await;
+    let memory = outbox.id();
+    assert_ne!(memory, disk);
+    assert_eq!(everything(&outbox).await, after, "and then what is in memory");
+    outbox.delete(memory, vec![1]).await.unwrap();
+    assert_eq!(wait_for(&outbox, |state| state.in_memory == 2).await.waiting, 2);
+
+    card.mend();
+    tokio::time::timeout(LONG, wait_for(&outbox, |state| state.in_memory == 0)).await.expect("it is not written");
+    assert_eq!((everything(&outbox).await, outbox.id()), (after[1..].to_vec(), disk));
+    assert_eq!(reason(&health), None);
+    outbox.end().await;
+    let outbox = start(&card, &health);
+    assert_eq!((everything(&outbox).await, outbox.id()), (after[1..].to_vec(), disk));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_stays_read_only_holds_nothing_back_and_memory_is_bounded() {
+    let Some(card) = Disk::card() else { return };
+    let health = Health::new();
+    let outbox = start(&card, &health);
+    put(&outbox, vec![Lasting::Event(event(1, Phase::Opened, 1))]).await;
+    outbox.delete(outbox.id(), vec![1]).await.unwrap();
+    wait_for(&outbox, |state| (state.newest, state.waiting) == (1, 0)).await;
+    card.fail();
+    put(&outbox, vec![Lasting::Event(event(2, Phase::Opened, 1))]).await;
+    for n in 0..100 {
+        put(&outbox, vec![picture(n, 200_000)]).await;
+    }
+    // More than memory holds: the oldest pictures go, and the event stays.
+    wait_for(&outbox, |state| state.newest >= 101).await;
+    let left = everything(&outbox).await;
+    assert!(left[0] == Lasting::Event(event(2, Phase::Opened, 1)) && left.contains(&picture(99, 200_000)));
+    let state = *outbox.state().borrow();
+    assert!(state.given_up > 20 && state.bytes <= MEMORY && state.in_memory > 70, "{state:?}");
+    assert!(left.iter().any(|what| matches!(what, Lasting::Incident(told) if told.kind == IncidentKind::OutboxGaveUp)));
+    tokio::time::timeout(LONG, outbox.end()).await.expect("the program does not end");
+}
+
+/// sled flushes its bytes and not its file's length.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_right_after_something_was_told_loses_nothing_of_it() {
+    let Some(mut card) = Disk::card() else { return };
+    let health = Health::new();
+    let outbox = start(&card, &health);
+    let things: Vec<Lasting> = (0..200).map(|n| Lasting::Event(event(n, Phase::Closed, 2))).collect();
+    put(&outbox, things.clone()).await;
+    wait_for(&outbox, |state| state.newest == 200).await;
+    let id = outbox.id();
+    card.fail();
+    outbox.end().await;
+    drop(outbox);
+    card.mend();
+    let outbox = start(&card, &Health::new());
+    assert_eq!((everything(&outbox).await.len(), outbox.id(), outbox.state().borrow().set_aside), (200, id, 0));
 }

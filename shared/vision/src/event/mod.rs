@@ -25,6 +25,8 @@
 
 pub mod rule;
 
+pub mod parked;
+
 mod open;
 
 use std::sync::Arc;
@@ -41,6 +43,7 @@ use rand::{Rng, SeedableRng};
 use crate::track::Life;
 use crate::view::Turn;
 use open::{Open, Sight, Step, Subject};
+use parked::ParkedThing;
 use rule::config::RulesConfig;
 use rule::{Crowd, Gathering, Rules, Thing, Things, Want};
 
@@ -195,6 +198,17 @@ impl Events {
         let ended = self.finish();
         self.things.turn(turn);
         ended
+    }
+
+    /// What is parked, for a later run of the program.
+    pub fn parked(&self) -> Vec<ParkedThing> {
+        self.rules.parked(&self.things)
+    }
+
+    /// Before the first frame, of time `now`: what an earlier run had parked is known again, where it was last seen no longer
+    /// ago than it had stood. `aspect` is the picture's width over its height.
+    pub fn know(&mut self, parked: &[ParkedThing], now: CaptureTime, aspect: f32) {
+        self.rules.know(&mut self.things, parked, now, aspect);
     }
 
     /// Events that are open.

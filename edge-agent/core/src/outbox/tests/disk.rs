@@ -9,7 +9,7 @@ use crate::outbox::flight::Kind;
 pub(super) const STATE: u64 = 220;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Put {
+pub(in crate::outbox) enum Put {
     Opened(u64),
     Updated(u64),
     Closed(u64),

@@ -250,14 +250,24 @@ fn number<T: std::str::FromStr>(variable: &str, otherwise: T) -> T {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-#[test]
-fn nothing_lost_nothing_doubled_order_kept() {
+/// As many random histories as are asked for.
+pub(super) fn run<T: std::fmt::Debug>(
+    histories: impl Strategy<Value = T>,
+    check: impl Fn(T) -> Result<(), TestCaseError>,
+) {
     let config =
         ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(number("OMMA_HISTORIES", 10_000)) };
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number("OMMA_SEED", 1u64).to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let told = runner.run(&prop::collection::vec(step(), 1..150), |history| {
+    if let Err(failure) = runner.run(&histories, check) {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn nothing_lost_nothing_doubled_order_kept() {
+    run(prop::collection::vec(step(), 1..150), |history| {
         let mut world = World::new();
         history.iter().for_each(|step| world.apply(step));
         prop_assert!(world.settles(), "{} and {} wait", world.disk.events.len(), world.disk.pictures.len());
@@ -269,7 +279,4 @@ fn nothing_lost_nothing_doubled_order_kept() {
         prop_assert!(world.store.last().is_none_or(|last| *last <= world.disk.newest));
         Ok(())
     });
-    if let Err(failure) = told {
-        panic!("{failure}");
-    }
 }

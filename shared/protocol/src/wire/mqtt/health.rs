@@ -45,12 +45,15 @@ pub struct HealthMessage {
     pub crash_reports: u64,
 }
 
-/// What waits on the edge's disk.
+/// What waits on the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OutboxHealth {
     /// Records that the hub, or without one the broker, does not have yet.
     pub waiting: u64,
-    /// Given up because the disk's share was used, since the program's start.
+    /// How many of them are in memory alone, because the disk takes nothing.
+    #[serde(default)]
+    pub in_memory: u64,
+    /// Given up because the disk's share, or that of memory, was used, since the program's start.
     pub given_up: u64,
     /// Damaged databases that were set aside and still lie there.
     pub set_aside: u64,
@@ -67,8 +70,8 @@ pub struct IncidentMessage {
     pub id: IncidentId,
     /// When it happened, or was found, µs since the epoch by the edge's clock.
     pub time_us: i64,
-    /// `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`, or a
-    /// later version's.
+    /// `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`,
+    /// `outbox_in_memory`, or a later version's.
     pub kind: String,
     /// For people: one line.
     pub message: String,

@@ -50,6 +50,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::track::Track;
 
 use super::EventsConfig;
+use super::parked::ParkedThing;
 use crate::track::Life;
 use config::{Direction, Limits, Rule, RulesConfig, Trigger};
 use ground::Ground;
@@ -89,11 +90,31 @@ impl Rules {
         tracks: &[(Track, Life)],
         config: &EventsConfig,
     ) {
+        self.lie_in(aspect);
+        things.forget(time, config, self.config.parked);
+        things.see(time, tracks, &self.ground, config);
+    }
+
+    /// Zones and lines as they lie in a picture of that shape.
+    fn lie_in(&mut self, aspect: f32) {
         if !self.ground.is_of(aspect) {
             self.ground = Ground::new(&self.config, aspect);
         }
-        things.forget(time, config, self.config.parked);
-        things.see(time, tracks, &self.ground, config);
+    }
+
+    /// What is parked, with the names of the rules that have made events of it.
+    pub(super) fn parked(&self, things: &Things) -> Vec<ParkedThing> {
+        things.parked(self.config.parked).map(|thing| thing.to_parked(|rule| self.name(rule))).collect()
+    }
+
+    /// What an earlier run had parked. What was seen after `now` is of a clock that was wrong.
+    pub(super) fn know(&mut self, things: &mut Things, parked: &[ParkedThing], now: CaptureTime, aspect: f32) {
+        self.lie_in(aspect);
+        let rule = |name: &str| self.config.rules.iter().position(|rule| &*rule.name == name);
+        for parked in parked.iter().filter(|parked| parked.seen < now) {
+            let told = parked.told.iter().filter_map(|(name, direction)| Some((rule(name)?, *direction)));
+            things.know(parked, told.collect(), &self.ground);
+        }
     }
 
     /// Nothing has changed from `before`, the last time told of, to `time`.

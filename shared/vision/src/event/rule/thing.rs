@@ -2,16 +2,18 @@
 //!
 //! Bounded by the camera's zones, lines and rules, however long the thing is there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
-use omma_protocol::track::Track;
+use omma_protocol::track::{Track, TrackId};
 
 use super::config::{Anchor, Direction, Parked};
 use super::geometry::{Point, Polygon, Segment};
 use super::ground::Ground;
 use crate::event::EventsConfig;
+use crate::event::parked::ParkedThing;
 use crate::track::Life;
 
 /// Overlap with where a thing was at which it is still in its place.
@@ -57,6 +59,42 @@ impl Thing {
         thing.go(life.first_seen(), first, ground);
         thing.go(time, track.rect, ground);
         thing
+    }
+
+    /// What an earlier run had parked. Its way before it came to rest is forgotten.
+    pub(super) fn of_parked(
+        id: u64,
+        parked: &ParkedThing,
+        told: Vec<(usize, Option<Direction>)>,
+        ground: &Ground,
+    ) -> Self {
+        let ParkedThing { label, rect, score, place, since, seen, .. } = parked;
+        Self {
+            id,
+            // Ids of tracks are of one run.
+            track: Track { id: TrackId::NONE, label: Arc::clone(label), score: *score, rect: *rect },
+            life: Life::begin(*since, *place, *score),
+            first_seen: *since,
+            last_seen: *seen,
+            place: (*place, *since),
+            path: Path { at: ground.point(*rect, Anchor::Centre), length: 0.0 },
+            zones: vec![Presence::default(); ground.zones.len()],
+            lines: vec![Passage::default(); ground.lines.len()],
+            told,
+        }
+    }
+
+    /// For a later run.
+    pub(super) fn to_parked(&self, name: impl Fn(usize) -> Arc<str>) -> ParkedThing {
+        ParkedThing {
+            label: Arc::clone(&self.track.label),
+            rect: self.track.rect,
+            score: self.track.score,
+            place: self.place.0,
+            since: self.place.1,
+            seen: self.last_seen,
+            told: self.told.iter().map(|(rule, direction)| (name(*rule), *direction)).collect(),
+        }
     }
 
     /// It is in the frame of `time`.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::Track;
 
-use super::config::Parked;
+use super::config::{Direction, Parked};
 use super::ground::Ground;
 use super::thing::Thing;
 use crate::event::EventsConfig;
+use crate::event::parked::ParkedThing;
 use crate::track::Life;
 use crate::view::Turn;
 
@@ -44,6 +45,19 @@ impl Things {
                 self.last_id += 1;
                 self.all.push(Thing::new(self.last_id, time, track, life, ground));
             }
+        }
+    }
+
+    /// Those that are parked.
+    pub(super) fn parked(&self, parked: Option<Parked>) -> impl Iterator<Item = &Thing> {
+        self.all.iter().filter(move |thing| thing.is_parked(parked))
+    }
+
+    /// What an earlier run had parked, and the rules that have made events of it.
+    pub(super) fn know(&mut self, parked: &ParkedThing, told: Vec<(usize, Option<Direction>)>, ground: &Ground) {
+        if self.all.len() < MAX_THINGS {
+            self.last_id += 1;
+            self.all.push(Thing::of_parked(self.last_id, parked, told, ground));
         }
     }
 

@@ -78,6 +78,35 @@ fn a_parked_car_is_known_again_after_the_camera_was_away() {
 }
 
 #[test]
+fn a_restart_makes_no_event_of_what_stands_where_it_stood_and_one_of_what_does_not() {
+    const RULES: &str = "[[rule]]\nname = \"car\"\n[[rule]]\nname = \"stays\"\nzone = \"drive\"\ndwell = 90";
+    let mut before = Site::new(DRIVE, RULES);
+    let told = before.run(0..10 * MINUTE, |ms| {
+        Some(vec![car(1, 0.6)].into_iter().chain((ms > 9 * MINUTE + 30_000).then(|| person(2, 0.1))).collect())
+    });
+    assert_eq!(reasons(&told).len(), 3);
+    let parked = before.events.parked();
+    assert_eq!(
+        parked.iter().map(|thing| &*thing.label).collect::<Vec<_>>(),
+        ["car"],
+        "the person stood for half a minute"
+    );
+    let after = |minutes: i64, rules: &str, seen: Track| {
+        let mut site = Site::new(DRIVE, rules);
+        site.events.know(&parked, at(minutes * MINUTE), 16.0 / 9.0);
+        reasons(&site.run(minutes * MINUTE..(minutes + 3) * MINUTE, |_| Some(vec![seen.clone()])))
+    };
+    assert_eq!(after(11, RULES, car(1, 0.602)), []);
+    assert_eq!(after(19, RULES, car(1, 0.6)), [], "known for as long as it stood");
+    assert_eq!(after(21, RULES, car(1, 0.6)).len(), 2, "and not for longer");
+    assert_eq!(after(11, RULES, car(1, 0.1)).len(), 2, "it stands elsewhere");
+    assert_eq!(after(11, RULES, person(1, 0.65)).len(), 2, "it is something else");
+    assert_eq!(after(5, RULES, car(1, 0.6)).len(), 2, "the clock was wrong");
+    let other = RULES.replace("\"stays\"", "\"other\"");
+    assert_eq!(after(11, &other, car(1, 0.6)), [("other".to_owned(), "drive 90".to_owned())], "a rule that is new");
+}
+
+#[test]
 fn a_camera_that_is_turned_takes_no_car_of_one_view_for_one_of_another() {
     let mut site = Site::new(DRIVE, "[[rule]]\nname = \"car\"");
     let mut parked = |minutes: std::ops::Range<i64>, id: u64, turn: Turn| {

@@ -1,0 +1,183 @@
+//! What stands in for a disk that takes nothing: full, read-only, away, or silent.
+//!
+//! ```text
+//!             the disk takes nothing                 nothing is left on a disk that can be read, or it can't be
+//! disk alone ────────────────────────▶ disk served ◀────────────────────────────────────────▶ memory served
+//!     ▲                                     │ what memory holds is on disk                            │
+//!     └─────────────────────────────────────┴─────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! 1. While the disk works, a copy of what it holds of this run stays in memory, the newest of it ([`StandIn::kept`]).
+//! 2. When it takes nothing ([`StandIn::begin`]), what is put goes into an outbox in memory, under an id drawn for it:
+//!    its numbers mean nothing to any later run, so that none is ever given to something else. A disk that is full is
+//!    read on, and the memory waits behind it; of one that can't be read the copies go into memory, before all else.
+//! 3. The uplink is served from one of them at a time ([`StandIn::served`]), and its acknowledgements are of that one. Those
+//!    of records that lie on the disk are remembered until it takes them ([`StandIn::acknowledged`]).
+//! 4. When the disk takes something again, memory goes there in order, piece by piece ([`StandIn::unsaved`],
+//!    [`StandIn::saved`]), and [ends](StandIn::end).
+//!
+//! A record that was under way in between is sent once more, under its new number; the hub knows it by its event and
+//! revision.
+
+use std::collections::BTreeSet;
+
+use omma_protocol::event::Lasting;
+use omma_protocol::id::OutboxId;
+
+use super::memory::{Held, Memory};
+
+/// Which outbox the uplink is served from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// That on disk.
+    Disk,
+    /// That in memory.
+    Memory,
+}
+
+/// What memory does for the disk. One thread owns it.
+#[derive(Debug)]
+pub struct StandIn {
+    budget: u64,
+    /// Copies of what is on disk, under their numbers there.
+    copies: Memory,
+    /// While the disk takes nothing.
+    memory: Option<Memory>,
+    /// Whether the disk can be read.
+    readable: bool,
+    /// Acknowledged, and still on the disk.
+    deleted: BTreeSet<u64>,
+}
+
+impl StandIn {
+    /// For an outbox on disk. `budget` bytes are what waits in memory, and a quarter of that the copies, at the most.
+    pub fn new(disk: OutboxId, budget: u64) -> Self {
+        let copies = Memory::new(disk, budget / 4);
+        Self { budget, copies, memory: None, readable: true, deleted: BTreeSet::new() }
+    }
+
+    /// The disk has this under that number.
+    pub fn kept(&mut self, sequence: u64, what: Lasting) {
+        // What finds no room is on the disk alone.
+        drop(self.copies.put_as(sequence, Held { what, on_disk: Some(sequence) }));
+    }
+
+    /// The disk has these no more: deleted or given up.
+    pub fn gone(&mut self, sequences: &[u64]) {
+        for sequence in sequences {
+            self.copies.remove(*sequence);
+            self.deleted.remove(sequence);
+        }
+    }
+
+    /// The outbox that is on disk now. Where it is another one, what the old one held counts no more.
+    pub fn disk_is(&mut self, id: OutboxId) {
+        if self.copies.id() == id {
+            return;
+        }
+        self.copies = Memory::new(id, self.budget / 4);
+        self.deleted.clear();
+        self.memory.iter_mut().for_each(Memory::is_alone);
+    }
+
+    /// The disk takes nothing, and `readable` says whether what it holds can be read. `fresh` becomes the id of the memory
+    /// where one begins. Gives what is given up.
+    pub fn begin(&mut self, fresh: OutboxId, readable: bool) -> Vec<Held> {
+        let was_readable = std::mem::replace(&mut self.readable, readable);
+        if self.memory.is_some() && (readable || !was_readable) {
+            return vec![];
+        }
+        let mut memory = Memory::new(fresh, self.budget);
+        let before = self.memory.take();
+        let mut given_up = vec![];
+        if !readable {
+            let copies = self.copies.iter().filter(|(sequence, _)| !self.deleted.contains(sequence));
+            copies.for_each(|(_, held)| given_up.extend(memory.put(held.clone())));
+        }
+        let waited = before.iter().flat_map(Memory::iter).filter(|(_, held)| held.on_disk.is_none());
+        waited.for_each(|(_, held)| given_up.extend(memory.put(held.clone())));
+        self.memory = Some(memory);
+        lost(given_up)
+    }
+
+    /// Whether memory stands in.
+    pub fn is_on(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// The disk can be read again.
+    pub fn readable(&mut self) {
+        self.readable = true;
+    }
+
+    /// Puts something into memory. Gives what is given up for it.
+    pub fn put(&mut self, what: Lasting) -> Vec<Held> {
+        self.memory.as_mut().map(|memory| lost(memory.put(Held { what, on_disk: None }))).unwrap_or_default()
+    }
+
+    /// Which of them the uplink is served from, where the disk holds `waiting` records.
+    pub fn served(&self, waiting: u64) -> Served {
+        let drained = !self.readable || waiting <= self.deleted.len() as u64;
+        if self.memory.is_some() && drained { Served::Memory } else { Served::Disk }
+    }
+
+    /// The outbox in memory.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.memory.as_ref()
+    }
+
+    /// Records of the outbox `of` are safe elsewhere. Those on the disk are in [`StandIn::deleted`] now, until it is said
+    /// that they are [`StandIn::gone`].
+    pub fn acknowledged(&mut self, of: OutboxId, sequences: &[u64]) {
+        if of == self.copies.id() {
+            self.deleted.extend(sequences);
+        } else if let Some(memory) = self.memory.as_mut().filter(|memory| memory.id() == of) {
+            let removed = sequences.iter().filter_map(|sequence| memory.remove(*sequence));
+            self.deleted.extend(removed.filter_map(|held| held.on_disk));
+        }
+    }
+
+    /// What is to be deleted from the disk.
+    pub fn deleted(&self) -> Vec<u64> {
+        self.deleted.iter().copied().collect()
+    }
+
+    /// How many that is.
+    pub fn count_deleted(&self) -> u64 {
+        self.deleted.len() as u64
+    }
+
+    /// What is in memory and not on disk, the oldest first: no more than `records`, and of more than `bytes` only one.
+    pub fn unsaved(&self, records: usize, bytes: u64) -> Vec<(u64, Lasting)> {
+        let all = self.memory.iter().flat_map(Memory::iter).filter(|(_, held)| held.on_disk.is_none()).take(records);
+        let within = all.scan(0, |sum, (sequence, held)| {
+            let first = *sum == 0;
+            *sum += held.bytes();
+            (first || *sum <= bytes).then(|| (sequence, held.what.clone()))
+        });
+        within.collect()
+    }
+
+    /// How many are in memory and not on disk.
+    pub fn count_unsaved(&self) -> u64 {
+        self.memory.iter().flat_map(Memory::iter).filter(|(_, held)| held.on_disk.is_none()).count() as u64
+    }
+
+    /// What had this number in memory is on disk, under that one.
+    pub fn saved(&mut self, in_memory: u64, on_disk: u64) {
+        if let Some(held) = self.memory.as_mut().and_then(|memory| memory.remove(in_memory)) {
+            self.kept(on_disk, held.what);
+        }
+    }
+
+    /// The disk has it all.
+    pub fn end(&mut self) {
+        (self.memory, self.readable) = (None, true);
+    }
+}
+
+/// What is on the disk is not lost.
+fn lost(mut given_up: Vec<Held>) -> Vec<Held> {
+    given_up.retain(|held| held.on_disk.is_none());
+    given_up
+}

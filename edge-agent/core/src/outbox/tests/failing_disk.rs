@@ -1,0 +1,375 @@
+//! Random histories of a disk that fills up, fails, and comes back, of an edge that is killed at any of these moments, and
+//! of connections that are cut: flight and memory beside a model of the disk, and a hub that stores each number once.
+//! `OMMA_HISTORIES` says how many (10,000 unless set), `OMMA_SEED` which.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use omma_protocol::event::Lasting;
+use omma_protocol::id::OutboxId;
+use proptest::prelude::*;
+
+use super::disk::Put;
+use super::history::run;
+use super::things::{id, number, thing};
+use crate::Moment;
+use crate::outbox::flight::{Flight, Kind, Next};
+use crate::outbox::pace::Pace;
+use crate::outbox::stand_in::{Served, StandIn};
+
+/// Some twenty states.
+const MEMORY: u64 = 10_000;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Happens(Vec<Happens>),
+    /// It takes nothing more, and may be read, deleted from or not even that.
+    DiskFails(Disk),
+    DiskWorks,
+    /// The edge tries it again; it has room for so many.
+    TryAgain(u8),
+    Connect,
+    Cut,
+    Send(u8),
+    Deliver(u8),
+    Answer,
+    DeliverAnswers,
+    Later(u16),
+    /// Memory is lost.
+    KillEdge,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Works,
+    /// To the brim where nothing can be deleted.
+    Full {
+        brim: bool,
+    },
+    Broken,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Happens {
+    Opens,
+    Goes(u8),
+    Ends(u8),
+    Pictured(u8, u16),
+    Incident,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let happens = prop_oneof![
+        3 => Just(Happens::Opens),
+        2 => any::<u8>().prop_map(Happens::Goes),
+        2 => any::<u8>().prop_map(Happens::Ends),
+        2 => (any::<u8>(), 100u16..4000).prop_map(|(which, bytes)| Happens::Pictured(which, bytes)),
+        1 => Just(Happens::Incident),
+    ];
+    let fails = prop_oneof![any::<bool>().prop_map(|brim| Disk::Full { brim }), Just(Disk::Broken)];
+    prop_oneof![
+        6 => prop::collection::vec(happens, 1..10).prop_map(Step::Happens),
+        2 => fails.prop_map(Step::DiskFails),
+        2 => Just(Step::DiskWorks),
+        3 => (0u8..12).prop_map(Step::TryAgain),
+        2 => Just(Step::Connect),
+        1 => Just(Step::Cut),
+        6 => (1u8..40).prop_map(Step::Send),
+        6 => (1u8..40).prop_map(Step::Deliver),
+        4 => Just(Step::Answer),
+        4 => Just(Step::DeliverAnswers),
+        2 => (0u16..60_000).prop_map(Step::Later),
+        1 => Just(Step::KillEdge),
+    ]
+}
+
+struct World {
+    now: Moment,
+    drawn: u64,
+    disk: Disk,
+    /// What is on it, and which outbox that is.
+    id: OutboxId,
+    newest: u64,
+    records: BTreeMap<u64, Lasting>,
+    stand_in: StandIn,
+    flight: Flight,
+    numbered: OutboxId,
+    things: u32,
+    events: u64,
+    open: BTreeSet<u64>,
+    /// Lost when there was no room, or with memory.
+    lost: BTreeSet<u32>,
+    wire: VecDeque<(OutboxId, u64, Lasting)>,
+    /// The hub's store.
+    store: BTreeMap<(OutboxId, u64), u32>,
+    arrived: BTreeSet<u32>,
+    /// States, in the order of their first arrival.
+    states: Vec<u32>,
+    unanswered: BTreeMap<OutboxId, Vec<u64>>,
+    answers: VecDeque<(OutboxId, Vec<[u64; 2]>)>,
+    /// Whether what waited on the disk was ever passed over.
+    broke: bool,
+}
+
+fn flight() -> Flight {
+    Flight::new(8, Pace::new(1_000_000))
+}
+
+impl World {
+    fn new() -> Self {
+        let disk = id(1);
+        Self {
+            now: Moment::ZERO,
+            drawn: 1,
+            disk: Disk::Works,
+            id: disk,
+            newest: 0,
+            records: BTreeMap::new(),
+            stand_in: StandIn::new(disk, MEMORY),
+            flight: flight(),
+            numbered: disk,
+            things: 0,
+            events: 0,
+            open: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            wire: VecDeque::new(),
+            store: BTreeMap::new(),
+            arrived: BTreeSet::new(),
+            states: vec![],
+            unanswered: BTreeMap::new(),
+            answers: VecDeque::new(),
+            broke: false,
+        }
+    }
+
+    fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Happens(all) => all.iter().for_each(|happens| self.happens(*happens)),
+            Step::DiskFails(how) => self.disk = *how,
+            Step::DiskWorks => self.disk = Disk::Works,
+            Step::TryAgain(room) => self.try_again(usize::from(*room)),
+            Step::Connect => {
+                self.renumber();
+                self.flight.connected(self.told().1);
+                self.wire.clear();
+            }
+            Step::Cut => self.cut(),
+            Step::Send(n) => (0..*n).for_each(|_| self.send()),
+            Step::Deliver(n) => (0..*n).for_each(|_| self.deliver()),
+            Step::Answer => {
+                let answers = std::mem::take(&mut self.unanswered).into_iter();
+                self.answers.extend(answers.map(|(of, all)| (of, omma_protocol::wire::mqtt::ranges(all))));
+            }
+            Step::DeliverAnswers => {
+                while let Some((of, ranges)) = self.answers.pop_front() {
+                    self.renumber();
+                    if of == self.numbered {
+                        let newest = self.told().1;
+                        let stored = self.flight.acknowledged(&ranges, self.now, newest);
+                        self.delete(of, &stored);
+                    }
+                }
+            }
+            Step::Later(ms) => self.now += Duration::from_millis(u64::from(*ms)),
+            Step::KillEdge => {
+                self.cut();
+                self.lost.extend(self.stand_in.unsaved(usize::MAX, u64::MAX).iter().map(|(_, what)| number(what)));
+                self.stand_in = StandIn::new(self.id, MEMORY);
+                (self.flight, self.numbered) = (flight(), self.id);
+                if self.disk == Disk::Broken {
+                    self.fails();
+                }
+                self.open.clear();
+            }
+        }
+        let memory = self.stand_in.memory();
+        assert!(memory.is_none_or(|memory| memory.bytes() <= MEMORY), "more is in memory than may be");
+    }
+
+    fn happens(&mut self, happens: Happens) {
+        let pick = |which: u8| self.open.iter().nth(usize::from(which) % self.open.len().max(1)).copied();
+        let put = match happens {
+            Happens::Opens => {
+                self.events += 1;
+                Some(Put::Opened(self.events))
+            }
+            Happens::Goes(which) => pick(which).map(Put::Updated),
+            Happens::Ends(which) => pick(which).map(Put::Closed),
+            Happens::Incident => Some(Put::Incident),
+            Happens::Pictured(which, bytes) => pick(which).map(|event| Put::Picture { event, bytes: bytes.into() }),
+        };
+        let Some(put) = put else { return };
+        match put {
+            Put::Opened(event) => drop(self.open.insert(event)),
+            Put::Closed(event) => drop(self.open.remove(&event)),
+            _ => {}
+        }
+        self.things += 1;
+        let what = thing(self.things, put);
+        if !self.stand_in.is_on() {
+            if self.disk == Disk::Works {
+                self.newest += 1;
+                self.records.insert(self.newest, what.clone());
+                return self.stand_in.kept(self.newest, what);
+            }
+            self.fails();
+        }
+        let given_up = self.stand_in.put(what);
+        self.lost.extend(given_up.iter().map(|held| number(&held.what)));
+    }
+
+    fn fails(&mut self) {
+        self.drawn += 1;
+        let readable = self.disk != Disk::Broken;
+        self.broke |= !readable;
+        let given_up = self.stand_in.begin(id(self.drawn), readable);
+        self.lost.extend(given_up.iter().map(|held| number(&held.what)));
+    }
+
+    fn try_again(&mut self, mut room: usize) {
+        if !self.stand_in.is_on() {
+            return;
+        }
+        if self.disk == Disk::Broken {
+            return self.fails();
+        }
+        if self.disk != (Disk::Full { brim: true }) {
+            let deleted = self.stand_in.deleted();
+            deleted.iter().for_each(|sequence| drop(self.records.remove(sequence)));
+            self.stand_in.gone(&deleted);
+        }
+        self.stand_in.readable();
+        if self.disk != Disk::Works {
+            return;
+        }
+        while room > 0 {
+            let piece = self.stand_in.unsaved(room.min(3), 2_000);
+            if piece.is_empty() {
+                return self.stand_in.end();
+            }
+            room -= piece.len();
+            for (in_memory, what) in piece {
+                self.newest += 1;
+                self.records.insert(self.newest, what);
+                self.stand_in.saved(in_memory, self.newest);
+            }
+        }
+    }
+
+    fn delete(&mut self, of: OutboxId, sequences: &[u64]) {
+        self.stand_in.acknowledged(of, sequences);
+        if matches!(self.disk, Disk::Works | Disk::Full { brim: false }) {
+            let deleted = self.stand_in.deleted();
+            deleted.iter().for_each(|sequence| drop(self.records.remove(sequence)));
+            self.stand_in.gone(&deleted);
+        }
+    }
+
+    fn served(&self) -> Served {
+        self.stand_in.served(self.records.len() as u64)
+    }
+
+    /// What the uplink is told: which outbox, and its newest number.
+    fn told(&self) -> (OutboxId, u64) {
+        match self.stand_in.memory().filter(|_| self.served() == Served::Memory) {
+            Some(memory) => (memory.id(), memory.newest()),
+            None => (self.id, self.newest),
+        }
+    }
+
+    fn renumber(&mut self) {
+        let (id, _) = self.told();
+        if std::mem::replace(&mut self.numbered, id) != id {
+            self.flight.begin_anew();
+        }
+    }
+
+    fn read(&mut self, which: Next) -> Option<(u64, Lasting)> {
+        if self.served() == Served::Disk {
+            if self.disk == Disk::Broken {
+                self.fails();
+                return None;
+            }
+            let of = |(sequence, what): (&u64, &Lasting)| (*sequence, what.clone());
+            return match which {
+                Next::Again(sequence) => self.records.get(&sequence).map(|what| (sequence, what.clone())),
+                Next::First { kind, from, to } => {
+                    self.records.range(from..=to).find(|(_, what)| Kind::of(what) == kind).map(of)
+                }
+                Next::Wait(_) => None,
+            };
+        }
+        let memory = self.stand_in.memory()?;
+        match which {
+            Next::Again(sequence) => memory.get(sequence).map(|held| (sequence, held.what.clone())),
+            Next::First { kind, from, to } => {
+                memory.first(kind, from, to).map(|(sequence, held)| (sequence, held.what.clone()))
+            }
+            Next::Wait(_) => None,
+        }
+    }
+
+    fn cut(&mut self) {
+        self.flight.disconnected();
+        self.wire.clear();
+    }
+
+    fn send(&mut self) {
+        self.renumber();
+        let (id, newest) = self.told();
+        let next = self.flight.next(self.now, newest);
+        match (next, self.read(next)) {
+            (Next::Wait(_), _) => {}
+            (_, Some((sequence, what))) => {
+                self.flight.sent(sequence, Kind::of(&what), 1, self.now);
+                self.wire.push_back((id, sequence, what));
+            }
+            (Next::Again(sequence), None) => self.flight.gone(sequence),
+            (Next::First { kind, to, .. }, None) => self.flight.nothing(kind, to),
+        }
+    }
+
+    fn deliver(&mut self) {
+        let Some((id, sequence, what)) = self.wire.pop_front() else { return };
+        let number = number(&what);
+        let stored = *self.store.entry((id, sequence)).or_insert(number);
+        assert_eq!(stored, number, "{sequence} of {id} was given to something else before");
+        if self.arrived.insert(number) && Kind::of(&what) == Kind::Event {
+            self.states.push(number);
+        }
+        self.unanswered.entry(id).or_default().push(sequence);
+    }
+
+    /// Nothing fails any more. Whether everything arrived.
+    fn settles(&mut self) -> bool {
+        for step in [Step::DiskWorks, Step::TryAgain(255), Step::TryAgain(255), Step::Connect] {
+            self.apply(&step);
+        }
+        for _ in 0..10_000 {
+            if self.records.is_empty() && !self.stand_in.is_on() {
+                return true;
+            }
+            for step in [Step::Send(40), Step::Deliver(200), Step::Answer, Step::DeliverAnswers] {
+                self.apply(&step);
+            }
+            if let Next::Wait(Some(wake)) = self.flight.next(self.now, self.told().1) {
+                self.now = self.now.max(wake);
+            }
+        }
+        false
+    }
+}
+
+#[test]
+fn no_number_is_given_twice_and_nothing_lost_but_what_memory_lost() {
+    run(prop::collection::vec(step(), 1..150), |history| {
+        let mut world = World::new();
+        history.iter().for_each(|step| world.apply(step));
+        prop_assert!(world.settles(), "{} wait", world.records.len());
+        for thing in 1..=world.things {
+            prop_assert!(world.arrived.contains(&thing) || world.lost.contains(&thing), "{thing} was lost");
+        }
+        prop_assert!(world.broke || world.states.is_sorted(), "states out of order: {:?}", world.states);
+        Ok(())
+    });
+}

@@ -1,0 +1,268 @@
+//! The thread that owns the database, so that nobody waits for a disk longer than they like.
+//!
+//! ```text
+//! keeper ──ask(patience)──▶ thread: open, settle, put, read, delete
+//!        ◀──answer, or Silent when the patience is over
+//! ```
+//!
+//! A disk may take minutes to answer, and sled may wait for ever for what a disk did not take: then the thread is late, and
+//! whatever else is asked of it is answered at once with [`StoreError::Silent`]. sled's own threads are of the whole process,
+//! so that one database which hangs lets no other one work: only the next start does.
+//!
+//! A disk that is full or read-only is noticed before sled tries to write: the database stays open and can be read.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use omma_protocol::event::Lasting;
+use omma_protocol::id::OutboxId;
+
+use super::store::{self, Settled, Store, StoreError};
+use crate::state::OutboxState;
+
+/// A database that opens but fails as damaged this often in a row is set aside.
+const DAMAGED_ATTEMPTS: u32 = 5;
+/// When what a full disk left undone about damaged databases is tried again.
+const SETTLE_AGAIN: Duration = Duration::from_secs(300);
+
+/// What the database is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct View {
+    pub(super) id: OutboxId,
+    pub(super) state: OutboxState,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(super) struct Put {
+    /// The number before the first.
+    pub(super) before: u64,
+    /// How many of them are on disk, from the first on.
+    pub(super) kept: usize,
+    /// What went for them, by number.
+    pub(super) given_up: Vec<u64>,
+    /// Why not all are.
+    pub(super) error: Option<StoreError>,
+}
+
+/// The handle on the thread. Owned by the keeper.
+#[derive(Debug)]
+pub(super) struct Database {
+    jobs: Sender<Job>,
+    /// Ends when the job that was not waited for is done.
+    late: Option<Receiver<()>>,
+    view: Option<View>,
+}
+
+type Job = Box<dyn FnOnce(&mut Opened) + Send>;
+
+impl Database {
+    /// Nothing is opened yet, unless it is already.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub(super) fn start(folder: &Path, budget: u64, store: Option<Store>) -> Result<Self, StoreError> {
+        let view = store.as_ref().map(View::of);
+        let jobs = Opened::start(Opened { store, ..Opened::new(folder, budget) })?;
+        Ok(Self { jobs, late: None, view })
+    }
+
+    /// What it is like, as far as is known; `None` where it can't be read.
+    pub(super) fn view(&self) -> Option<View> {
+        self.view
+    }
+
+    /// Has the thread do something, and waits for that, but not longer than `patience`.
+    pub(super) fn ask<T: Send + 'static>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&mut Opened) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.is_late() {
+            return Err(StoreError::Silent);
+        }
+        let (tell, told) = mpsc::channel();
+        let (done, ended) = mpsc::channel();
+        let job = move |opened: &mut Opened| {
+            let answer = opened.guarded(work);
+            // Who asked may have stopped waiting.
+            tell.send((answer, opened.store.as_ref().map(View::of))).unwrap_or_default();
+            drop::<Sender<()>>(done);
+        };
+        let gone = || StoreError::Io { doing: "use the outbox's database", reason: "its thread is gone".to_owned() };
+        self.jobs.send(Box::new(job)).map_err(|_| gone())?;
+        match told.recv_timeout(patience) {
+            Ok((answer, view)) => {
+                self.view = view;
+                answer
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                (self.view, self.late) = (None, Some(ended));
+                Err(StoreError::Silent)
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                self.view = None;
+                Err(gone())
+            }
+        }
+    }
+
+    /// Whether the thread is still at what nobody waits for any more.
+    fn is_late(&mut self) -> bool {
+        self.late.take_if(|ended| ended.try_recv() == Err(TryRecvError::Disconnected));
+        self.late.is_some()
+    }
+}
+
+impl View {
+    fn of(store: &Store) -> Self {
+        Self { id: store.id(), state: store.state() }
+    }
+}
+
+/// What the thread has.
+#[derive(Debug)]
+pub(super) struct Opened {
+    folder: PathBuf,
+    budget: u64,
+    /// `None` between a failure and the next try.
+    store: Option<Store>,
+    /// Whether the disk refused something since it was opened.
+    refused: bool,
+    /// Whether what the last run left open is closed.
+    closed: bool,
+    settled: Settled,
+    /// From when on something may be left to do about damaged databases.
+    unsettled: Option<Instant>,
+    damaged: u32,
+}
+
+impl Opened {
+    fn new(folder: &Path, budget: u64) -> Self {
+        let (settled, unsettled) = (Settled::default(), Some(Instant::now()));
+        let folder = folder.to_owned();
+        Self { folder, budget, store: None, refused: false, closed: false, settled, unsettled, damaged: 0 }
+    }
+
+    fn start(mut opened: Self) -> Result<Sender<Job>, StoreError> {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let work = move || inbox.iter().for_each(|job| job(&mut opened));
+        std::thread::Builder::new()
+            .name("outbox disk".to_owned())
+            .spawn(work)
+            .map_err(|e| StoreError::Io { doing: "start the outbox's thread", reason: e.to_string() })?;
+        Ok(jobs)
+    }
+
+    /// sled panics on some damage; a panic here would take the outbox from everyone for good.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)))
+            .unwrap_or_else(|_| Err(StoreError::Damaged("sled panicked".to_owned())));
+        if let Err(e) = &done {
+            self.failed(e);
+        }
+        done
+    }
+
+    /// What was not tried harms nothing. After any other failure sled is of no use until it is opened again.
+    fn failed(&mut self, e: &StoreError) {
+        self.refused |= matches!(e, StoreError::Refused { .. });
+        if matches!(e, StoreError::Full { .. } | StoreError::Refused { .. }) {
+            return;
+        }
+        if matches!(e, StoreError::Damaged(_)) {
+            self.damaged += 1;
+        }
+        self.let_go();
+        if let StoreError::Damaged(reason) = e
+            && self.damaged > DAMAGED_ATTEMPTS
+            && let Err(e) = store::set_aside(&self.folder, reason)
+        {
+            tracing::debug!(error = %e, "outbox");
+        }
+    }
+
+    /// sled may panic here too.
+    fn let_go(&mut self) {
+        if let Some(store) = self.store.take() {
+            drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
+        }
+    }
+
+    /// Opens what is not open, and does what is left to do before anything new is taken.
+    ///
+    /// # Errors
+    /// When the disk does not let us. On a full or read-only one it may be open all the same.
+    pub(super) fn open(&mut self) -> Result<(), StoreError> {
+        if let Some(store) = self.store.as_ref().filter(|_| self.refused) {
+            store.is_there()?;
+            // It may lie on another disk now than the one whose files are open, or that one may have lost what was not flushed.
+            self.let_go();
+        }
+        self.refused = false;
+        let Self { folder, budget, settled, .. } = self;
+        let store = match &mut self.store {
+            Some(store) => store,
+            None => {
+                self.unsettled = Some(Instant::now());
+                self.store.insert(Store::open_or_set_aside(folder, *budget)?)
+            }
+        };
+        // It gives numbers: never while a put is under way.
+        if self.unsettled.is_some_and(|from| Instant::now() >= from) {
+            let all = store.settle(folder, settled)?;
+            self.unsettled = if all { None } else { Some(Instant::now() + SETTLE_AGAIN) };
+        }
+        if !self.closed {
+            store.close_what_was_left_open()?;
+            self.closed = true;
+        }
+        Ok(())
+    }
+
+    /// Puts things in, in order, as many as there is room for, after `deleted` went.
+    pub(super) fn put(&mut self, deleted: &[u64], what: &[Lasting]) -> Result<Put, StoreError> {
+        self.open()?;
+        let Some(store) = &mut self.store else { return Err(StoreError::Silent) };
+        if !deleted.is_empty() {
+            store.delete(deleted)?;
+        }
+        let mut put = Put { before: store.newest(), kept: 0, given_up: vec![], error: None };
+        for lasting in what {
+            if let Err(e) = store.take(lasting, &mut put.given_up) {
+                put.error = Some(e);
+                break;
+            }
+        }
+        let taken = store.newest();
+        // What found room can be sent, whatever came of the rest; what is not flushed may not.
+        if taken > put.before {
+            match store.flush() {
+                Ok(()) => put.kept = (taken - put.before) as usize,
+                Err(e) => put.error = Some(e),
+            }
+        }
+        match &put.error {
+            None => self.damaged = 0,
+            Some(e) => self.failed(&e.clone()),
+        }
+        Ok(put)
+    }
+
+    /// The database, where it is open.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub(super) fn store(&mut self) -> Result<&mut Store, StoreError> {
+        self.store.as_mut().ok_or(StoreError::Silent)
+    }
+
+    /// Ends the database.
+    pub(super) fn close(&mut self) -> Result<(), StoreError> {
+        let flushed = self.store.as_mut().map_or(Ok(()), Store::flush);
+        drop(self.store.take());
+        flushed
+    }
+}

@@ -1,0 +1,40 @@
+//! A disk that does not answer.
+
+use std::sync::mpsc;
+
+use super::super::database::Opened;
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_does_not_answer_holds_nothing_back_and_has_all_when_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let health = Health::new();
+    let (orders, inbox) = tokio::sync::mpsc::channel(ORDERS);
+    let mut database = Database::start(folder.path(), 1 << 30, None).unwrap();
+    database.ask(START, Opened::open).unwrap();
+    let disk = database.view().unwrap().id;
+    let (answers, answered) = mpsc::channel::<()>();
+    // Late by itself before the keeper asks anything of it.
+    let late = database.ask(Duration::ZERO, move |_| Ok(answered.recv().unwrap_or_default()));
+    assert_eq!(late, Err(store::StoreError::Silent));
+
+    let (id, id_watch) = watch::channel(disk);
+    let (state, state_watch) = watch::channel(OutboxState::default());
+    let keeper = Keeper::new(database, MEMORY, inbox, orders.downgrade(), id, state, health.part("outbox"));
+    std::thread::spawn(move || keeper.run());
+    let outbox = Outbox { id: Arc::new(id_watch), orders, state: state_watch };
+    let things = [Lasting::Event(event(1, Phase::Opened, 1)), picture(1, 1000)];
+    put(&outbox, things.to_vec()).await;
+    wait_for(&outbox, |state| (state.newest, state.in_memory) == (2, 2)).await;
+    assert_ne!(outbox.id(), disk);
+    assert!(outbox.read(Which::Exactly(2)).await.unwrap().is_some(), "it is sent from memory");
+    assert!(health.readiness().parts[0].reason.as_ref().is_some_and(|reason| reason.contains("does not answer")));
+
+    answers.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(60), wait_for(&outbox, |state| state.in_memory == 0)).await.unwrap();
+    outbox.sync().await.unwrap();
+    assert_eq!((outbox.id(), health.readiness().ready), (disk, true));
+    for (sequence, what) in (1..).zip(things) {
+        assert_eq!(outbox.read(Which::Exactly(sequence)).await.unwrap().unwrap().what, what);
+    }
+}
