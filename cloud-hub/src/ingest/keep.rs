@@ -15,7 +15,7 @@ use omma_runtime::health::Part;
 use omma_runtime::step::Step;
 use tokio_util::sync::CancellationToken;
 
-use super::complaint::Complaint;
+use crate::complaint::Complaint;
 use crate::store::{Arrival, Outcome, Store};
 
 /// Messages in one transaction.

@@ -9,7 +9,7 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// One kind of complaint. What is not said is counted, and said with the next line.
 #[derive(Debug, Default)]
-pub(super) struct Complaint(Mutex<State>);
+pub(crate) struct Complaint(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -19,8 +19,8 @@ struct State {
 
 impl Complaint {
     /// `who` sent something that can't be used.
-    pub(super) fn about(&self, who: &dyn Display, error: &dyn Display) {
-        if let Some(unsaid) = self.due(Instant::now()) {
+    pub(crate) fn about(&self, who: &dyn Display, error: &dyn Display) {
+        if let Some(unsaid) = self.due() {
             tracing::warn!(
                 step = "ingest", %who, %error, unsaid,
                 "what a peer sent can't be used: is it of this version?"
@@ -28,7 +28,12 @@ impl Complaint {
         }
     }
 
-    fn due(&self, now: Instant) -> Option<u64> {
+    /// How many were not said, where one may be said now.
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.due_at(Instant::now())
+    }
+
+    fn due_at(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.said.is_some_and(|said| now.saturating_duration_since(said) < EVERY) {
             state.unsaid += 1;
@@ -46,10 +51,10 @@ mod tests {
     #[test]
     fn a_flood_is_one_line_a_minute() {
         let (complaint, start) = (Complaint::default(), Instant::now());
-        assert_eq!(complaint.due(start), Some(0));
+        assert_eq!(complaint.due_at(start), Some(0));
         for i in 0..1000 {
-            assert_eq!(complaint.due(start + Duration::from_millis(i)), None);
+            assert_eq!(complaint.due_at(start + Duration::from_millis(i)), None);
         }
-        assert_eq!(complaint.due(start + EVERY), Some(1000));
+        assert_eq!(complaint.due_at(start + EVERY), Some(1000));
     }
 }
