@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! edges         ── TLS ────▶ ┐
-//! the hub's own ── TLS ────▶ ├ rmqtt ── asks ──▶ [`gatekeeper`]: who is it, may it say and hear that
+//! the hub's own ── TLS ────▶ ├ [`door`]: is it MQTT ──▶ rmqtt ── asks ──▶ [`gatekeeper`]: who is it, may it say and hear that
 //! integrations  ── plain ──▶ ┘
 //! ```
 //!
@@ -12,9 +12,16 @@
 //!
 //! | bound | when it is reached |
 //! |---|---|
-//! | [`MAX_CONNECTIONS`] | the next one is refused |
+//! | [`MAX_CONNECTIONS`] on each port | the next one is closed |
+//! | [`HANDSHAKE`] for TLS and CONNECT | the connection is closed |
 //! | [`MAX_PACKET`] | the client is disconnected |
 //! | [`MAX_QUEUE`] messages for a slow subscriber | the oldest is dropped |
+
+mod door;
+
+mod connect;
+
+mod guests;
 
 mod gatekeeper;
 
@@ -30,15 +37,18 @@ use omma_runtime::listen::ListenError;
 use rmqtt::context::ServerContext;
 use rmqtt::net::{Builder, Listener};
 use rmqtt::server::MqttServer;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::access::{Access, attempts::Attempts, edges::Edges, new_secret};
 use crate::config::Embedded;
 use crate::identity::Identity;
+use door::Door;
 use gatekeeper::Gatekeeper;
+use guests::Guests;
 
-/// Most connections on each listener.
+/// Most connections on each port.
 pub const MAX_CONNECTIONS: usize = 1024;
 /// Largest packet, in bytes: a picture and its properties.
 pub const MAX_PACKET: u32 = 2 * 1024 * 1024 + 64 * 1024;
@@ -52,6 +62,8 @@ pub const READER_USER: &str = "omma.reader";
 const IN_FLIGHT: NonZeroU16 = NonZeroU16::MIN.saturating_add(63);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const SEND: Duration = Duration::from_secs(10);
+/// Connections that the system keeps until they are taken.
+const BACKLOG: u32 = 512;
 /// How long the session of a client that is away is kept at the most.
 const SESSION: Duration = Duration::from_secs(3600);
 /// Retained words of edges must outlive any quiet time; rmqtt's own default would drop them after five minutes.
@@ -67,7 +79,10 @@ pub enum BrokerError {
     Listen(#[from] ListenError),
     /// Its certificate.
     #[error("start the broker: {0}")]
-    Tls(String),
+    Tls(#[from] rustls::Error),
+    /// rmqtt's own socket.
+    #[error("start the broker: listen on 127.0.0.1: {0}")]
+    Inside(String),
     /// Threads or randomness.
     #[error("start the broker: {0}")]
     System(#[from] io::Error),
@@ -107,13 +122,14 @@ impl Broker {
     pub fn start(config: &Embedded, identity: &Identity, doors: Doors) -> Result<Self, BrokerError> {
         let threads = Threads::start()?;
         let password = new_secret()?;
-        let gatekeeper = Gatekeeper::new(doors, password.clone(), config);
-        let listeners = {
-            // rmqtt registers its sockets with the runtime that it is called in.
+        let guests = Guests::default();
+        let gatekeeper = Gatekeeper::new(doors, guests.clone(), password.clone(), config);
+        let (doors, listeners) = {
+            // Sockets are registered with the runtime that they are made in.
             let _in_its_runtime = threads.handle().enter();
-            listeners(config, identity)?
+            ports(config, identity, &guests)?
         };
-        let serving = Some(threads.handle().spawn(serve(gatekeeper, listeners)));
+        let serving = Some(threads.handle().spawn(serve(gatekeeper, doors, listeners)));
         Ok(Self { threads, serving, address: reachable(config.tls), password })
     }
 
@@ -174,7 +190,7 @@ impl Drop for Threads {
     }
 }
 
-async fn serve(gatekeeper: Gatekeeper, listeners: Vec<(u16, Listener)>) {
+async fn serve(gatekeeper: Gatekeeper, doors: Vec<Door>, listeners: Vec<(u16, Listener)>) {
     // Its check of the machine's load would refuse edges just when a busy hub restarts.
     let context = ServerContext::new().busy_check_enable(false).build().await;
     *context.extends.retain_mut().await = Box::new(retained::Retained::default());
@@ -183,34 +199,56 @@ async fn serve(gatekeeper: Gatekeeper, listeners: Vec<(u16, Listener)>) {
     for (number, listener) in listeners {
         server = server.listener_by_id(listener, number);
     }
+    for door in doors {
+        tokio::spawn(door.run());
+    }
     if let Err(e) = server.build().run().await {
         tracing::error!(step = "ingest", error = %e, "the broker has ended");
     }
 }
 
-fn listeners(config: &Embedded, identity: &Identity) -> Result<Vec<(u16, Listener)>, BrokerError> {
-    let tls = |e| BrokerError::Tls(format!("{e:#}"));
-    let file = |path: &std::path::Path| path.to_string_lossy().into_owned();
-    let secure =
-        listener("tls", config.tls).tls_cert(Some(file(&identity.chain_file))).tls_key(Some(file(&identity.key_file)));
-    let secure = bind(secure, "broker.tls_listen")?.tls().map_err(tls)?;
-    let mut listeners = vec![(TLS, secure)];
+/// Each port that is open to clients, and rmqtt's own behind it, by its number.
+type Ports = (Vec<Door>, Vec<(u16, Listener)>);
+
+fn ports(config: &Embedded, identity: &Identity, guests: &Guests) -> Result<Ports, BrokerError> {
+    let (mut doors, mut listeners) = (vec![], vec![]);
+    let mut open = |number, name, listener, tls| {
+        let (inside, address) = inside(name)?;
+        listeners.push((number, inside));
+        doors.push(Door::new(name, listener, tls, address, guests.clone()));
+        Ok::<_, BrokerError>(())
+    };
+    let tls = identity.server_tls(rustls::ALL_VERSIONS, &[])?;
+    open(TLS, "tls", listen(config.tls, "broker.tls_listen")?, Some(tls))?;
     if let Some(address) = config.plain {
-        listeners.push((PLAIN, bind(listener("plain", address), "broker.listen")?.tcp().map_err(tls)?));
+        open(PLAIN, "plain", listen(address, "broker.listen")?, None)?;
     }
-    Ok(listeners)
+    Ok((doors, listeners))
 }
 
-fn listener(name: &str, address: SocketAddr) -> Builder {
-    Builder::new()
-        .name(name)
-        .laddr(address)
+/// A port that is open to clients.
+fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, ListenError> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // Without it a hub that is started again can't listen for a minute.
-        .reuseaddr(Some(true))
+        socket.set_reuseaddr(true)?;
+        // Connections inherit it: a client without MQTT's own keep-alive that is gone is noticed at last.
+        socket.set_keepalive(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().map_err(|e| ListenError::new(address, setting, &e))
+}
+
+/// A listener of rmqtt's, which only doors can use: the gatekeeper lets in nobody else.
+fn inside(name: &str) -> Result<(Listener, SocketAddr), BrokerError> {
+    let broken = |e: rmqtt::net::Error| BrokerError::Inside(format!("{e:#}"));
+    let listener = Builder::new()
+        .name(name)
+        .laddr((Ipv4Addr::LOCALHOST, 0).into())
         .nodelay(true)
         // The gatekeeper lets anonymous readers in; rmqtt's own switch would not even ask it.
         .allow_anonymous(false)
-        .max_connections(MAX_CONNECTIONS)
         .max_packet_size(MAX_PACKET)
         .max_inflight(IN_FLIGHT)
         .max_mqueue_len(MAX_QUEUE)
@@ -220,15 +258,10 @@ fn listener(name: &str, address: SocketAddr) -> Builder {
         .handshake_timeout(HANDSHAKE)
         .send_timeout(SEND)
         .max_session_expiry_interval(SESSION)
-        .message_expiry_interval(RETAINED)
-}
-
-fn bind(builder: Builder, setting: &str) -> Result<Listener, BrokerError> {
-    let address = builder.laddr;
-    builder.bind().map_err(|e| {
-        let error = e.downcast::<io::Error>().unwrap_or_else(|other| io::Error::other(other.to_string()));
-        ListenError::new(address, setting, &error).into()
-    })
+        .message_expiry_interval(RETAINED);
+    let listener = listener.bind().and_then(Listener::tcp).map_err(broken)?;
+    let address = listener.local_addr().map_err(broken)?;
+    Ok((listener, address))
 }
 
 /// Where a client on this machine reaches a listener.
@@ -245,6 +278,10 @@ pub(crate) fn describe() {
     metrics::describe_counter!(
         "omma_broker_refused_total",
         "What the embedded broker's access rules refused, by packet."
+    );
+    metrics::describe_counter!(
+        "omma_broker_handshake_failures_total",
+        "Connections to the embedded broker that came to no MQTT CONNECT, by door and reason: `tls`, `malformed`, `silent` (none within 10 s), `gone` (left before), `full`."
     );
     metrics::describe_counter!(
         "omma_broker_disconnects_total",

@@ -61,10 +61,6 @@ pub struct Identity {
     pub key: PrivateKeyDer<'static>,
     /// SHA-256 of the CA's DER.
     pub fingerprint: [u8; 32],
-    /// The chain as a PEM file, for programs that want one.
-    pub chain_file: PathBuf,
-    /// The key as a PEM file.
-    pub key_file: PathBuf,
     /// When the leaf ends.
     pub expires: SystemTime,
 }
@@ -95,20 +91,24 @@ impl Identity {
         let leaf = read_leaf(&chain_file).ok_or_else(|| broken(&chain_file, "not a certificate"))?;
         let key = PrivateKeyDer::from_pem_file(&key_file).map_err(|_| broken(&key_file, "not a private key"))?;
         let fingerprint = Sha256::digest(&ca).into();
-        Ok(Self { chain: vec![leaf.der, ca], key, fingerprint, chain_file, key_file, expires: leaf.expires })
+        Ok(Self { chain: vec![leaf.der, ca], key, fingerprint, expires: leaf.expires })
     }
 
-    /// TLS 1.3 for a server that shows the chain and speaks `alpn`.
+    /// For a server that shows the chain and speaks `alpn`, or whatever the client likes where that is empty.
     ///
     /// # Errors
     /// Where key and certificate do not belong together.
-    pub fn server_tls(&self, alpn: &[u8]) -> Result<rustls::ServerConfig, rustls::Error> {
+    pub fn server_tls(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        alpn: &[&[u8]],
+    ) -> Result<rustls::ServerConfig, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_protocol_versions(versions)?
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())?;
-        config.alpn_protocols = vec![alpn.to_vec()];
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(config)
     }
 

@@ -30,3 +30,5 @@ pub mod live;
 pub mod api;
 
 pub mod web;
+
+mod complaint;

@@ -16,6 +16,7 @@ use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType, Type};
 use rmqtt::types::{AuthResult, ConnectInfo, Id, LastWill, PublishAclResult, Reason, Subscribe, SubscribeAclResult};
 use subtle::ConstantTimeEq;
 
+use super::guests::Guests;
 use super::{Doors, HUB_USER, PLAIN, READER_USER};
 use crate::config::Embedded;
 
@@ -27,6 +28,7 @@ pub(super) struct Gatekeeper(Arc<Rules>);
 
 struct Rules {
     doors: Doors,
+    guests: Guests,
     hub_password: Secret<String>,
     anonymous_read: bool,
     plain_is_local: bool,
@@ -42,9 +44,9 @@ enum Refusal {
 }
 
 impl Gatekeeper {
-    pub(super) fn new(doors: Doors, hub_password: Secret<String>, config: &Embedded) -> Self {
+    pub(super) fn new(doors: Doors, guests: Guests, hub_password: Secret<String>, config: &Embedded) -> Self {
         let (anonymous_read, plain_is_local) = (config.anonymous_read, config.plain_is_local());
-        Self(Arc::new(Rules { doors, hub_password, anonymous_read, plain_is_local }))
+        Self(Arc::new(Rules { doors, guests, hub_password, anonymous_read, plain_is_local }))
     }
 
     pub(super) async fn register(&self, context: &ServerContext) {
@@ -64,7 +66,10 @@ impl Gatekeeper {
 impl Rules {
     fn authenticate(&self, connect: &ConnectInfo) -> AuthResult {
         let id = connect.id();
-        let address = connect.ipaddress().map(|a| a.ip());
+        let Some(address) = connect.ipaddress().and_then(|seen| self.guests.from(seen)) else {
+            tracing::debug!(client_id = %id.client_id, "not let in: it came past the doors");
+            return self.refuse(None, Refusal::Right);
+        };
         let password = connect.password().map(|p| p.as_ref());
         let verdict = self.who(id.lid, connect.username().map(|u| &**u), password).and_then(|client| {
             let will = connect.last_will();
@@ -79,7 +84,7 @@ impl Rules {
             }
             Err(refusal) => {
                 tracing::debug!(?refusal, client_id = %id.client_id, "not let in");
-                self.refuse(address, refusal)
+                self.refuse(Some(address.ip()), refusal)
             }
         }
     }

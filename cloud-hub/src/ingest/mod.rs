@@ -6,5 +6,3 @@ pub mod quic;
 pub mod mqtt;
 
 pub mod keep;
-
-mod complaint;

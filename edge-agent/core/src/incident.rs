@@ -36,6 +36,8 @@ pub struct UncleanEnd<'a> {
     pub agent: &'a str,
     /// Whether the machine went down with it.
     pub machine_restarted: bool,
+    /// How many more of the hour before it ended so and are told with it.
+    pub before: u64,
 }
 
 /// A damaged database of the outbox that was set aside.
@@ -67,14 +69,19 @@ pub fn of_crash(edge: &EdgeId, crash: &Crash<'_>) -> Incident {
 
 /// The incident of a run that did not end as it should, found at `now`.
 pub fn of_unclean_end(edge: &EdgeId, end: &UncleanEnd<'_>, now: CaptureTime) -> Incident {
-    let UncleanEnd { number, began_us, agent, machine_restarted } = *end;
+    let UncleanEnd { number, began_us, agent, machine_restarted, before } = *end;
     let id = id_of(&[edge.as_str(), "unclean end", &number.to_string(), &began_us.to_string(), agent]);
     let why = if machine_restarted {
         "the machine went down with it, without power or restarted"
     } else {
         "it was killed, ran out of memory, crashed, or its watchdog ended it"
     };
-    let said = format!("{agent}: a run did not end as it should: {why}; found at the next start");
+    let said = match before {
+        0 => format!("{agent}: a run did not end as it should: {why}; found at the next start"),
+        _ => {
+            format!("{agent}: {} more runs within an hour did not end as they should; the last one: {why}", before + 1)
+        }
+    };
     Incident::new(id, now, IncidentKind::UncleanEnd, &said)
 }
 
@@ -115,7 +122,7 @@ mod tests {
         agent: "edge-agent 1.2.3",
     };
     const END: UncleanEnd<'_> =
-        UncleanEnd { number: 1, began_us: 5, agent: "edge-agent 1.2.3", machine_restarted: false };
+        UncleanEnd { number: 1, began_us: 5, agent: "edge-agent 1.2.3", machine_restarted: false, before: 0 };
     const ASIDE: SetAside<'_> = SetAside { name: "outbox.damaged-1", identity: "a", reason: "", taken_over: true };
 
     fn site() -> EdgeId {
@@ -142,6 +149,17 @@ mod tests {
         let done = of_set_aside(&ASIDE, now);
         assert!(done.message.contains("has been given what could be read"), "{}", done.message);
         assert_eq!(yet.id, done.id);
+    }
+
+    #[test]
+    fn an_end_that_stands_for_others_says_for_how_many() {
+        let one = of_unclean_end(&site(), &END, CaptureTime(10));
+        assert!(one.message.contains(": a run did not end as it should: it was killed"), "{}", one.message);
+        let many = of_unclean_end(&site(), &UncleanEnd { before: 16, ..END }, CaptureTime(10));
+        assert!(many.message.contains(": 17 more runs within an hour did not end"), "{}", many.message);
+        assert!(
+            many.message.ends_with("the last one: it was killed, ran out of memory, crashed, or its watchdog ended it")
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::join::JoinToken;
 use omma_runtime::config::{self, Faults};
 use omma_vision::detect::DetectorConfig;
-use omma_vision::engine::Device;
+use omma_vision::engine::{Device, EngineChoice};
 use omma_vision::event::rule::config::RulesConfig;
 use omma_vision::gate::GateConfig;
 use omma_vision::track::TrackerConfig;
@@ -314,6 +314,10 @@ fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<Detect
     };
     if detect.threads == 0 {
         faults.push("detect.threads", "expected at least 1");
+    }
+    if detect.threads > 1 && detect.engine == EngineChoice::Tract {
+        let message = "tract computes with one thread: leave it out, or set `engine = \"ort\"` and `onnxruntime`";
+        faults.push("detect.threads", message);
     }
     if !(0.0..=1.0).contains(&detect.min_score) {
         faults.push("detect.min_score", "expected 0.0 to 1.0");

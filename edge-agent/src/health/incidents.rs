@@ -127,7 +127,8 @@ pub async fn tell_leaving(outbox: &Outbox, why: Why, health: &HealthState) -> Re
 fn of(edge: &EdgeId, untold: &Untold) -> Vec<Incident> {
     let ends = untold.ends.iter().map(|end| {
         let (number, began_us, agent) = (end.number, end.began_us, end.agent.as_str());
-        let end = UncleanEnd { number, began_us, agent, machine_restarted: end.machine_restarted };
+        let (machine_restarted, before) = (end.machine_restarted, end.before);
+        let end = UncleanEnd { number, began_us, agent, machine_restarted, before };
         incident::of_unclean_end(edge, &end, clock::system_date())
     });
     let crashes = untold.reports.iter().map(|(_, report)| {
@@ -198,8 +199,13 @@ mod tests {
 
     #[test]
     fn after_a_power_cut_an_end_waits_for_the_clock_but_not_for_ever() {
-        let end =
-            omma_runtime::crash::UncleanEnd { number: 1, began_us: 5, agent: "a".into(), machine_restarted: true };
+        let end = omma_runtime::crash::UncleanEnd {
+            number: 1,
+            began_us: 5,
+            agent: "a".into(),
+            machine_restarted: true,
+            before: 0,
+        };
         let untold = Untold { ends: vec![end], reports: vec![] };
         for (plausible, seconds, told) in [(false, 0, 0), (false, 299, 0), (false, 300, 1), (true, 0, 1)] {
             let now = dated(untold.clone(), plausible, Duration::from_secs(seconds));

@@ -1,10 +1,11 @@
 //! Odd packets and odd pictures.
 
 use omma_media::bitstream::access_unit::split_access_units;
+use omma_media::bitstream::nal::nals;
 use omma_protocol::camera::CameraReport;
 use omma_protocol::unit::Codec;
-use omma_testkit::h265;
 use omma_testkit::simulator::quirk::Quirk;
+use omma_testkit::{b_frames, h265};
 
 use crate::film::WIDTH;
 use crate::watched::{Camera, Watcher};
@@ -58,5 +59,28 @@ async fn h265_comes_as_it_was_coded() {
     let told = |report: &CameraReport| report.video.as_ref().map(|video| (video.codec, video.width, video.reorders));
     let (codec, width) = (Codec::H265, h265::WIDTH);
     watcher.state("of H.265", |report| told(report) == Some((codec, width, false))).await;
+    assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
+}
+
+/// WebRTC has no place for them: whoever shows the camera is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b_frames_come_as_they_were_sent_and_are_told() {
+    let film = b_frames::walkers();
+    let slices = |unit: &[u8]| {
+        nals(unit).filter(|nal| nal.is_slice(Codec::H264)).map(|nal| nal.bytes.to_vec()).collect::<Vec<_>>()
+    };
+    let coded: Vec<_> = split_access_units(&film).into_iter().map(slices).collect();
+    let camera = Camera::playing(&film, |config| config).await;
+    let mut watcher = Watcher::start(&camera);
+    let first = watcher.next().await.unit;
+    let place = coded.iter().position(|unit| *unit == slices(&first.data)).expect("a unit of the film");
+    let mut last = first.time;
+    for wanted in coded.iter().cycle().skip(place + 1).take(coded.len()) {
+        let unit = watcher.next().await.unit;
+        assert!(slices(&unit.data) == *wanted, "{} bytes in the place of another unit", unit.data.len());
+        assert!(unit.time > last, "{:?} after {last:?}", unit.time);
+        last = unit.time;
+    }
+    watcher.state("of B-frames", |report| report.video.as_ref().is_some_and(|video| video.reorders)).await;
     assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
 }

@@ -12,10 +12,14 @@
 //!
 //! 4. [`Record::untold`] is what nobody was told of yet, of earlier runs and this one, until [`Record::told`].
 //!
+//! Told are at most a few of an hour singly ([`often`]).
+//!
 //! A report holds what the program's author said and where, never what the program was working on: the standard library
 //! quotes the text that it could not cut, which is taken out ([`without_quotes`]).
 //!
 //! Nothing here fails a program: where the disk does not take a report there is none.
+
+mod often;
 
 use std::fs;
 use std::io;
@@ -28,6 +32,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::file;
+use often::{Ends, Hour};
 
 /// How many unclean ends wait to be told; the oldest goes for a new one.
 const UNTOLD: usize = 16;
@@ -104,6 +109,9 @@ pub struct UncleanEnd {
     pub agent: String,
     /// Whether the machine went down with it.
     pub machine_restarted: bool,
+    /// How many more of the hour before it ended so and are told with it.
+    #[serde(default)]
+    pub before: u64,
 }
 
 /// What nobody was told of yet.
@@ -153,6 +161,10 @@ struct Run {
     /// Names of reports that were told and are still there.
     #[serde(default)]
     told: Vec<String>,
+    #[serde(default)]
+    ends: Ends,
+    #[serde(default)]
+    reports: Hour,
 }
 
 impl Record {
@@ -173,18 +185,29 @@ impl Record {
         let unclean = u64::from(matches!(last_run, LastRun::Killed | LastRun::MachineRestarted));
         let before = before.unwrap_or_default();
         let unclean_ends = before.unclean_ends.saturating_add(unclean);
-        let mut untold = before.untold;
+        let (mut untold, mut ends, now_us) = (before.untold, before.ends, now_us());
         if unclean > 0 {
             let machine_restarted = last_run == LastRun::MachineRestarted;
             let (number, began_us, agent) = (unclean_ends, before.began_us, before.agent);
-            untold.push(UncleanEnd { number, began_us, agent, machine_restarted });
+            let end = UncleanEnd { number, began_us, agent, machine_restarted, before: 0 };
+            ends.found(end, now_us, &mut untold);
             untold.drain(..untold.len().saturating_sub(UNTOLD));
         }
         let crashes = folder.join("crashes");
         keep_newest(&crashes);
         let reports = list(&crashes).iter().filter_map(|path| read(path)).collect();
-        let (agent_now, began_us, told) = (agent.to_owned(), now_us(), before.told);
-        let run = Run { ended: false, unclean_ends, boot, agent: agent_now, began_us, untold, told };
+        let (agent_now, told, reports_told) = (agent.to_owned(), before.told, before.reports);
+        let run = Run {
+            ended: false,
+            unclean_ends,
+            boot,
+            agent: agent_now,
+            began_us: now_us,
+            untold,
+            told,
+            ends,
+            reports: reports_told,
+        };
         let (folder, run, number) = (folder.to_owned(), Mutex::new(run), AtomicU32::new(0));
         let record = Self(Arc::new(Inner { folder, agent, run, number }));
         record.write_run(&record.run());
@@ -221,21 +244,35 @@ impl Record {
         keep_newest(&folder);
     }
 
-    /// What nobody was told of yet. Reads files: not for a task.
+    /// What nobody was told of yet and is to be told now. Reads and writes files: not for a task.
     pub fn untold(&self) -> Untold {
-        let run = self.run();
+        self.untold_at(now_us())
+    }
+
+    fn untold_at(&self, now_us: i64) -> Untold {
+        let mut run = self.run();
+        if let Some(end) = run.ends.over(now_us) {
+            run.untold.push(end);
+            self.write_run(&run);
+        }
         let files = list(&self.0.folder.join("crashes"));
         let named = files.iter().filter_map(|path| Some((name(path)?, path)));
         let reports = named.filter(|(name, _)| !run.told.contains(name));
-        let reports = reports.filter_map(|(name, path)| Some((name, read(path)?))).collect();
+        let reports = reports.filter_map(|(name, path)| Some((name, read(path)?)));
+        let reports = reports.take(usize::try_from(run.reports.left(now_us)).unwrap_or(usize::MAX)).collect();
         Untold { ends: run.untold.clone(), reports }
     }
 
     /// It was told, and is so from now on. Writes a file: not for a task.
     pub fn told(&self, untold: &Untold) {
+        self.told_at(untold, now_us());
+    }
+
+    fn told_at(&self, untold: &Untold, now_us: i64) {
         let there: Vec<_> = list(&self.0.folder.join("crashes")).iter().filter_map(|path| name(path)).collect();
         let mut run = self.run();
         run.untold.retain(|end| !untold.ends.contains(end));
+        run.reports.add(untold.reports.len() as u64, now_us);
         run.told.extend(untold.reports.iter().map(|(name, _)| name.clone()));
         run.told.retain(|name| there.contains(name));
         self.write_run(&run);

@@ -11,6 +11,8 @@ pub mod garbage;
 
 pub mod h265;
 
+pub mod b_frames;
+
 pub mod process;
 
 pub mod soak;

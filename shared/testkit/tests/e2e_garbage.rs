@@ -3,7 +3,7 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::io::{Read as _, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,18 +40,22 @@ fn garbage_on_every_port() {
     stack.hub.expect("what a peer sent can't be used");
     let ours = [stack.edge.id(), stack.hub.id()];
 
+    let silent = [stack.mqtt_port(), stack.mqtts_port()].map(|port| TcpStream::connect(("127.0.0.1", port)).unwrap());
     cameras_that_are_none_get_a_reason(&mut stack);
     on_udp(stack.quic_port(), 2000, &mut StdRng::seed_from_u64(SEED)).unwrap();
     on_udp(stack.live_port(), 2000, &mut StdRng::seed_from_u64(SEED)).unwrap();
     inside_quic(&stack);
     on_tcp(stack.mqtt_port());
     on_tcp(stack.mqtts_port());
+    inside_tls(&stack);
     as_mqtt_packets(stack.mqtt_port());
     where_one_may_not_publish(stack.mqtt_port());
     on_http(&stack);
     on_pages_of_their_own(&stack);
     as_offers_for_a_camera(&stack);
     slowly(&stack);
+    who_says_nothing_is_sent_away(&stack, silent);
+    a_proper_client_still_gets_in(stack.mqtt_port());
     it_was_counted(&stack);
 
     // Everything goes on as before.
@@ -95,14 +99,19 @@ fn cameras_that_are_none_get_a_reason(stack: &mut Stack) {
     }
 }
 
-/// A client that pins the hub's authority as edges do, and talks nonsense once it is connected.
-fn inside_quic(stack: &Stack) {
+/// TLS 1.3 that pins the hub's authority as edges do.
+fn pinned(stack: &Stack) -> rustls::ClientConfig {
     let authority = CertificateDer::from_pem_file(stack.hub_data().join("ca.pem")).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(authority).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]).unwrap();
-    let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
+    builder.with_root_certificates(roots).with_no_client_auth()
+}
+
+/// A client that talks nonsense once it is connected.
+fn inside_quic(stack: &Stack) {
+    let mut tls = pinned(stack);
     tls.alpn_protocols = vec![quic::ALPN.to_vec()];
     let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
     let address = SocketAddr::from(([127, 0, 0, 1], stack.quic_port()));
@@ -142,6 +151,25 @@ fn where_one_may_not_publish(port: u16) {
     }
 }
 
+fn who_says_nothing_is_sent_away(stack: &Stack, silent: [TcpStream; 2]) {
+    for mut socket in silent {
+        socket.set_read_timeout(Some(wait::LONG)).unwrap();
+        let read = socket.read(&mut [0; 64]);
+        assert!(matches!(read, Ok(0)), "who says nothing is kept: {read:?}");
+    }
+    for door in ["plain", "tls"] {
+        let metric = format!("omma_broker_handshake_failures_total{{door=\"{door}\",reason=\"silent\"}}");
+        assert_eq!(stack.api.existing_metric(&metric).unwrap(), 1.0);
+    }
+}
+
+fn a_proper_client_still_gets_in(port: u16) {
+    let port = port.to_string();
+    let arguments = ["-V", "5", "-h", "127.0.0.1", "-p", &port, "-t", "omma/v1/edges/+/status", "-C", "1", "-W", "30"];
+    let (status, heard, said) = Launch::of_system("mosquitto_sub").args(arguments.map(str::to_owned)).run();
+    assert!(status.success() && !heard.is_empty(), "{status}: {said}");
+}
+
 fn it_was_counted(stack: &Stack) {
     let failures = stack.edge_api.metrics().unwrap();
     let failed = |camera: &str| {
@@ -160,6 +188,9 @@ fn it_was_counted(stack: &Stack) {
         ("omma_http_broken_total{reason=\"unreadable\"}", 20.0),
         ("omma_ingest_datagrams_ignored_total", 100.0),
         ("omma_broker_disconnects_total{reason=\"protocol\"}", 20.0),
+        ("omma_broker_handshake_failures_total{door=\"plain\",reason=\"malformed\"}", 80.0),
+        ("omma_broker_handshake_failures_total{door=\"tls\",reason=\"tls\"}", 80.0),
+        ("omma_broker_handshake_failures_total{door=\"tls\",reason=\"malformed\"}", 20.0),
     ] {
         let counted = stack.api.metric(metric).unwrap();
         assert!(counted >= least, "{metric} is {counted}, expected {least} or more");
@@ -171,6 +202,21 @@ fn on_tcp(port: u16) {
     for _ in 0..100 {
         let bytes = garbage(&mut random, 4096);
         exchange(port, &bytes).expect("the port is open");
+    }
+}
+
+/// Over sound TLS, where MQTT is expected.
+fn inside_tls(stack: &Stack) {
+    let (config, mut random) = (Arc::new(pinned(stack)), StdRng::seed_from_u64(SEED));
+    for _ in 0..30 {
+        let name = quic::SERVER_NAME.try_into().unwrap();
+        let client = rustls::ClientConnection::new(Arc::clone(&config), name).unwrap();
+        let socket = TcpStream::connect(("127.0.0.1", stack.mqtts_port())).unwrap();
+        socket.set_read_timeout(Some(wait::LONG)).unwrap();
+        let mut tls = rustls::StreamOwned::new(client, socket);
+        tls.write_all(&garbage(&mut random, 4096)).unwrap();
+        // Closed with or without the last words of TLS.
+        tls.read_to_end(&mut vec![]).ok();
     }
 }
 

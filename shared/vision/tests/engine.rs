@@ -28,6 +28,17 @@ fn auto_falls_back_to_tract_and_says_why() {
 }
 
 #[test]
+fn tract_says_that_it_computes_with_one_thread() {
+    let detector = load(|config| (config.onnxruntime, config.threads) = (None, 4)).unwrap();
+    let note = "no ONNX Runtime library was given; tract computes with one thread, not with 4";
+    assert_eq!((detector.engine(), detector.note()), ("tract", Some(note)));
+    let detector = load(|config| (config.engine, config.threads) = (EngineChoice::Tract, 2)).unwrap();
+    assert_eq!(detector.note(), Some("tract computes with one thread, not with 2"));
+    let detector = load(|config| config.engine = EngineChoice::Tract).unwrap();
+    assert_eq!(detector.note(), None);
+}
+
+#[test]
 fn a_file_that_is_no_library_is_refused() {
     let no_library = model().join("model.toml");
     let error = load(|config| (config.engine, config.onnxruntime) = (EngineChoice::Ort, Some(no_library.clone())));

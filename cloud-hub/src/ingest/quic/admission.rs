@@ -13,7 +13,7 @@ use super::control::{Control, ControlError};
 use super::streams::Streams;
 use super::{Close, Destination, datagrams, lasting};
 use crate::access::{attempts::Attempts, edges::Edges};
-use crate::ingest::complaint::Complaint;
+use crate::complaint::Complaint;
 use omma_runtime::step::Step;
 
 /// From the first packet until Hello has been read.

@@ -3,7 +3,7 @@
 use quinn::Connection;
 
 use super::streams::Streams;
-use crate::ingest::complaint::Complaint;
+use crate::complaint::Complaint;
 
 /// Until the connection ends.
 pub(super) async fn run(connection: &Connection, streams: &Streams, complaint: &Complaint) {

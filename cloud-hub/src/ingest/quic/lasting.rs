@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::broker::MAX_PACKET;
-use crate::ingest::complaint::Complaint;
+use crate::complaint::Complaint;
 use crate::ingest::keep::{BATCH, Keeper};
 use crate::store::Arrival;
 

@@ -128,7 +128,7 @@ impl Quic {
         attempts: Attempts,
         destination: Destination,
     ) -> Result<Self, QuicError> {
-        let tls = QuicServerConfig::try_from(identity.server_tls(ALPN)?)?;
+        let tls = QuicServerConfig::try_from(identity.server_tls(&[&rustls::version::TLS13], &[ALPN])?)?;
         let mut config = ServerConfig::with_crypto(Arc::new(tls));
         config.transport_config(Arc::new(transport())).max_incoming(MAX_HANDSHAKES);
         let taken = |e| ListenError::new(address, "ingest.quic", &e);

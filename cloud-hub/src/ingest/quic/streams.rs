@@ -17,7 +17,7 @@ use tracing::Instrument;
 use super::Close;
 use super::control::now_us;
 use crate::bus::Bus;
-use crate::ingest::complaint::Complaint;
+use crate::complaint::Complaint;
 
 /// Bytes of unfinished units of one edge: a large key picture of each of eight cameras.
 pub(super) const MAX_HELD: usize = 64 * 1024 * 1024;

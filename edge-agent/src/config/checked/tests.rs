@@ -113,6 +113,16 @@ fn a_camera_twice_and_a_join_token_twice_are_faults() {
     assert!(lines.iter().any(|line| line.contains("edge.join_file: ")), "{lines:#?}");
 }
 
+#[test]
+fn threads_that_tract_would_not_use_are_refused() {
+    let with = |lines: &str| good().replace("model = \"models/nanodet\"", &format!("model = \"m\"\n{lines}"));
+    let error = load(&with("engine = \"tract\"\nthreads = 4")).unwrap_err().to_string();
+    assert!(error.contains("detect.threads: tract computes with one thread") && error.contains("ort"), "{error}");
+    for lines in ["engine = \"tract\"", "engine = \"tract\"\nthreads = 1", "threads = 4"] {
+        assert!(load(&with(lines)).is_ok(), "{lines}");
+    }
+}
+
 fn with_rules(rules: &str) -> String {
     let door =
         good().replace("model = \"models/nanodet\"", "model = \"models/nanodet\"\nlabels = [\"person\", \"car\"]");

@@ -58,11 +58,38 @@ fn what_was_told_is_not_told_again_and_what_was_not_is() {
     let (record, past) = begin(folder.path(), "second");
     assert!(record.untold().is_empty() && past.crashes.len() == 2, "{past:?}");
     // Whether the marks of reports that are gone gather.
-    for n in 0..20 {
+    for n in 0..20_i64 {
         record.report("panic", &n.to_string(), String::new());
-        record.told(&record.untold());
+        let now_us = now_us() + (n + 1) * 3600 * 1_000_000;
+        record.told_at(&record.untold_at(now_us), now_us);
     }
     assert_eq!(record.run().told.len(), KEPT);
+}
+
+#[test]
+fn a_crash_loop_is_told_a_few_times_and_then_once_an_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut ends, mut reports) = (vec![], vec![]);
+    let mut tell = |record: &Record, now_us: i64| {
+        let untold = record.untold_at(now_us);
+        ends.extend(untold.ends.iter().map(|end| (end.number, end.before)));
+        reports.extend(untold.reports.iter().map(|(_, report)| report.message.clone()));
+        record.told_at(&untold, now_us);
+    };
+    // Each run crashes, and the next one tells of it: a minute of real time at most.
+    drop(begin(folder.path(), "first"));
+    for n in 1..=20 {
+        let (record, past) = begin(folder.path(), "first");
+        assert_eq!(past.unclean_ends, n, "all are counted");
+        record.report("panic", &n.to_string(), String::new());
+        tell(&record, now_us());
+    }
+    let (record, _) = begin(folder.path(), "first");
+    let later = now_us() + 2 * 3600 * 1_000_000;
+    tell(&record, later);
+    tell(&record, later);
+    assert_eq!(ends, [(1, 0), (2, 0), (3, 0), (21, 17)]);
+    assert_eq!(reports, ["1", "2", "3", "16", "17", "18"], "those that lie there wait for the next hour");
 }
 
 #[test]

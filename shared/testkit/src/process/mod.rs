@@ -16,6 +16,8 @@ pub mod log;
 
 pub mod port;
 
+pub mod shifted_clock;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -257,6 +259,18 @@ impl Program {
         };
         assert!(status.success(), "{name} ended with {status} after {signal}");
         started.elapsed()
+    }
+
+    /// Waits until it ends by itself, and says how.
+    ///
+    /// # Panics
+    /// When it does not within `limit`.
+    pub fn wait_for_end(&mut self, limit: Duration) -> ExitStatus {
+        let name = self.launch.name.clone();
+        let child = self.child.as_mut().unwrap_or_else(|| panic!("{name} is not running"));
+        let status = wait_for_end(child, limit).unwrap_or_else(|| panic!("{name} did not end within {limit:?}"));
+        self.child = None;
+        status
     }
 
     /// From now on WARN and ERROR lines that hold `text` are part of the test.

@@ -166,15 +166,15 @@ pub(crate) fn open(
     threads: usize,
 ) -> Result<Opened, EngineError> {
     let mut opened = match (choice, library) {
-        (EngineChoice::Tract, _) => open_tract(network)?,
+        (EngineChoice::Tract, _) => open_tract(network, None, threads)?,
         (EngineChoice::Ort, Some(library)) => open_ort(network, library, device, threads)?,
         (EngineChoice::Ort, None) => return Err(EngineError::NoLibrary),
         (EngineChoice::Auto, Some(library)) => match open_ort(network, library, device, threads) {
             Ok(opened) => opened,
-            Err(reason) => Opened { note: Some(reason.to_string()), ..open_tract(network)? },
+            Err(reason) => open_tract(network, Some(reason.to_string()), threads)?,
         },
         (EngineChoice::Auto, None) => {
-            Opened { note: Some("no ONNX Runtime library was given".to_owned()), ..open_tract(network)? }
+            open_tract(network, Some("no ONNX Runtime library was given".to_owned()), threads)?
         }
     };
     let mut wrong = None;
@@ -202,13 +202,16 @@ fn open_ort(_: &Network<'_>, _: &Path, _: Device, _: usize) -> Result<Opened, En
     Err(EngineError::NotBuilt { engine: "ort" })
 }
 
+/// tract, and why it is that.
 #[cfg(feature = "tract")]
-fn open_tract(network: &Network<'_>) -> Result<Opened, EngineError> {
-    Ok(Opened { engine: Box::new(tract::Tract::open(network)?), note: None })
+fn open_tract(network: &Network<'_>, why: Option<String>, threads: usize) -> Result<Opened, EngineError> {
+    let one = (threads > 1).then(|| format!("tract computes with one thread, not with {threads}"));
+    let note = why.into_iter().chain(one).collect::<Vec<_>>().join("; ");
+    Ok(Opened { engine: Box::new(tract::Tract::open(network)?), note: (!note.is_empty()).then_some(note) })
 }
 
 #[cfg(not(feature = "tract"))]
-fn open_tract(_: &Network<'_>) -> Result<Opened, EngineError> {
+fn open_tract(_: &Network<'_>, _: Option<String>, _: usize) -> Result<Opened, EngineError> {
     Err(EngineError::NotBuilt { engine: "tract" })
 }
 

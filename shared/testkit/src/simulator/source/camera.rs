@@ -21,7 +21,7 @@ pub struct Camera {
 /// What a camera shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scene {
-    /// An H.264 or H.265 byte stream without B-frames, in an endless loop.
+    /// An H.264 or H.265 byte stream in an endless loop; with B-frames only H.264 where no picture refers to one.
     File {
         /// Where it is.
         path: PathBuf,

@@ -3,24 +3,28 @@
 //! All players of one film share its place in time, as they would before a real camera; each begins at the newest key
 //! picture, which it gets as if it were taken now. So its stamps are those of a camera that answers PLAY with a key
 //! picture, and nothing is sent faster than real time.
+//!
+//! With B-frames ([`super::order`]) pictures are sent late by as much as their order asks for, and stamped as they are shown.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use omma_media::bitstream::access_unit::split_access_units;
-use omma_media::bitstream::h264::{self, Reordering};
-use omma_media::bitstream::{detect_codec, h265};
+use omma_media::bitstream::nal::nals;
+use omma_media::bitstream::{detect_codec, h264, h265, is_key};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Due, ParameterSets, Picture, Rate, SourceError};
+use super::{Due, ParameterSets, Picture, Rate, SourceError, order};
 
 /// A film in memory.
 #[derive(Debug)]
 pub(in crate::simulator) struct Film {
     pictures: Vec<Arc<Picture>>,
+    /// By how many pictures each is shown later than it is sent.
+    later: Vec<i64>,
     parameter_sets: ParameterSets,
     rate: Rate,
     opened: Instant,
@@ -41,6 +45,7 @@ impl Film {
             && first < next
         {
             self.pictures.drain(first..next);
+            self.later.drain(first..next);
         }
     }
 
@@ -51,26 +56,23 @@ impl Film {
 
     fn parse(stream: Bytes, rate: Rate) -> Result<Self, &'static str> {
         let codec = detect_codec(&stream).ok_or("no H.264 or H.265 byte stream: it has no sequence parameter set")?;
-        let reorders = match codec {
-            Codec::H264 => {
-                let announced = h264::Sps::find(&stream).is_some_and(|sps| sps.reordering == Reordering::Announced);
-                announced || h264::has_b_slice(&stream)
-            }
-            Codec::H265 => h265::Sps::find(&stream).is_some_and(|sps| sps.reorders),
-        };
-        // Pictures are stamped in the order they are sent.
-        if reorders {
-            return Err("it has B-frames, which are not played; code it with `-bf 0`");
+        if codec == Codec::H265 && h265::Sps::find(&stream).is_some_and(|sps| sps.reorders) {
+            return Err("it is H.265 with B-frames, which is not played; code it with `-bf 0`");
         }
-        let mut pictures: Vec<_> =
-            split_access_units(&stream).into_iter().map(|unit| Picture::cut(codec, &stream, unit)).collect();
+        let mut units = split_access_units(&stream);
         // A film cut from a longer one may begin in the middle; nobody could decode that part.
-        let first_key = pictures.iter().position(|picture| picture.key).ok_or("it has no key picture (IDR)")?;
-        pictures.drain(..first_key);
+        let first_key = units.iter().position(|unit| is_key(codec, unit)).ok_or("it has no key picture (IDR)")?;
+        units.drain(..first_key);
+        let are_b: Vec<_> = units.iter().map(|unit| codec == Codec::H264 && h264::has_b_slice(unit)).collect();
+        if units.iter().zip(&are_b).any(|(unit, is_b)| *is_b && is_referred_to(unit)) {
+            return Err("others refer to its B-frames, which is not played; code it with `b-pyramid=none`");
+        }
+        let pictures: Vec<_> = units.into_iter().map(|unit| Picture::cut(codec, &stream, unit)).collect();
         let parameter_sets = ParameterSets::find(codec, &pictures[0].nals)
             .ok_or("its first key picture lacks its parameter sets; code it with `repeat-headers=1`")?;
         Ok(Self {
             pictures: pictures.into_iter().map(Arc::new).collect(),
+            later: order::later(&are_b),
             parameter_sets,
             rate,
             opened: Instant::now(),
@@ -87,7 +89,9 @@ impl Film {
         let played = &self.pictures[..=place as usize];
         // The first picture is a key picture, so there always is one.
         let first = played.iter().rposition(|picture| picture.key).unwrap_or_default();
-        Showing { film: self.clone(), first, shown: 0, begun: now, begun_wall: wall }
+        let latest = self.later.iter().max().copied().unwrap_or_default();
+        let begun_wall = wall - self.rate.time_of(latest.unsigned_abs());
+        Showing { film: self.clone(), first, shown: 0, begun: now, begun_wall }
     }
 }
 
@@ -100,6 +104,7 @@ pub(in crate::simulator) struct Showing {
     /// How many it has been given.
     shown: u64,
     begun: Instant,
+    /// When the picture that it began with was taken.
     begun_wall: CaptureTime,
 }
 
@@ -116,11 +121,17 @@ impl Showing {
     }
 
     fn upcoming(&self) -> Due {
-        let after = self.film.rate.time_of(self.shown);
-        let pictures = &self.film.pictures;
+        let Film { pictures, later, rate, .. } = &*self.film;
         let index = (self.first as u64 + self.shown) % pictures.len() as u64;
-        Due { picture: pictures[index as usize].clone(), time: self.begun_wall + after, at: self.begun + after }
+        let shown = self.shown.saturating_add_signed(later[index as usize]);
+        let time = self.begun_wall + rate.time_of(shown);
+        Due { picture: pictures[index as usize].clone(), time, at: self.begun + rate.time_of(self.shown) }
     }
+}
+
+/// Whether an H.264 picture is one that others may refer to: `nal_ref_idc` (H.264 §7.4.1) of its slices is not 0.
+fn is_referred_to(unit: &[u8]) -> bool {
+    nals(unit).any(|nal| nal.is_slice(Codec::H264) && nal.bytes[0] >> 5 & 3 != 0)
 }
 
 #[cfg(test)]
@@ -138,8 +149,10 @@ mod tests {
     const DELTA: &[u8] = &[0, 0, 1, 0x41, 0x9a, 0x80];
     /// first_mb 1, slice type P (5): the second slice of a picture.
     const SECOND_SLICE: &[u8] = &[0, 0, 1, 0x41, 0x4d, 0x80];
-    /// first_mb 0, slice type B (6).
+    /// first_mb 0, slice type B (6), and no other picture refers to it.
     const B: &[u8] = &[0, 0, 1, 0x01, 0x9e, 0x80];
+    /// The same, and others may.
+    const B_OF_PYRAMID: &[u8] = &[0, 0, 1, 0x41, 0x9e, 0x80];
 
     fn film(parts: &[&[u8]]) -> Result<Arc<Film>, &'static str> {
         Film::parse(parts.concat().into(), "100".parse().unwrap()).map(Arc::new)
@@ -170,7 +183,7 @@ mod tests {
             (&[b"no video".as_slice()] as &[&[u8]], "sequence parameter set"),
             (&[], "sequence parameter set"),
             (&[SPS, PPS, DELTA], "no key picture"),
-            (&[SPS, PPS, KEY, B], "B-frames"),
+            (&[SPS, PPS, KEY, B_OF_PYRAMID], "b-pyramid"),
             (&[SPS, DELTA, KEY], "lacks its parameter sets"),
         ] {
             let fault = film(parts).unwrap_err();
@@ -190,6 +203,21 @@ mod tests {
             assert_eq!(due.at, begun + Duration::from_millis(10) * i);
             assert!(Instant::now() >= due.at);
         }
+    }
+
+    #[tokio::test]
+    async fn b_frames_are_sent_late_and_stamped_as_they_are_shown() {
+        let film = film(&[SPS, PPS, KEY, DELTA, B, B]).unwrap();
+        let begun = Instant::now();
+        let mut showing = film.show(begun, CaptureTime(1_000_000));
+        let mut stamps = vec![];
+        for i in 0..8u32 {
+            let due = showing.next().await;
+            assert_eq!(due.at, begun + Duration::from_millis(10) * i, "evenly");
+            assert!(due.time <= CaptureTime(1_000_000) + Duration::from_millis(10) * i, "taken before it is sent");
+            stamps.push((due.time.0 - 980_000) / 10_000);
+        }
+        assert_eq!(stamps, [0, 3, 1, 2, 4, 7, 5, 6]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub use rate::Rate;
 mod picture;
 pub(super) use picture::{ParameterSets, Picture, h265_type, nal_type};
 
+mod order;
+
 mod film;
 use film::{Film, Showing};
 
