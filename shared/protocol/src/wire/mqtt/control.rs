@@ -106,6 +106,9 @@ pub struct ReportedMessage {
     /// SHA-256 of the text that is in force; absent where the cameras are those of the edge's own file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<String>,
+    /// Which of the hub's it was, where the hub desired it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
     /// Why it is not in force, and how to mend it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
@@ -122,7 +125,7 @@ impl ReportedMessage {
 pub enum ReportedState {
     /// Nothing is desired: the edge's own file is in force.
     File,
-    /// In force, and taken back where the edge loses its broker.
+    /// In force, and taken back where the edge loses who desired it: its broker, or its hub.
     Trial,
     /// In force, also after a restart.
     Applied,
