@@ -48,7 +48,8 @@ async fn hub() -> Hub {
     let (database, pictures) = (folder.path().join("omma.db"), folder.path().join("pictures"));
     let (store, _nobody_is_told) = Store::open(&database, &pictures, Feed::default()).await.unwrap();
     let keeper = Keeper::new(store.clone(), omma_runtime::health::Health::new().part("store"));
-    let destination = Destination { bus: Bus::new(), registry: Registry::default(), keeper };
+    let desired = Desired::open(folder.path()).unwrap();
+    let destination = Destination { bus: Bus::new(), registry: Registry::default(), keeper, desired };
     let any = "127.0.0.1:0".parse().unwrap();
     let quic = Quic::bind(any, &identity, edges.clone(), Attempts::default(), destination.clone()).unwrap();
     let address = quic.address().unwrap();

@@ -1,16 +1,16 @@
 //! How this edge shall be and how it is, on a stream that the hub opens ([`omma_protocol::wire::quic::values`]).
 //!
 //! What the hub desires is a question like those that come over MQTT. What became of it is told whenever that changes, how the
-//! edge itself is at the beginning and every [`EVERY`], so that the hub knows what it shows to be of now.
+//! edge itself is at the beginning and every
+//! [`HEALTH_EVERY`], some 400 bytes, so that the hub knows what it shows to be of now.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use bytes::Bytes;
 use omma_protocol::wire::mqtt::{PROP_REVISION, ReportedMessage, Topic};
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
-use omma_protocol::wire::quic::values::STREAM_VALUES;
+use omma_protocol::wire::quic::values::{HEALTH_EVERY, STREAM_VALUES};
 use quinn::{Connection, RecvStream, SendStream};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -23,8 +23,6 @@ use crate::control::notices::Notices;
 use crate::health::HealthState;
 use crate::state::OutboxState;
 
-/// Some 400 bytes each.
-const EVERY: Duration = Duration::from_secs(60);
 const READ: usize = 64 << 10;
 
 /// What is told, and where to what is desired goes. Outlives connections; the uplink's task owns it.
@@ -65,7 +63,7 @@ impl Values {
                     say(&mut send, &Topic::Reported(self.notices.edge().clone()), &reported).await?;
                 }
                 () = due(&mut self.health, next) => {
-                    next = Instant::now() + EVERY;
+                    next = Instant::now() + HEALTH_EVERY;
                     let health = self.health.borrow().message(&self.outbox.borrow());
                     say(&mut send, &Topic::Health(self.notices.edge().clone()), &health).await?;
                 }

@@ -16,7 +16,11 @@
 //! reader, which has shown its secret. The hub desires nothing before the edge has spoken on the stream, so that an edge of
 //! before there were values, which leaves it unread, is not sent any. A hub of before does not open it.
 
+use std::time::Duration;
+
 /// First byte of the stream, in both directions.
 pub const STREAM_VALUES: u8 = 4;
 /// Longest text of `config/desired` that a hub desires, bytes. An empty one desires the cameras of the edge's own file.
 pub const MAX_DESIRED: usize = 256 * 1024;
+/// How often an edge says how it is, and at the beginning.
+pub const HEALTH_EVERY: Duration = Duration::from_secs(60);
