@@ -103,12 +103,8 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
 
     // Every port is taken before anything runs, so that a taken one ends the start and nothing else.
     let server = http::bind(config.http).await?;
-    let destination = Destination {
-        bus: bus.clone(),
-        registry: registry.clone(),
-        keeper: keeper.clone(),
-        desired: desired.clone(),
-    };
+    let destination =
+        Destination { bus: bus.clone(), registry: registry.clone(), keeper: keeper.clone(), desired: desired.clone() };
     let quic = Quic::bind(config.quic, &identity, edges.clone(), attempts.clone(), destination)?;
     let doors = Doors { access: access.clone(), edges: edges.clone(), attempts: attempts.clone() };
     let (mut broker, options) = match &config.broker {

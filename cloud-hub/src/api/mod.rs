@@ -120,9 +120,7 @@ fn routes() -> OpenApiRouter<Api> {
 }
 
 fn desired_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
-        .routes(routes!(edges::configure, edges::give_back))
-        .layer(DefaultBodyLimit::max(MAX_DESIRED))
+    OpenApiRouter::new().routes(routes!(edges::configure, edges::give_back)).layer(DefaultBodyLimit::max(MAX_DESIRED))
 }
 
 async fn unknown(uri: Uri) -> Refusal {

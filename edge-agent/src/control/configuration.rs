@@ -356,10 +356,16 @@ impl Configuration {
         self.publish();
     }
 
+    /// Over MQTT. A digest would let who listens there try passwords against it: whoever desired over MQTT knows the text,
+    /// readers of the hub's broker do not.
     fn publish(&self) {
         let topic = Topic::Reported(self.notices.edge().clone()).to_string();
+        let mut reported = self.reported.borrow().clone();
+        if self.by_hub || reported.revision.is_some() {
+            (reported.desired, reported.running) = (None, None);
+        }
         // Texts always are JSON.
-        let payload = serde_json::to_vec(&*self.reported.borrow()).unwrap_or_default();
+        let payload = serde_json::to_vec(&reported).unwrap_or_default();
         self.notices.set(&topic, payload, Duration::ZERO);
     }
 }

@@ -2,6 +2,8 @@
 
 mod lasting;
 
+mod values;
+
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
@@ -37,6 +39,7 @@ struct Hub {
     roots: RootCertStore,
     token: CancellationToken,
     store: Store,
+    desired: Desired,
     folder: TempDir,
 }
 
@@ -57,7 +60,8 @@ async fn hub() -> Hub {
     roots.add(identity.ca().unwrap().clone()).unwrap();
     let token = CancellationToken::new();
     tokio::spawn(quic.run(token.clone()));
-    Hub { address, bus: destination.bus, registry: destination.registry, edges, roots, token, store, folder }
+    let Destination { bus, registry, desired, .. } = destination;
+    Hub { address, bus, registry, edges, roots, token, store, desired, folder }
 }
 
 struct Edge {

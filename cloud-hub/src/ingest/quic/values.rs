@@ -66,11 +66,7 @@ impl ValuesError {
 }
 
 /// Until the connection ends. Fine also where the edge never speaks.
-pub(super) async fn run(
-    connection: &Connection,
-    edge: &EdgeId,
-    destination: &Destination,
-) -> Result<(), ValuesError> {
+pub(super) async fn run(connection: &Connection, edge: &EdgeId, destination: &Destination) -> Result<(), ValuesError> {
     let (mut send, mut recv) = connection.open_bi().await?;
     write(&mut send, Bytes::from_static(&[STREAM_VALUES])).await?;
     let mut desired = destination.desired.watch();

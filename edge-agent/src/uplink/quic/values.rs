@@ -57,11 +57,11 @@ impl Values {
         loop {
             tokio::select! {
                 record = hear(&mut receive, &mut reader) => self.heard(record?).await?,
-                changed = self.reported.changed() => {
-                    changed.map_err(|_| QuicError::Lost("the program ends".to_owned()))?;
+                Ok(()) = self.reported.changed() => {
                     let reported = self.reported.borrow_and_update().clone();
                     say(&mut send, &Topic::Reported(self.notices.edge().clone()), &reported).await?;
                 }
+                // Who reports is gone where the program ends: what is left goes out before the connection does.
                 () = due(&mut self.health, next) => {
                     next = Instant::now() + HEALTH_EVERY;
                     let health = self.health.borrow().message(&self.outbox.borrow());

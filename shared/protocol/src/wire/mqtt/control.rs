@@ -100,10 +100,12 @@ pub struct ReportedMessage {
     pub version: u32,
     /// What became of the newest one.
     pub state: ReportedState,
-    /// SHA-256 of the newest one's text, in hexadecimal; absent where none was desired since the edge started.
+    /// SHA-256 of the newest one's text, in hexadecimal; absent where none was desired since the edge started, and over MQTT
+    /// where the hub desired it: passwords could be tried against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<String>,
-    /// SHA-256 of the text that is in force; absent where the cameras are those of the edge's own file.
+    /// SHA-256 of the text that is in force; absent where the cameras are those of the edge's own file, and over MQTT where the
+    /// hub says which cameras there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<String>,
     /// Which of the hub's it was, where the hub desired it.
