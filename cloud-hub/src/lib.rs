@@ -13,6 +13,8 @@ pub mod access;
 
 pub mod registry;
 
+pub mod desired;
+
 pub mod broker;
 
 pub mod ingest;

@@ -20,6 +20,7 @@
 //! | bus → infer | frame | 1 a stream | the newest wins, counted |
 //! | infer → store | event, picture | [`OWN`] | holds the engine back |
 //! | store → feed → browser | event | 256 | a slow browser skips, counted |
+//! | api → ingest (QUIC) | what an edge shall be | 1 an edge, on disk | the newest wins |
 //! | store → broker | event of the hub's own | 256 | not published, counted; without a broker nobody is told |
 //!
 //! A step that ends unasked ends the hub ([`steps`]). At the end each outlives those that give to it: infer, then the
@@ -44,6 +45,7 @@ use crate::api::{self, Api};
 use crate::broker::{Broker, Doors};
 use crate::bus::Bus;
 use crate::config::{BrokerConfig, Config};
+use crate::desired::Desired;
 use crate::feed::Feed;
 use crate::identity::{Identity, files};
 use crate::infer::{Infer, InferState};
@@ -90,6 +92,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let identity = Identity::open(&config.data, &config.hosts(), SystemTime::now())?;
     let access = Access::open(&config.data).context("read the sign-in token")?;
     let (edges, attempts) = (Edges::open(&config.data)?, Attempts::default());
+    let desired = Desired::open(&config.data)?;
 
     // What is kept, and what is passed on.
     let feed = Feed::default();
@@ -100,9 +103,10 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
 
     // Every port is taken before anything runs, so that a taken one ends the start and nothing else.
     let server = http::bind(config.http).await?;
-    let destination = Destination { bus: bus.clone(), registry: registry.clone(), keeper: keeper.clone() };
+    let destination =
+        Destination { bus: bus.clone(), registry: registry.clone(), keeper: keeper.clone(), desired: desired.clone() };
     let quic = Quic::bind(config.quic, &identity, edges.clone(), attempts.clone(), destination)?;
-    let doors = Doors { access: access.clone(), edges, attempts: attempts.clone() };
+    let doors = Doors { access: access.clone(), edges: edges.clone(), attempts: attempts.clone() };
     let (mut broker, options) = match &config.broker {
         BrokerConfig::Absent => (None, None),
         BrokerConfig::Embedded(embedded) => {
@@ -150,7 +154,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let driver = live.clone();
     steps.spawn("live", "live", async move { driver.ended().await });
 
-    let api = Api { store: store.clone(), registry, access, attempts, infer: infer.state() };
+    let api = Api { store: store.clone(), registry, desired, known: edges, access, attempts, infer: infer.state() };
     tracing::info!(page = %format_args!("http://{}", server.address()), quic = %config.quic, "the hub is up");
     let manager = Notifier::from_environment();
     manager.ready();

@@ -1,7 +1,7 @@
 //! Which edges and cameras there are and how they fare, as the edges themselves say.
 //!
 //! Holds the newest word of each edge; what an edge said stays known after it has gone, marked as offline. Two
-//! sources write: the QUIC ingest (cameras, clock, whether connected) and, where there is a broker, the MQTT ingest (the
+//! sources write: the QUIC ingest (cameras, clock, health, whether connected) and, where there is a broker, the MQTT ingest (the
 //! retained status). An edge is online while either link is up.
 
 use std::collections::BTreeMap;
@@ -9,10 +9,8 @@ use std::sync::Arc;
 
 use omma_protocol::camera::CameraReport;
 use omma_protocol::id::{EdgeId, StreamId};
+use omma_protocol::wire::mqtt::{HealthMessage, ReportedMessage};
 use tokio::sync::watch;
-
-/// Most cameras that one edge may have.
-pub const MAX_CAMERAS: usize = 256;
 
 /// One edge.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,6 +25,19 @@ pub struct Edge {
     pub clock_offset_us: Option<i64>,
     /// Its cameras as last reported.
     pub cameras: Vec<CameraReport>,
+    /// How it itself was when it last said so, over QUIC.
+    pub health: Option<Told<HealthMessage>>,
+    /// What became of what is desired of it, as it last said over QUIC.
+    pub reported: Option<Told<ReportedMessage>>,
+}
+
+/// What an edge said, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told<T> {
+    /// By the hub's clock, µs since the epoch.
+    pub at_us: i64,
+    /// What.
+    pub what: T,
 }
 
 impl Edge {

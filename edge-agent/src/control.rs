@@ -1,11 +1,12 @@
-//! Who follows this edge over MQTT: [`tell`] keeps the values of the moment, this module's task deals with what is asked,
+//! Who follows this edge over MQTT, and the hub that says which cameras it has: [`tell`] keeps the values of the moment, this module's task deals with what is asked,
 //! [`notices`] joins both to the uplink.
 //!
 //! ```text
 //! state, gates, results ──▶ tell ──values──▶ ┌─────────┐ ──▶ MqttUplink ──▶ broker ──▶ anyone
 //!                           Control ─answers─▶ │ notices │                              │
 //!                              ▲              └─────────┘ ◀── MqttUplink ◀── commands ◀──┘
-//!                              └──────────questions──┘
+//!                              ├──────────questions──┘
+//!                              └── what the hub desires ── QuicUplink ◀── hub
 //! ```
 //!
 //! What a message means is decided by [`edge_core::control`]; which cameras there are lies with [`configuration`].
@@ -24,8 +25,8 @@ use crate::cameras::Cameras;
 use crate::clock::EdgeClock;
 use crate::state::link::Link;
 use crate::state::switches::Switches;
-use configuration::Configuration;
-use notices::{Notices, Question};
+use configuration::{Configuration, Reach};
+use notices::{Notices, Question, Way};
 
 /// Owns the cameras and does to them what is asked. One task owns it.
 pub struct Control {
@@ -41,6 +42,8 @@ pub struct Control {
     pub questions: mpsc::Receiver<Question>,
     /// Whether there is a way to the broker; to the hub where it has none.
     pub link: watch::Receiver<Link>,
+    /// Whether there is a way to the hub, where there is one.
+    pub hub: Option<watch::Receiver<Link>>,
     /// The time.
     pub clock: EdgeClock,
 }
@@ -49,8 +52,8 @@ impl Control {
     /// Serves until something ends that must not.
     pub async fn serve(&mut self) -> anyhow::Error {
         loop {
-            let up = matches!(*self.link.borrow_and_update(), Link::Up | Link::Refused { .. });
-            self.configuration.link(up, self.clock.now());
+            let reach = Reach { broker: is_up(&mut self.link), hub: self.hub.as_mut().is_some_and(is_up) };
+            self.configuration.reaches(reach, self.clock.now());
             let wake = self.configuration.wake().map(|at| self.clock.instant(at));
             let done = tokio::select! {
                 biased;
@@ -60,6 +63,7 @@ impl Control {
                     None => Err(self.cameras.one_ends().await),
                 },
                 changed = self.link.changed() => changed.map_err(Into::into),
+                changed = changed(self.hub.as_mut()) => changed.map_err(Into::into),
                 () = sleep_until(wake) => self.configuration.judge(&mut self.cameras, self.clock.now()).await,
             };
             if let Err(e) = done {
@@ -74,12 +78,10 @@ impl Control {
     }
 
     async fn answer(&mut self, question: Question) -> anyhow::Result<()> {
-        let Question { topic, payload, retained, reply_to } = question;
+        let Question { topic, payload, way, reply_to } = question;
         let answer = match topic {
-            Topic::Desired(_) => {
-                self.configuration.desire(&mut self.cameras, &payload, retained, self.clock.now()).await?
-            }
-            _ => match control::read(&topic, &payload, retained) {
+            Topic::Desired(_) => self.configuration.desire(&mut self.cameras, &payload, way, self.clock.now()).await?,
+            _ => match control::read(&topic, &payload, way == Way::Broker { retained: true }) {
                 Ok(request) => self.act(request).await?.map_err(|reason| vec![reason]),
                 Err(refusal) => Err(vec![refusal.to_string()]),
             },
@@ -116,6 +118,17 @@ impl Control {
                 }
             }
         })
+    }
+}
+
+fn is_up(link: &mut watch::Receiver<Link>) -> bool {
+    matches!(*link.borrow_and_update(), Link::Up | Link::Refused { .. })
+}
+
+async fn changed(link: Option<&mut watch::Receiver<Link>>) -> Result<(), watch::error::RecvError> {
+    match link {
+        Some(link) => link.changed().await,
+        None => std::future::pending().await,
     }
 }
 

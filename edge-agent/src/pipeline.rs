@@ -12,7 +12,7 @@
 //! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. With a hub that has no broker
 //! there is no MQTT uplink: the QUIC uplink has the outbox's records too, and nobody is told of values. Cameras begin and
 //! end while the program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns
-//! them and does what is asked over MQTT, and [`Teller`] says there how they are.
+//! them and does what is asked over MQTT, and what the hub desires over QUIC; [`Teller`] says over MQTT how they are.
 //!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
@@ -30,6 +30,8 @@
 //! | results → [`Teller`] | result | 64 | the oldest are lost, count |
 //! | state, [`Teller`] → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
 //! | MQTT uplink → control | question | 128 | the newest is answered with that, count |
+//! | QUIC uplink → control | what the hub desires | 1, in the same 128 | waits for room |
+//! | state, [`Control`] → QUIC uplink | health, what became of a desire | 1 each | the newest wins |
 //! | control → MQTT uplink | answer | 16 | the oldest is lost, count |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
 
@@ -71,6 +73,7 @@ use crate::unit::Feeds;
 use crate::uplink::mqtt::MqttUplink;
 use crate::uplink::mqtt::broker::Broker;
 use crate::uplink::quic::QuicUplink;
+use crate::uplink::quic::values::Values;
 
 /// How long the last events may take to the hub.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -200,17 +203,20 @@ pub async fn run(
         let incidents = Incidents::new(config.edge().clone(), record, outbox.clone(), clock.clone());
         last.push(tokio::spawn(incidents.run(uplinks.clone())));
     }
+    let hub = quic.as_ref().map(LinkState::watch);
     if let (Some(join), Some(quic)) = (config.hub(), quic) {
         let (feeds, results, reports) = (feeds.clone(), results.clone(), reports.clone());
         let quic = QuicUplink::new(join.clone(), feeds, results, reports, clock.clone(), quic);
         let quic = if config.has_broker() { quic } else { quic.carrying(outbox.clone(), config.backfill) };
+        let (reported, health) = (configuration.reported(), state.health.clone());
+        let quic = quic.telling(Values::new(notices.clone(), reported, health, outbox.state()));
         last.push(tokio::spawn(quic.run(uplinks.clone())));
     }
     match mqtt {
         Some(mqtt) => last.push(mqtt_uplink(&config, &outbox, &notices, &clock, mqtt, &uplinks)?),
         None => tracing::info!(
-            "the hub has no broker: events go to it over QUIC, and there are neither commands nor cameras from afar nor \
-             Home Assistant, which are MQTT's"
+            "the hub has no broker: events go to it over QUIC, and there are neither commands nor Home Assistant, which are \
+             MQTT's"
         ),
     }
 
@@ -237,7 +243,7 @@ pub async fn run(
     });
     cameras.iter().cloned().try_for_each(|camera| running.begin(camera))?;
     let (switches, link) = (state.switches.clone(), lasting.watch());
-    let mut control = Control { cameras: running, configuration, switches, notices, questions, link, clock };
+    let mut control = Control { cameras: running, configuration, switches, notices, questions, link, hub, clock };
     parts.pipelines.ready();
     notifier.ready();
     tracing::info!(edge = %config.edge(), cameras = cameras.len(), "running");

@@ -69,6 +69,8 @@ export class FakeHub {
   cameras = [camera("north.door")];
   /** Any order; answered newest first. */
   events = [];
+  /** How the edges themselves are. */
+  edges = [];
   /** Newest first. */
   incidents = [];
   picture = JPEG;
@@ -163,6 +165,7 @@ export class FakeHub {
     if (request.headers.authorization !== `Bearer ${this.token}`) return refuse(401, "unauthorized", "sign in first");
     if (pathname === "/api/v1/session") return json(200, { version: "0.1.0" });
     if (pathname === "/api/v1/cameras") return json(200, { cameras: this.cameras });
+    if (pathname === "/api/v1/edges") return json(200, { edges: this.edges });
     if (pathname === "/api/v1/incidents") return json(200, { incidents: this.incidents });
     if (pathname === "/api/v1/events") return json(200, this.#page(searchParams));
     const view = /^\/api\/v1\/events\/[^/]+\/(picture|crop)$/.exec(pathname)?.[1];

@@ -107,6 +107,21 @@ test("what befell an edge is a quiet line under the events, which opens", async 
   assertNoFaults(REFUSED);
 });
 
+test("how an edge is is a quiet line under its name, which opens", async () => {
+  const health = { heard_us: Date.now() * 1000, stale: false, uptime_s: 90_000, temperature_c: 84, clock_plausible: true, outbox_waiting: 2 };
+  hub.edges = [{ edge: "north", online: true, agent: "edge-agent 0.1.0", health, configuration: { state: "refused", reasons: ["camera[0].rate: too high"] } }];
+  await signIn(page, hub.url, TOKEN);
+  const line = page.locator("summary", { hasText: "New cameras refused" });
+  await line.waitFor();
+  assert.ok(!(await page.getByText("camera[0].rate: too high").isVisible()), "it is closed");
+  await line.click();
+  await page.getByText("camera[0].rate: too high").waitFor();
+  for (const figure of ["25 h", "84 °C", "2 records waiting"]) await page.getByText(figure, { exact: true }).waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "edge");
+  assertNoFaults(REFUSED);
+});
+
 test("no camera and no event yet: the page says what will come", async () => {
   hub.cameras = [];
   await signIn(page, hub.url, TOKEN);

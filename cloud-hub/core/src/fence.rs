@@ -8,7 +8,8 @@
 //! reader   nothing                                          everything but $ topics
 //! ```
 //!
-//! Nobody publishes a desired configuration: it holds the cameras' passwords, and a reader hears all.
+//! Nobody publishes a desired configuration: it holds the cameras' passwords, and a reader hears all. The hub tells each edge its
+//! own over QUIC.
 //!
 //! Nobody publishes outside of `omma/v1/`, such as Home Assistant's discovery: what is retained there configures another
 //! program, for which an edge of one site could speak in the name of all. Who wants it has a broker of their own, and its

@@ -20,3 +20,5 @@ pub mod record;
 pub mod acks;
 
 pub mod delay;
+
+pub mod desired;

@@ -46,6 +46,11 @@ impl Edges {
         Ok(secret)
     }
 
+    /// Whether a secret was ever made for this edge.
+    pub fn knows(&self, edge: &EdgeId) -> bool {
+        self.path(edge).is_file()
+    }
+
     /// Whether `secret` is the edge's. An edge that never got one and a file that can't be read are the same as a
     /// wrong secret.
     pub fn check(&self, edge: &EdgeId, secret: &str) -> bool {
@@ -79,7 +84,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (edges, edge) = (Edges::open(folder.path()).unwrap(), "site".parse().unwrap());
         assert!(!edges.check(&edge, ""));
+        assert!(!edges.knows(&edge));
         let first = edges.issue(&edge).unwrap();
+        assert!(edges.knows(&edge));
         assert!(edges.check(&edge, first.expose()));
         let second = edges.issue(&edge).unwrap();
         assert!(edges.check(&edge, second.expose()) && !edges.check(&edge, first.expose()));

@@ -30,13 +30,15 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
+use omma_protocol::wire::quic::values::MAX_DESIRED;
 use tokio::sync::watch;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access::{Access, attempts::Attempts};
+use crate::access::{Access, attempts::Attempts, edges::Edges};
+use crate::desired::Desired;
 use crate::infer::InferState;
 use crate::live::{self, LiveState};
 use crate::registry::Registry;
@@ -58,6 +60,10 @@ pub struct Api {
     pub store: Store,
     /// Edges and cameras.
     pub registry: Registry,
+    /// What edges shall be.
+    pub desired: Desired,
+    /// Which edges there can be.
+    pub known: Edges,
     /// People.
     pub access: Access,
     /// Who has failed too often.
@@ -105,11 +111,17 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(session::session))
         .routes(routes!(cameras::cameras))
         .routes(routes!(edges::edges))
+        .routes(routes!(edges::edge))
+        .merge(desired_routes())
         .routes(routes!(events::list))
         .routes(routes!(events::one))
         .routes(routes!(events::picture))
         .routes(routes!(events::crop))
         .routes(routes!(incidents::incidents))
+}
+
+fn desired_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(edges::configure, edges::give_back)).layer(DefaultBodyLimit::max(MAX_DESIRED))
 }
 
 async fn unknown(uri: Uri) -> Refusal {

@@ -1,11 +1,12 @@
-//! The joint between this edge and who follows it over MQTT: values of the moment and answers go out, questions come in.
+//! The joint between this edge and who follows it over MQTT: values of the moment and answers go out, questions come in. What
+//! the hub desires, over QUIC, is a question too.
 //!
 //! | carries | bound | when full |
 //! |---|---|---|
 //! | values | one a topic ([`edge_core::retained`]) | the newest wins |
 //! | snapshots | [`MAX_SNAPSHOT`] bytes | one that is larger is left out, counted |
 //! | answers | [`ANSWERS`] | the oldest is lost, counted |
-//! | questions | [`QUESTIONS`] | the newest is answered with that |
+//! | questions | [`QUESTIONS`] | the newest is answered with that; what the hub desires waits |
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,15 +49,29 @@ pub struct Answer {
     pub payload: Bytes,
 }
 
+/// Who passed a question on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The broker.
+    Broker {
+        /// It had retained it.
+        retained: bool,
+    },
+    /// The hub, over QUIC.
+    Hub {
+        /// Which of what it has desired.
+        revision: u64,
+    },
+}
+
 /// Something that was asked of this edge.
-#[derive(Debug)]
 pub struct Question {
     /// On which of the edge's topics.
     pub topic: Topic,
-    /// As it came.
+    /// As it came. What is desired holds secrets.
     pub payload: Bytes,
-    /// The broker had retained it.
-    pub retained: bool,
+    /// Who passed it on.
+    pub way: Way,
     /// To whom the answer goes, where one is wanted.
     pub reply_to: Option<ReplyTo>,
 }
@@ -250,12 +265,19 @@ impl Notices {
         }
     }
 
+    /// What the hub desires. Waits for room: it is told once a connection. Fine also where the program ends.
+    pub async fn desired(&self, payload: Bytes, revision: u64) {
+        let topic = Topic::Desired(self.0.edge.clone());
+        let question = Question { topic, payload, way: Way::Hub { revision }, reply_to: None };
+        self.0.questions.send(question).await.unwrap_or_default();
+    }
+
     fn asked(&self, topic: Topic, payload: Bytes, retained: bool, reply_to: Option<ReplyTo>) {
         let reply_to = reply_to.filter(|to| may_answer(&self.0.edge, &to.topic));
         if payload.len() > COMMAND && !matches!(topic, Topic::Desired(_)) {
             return self.answer(reply_to, Err(vec![format!("a command has at most {COMMAND} bytes")]));
         }
-        let question = Question { topic, payload, retained, reply_to: reply_to.clone() };
+        let question = Question { topic, payload, way: Way::Broker { retained }, reply_to: reply_to.clone() };
         if self.0.questions.try_send(question).is_err() {
             metrics::counter!("omma_control_dropped_total", "what" => "question").increment(1);
             let busy = "this edge has too many questions to answer: ask again in a while";

@@ -1,5 +1,5 @@
-//! What is perishable, over QUIC: coded pictures and results, and only those that the hub asked for. Where the hub has no
-//! broker, what must last as well ([`lasting`]).
+//! What is perishable, over QUIC: coded pictures and results, and only those that the hub asked for. How the edge shall be and
+//! is ([`values`]). Where the hub has no broker, what must last as well ([`lasting`]).
 //!
 //! ```text
 //!            handshake, Hello         Welcome
@@ -29,6 +29,8 @@ mod groups;
 
 mod lasting;
 
+pub mod values;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -56,6 +58,7 @@ use connect::Connected;
 use control::Control;
 use lasting::Lasting;
 use serving::Serving;
+use values::Values;
 
 /// From Hello to Welcome.
 const GREETING: Duration = Duration::from_secs(5);
@@ -107,6 +110,7 @@ pub struct QuicUplink {
     step: Step,
     /// Where the hub has no broker.
     lasting: Option<Lasting>,
+    values: Option<Values>,
 }
 
 impl QuicUplink {
@@ -120,7 +124,7 @@ impl QuicUplink {
         state: LinkState,
     ) -> Self {
         let (edge, retry, step) = (join.edge.clone(), retry(random_seed()), Step::new("uplink"));
-        Self { edge, join, feeds, results, reports, clock, state, retry, step, lasting: None }
+        Self { edge, join, feeds, results, reports, clock, state, retry, step, lasting: None, values: None }
     }
 
     /// Where the hub has no broker: the records of the outbox go this way too. `backfill` is what pictures from before a
@@ -131,6 +135,12 @@ impl QuicUplink {
         Self { lasting: Some(lasting), ..self }
     }
 
+    /// With what the hub is told of the edge itself, and desires of it.
+    #[must_use]
+    pub fn telling(self, values: Values) -> Self {
+        Self { values: Some(values), ..self }
+    }
+
     /// Serves the hub until `token` is cancelled. Connects again for as long as it takes.
     pub async fn run(self, token: CancellationToken) {
         let span = self.step.span();
@@ -138,10 +148,10 @@ impl QuicUplink {
     }
 
     async fn serve(mut self, token: CancellationToken) {
-        let mut lasting = self.lasting.take();
+        let (mut lasting, mut values) = (self.lasting.take(), self.values.take());
         loop {
             let mut up = None;
-            let Err(e) = self.one_connection(&mut lasting, &mut up, &token).await else { return };
+            let Err(e) = self.one_connection(&mut lasting, &mut values, &mut up, &token).await else { return };
             // An attempt that timed out lasted long too, and was no success.
             if up.is_some_and(|since| self.clock.now().saturating_sub(since) >= STEADY) {
                 self.retry.succeeded();
@@ -157,6 +167,7 @@ impl QuicUplink {
     async fn one_connection(
         &self,
         lasting: &mut Option<Lasting>,
+        values: &mut Option<Values>,
         up: &mut Option<Moment>,
         token: &CancellationToken,
     ) -> Result<(), QuicError> {
@@ -167,6 +178,7 @@ impl QuicUplink {
         let served = tokio::select! {
             served = Serving::new(self, &connected).run(&mut control, token) => served,
             failed = carry(lasting.as_mut(), &connected) => failed.map(|never| match never {}),
+            failed = tell(values.as_mut(), &connected) => failed.map(|never| match never {}),
         };
         lasting.iter_mut().for_each(Lasting::disconnected);
         connected.close().await;
@@ -205,6 +217,13 @@ impl QuicUplink {
 async fn carry(lasting: Option<&mut Lasting>, connected: &Connected) -> Result<Infallible, QuicError> {
     match lasting {
         Some(lasting) => lasting.carry(&connected.connection).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn tell(values: Option<&mut Values>, connected: &Connected) -> Result<Infallible, QuicError> {
+    match values {
+        Some(values) => values.serve(&connected.connection).await,
         None => std::future::pending().await,
     }
 }

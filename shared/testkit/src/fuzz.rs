@@ -124,7 +124,7 @@ pub fn quic_result(data: &[u8]) {
 /// is written as it can be read. Each is then taken as the hub takes it.
 pub fn quic_lasting(data: &[u8]) {
     let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-        let (mut reader, mut records) = (RecordReader::default(), vec![]);
+        let (mut reader, mut records) = (RecordReader::new(quic::lasting::STREAM_LASTING), vec![]);
         for piece in pieces {
             reader.push(piece);
             loop {

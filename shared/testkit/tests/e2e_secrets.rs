@@ -11,7 +11,7 @@ use omma_testkit::garbage::sdp;
 use omma_testkit::process::{Launch, port};
 use omma_testkit::simulator::{Config, Login, Server};
 use omma_testkit::stack::broker::Listener;
-use omma_testkit::stack::{CAMERA_PASSWORD, CAMERA_USER, Camera, Stack, StackOptions};
+use omma_testkit::stack::{CAMERA_PASSWORD, CAMERA_USER, Camera, EDGE, Stack, StackOptions};
 use omma_testkit::wait;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -23,6 +23,7 @@ const OF_NOBODY: &str = "pw-nobody-lantern-moss";
 const IN_QUERY: &str = "pw-query-copper-violin";
 const OF_NO_HOST: &str = "pw-nohost-thistle-drum";
 const IN_PATH: &str = "pw-path-walnut-kite";
+const DESIRED: &str = "pw-desired-marble-oboe";
 const OF_SUB_STREAM: &str = "pw-substream-pebble-harp";
 
 /// Their names, each with what the hub says of it.
@@ -72,7 +73,9 @@ fn no_secret_is_shown_by_cameras_that_work_and_cameras_that_fail() {
     });
     wait::until("an event over MQTT", wait::LONG, || listener.events().pop().ok_or("none"));
 
+    let refusals = desires(&stack);
     let mut shown = logs(&stack);
+    shown.extend(refusals);
     shown.push(("MQTT".to_owned(), listener.lines().join("\n")));
     shown.extend(pages(&stack, &event));
     shown.extend(checks(&stack));
@@ -96,7 +99,7 @@ fn secrets(stack: &Stack) -> Vec<String> {
     assert_eq!(secrets.len(), 4, "camera password, sign-in token, join token and the secret in it");
     let cameras = [CAMERA_PASSWORD, WRONG, WRONG_OVER_HTTP, OF_NOBODY, OF_NO_HOST, OF_SUB_STREAM];
     secrets.extend(cameras.map(|password| BASE64.encode(format!("{CAMERA_USER}:{password}"))));
-    secrets.extend([&cameras[1..], &[IN_QUERY, IN_PATH]].concat().into_iter().map(str::to_owned));
+    secrets.extend([&cameras[1..], &[IN_QUERY, IN_PATH, DESIRED]].concat().into_iter().map(str::to_owned));
     secrets
 }
 
@@ -111,13 +114,33 @@ fn logs(stack: &Stack) -> Vec<(String, String)> {
     logs
 }
 
+/// What is answered to who desires cameras with faults, found by the hub and by the edge.
+fn desires(stack: &Stack) -> Vec<(String, String)> {
+    let camera = format!("[[camera]]\nid = \"shed\"\nurl = \"rtsp://{CAMERA_USER}:{DESIRED}@127.0.0.1/live\"\n");
+    let put = |fault: &str, status| {
+        let (path, text) = (format!("/api/v1/edges/{EDGE}/config"), format!("{camera}{fault}\n"));
+        let answer = stack.api.send("PUT", &path, "application/toml", text.as_bytes()).unwrap();
+        assert_eq!(answer.status, status, "{}", answer.text());
+        (format!("the answer to {fault}"), answer.text())
+    };
+    let faults = [DESIRED, "url = \"twice\"", "[camera"].map(|fault| put(fault, 400));
+    let taken = put("rate = 0", 202);
+    wait::until("the edge to refuse it", wait::LONG, || {
+        let shown = stack.api.json(&format!("/api/v1/edges/{EDGE}"))?;
+        if shown["configuration"]["state"] == "refused" { Ok(()) } else { Err(shown.to_string()) }
+    });
+    faults.into_iter().chain([taken]).collect()
+}
+
 /// Everything that both programs answer, whether they know the path or not.
 fn pages(stack: &Stack, event: &Value) -> Vec<(String, String)> {
     let description = stack.api.json("/api/openapi.json").unwrap();
     let described = description["paths"].as_object().unwrap().keys();
     let id = event["id"].as_str().unwrap();
     let mut paths: Vec<String> = described
-        .map(|path| path.replace("{id}", id).replace("{stream}", "site.wrong").replace("{session}", "x"))
+        .map(|path| {
+            path.replace("{id}", id).replace("{stream}", "site.wrong").replace("{session}", "x").replace("{edge}", EDGE)
+        })
         .collect();
     assert!(paths.iter().any(|path| path.ends_with(id)) && paths.len() >= 6, "{paths:?}");
     let further = ["/healthz", "/readyz", "/metrics", "/state", "/", "/api/openapi.json", "/api/v1/events/nonsense"];

@@ -5,6 +5,7 @@
  * anywhere is reported once through `onUnauthorized`, besides being the result of the request that met it.
  */
 import { parseStoredEvent, type StoredEvent, type View } from "./event.ts";
+import { parseEdge, type Edge } from "../fleet/edge.ts";
 import { parseIncident, type Incident } from "../incidents/incident.ts";
 import { isRecord } from "./json.ts";
 import { failed, success, type Failure, type Result } from "./result.ts";
@@ -53,6 +54,14 @@ export class HubClient {
     return this.json("/api/v1/cameras", signal, (body) => {
       const { cameras }: Unread<"Cameras"> = isRecord(body) ? body : {};
       return Array.isArray(cameras) ? (cameras as Camera[]) : null;
+    });
+  }
+
+  /** How the edges themselves are. One that cannot be read is left out. */
+  edges(signal?: AbortSignal): Promise<Result<readonly Edge[]>> {
+    return this.json("/api/v1/edges", signal, (body) => {
+      const { edges }: Unread<"Edges"> = isRecord(body) ? body : {};
+      return Array.isArray(edges) ? edges.map(parseEdge).filter((edge) => edge !== null) : null;
     });
   }
 

@@ -38,6 +38,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/edges/{edge}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One edge that a join token was ever made for. */
+        get: operations["edge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edges/{edge}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Which cameras the edge shall have.
+         * @description The body is TOML with every `[[camera]]`, as in the edge's own file. It is kept, told to the edge when it is there, checked
+         *     by it as a whole, and taken back where it cuts the edge off from this hub. What becomes of it is in `configuration` of the
+         *     edge. It holds passwords of cameras: nothing gives it back.
+         */
+        put: operations["configure"];
+        post?: never;
+        /** The edge shall have the cameras of its own file again. */
+        delete: operations["give_back"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -252,6 +292,38 @@ export interface components {
          * @enum {string}
          */
         Codec: "h264" | "h265";
+        /** @description Which cameras an edge shall have, and what became of that. */
+        Configuration: {
+            desired?: components["schemas"]["Desired"] | null;
+            /**
+             * Format: int64
+             * @description When the edge said so, µs since the epoch, on the hub's clock.
+             */
+            heard_us?: number | null;
+            /** @description Why what is desired is not in force, and how to mend it: one line for each fault. */
+            reasons?: string[];
+            /**
+             * @description SHA-256 of the text that runs, in hexadecimal; absent where the cameras are those of the edge's own file, or it is not
+             *     known.
+             */
+            running?: string | null;
+            state?: components["schemas"]["ConfigurationState"] | null;
+        };
+        /**
+         * @description What became of what is desired.
+         * @enum {string}
+         */
+        ConfigurationState: "pending" | "file" | "trial" | "applied" | "refused" | "rolled_back";
+        /** @description What is desired. The text is not shown: it holds passwords. */
+        Desired: {
+            /** @description SHA-256 of the text, in hexadecimal; absent for the edge's own file. */
+            sha256?: string | null;
+            /**
+             * Format: int64
+             * @description Since when, µs since the epoch, on the hub's clock.
+             */
+            since_us: number;
+        };
         /** @description One edge. */
         Edge: {
             /** @description Program and version. */
@@ -261,11 +333,14 @@ export interface components {
              * @description Its clock minus the hub's, in ms.
              */
             clock_offset_ms?: number | null;
+            /** @description Which cameras it shall have, and what became of that. */
+            configuration: components["schemas"]["Configuration"];
             /**
              * @description Its name.
              * @example site-1
              */
             edge: string;
+            health?: components["schemas"]["Health"] | null;
             /** @description Whether it is connected, by any way. */
             online: boolean;
         };
@@ -367,6 +442,85 @@ export interface components {
              * @description Ask for what is `before` this to go on; null at the end.
              */
             next?: string | null;
+        };
+        /** @description How an edge itself was. What its machine does not tell is absent. */
+        Health: {
+            /** @description False while its clock is earlier than its program: its dates are wrong until it is set. */
+            clock_plausible: boolean;
+            /**
+             * Format: int64
+             * @description Crash reports that are kept, five at the most.
+             */
+            crash_reports: number;
+            /**
+             * Format: int64
+             * @description Free on the disk of its data folder, 10⁶ bytes.
+             */
+            disk_free_mb?: number | null;
+            /**
+             * Format: int64
+             * @description Size of that disk, 10⁶ bytes.
+             */
+            disk_total_mb?: number | null;
+            /**
+             * Format: int64
+             * @description When it said so, µs since the epoch, on the hub's clock.
+             */
+            heard_us: number;
+            /** @description How the run before ended: `ended`, `killed`, `machine_restarted`, `unknown`; later edges may know more. */
+            last_run: string;
+            /**
+             * Format: double
+             * @description Processes that ran or waited for the disk, on average of a minute.
+             */
+            load?: number | null;
+            /**
+             * Format: int64
+             * @description Memory that programs can still have, 10⁶ bytes.
+             */
+            memory_available_mb?: number | null;
+            /**
+             * Format: int64
+             * @description What it may take at the most, 10⁶ bytes.
+             */
+            memory_max_mb?: number | null;
+            /**
+             * Format: int64
+             * @description Records given up because its disk's share was used, since its start.
+             */
+            outbox_given_up: number;
+            /**
+             * Format: int64
+             * @description Damaged outboxes that were set aside and still lie there.
+             */
+            outbox_set_aside: number;
+            /**
+             * Format: int64
+             * @description Records in its outbox that the hub does not have yet.
+             */
+            outbox_waiting: number;
+            /**
+             * Format: int64
+             * @description Resident memory of the program, 10⁶ bytes.
+             */
+            resident_mb?: number | null;
+            /** @description Whether that is no word of now: the edge is not connected, or has said nothing for three minutes. */
+            stale: boolean;
+            /**
+             * Format: double
+             * @description The hottest of the machine's thermal zones, °C.
+             */
+            temperature_c?: number | null;
+            /**
+             * Format: int64
+             * @description How many runs did not end as they should.
+             */
+            unclean_ends: number;
+            /**
+             * Format: int64
+             * @description Since the program's start, s.
+             */
+            uptime_s: number;
         };
         /** @description What befell an edge: a crash, an unclean end, a damaged outbox. */
         Incident: {
@@ -525,6 +679,158 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    edge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example site-1 */
+                edge: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edge"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    configure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example site-1 */
+                edge: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/toml": string;
+            };
+        };
+        responses: {
+            /** @description It is kept; the edge has not judged it yet */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edge"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    give_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example site-1 */
+                edge: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is kept; the edge has not done it yet */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edge"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,3 +1,5 @@
+import { EdgeLine } from "../fleet/EdgeLine.tsx";
+import type { Fleet } from "../fleet/poll.ts";
 import { CameraIcon, CameraOffIcon } from "../ui/icons.tsx";
 import type { CamerasState } from "./poll.ts";
 import type { Camera } from "../api/types.ts";
@@ -5,23 +7,24 @@ import { bySite, describeCamera, describePlacement } from "./words.ts";
 
 interface CameraListProps {
   readonly state: CamerasState;
+  readonly fleet: Fleet;
   readonly selected: string | null;
   readonly onSelect: (stream: string) => void;
 }
 
-export function CameraList({ state, selected, onSelect }: CameraListProps) {
+export function CameraList({ state, fleet, selected, onSelect }: CameraListProps) {
   return (
     <nav className="cameras" aria-label="Cameras">
       <div className="panel-head">
         <h2>Cameras</h2>
         {state.kind === "ready" && state.cameras.length > 0 && <span className="count">{summary(state.cameras)}</span>}
       </div>
-      {content(state, selected, onSelect)}
+      {content(state, fleet, selected, onSelect)}
     </nav>
   );
 }
 
-function content(state: CamerasState, selected: string | null, onSelect: (stream: string) => void) {
+function content(state: CamerasState, fleet: Fleet, selected: string | null, onSelect: (stream: string) => void) {
   if (state.kind === "loading") return <p className="hint">Loading…</p>;
   if (state.kind === "failed") return <p className="hint">{state.message}</p>;
   if (state.cameras.length === 0) {
@@ -37,6 +40,7 @@ function content(state: CamerasState, selected: string | null, onSelect: (stream
       {bySite(state.cameras).map((site) => (
         <section key={site.edge} className="site" aria-label={`Site ${site.edge}`}>
           <h3>{site.edge}</h3>
+          <EdgeOf fleet={fleet} name={site.edge} />
           <ul>
             {site.cameras.map((camera) => (
               <li key={camera.stream}>
@@ -48,6 +52,12 @@ function content(state: CamerasState, selected: string | null, onSelect: (stream
       ))}
     </div>
   );
+}
+
+/** Nothing while the hub has not said how it is. */
+function EdgeOf({ fleet, name }: { readonly fleet: Fleet; readonly name: string }) {
+  const edge = fleet.get(name);
+  return edge === undefined ? null : <EdgeLine edge={edge} />;
 }
 
 interface CameraButtonProps {

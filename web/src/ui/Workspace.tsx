@@ -18,6 +18,7 @@ interface WorkspaceProps {
 export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const { hub } = session;
   const cameras = useStore(session.cameras.state);
+  const fleet = useStore(session.fleet.state);
   const socket = useStore(session.socket.state);
   const [place, setPlace] = usePlace();
   const selected = useChosen(cameras, place.camera);
@@ -27,7 +28,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   return (
     <div className="room">
       <Header version={session.version} cameras={cameras} socket={socket} onSignOut={onSignOut} />
-      <CameraList state={cameras} selected={selected?.stream ?? null} onSelect={setCamera} />
+      <CameraList state={cameras} fleet={fleet} selected={selected?.stream ?? null} onSelect={setCamera} />
       <main className="live-column">
         {selected === null ? (
           <EmptyTile cameras={cameras} />

@@ -3,6 +3,7 @@ import type { HubClient } from "../api/client.ts";
 import { CameraPoll } from "../cameras/poll.ts";
 import { Pictures } from "../events/pictures.ts";
 import { LiveSocket, socketUrl } from "../events/socket.ts";
+import { FleetPoll } from "../fleet/poll.ts";
 import { IncidentPoll } from "../incidents/poll.ts";
 
 export class Session {
@@ -10,6 +11,7 @@ export class Session {
   readonly cameras: CameraPoll;
   readonly pictures: Pictures;
   readonly incidents: IncidentPoll;
+  readonly fleet: FleetPoll;
 
   constructor(
     readonly hub: HubClient,
@@ -20,11 +22,13 @@ export class Session {
     this.cameras = new CameraPoll(hub);
     this.pictures = new Pictures(hub);
     this.incidents = new IncidentPoll(hub);
+    this.fleet = new FleetPoll(hub);
   }
 
   close(): void {
     this.socket.stop();
     this.cameras.stop();
     this.incidents.stop();
+    this.fleet.stop();
   }
 }

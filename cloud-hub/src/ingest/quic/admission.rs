@@ -11,7 +11,7 @@ use quinn::{Connection, Incoming};
 
 use super::control::{Control, ControlError};
 use super::streams::Streams;
-use super::{Close, Destination, datagrams, lasting};
+use super::{Close, Destination, datagrams, lasting, values};
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::complaint::Complaint;
 use omma_runtime::step::Step;
@@ -200,6 +200,16 @@ impl Admitted {
             result = lasting::run(&connection, &place.edge, &destination.keeper, &inner.step, &inner.complaint) => {
                 result.err().map(|e| e.to_string()).unwrap_or_default()
             }
+            result = values::run(&connection, &place.edge, destination) => match result {
+                Ok(()) => String::new(),
+                Err(e) => {
+                    if let Some(word) = e.word() {
+                        inner.step.dropped(word);
+                        inner.complaint.about(&place.edge, &e);
+                    }
+                    e.to_string()
+                }
+            },
             () = streams.run(&connection, &inner.complaint) => String::new(),
             () = datagrams::run(&connection, &streams, &inner.complaint) => String::new(),
         };

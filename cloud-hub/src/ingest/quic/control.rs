@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use hub_core::clock::EdgeClock;
+use hub_core::desired::MAX_CAMERAS;
 use omma_protocol::camera::{CameraReport, CameraState};
 use omma_protocol::id::{CameraId, EdgeId, StreamId};
 use omma_protocol::wire::quic::{EdgeToHub, HubToEdge, WireError, decode_control, encode_control};
@@ -16,16 +17,14 @@ use tracing::Instrument;
 
 use super::Destination;
 use super::streams::Streams;
+use super::text;
 use crate::bus::Bus;
-use crate::registry::MAX_CAMERAS;
 
 const CHUNK: usize = 16 * 1024;
 /// How long the edge may take to read what it is told.
 const WRITE: Duration = Duration::from_secs(5);
 /// Wishes that wait to be told. Each camera's newest is asked for anew when there is room, so that none is lost.
 const WISHES: usize = 32;
-/// Longest text of an edge that is shown to people.
-const MAX_TEXT: usize = 500;
 
 /// What ends a control stream.
 #[derive(Debug, thiserror::Error)]
@@ -206,10 +205,9 @@ async fn watch(bus: Bus, edge: EdgeId, camera: CameraId, wish: mpsc::Sender<HubT
 
 /// What an edge says of a camera is shown to people: it may be wrong, but not long.
 fn bounded(mut report: CameraReport) -> CameraReport {
-    let text = |text: String| text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
-    report.name = text(report.name);
+    report.name = text(&report.name);
     if let CameraState::Failed { reason } = report.state {
-        report.state = CameraState::Failed { reason: text(reason) };
+        report.state = CameraState::Failed { reason: text(&reason) };
     }
     report
 }

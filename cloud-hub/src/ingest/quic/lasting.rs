@@ -18,7 +18,7 @@ use std::time::Duration;
 use hub_core::message::Message;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::Topic;
-use omma_protocol::wire::quic::lasting::{MAX_RECORD, Record, RecordReader};
+use omma_protocol::wire::quic::lasting::{MAX_RECORD, Record, RecordReader, STREAM_LASTING};
 use omma_protocol::wire::quic::{WireError, encode_control};
 use omma_runtime::step::Step;
 use quinn::{Connection, ReadError, RecvStream, SendStream, WriteError};
@@ -120,7 +120,7 @@ async fn read(
     keeper: &Keeper,
     give: mpsc::Sender<Waiting>,
 ) -> Result<(), LastingError> {
-    let (mut reader, room) = (RecordReader::default(), Arc::new(Semaphore::new(HELD)));
+    let (mut reader, room) = (RecordReader::new(STREAM_LASTING), Arc::new(Semaphore::new(HELD)));
     loop {
         while let Some(record) = reader.next_record()? {
             let cost = record.payload.len().max(HELD / RECORDS);

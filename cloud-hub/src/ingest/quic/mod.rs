@@ -1,9 +1,11 @@
-//! Access units and per-frame boxes from edges, over QUIC; and events and pictures where there is no broker.
+//! Access units and per-frame boxes from edges, over QUIC; how edges shall be and are; and events and pictures where there is
+//! no broker.
 //!
 //! ```text
 //! endpoint ─▶ handshake ─▶ Hello ─▶ let in ─▶ [`control`]  cameras, clock; tells the edge what is wanted
 //!                            │                [`streams`]  one for each group of pictures ─▶ bus
 //!                            │                [`datagrams`] one for each result ───────────▶ bus
+//!                            │                [`values`]   health, what became of what is desired; tells the edge what is
 //!                            ▼                [`lasting`]  events, pictures ──────────────▶ store
 //!                         refused
 //! ```
@@ -18,6 +20,7 @@
 //! | [`MAX_HANDSHAKES`] handshakes at a time | the next one is refused |
 //! | [`STREAMS`] open streams of one edge | the edge waits |
 //! | [`lasting::RECORDS`] records of one edge that the store does not have yet | the edge waits |
+//! | one text that is desired and not told yet | the newest wins |
 //! | [`streams::MAX_HELD`] bytes of unfinished units of one edge | the stream that goes over it is stopped, counted |
 
 mod admission;
@@ -29,6 +32,8 @@ mod control;
 mod streams;
 
 mod datagrams;
+
+mod values;
 
 mod lasting;
 
@@ -48,6 +53,7 @@ use tracing::Instrument;
 use super::keep::Keeper;
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::bus::Bus;
+use crate::desired::Desired;
 use crate::identity::Identity;
 use crate::registry::Registry;
 use admission::Connections;
@@ -107,6 +113,8 @@ pub struct Destination {
     pub registry: Registry,
     /// Events and pictures.
     pub keeper: Keeper,
+    /// What edges shall be.
+    pub desired: Desired,
 }
 
 /// The step, with its port taken.
@@ -206,6 +214,12 @@ async fn serve(connections: Connections, incoming: Incoming, permit: tokio::sync
             tracing::debug!(%address, error = %refused, "not let in");
         }
     }
+}
+
+/// A text of an edge, which is shown to people: it may be wrong, but not long.
+fn text(said: &str) -> String {
+    const MAX: usize = 500;
+    said.chars().filter(|c| !c.is_control()).take(MAX).collect()
 }
 
 /// What its metrics mean.

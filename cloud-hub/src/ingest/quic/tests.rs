@@ -2,6 +2,8 @@
 
 mod lasting;
 
+mod values;
+
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
@@ -37,6 +39,7 @@ struct Hub {
     roots: RootCertStore,
     token: CancellationToken,
     store: Store,
+    desired: Desired,
     folder: TempDir,
 }
 
@@ -48,7 +51,8 @@ async fn hub() -> Hub {
     let (database, pictures) = (folder.path().join("omma.db"), folder.path().join("pictures"));
     let (store, _nobody_is_told) = Store::open(&database, &pictures, Feed::default()).await.unwrap();
     let keeper = Keeper::new(store.clone(), omma_runtime::health::Health::new().part("store"));
-    let destination = Destination { bus: Bus::new(), registry: Registry::default(), keeper };
+    let desired = Desired::open(folder.path()).unwrap();
+    let destination = Destination { bus: Bus::new(), registry: Registry::default(), keeper, desired };
     let any = "127.0.0.1:0".parse().unwrap();
     let quic = Quic::bind(any, &identity, edges.clone(), Attempts::default(), destination.clone()).unwrap();
     let address = quic.address().unwrap();
@@ -56,7 +60,8 @@ async fn hub() -> Hub {
     roots.add(identity.ca().unwrap().clone()).unwrap();
     let token = CancellationToken::new();
     tokio::spawn(quic.run(token.clone()));
-    Hub { address, bus: destination.bus, registry: destination.registry, edges, roots, token, store, folder }
+    let Destination { bus, registry, desired, .. } = destination;
+    Hub { address, bus, registry, edges, roots, token, store, desired, folder }
 }
 
 struct Edge {

@@ -143,13 +143,13 @@ async fn open(connection: &Connection) -> Result<(SendStream, RecvStream), QuicE
 }
 
 /// Waits for as long as the connection takes something.
-async fn write(stream: &mut SendStream, mut bytes: Bytes) -> Result<(), QuicError> {
+pub(super) async fn write(stream: &mut SendStream, mut bytes: Bytes) -> Result<(), QuicError> {
     while !bytes.is_empty() {
         let piece = bytes.split_to(bytes.len().min(PIECE));
         match tokio::time::timeout(STALLED, stream.write_chunk(piece)).await {
             Ok(Ok(())) => {}
             Ok(Err(e)) => return Err(QuicError::Lost(e.to_string())),
-            Err(_) => return Err(QuicError::Lost(format!("no event went out for {} s", STALLED.as_secs()))),
+            Err(_) => return Err(QuicError::Lost(format!("nothing went out for {} s", STALLED.as_secs()))),
         }
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 mod lasting;
 
+mod values;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

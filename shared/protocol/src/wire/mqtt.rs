@@ -42,7 +42,7 @@ pub use why::WhyMessage;
 pub const PROP_OUTBOX: &str = "outbox";
 /// User property: the sequence number in it.
 pub const PROP_SEQUENCE: &str = "sequence";
-/// User property: the picture's revision.
+/// User property: which it is of several, a picture or what the hub desires.
 pub const PROP_REVISION: &str = "revision";
 /// User property: capture time of the picture in µs since the epoch.
 pub const PROP_TIME: &str = "time_us";

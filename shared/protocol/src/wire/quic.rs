@@ -1,8 +1,10 @@
-//! Edge ⇄ hub over QUIC: what is perishable, and, where the hub has no broker, what must last ([`lasting`]).
+//! Edge ⇄ hub over QUIC: what is perishable; how an edge shall be and is ([`values`]); and, where the hub has no broker, what
+//! must last ([`lasting`]).
 //!
 //! ```text
 //! edge ── bidirectional stream ──▶ hub    control, the edge speaks first: Hello → Welcome | Refused, then both ways
 //! edge ── a second one ──────────▶ hub    records, where there is no broker; the hub answers on it
+//! hub  ── bidirectional stream ──▶ edge   values: what is desired; the edge says on it how it is
 //! edge ── unidirectional stream ─▶ hub    one for each group of pictures (kind 1), or a large result (kind 2)
 //! edge ── datagram ──────────────▶ hub    one frame's result
 //! ```
@@ -13,6 +15,8 @@
 //! big-endian length, the bytes. Changes raise [`VERSION`] and the ALPN name.
 
 pub mod lasting;
+
+pub mod values;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

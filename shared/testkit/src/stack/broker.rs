@@ -113,10 +113,18 @@ impl Listener {
     /// # Panics
     /// When it can't subscribe.
     pub fn subscribed(port: u16) -> Self {
+        Self::subscribed_to(port, EDGES)
+    }
+
+    /// As [`Listener::subscribed`], for what comes under a filter.
+    ///
+    /// # Panics
+    /// When it can't subscribe.
+    pub fn subscribed_to(port: u16, filter: &str) -> Self {
         // -d makes it say what it does; what is heard stands in lines of its own. It says so at once only into a terminal, or
         // where it is told to.
         let launch =
-            Launch::of_system("stdbuf").args(["-oL", "mosquitto_sub", "-d"]).args(Self::arguments(port, EDGES));
+            Launch::of_system("stdbuf").args(["-oL", "mosquitto_sub", "-d"]).args(Self::arguments(port, filter));
         let mut listener = Self(launch.start());
         listener.0.wait_for_line("Subscribed");
         listener

@@ -74,7 +74,8 @@ impl Stack {
         let token = cloud_hub(&["token"]).output();
         let api = api.signed_in(&token);
 
-        let who = format!("join_file = {:?}", settings::write_secret(folder.path(), "join", &join));
+        let join_file = settings::write_secret(folder.path(), "join", &join);
+        let who = format!("join_file = {join_file:?}\n{}", options.edge);
         let mqtt = options.external_broker.map(|port| format!("url = \"mqtt://127.0.0.1:{port}\""));
         let edge_text = settings::edge(&options, &ports, folder.path(), &who, mqtt.as_deref().unwrap_or_default());
         let edge_config = settings::write(folder.path(), "edge.toml", &edge_text);
@@ -144,6 +145,11 @@ impl Stack {
     /// Where the test keeps what it makes.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Where a simulated camera is, with its password in it.
+    pub fn camera_url(&self, id: &str) -> String {
+        settings::rtsp(&format!("{CAMERA_USER}:{CAMERA_PASSWORD}"), &self.ports, id)
     }
 
     /// Port of the hub's plain MQTT listener, where anyone may listen.

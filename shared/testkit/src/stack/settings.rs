@@ -21,13 +21,15 @@ pub struct StackOptions {
     pub external_broker: Option<u16>,
     /// The hub has no broker at all.
     pub without_broker: bool,
+    /// Further lines of the edge's `[edge]`.
+    pub edge: &'static str,
 }
 
 impl Default for StackOptions {
     /// Two cameras of the same footage, looked at by the edge, and the hub's own broker.
     fn default() -> Self {
         let cameras = vec![Camera::simulated("door"), Camera::simulated("gate")];
-        Self { cameras, external_broker: None, without_broker: false }
+        Self { cameras, external_broker: None, without_broker: false, edge: "" }
     }
 }
 
@@ -170,7 +172,7 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
         let login = format!("{CAMERA_USER}:${{file:{password}}}");
         let simulated = match page {
             Some(page) => format!("http://{login}@127.0.0.1:{}/{id}/{page}", ports.camera_http),
-            None => format!("rtsp://{login}@127.0.0.1:{}/{id}", ports.rtsp),
+            None => rtsp(&login, ports, id),
         };
         let url = url.as_deref().unwrap_or(&simulated);
         text += &format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\nplacement = \"{placement}\"\nrate = 5.0\n");
@@ -182,6 +184,11 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
         }
     }
     text
+}
+
+/// Where a simulated camera is.
+pub(super) fn rtsp(login: &str, ports: &Ports, id: &str) -> String {
+    format!("rtsp://{login}@127.0.0.1:{}/{id}", ports.rtsp)
 }
 
 fn model(name: &str) -> String {

@@ -48,6 +48,7 @@ pub(in crate::outbox) fn thing(number: u32, put: Put) -> Lasting {
             revision: number,
             time: CaptureTime(1),
             jpeg: vec![0; bytes as usize].into(),
+            crop: None,
         }),
         Put::Incident => {
             let EventId(id) = id(number.into());

@@ -2,7 +2,7 @@
 
 use omma_protocol::event::{Lasting, Phase};
 use omma_protocol::wire::mqtt::{AckMessage, EventMessage, PROP_SEQUENCE, ranges};
-use omma_protocol::wire::quic::lasting::{MAX_RECORD, RecordReader};
+use omma_protocol::wire::quic::lasting::{MAX_RECORD, RecordReader, STREAM_LASTING};
 use omma_runtime::health::Health;
 
 use super::*;
@@ -63,7 +63,7 @@ impl Store {
     async fn accept(hub: &Hub) -> Self {
         let peer = hub.accept(HubToEdge::Welcome).await;
         let (send, receive) = tokio::time::timeout(LONG, peer.connection.accept_bi()).await.unwrap().unwrap();
-        Self { peer, send, receive, reader: RecordReader::default() }
+        Self { peer, send, receive, reader: RecordReader::new(STREAM_LASTING) }
     }
 
     /// The number of the next record.

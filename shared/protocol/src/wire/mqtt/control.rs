@@ -100,12 +100,17 @@ pub struct ReportedMessage {
     pub version: u32,
     /// What became of the newest one.
     pub state: ReportedState,
-    /// SHA-256 of the newest one's text, in hexadecimal; absent where none was desired since the edge started.
+    /// SHA-256 of the newest one's text, in hexadecimal; absent where none was desired since the edge started, and over MQTT
+    /// where the hub desired it: passwords could be tried against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<String>,
-    /// SHA-256 of the text that is in force; absent where the cameras are those of the edge's own file.
+    /// SHA-256 of the text that is in force; absent where the cameras are those of the edge's own file, and over MQTT where the
+    /// hub says which cameras there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<String>,
+    /// Which of the hub's it was, where the hub desired it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
     /// Why it is not in force, and how to mend it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
@@ -122,7 +127,7 @@ impl ReportedMessage {
 pub enum ReportedState {
     /// Nothing is desired: the edge's own file is in force.
     File,
-    /// In force, and taken back where the edge loses its broker.
+    /// In force, and taken back where the edge loses who desired it: its broker, or its hub.
     Trial,
     /// In force, also after a restart.
     Applied,

@@ -57,16 +57,21 @@ pub fn encode_record_head(record: &Record) -> Result<Bytes, WireError> {
     Ok(out.freeze())
 }
 
-/// Reads the stream of an edge: bytes in, records out.
-#[derive(Debug, Default)]
+/// Reads a stream of records: bytes in, records out.
+#[derive(Debug)]
 pub struct RecordReader {
     buffer: BytesMut,
-    /// Whether the first byte has been read.
-    begun: bool,
+    /// The first byte, until it has been read.
+    kind: Option<u8>,
 }
 
 impl RecordReader {
-    /// Takes what came from the network, beginning with the stream's first byte ([`STREAM_LASTING`]).
+    /// Of a stream that begins with `kind`.
+    pub fn new(kind: u8) -> Self {
+        Self { buffer: BytesMut::new(), kind: Some(kind) }
+    }
+
+    /// Takes what came from the network, beginning with the stream's first byte.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
@@ -76,13 +81,13 @@ impl RecordReader {
     /// # Errors
     /// Where the bytes hold none. Nothing after them can be read.
     pub fn next_record(&mut self) -> Result<Option<Record>, WireError> {
-        if !self.begun {
+        if let Some(kind) = self.kind {
             match self.buffer.first() {
                 None => return Ok(None),
-                Some(&STREAM_LASTING) => self.buffer.advance(1),
+                Some(first) if *first == kind => self.buffer.advance(1),
                 Some(_) => return Err(WireError::Malformed("stream of records")),
             }
-            self.begun = true;
+            self.kind = None;
         }
         let Some(lengths) = self.buffer.first_chunk::<LENGTHS>() else { return Ok(None) };
         let mut lengths = &lengths[..];
@@ -131,7 +136,7 @@ mod tests {
     proptest! {
         #[test]
         fn records_read_back_however_they_are_cut(records in prop::collection::vec(record(), 0..6), step in 1usize..900) {
-            let (mut reader, mut got) = (RecordReader::default(), vec![]);
+            let (mut reader, mut got) = (RecordReader::new(STREAM_LASTING), vec![]);
             for piece in stream(&records).chunks(step) {
                 reader.push(piece);
                 while let Some(record) = reader.next_record().unwrap() {
@@ -144,7 +149,7 @@ mod tests {
 
         #[test]
         fn garbage_is_an_error_or_nothing_but_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let mut reader = RecordReader::default();
+            let mut reader = RecordReader::new(STREAM_LASTING);
             reader.push(&[STREAM_LASTING, 0, 0]);
             reader.push(&bytes);
             while let Ok(Some(_)) = reader.next_record() {}
@@ -155,7 +160,7 @@ mod tests {
     fn what_is_over_a_bound_is_refused_before_memory_is_taken() {
         let over = MAX_RECORD as u32 + 1;
         for (head, payload) in [(MAX_RECORD_HEAD as u32 + 1, 0), (0, over), (1, over - 1), (u32::MAX, u32::MAX)] {
-            let mut reader = RecordReader::default();
+            let mut reader = RecordReader::new(STREAM_LASTING);
             reader.push(&[&[STREAM_LASTING][..], &head.to_be_bytes(), &payload.to_be_bytes()].concat());
             assert!(matches!(reader.next_record(), Err(WireError::TooLong { .. })), "{head} {payload}");
         }
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_stream_of_another_kind_is_refused() {
-        let mut reader = RecordReader::default();
+        let mut reader = RecordReader::new(STREAM_LASTING);
         assert_eq!(reader.next_record(), Ok(None));
         reader.push(&[STREAM_LASTING + 1]);
         assert!(reader.next_record().is_err());

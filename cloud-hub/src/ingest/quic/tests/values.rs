@@ -1,0 +1,120 @@
+//! How edges shall be and are, on the stream that the hub opens.
+
+use omma_protocol::wire::mqtt::PROP_REVISION;
+use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
+use omma_protocol::wire::quic::values::STREAM_VALUES;
+
+use super::*;
+
+const WHILE: Duration = Duration::from_millis(500);
+const REPORTED: &str = "omma/v1/edges/site/config/reported";
+
+struct Values {
+    edge: Edge,
+    send: SendStream,
+    recv: RecvStream,
+    reader: RecordReader,
+}
+
+impl Values {
+    async fn accept(hub: &Hub) -> Self {
+        let secret = hub.edges.issue(&"site".parse().unwrap()).unwrap();
+        let edge = hub.edge(&secret).await;
+        let (mut send, recv) = tokio::time::timeout(PATIENCE, edge.connection.accept_bi()).await.unwrap().unwrap();
+        send.write_all(&[STREAM_VALUES]).await.unwrap();
+        Self { edge, send, recv, reader: RecordReader::new(STREAM_VALUES) }
+    }
+
+    async fn say(&mut self, topic: &str, payload: &str) {
+        let record = Record { topic: topic.to_owned(), properties: vec![], payload: payload.to_owned().into() };
+        self.send.write_all(&encode_record_head(&record).unwrap()).await.unwrap();
+        self.send.write_all(&record.payload).await.unwrap();
+    }
+
+    /// The next text that is desired, and its number.
+    async fn hear(&mut self) -> (String, u64) {
+        loop {
+            if let Some(record) = self.reader.next_record().unwrap() {
+                assert_eq!(record.topic, "omma/v1/edges/site/config/desired");
+                let [(name, revision)] = &record.properties[..] else { panic!("{:?}", record.properties) };
+                assert_eq!(name, PROP_REVISION);
+                return (String::from_utf8(record.payload.into()).unwrap(), revision.parse().unwrap());
+            }
+            let chunk = self.recv.read_chunk(65_536, true).await.unwrap().expect("the stream ended");
+            self.reader.push(&chunk.bytes);
+        }
+    }
+
+    async fn hears(&mut self, text: &str) -> u64 {
+        let (heard, revision) = tokio::time::timeout(PATIENCE, self.hear()).await.expect("nothing is desired");
+        assert_eq!(heard, text);
+        revision
+    }
+
+    async fn hears_nothing(&mut self) {
+        assert!(tokio::time::timeout(WHILE, self.hear()).await.is_err(), "something is desired");
+    }
+}
+
+async fn desire(hub: &Hub, edge: &str, text: &str) {
+    hub.desired.set(&edge.parse().unwrap(), Secret::new(text.to_owned())).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_desired_is_told_to_that_edge_alone_once_it_has_spoken_and_at_each_connection() {
+    let hub = hub().await;
+    desire(&hub, "site", "first").await;
+    desire(&hub, "other", "another's").await;
+    let mut edge = Values::accept(&hub).await;
+    // One of before there were values leaves the stream unread, and need not be trusted with it.
+    edge.hears_nothing().await;
+    edge.say(REPORTED, r#"{"version":1,"state":"file"}"#).await;
+    let first = edge.hears("first").await;
+    edge.say(REPORTED, r#"{"version":1,"state":"trial"}"#).await;
+    desire(&hub, "other", "another's again").await;
+    edge.hears_nothing().await;
+    desire(&hub, "site", "first").await;
+    let second = edge.hears("first").await;
+    assert!(second > first);
+    desire(&hub, "site", "").await;
+    edge.hears("").await;
+    edge.edge.connection.close(0u32.into(), b"bye");
+
+    let mut edge = Values::accept(&hub).await;
+    edge.say(REPORTED, r#"{"version":1,"state":"file"}"#).await;
+    edge.hears("").await;
+}
+
+#[tokio::test]
+async fn how_an_edge_is_is_known_and_no_text_of_it_is_long() {
+    let hub = hub().await;
+    let mut edge = Values::accept(&hub).await;
+    let reasons = vec![format!("\"a\\n{}\"", "x".repeat(9999)); 100].join(",");
+    let reported = format!(r#"{{"version":1,"state":"refused","running":"x","reasons":[{reasons}],"later":1}}"#);
+    edge.say(REPORTED, &reported).await;
+    edge.say("omma/v1/edges/site/later", "x").await;
+    let health = r#"{"uptime_s":9,"clock_plausible":true,"outbox":{"waiting":3,"given_up":0,"set_aside":0},
+        "last_run":"ended","unclean_ends":0,"crash_reports":0}"#;
+    edge.say("omma/v1/edges/site/health", health).await;
+    hub.until(|site| site.health.as_ref().is_some_and(|told| told.what.outbox.waiting == 3)).await;
+    let site = hub.registry.edges()[&"site".parse().unwrap()].clone();
+    let reported = site.reported.unwrap().what;
+    assert_eq!((reported.running, reported.reasons.len()), (None, 50));
+    assert!(reported.reasons.iter().all(|reason| reason.starts_with("ax") && reason.len() == 500));
+}
+
+#[tokio::test]
+async fn a_value_of_another_edge_and_one_that_is_none_end_the_connection() {
+    let hub = hub().await;
+    for (topic, payload) in
+        [("omma/v1/edges/other/health", "{}"), ("omma/v1/edges/site/health", "{}"), (REPORTED, "no JSON")]
+    {
+        let mut edge = Values::accept(&hub).await;
+        edge.say(topic, payload).await;
+        assert_eq!(edge.edge.closed().await, Close::Protocol as u32, "{topic} {payload}");
+    }
+    let mut edge = Values::accept(&hub).await;
+    edge.send.write_all(&[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]).await.unwrap();
+    assert_eq!(edge.edge.closed().await, Close::Protocol as u32);
+    assert_eq!(hub.registry.edges()[&"site".parse().unwrap()].health, None);
+}

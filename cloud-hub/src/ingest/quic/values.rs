@@ -1,0 +1,172 @@
+//! How an edge shall be and how it is, on a stream that the hub opens ([`omma_protocol::wire::quic::values`]).
+//!
+//! ```text
+//! desired ─▶ once the edge has spoken here, and whenever it changes ─▶ edge
+//! registry ◀── health, what became of it ◀──────────────────────────── edge
+//! ```
+//!
+//! An edge of before there were values leaves the stream unread: nothing of what is desired is sent to it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use omma_protocol::id::EdgeId;
+use omma_protocol::wire::mqtt::{HealthMessage, PROP_REVISION, ReportedMessage, Topic};
+use omma_protocol::wire::quic::WireError;
+use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
+use omma_protocol::wire::quic::values::STREAM_VALUES;
+use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, WriteError};
+use serde::de::DeserializeOwned;
+
+use super::control::now_us;
+use super::{Destination, text};
+use crate::desired::Wish;
+use crate::registry::Told;
+
+const CHUNK: usize = 64 * 1024;
+/// What is handed to the connection at once.
+const PIECE: usize = 16 * 1024;
+/// For the connection to take a [`PIECE`]: 4 kbit/s.
+const STALLED: Duration = Duration::from_secs(30);
+/// Reasons of a refusal that are shown.
+const MAX_REASONS: usize = 50;
+/// Length of a SHA-256 in hexadecimal.
+const DIGEST: usize = 64;
+
+/// What ends the connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ValuesError {
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("the stream of values ended within one")]
+    CutShort,
+    #[error("a value of {0}")]
+    Fence(EdgeId),
+    #[error("a value on `{topic}` that can't be read")]
+    Unreadable { topic: Topic },
+    #[error("open the stream of values: {0}")]
+    Open(#[from] ConnectionError),
+    #[error("read values: {0}")]
+    Read(#[from] ReadError),
+    #[error("tell what is desired: {0}")]
+    Write(#[from] WriteError),
+    #[error("the edge did not read for {STALLED:?}")]
+    Stalled,
+}
+
+impl ValuesError {
+    /// Of what the edge sent, for the metric; `None` where the connection had ended or its reader was late.
+    pub(super) fn word(&self) -> Option<&'static str> {
+        match self {
+            ValuesError::Wire(_) | ValuesError::CutShort | ValuesError::Unreadable { .. } => Some("broken"),
+            ValuesError::Fence(_) => Some("fence"),
+            ValuesError::Open(_) | ValuesError::Read(_) | ValuesError::Write(_) | ValuesError::Stalled => None,
+        }
+    }
+}
+
+/// Until the connection ends. Fine also where the edge never speaks.
+pub(super) async fn run(connection: &Connection, edge: &EdgeId, destination: &Destination) -> Result<(), ValuesError> {
+    let (mut send, mut recv) = connection.open_bi().await?;
+    write(&mut send, Bytes::from_static(&[STREAM_VALUES])).await?;
+    let mut desired = destination.desired.watch();
+    let mut reader = RecordReader::new(STREAM_VALUES);
+    // Nothing is told before the edge has spoken.
+    let (mut spoken, mut told) = (false, None);
+    loop {
+        tokio::select! {
+            record = read(&mut recv, &mut reader) => match record? {
+                Some(record) => {
+                    heard(record, edge, destination)?;
+                    spoken = true;
+                }
+                None => {
+                    connection.closed().await;
+                    return Ok(());
+                }
+            },
+            // Its sender lives in `destination`.
+            Ok(()) = desired.changed(), if spoken => {}
+        }
+        let wish = desired.borrow_and_update().get(edge).cloned();
+        if let Some(wish) = wish.filter(|wish| told != Some(wish.revision)) {
+            tell(&mut send, edge, &wish).await?;
+            told = Some(wish.revision);
+        }
+    }
+}
+
+async fn tell(send: &mut SendStream, edge: &EdgeId, wish: &Wish) -> Result<(), ValuesError> {
+    let record = Record {
+        topic: Topic::Desired(edge.clone()).to_string(),
+        properties: vec![(PROP_REVISION.to_owned(), wish.revision.to_string())],
+        payload: Bytes::copy_from_slice(wish.text.expose().as_bytes()),
+    };
+    write(send, encode_record_head(&record)?).await?;
+    write(send, record.payload).await
+}
+
+/// Waits for as long as the connection takes something.
+async fn write(send: &mut SendStream, mut bytes: Bytes) -> Result<(), ValuesError> {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        tokio::time::timeout(STALLED, send.write_chunk(piece)).await.map_err(|_| ValuesError::Stalled)??;
+    }
+    Ok(())
+}
+
+/// The next value; `None` where the edge has ended the stream. May be dropped while it waits, without loss.
+async fn read(recv: &mut RecvStream, reader: &mut RecordReader) -> Result<Option<Record>, ValuesError> {
+    loop {
+        if let Some(record) = reader.next_record()? {
+            return Ok(Some(record));
+        }
+        match recv.read_chunk(CHUNK, true).await? {
+            Some(chunk) => reader.push(&chunk.bytes),
+            None if reader.is_at_boundary() => return Ok(None),
+            None => return Err(ValuesError::CutShort),
+        }
+    }
+}
+
+fn heard(record: Record, edge: &EdgeId, destination: &Destination) -> Result<(), ValuesError> {
+    let Some(topic) = Topic::parse(&record.topic) else { return Ok(()) };
+    if let Some(other) = topic.edge().filter(|other| *other != edge) {
+        return Err(ValuesError::Fence(other.clone()));
+    }
+    let registry = &destination.registry;
+    match topic {
+        Topic::Health(_) => {
+            let told = told(&topic, &record.payload, bounded_health)?;
+            registry.update(edge, |known| known.health = Some(told));
+        }
+        Topic::Reported(_) => {
+            let told = told(&topic, &record.payload, bounded_report)?;
+            registry.update(edge, |known| known.reported = Some(told));
+        }
+        // Of a later version.
+        _ => tracing::debug!(%edge, %topic, "a value that is not known"),
+    }
+    Ok(())
+}
+
+fn told<T: DeserializeOwned>(topic: &Topic, payload: &[u8], bound: fn(T) -> T) -> Result<Told<T>, ValuesError> {
+    let read = serde_json::from_slice(payload).map_err(|_| ValuesError::Unreadable { topic: topic.clone() })?;
+    Ok(Told { at_us: now_us(), what: bound(read) })
+}
+
+fn bounded_health(mut health: HealthMessage) -> HealthMessage {
+    health.last_run = text(&health.last_run);
+    health
+}
+
+fn bounded_report(mut report: ReportedMessage) -> ReportedMessage {
+    let digest = |said: &String| said.len() == DIGEST && said.bytes().all(|byte| byte.is_ascii_hexdigit());
+    report.reasons.truncate(MAX_REASONS);
+    ReportedMessage {
+        desired: report.desired.filter(digest),
+        running: report.running.filter(digest),
+        reasons: report.reasons.iter().map(|reason| text(reason)).collect(),
+        ..report
+    }
+}

@@ -1,0 +1,122 @@
+//! How the edge shall be and is, on the stream that the hub opens.
+
+use omma_protocol::wire::mqtt::{HealthMessage, PROP_REVISION, ReportedMessage, ReportedState, Topic};
+use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
+use omma_protocol::wire::quic::values::STREAM_VALUES;
+use tokio::sync::{mpsc, watch};
+
+use super::*;
+use crate::control::notices::{Notices, Question, Way};
+use crate::health::HealthState;
+use crate::state::OutboxState;
+
+struct Running {
+    peer: Peer,
+    send: SendStream,
+    receive: RecvStream,
+    reader: RecordReader,
+    asked: mpsc::Receiver<Question>,
+    reported: watch::Sender<ReportedMessage>,
+    health: watch::Sender<HealthState>,
+    _outbox: watch::Sender<OutboxState>,
+    state: LinkState,
+    token: CancellationToken,
+    uplink: tokio::task::JoinHandle<()>,
+}
+
+fn report(state: ReportedState) -> ReportedMessage {
+    let version = ReportedMessage::VERSION;
+    ReportedMessage { version, state, desired: None, running: None, revision: None, reasons: vec![] }
+}
+
+impl Running {
+    async fn start(hub: &Hub) -> Self {
+        let (notices, asked) = Notices::new(hub.join.edge.clone(), false, None);
+        let (reported, _) = watch::channel(report(ReportedState::File));
+        let (health, _) = watch::channel(HealthState::default());
+        let (outbox, _) = watch::channel(OutboxState::default());
+        let values = Values::new(notices, reported.subscribe(), health.subscribe(), outbox.subscribe());
+        let (results, state) = (tokio::sync::broadcast::channel(1).0, LinkState::new("quic"));
+        let (feeds, reports) = (Feeds::default(), Reports::new([]));
+        let uplink = QuicUplink::new(hub.join.clone(), feeds, results, reports, EdgeClock::start(), state.clone());
+        let token = CancellationToken::new();
+        let uplink = tokio::spawn(uplink.telling(values).run(token.clone()));
+        let peer = hub.accept(HubToEdge::Welcome).await;
+        let (mut send, receive) = peer.connection.open_bi().await.unwrap();
+        send.write_all(&[STREAM_VALUES]).await.unwrap();
+        let reader = RecordReader::new(STREAM_VALUES);
+        Self { peer, send, receive, reader, asked, reported, health, _outbox: outbox, state, token, uplink }
+    }
+
+    async fn hear(&mut self) -> Record {
+        let hear = async {
+            loop {
+                if let Some(record) = self.reader.next_record().unwrap() {
+                    return record;
+                }
+                let chunk = self.receive.read_chunk(65_536, true).await.unwrap().expect("the edge closed the stream");
+                self.reader.push(&chunk.bytes);
+            }
+        };
+        tokio::time::timeout(LONG, hear).await.expect("the edge says nothing")
+    }
+
+    async fn hears(&mut self, state: ReportedState) {
+        let record = self.hear().await;
+        assert_eq!(record.topic, "omma/v1/edges/site-1/config/reported");
+        assert_eq!(serde_json::from_slice::<ReportedMessage>(&record.payload).unwrap().state, state);
+    }
+
+    async fn say(&mut self, topic: &str, revision: Option<&str>, payload: &'static str) {
+        let properties = revision.map(|revision| (PROP_REVISION.to_owned(), revision.to_owned()));
+        let properties = properties.into_iter().collect();
+        let record = Record { topic: topic.to_owned(), properties, payload: payload.into() };
+        self.send.write_all(&encode_record_head(&record).unwrap()).await.unwrap();
+        self.send.write_all(&record.payload).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_hub_desires_is_asked_and_it_is_told_what_became_of_it_and_how_the_edge_is() {
+    let hub = Hub::start(TransportConfig::default());
+    let mut edge = Running::start(&hub).await;
+    edge.hears(ReportedState::File).await;
+    // A later hub may say more.
+    edge.say("omma/v9/whatever", None, "x").await;
+    edge.say("omma/v1/edges/site-1/config/desired", Some("7"), "[[camera]]").await;
+    let question = tokio::time::timeout(LONG, edge.asked.recv()).await.unwrap().unwrap();
+    assert_eq!(question.topic, Topic::Desired(hub.join.edge.clone()));
+    assert_eq!((question.way, &question.payload[..]), (Way::Hub { revision: 7 }, &b"[[camera]]"[..]));
+    edge.reported.send_replace(report(ReportedState::Trial));
+    edge.hears(ReportedState::Trial).await;
+    // Not before the machine was looked at.
+    edge.health.send_modify(|health| (health.uptime_s, health.looked) = (9, true));
+    let record = edge.hear().await;
+    assert_eq!(record.topic, "omma/v1/edges/site-1/health");
+    assert_eq!(serde_json::from_slice::<HealthMessage>(&record.payload).unwrap().uptime_s, 9);
+    // Who reports ends before the uplink does.
+    drop(edge.reported);
+    edge.peer.answers(3).await;
+    assert_eq!(edge.state.now(), crate::state::link::Link::Up);
+    edge.token.cancel();
+    tokio::time::timeout(LONG, edge.uplink).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_desire_of_another_edge_or_without_a_number_ends_the_connection() {
+    for (topic, revision) in [
+        ("omma/v1/edges/other/config/desired", Some("7")),
+        ("omma/v1/edges/site-1/config/desired", None),
+        ("omma/v1/edges/site-1/config/desired", Some("x")),
+    ] {
+        let hub = Hub::start(TransportConfig::default());
+        let mut edge = Running::start(&hub).await;
+        edge.say(topic, revision, "[[camera]]").await;
+        let mut state = edge.state.watch();
+        let down = |link: &crate::state::link::Link| matches!(link, crate::state::link::Link::Down { .. });
+        tokio::time::timeout(LONG, state.wait_for(down)).await.expect("still up").unwrap();
+        assert!(edge.asked.try_recv().is_err());
+        edge.token.cancel();
+        tokio::time::timeout(LONG, edge.uplink).await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,117 @@
+//! How this edge shall be and how it is, on a stream that the hub opens ([`omma_protocol::wire::quic::values`]).
+//!
+//! What the hub desires is a question like those that come over MQTT. What became of it is told whenever that changes, how the
+//! edge itself is at the beginning and every
+//! [`HEALTH_EVERY`], some 400 bytes, so that the hub knows what it shows to be of now.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use omma_protocol::wire::mqtt::{PROP_REVISION, ReportedMessage, Topic};
+use omma_protocol::wire::quic::WireError;
+use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
+use omma_protocol::wire::quic::values::{HEALTH_EVERY, STREAM_VALUES};
+use quinn::{Connection, RecvStream, SendStream};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::QuicError;
+use super::groups::PRIORITY_CONTROL;
+use super::lasting::write;
+use crate::control::notices::Notices;
+use crate::health::HealthState;
+use crate::state::OutboxState;
+
+const READ: usize = 64 << 10;
+
+/// What is told, and where to what is desired goes. Outlives connections; the uplink's task owns it.
+#[derive(Debug)]
+pub struct Values {
+    notices: Notices,
+    reported: watch::Receiver<ReportedMessage>,
+    health: watch::Receiver<HealthState>,
+    outbox: watch::Receiver<OutboxState>,
+}
+
+impl Values {
+    /// `notices` take what is desired.
+    pub fn new(
+        notices: Notices,
+        reported: watch::Receiver<ReportedMessage>,
+        health: watch::Receiver<HealthState>,
+        outbox: watch::Receiver<OutboxState>,
+    ) -> Self {
+        Self { notices, reported, health, outbox }
+    }
+
+    /// Serves a connection that the hub has welcomed, until it fails or this is dropped. Of a hub that opens no such stream,
+    /// because it is of before there were values, nothing is heard and it is told nothing.
+    pub(super) async fn serve(&mut self, connection: &Connection) -> Result<Infallible, QuicError> {
+        let (mut send, mut receive) = connection.accept_bi().await?;
+        send.set_priority(PRIORITY_CONTROL).map_err(|e| QuicError::Lost(e.to_string()))?;
+        write(&mut send, Bytes::from_static(&[STREAM_VALUES])).await?;
+        let mut reader = RecordReader::new(STREAM_VALUES);
+        self.reported.mark_changed();
+        let mut next = Instant::now();
+        loop {
+            tokio::select! {
+                record = hear(&mut receive, &mut reader) => self.heard(record?).await?,
+                Ok(()) = self.reported.changed() => {
+                    let reported = self.reported.borrow_and_update().clone();
+                    say(&mut send, &Topic::Reported(self.notices.edge().clone()), &reported).await?;
+                }
+                // Who reports is gone where the program ends: what is left goes out before the connection does.
+                () = due(&mut self.health, next) => {
+                    next = Instant::now() + HEALTH_EVERY;
+                    let health = self.health.borrow().message(&self.outbox.borrow());
+                    say(&mut send, &Topic::Health(self.notices.edge().clone()), &health).await?;
+                }
+            }
+        }
+    }
+
+    async fn heard(&self, record: Record) -> Result<(), QuicError> {
+        let Some(Topic::Desired(edge)) = Topic::parse(&record.topic) else {
+            tracing::debug!(topic = record.topic, "the hub said what this version does not know");
+            return Ok(());
+        };
+        let revision = record.properties.iter().find(|(key, _)| key == PROP_REVISION);
+        let revision = revision.and_then(|(_, value)| value.parse().ok());
+        let Some(revision) = revision.filter(|_| edge == *self.notices.edge()) else {
+            return Err(WireError::Malformed("desired configuration").into());
+        };
+        self.notices.desired(record.payload, revision).await;
+        Ok(())
+    }
+}
+
+/// At `at`, once the machine was looked at. Never where the program ends.
+async fn due(health: &mut watch::Receiver<HealthState>, at: Instant) {
+    tokio::time::sleep_until(at).await;
+    if health.wait_for(|health| health.looked).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+async fn say(send: &mut SendStream, topic: &Topic, message: &impl Serialize) -> Result<(), QuicError> {
+    // Texts, numbers and bools always are JSON.
+    let payload = serde_json::to_vec(message).unwrap_or_default().into();
+    let record = Record { topic: topic.to_string(), properties: vec![], payload };
+    write(send, encode_record_head(&record)?).await?;
+    write(send, record.payload).await
+}
+
+/// May be dropped while it waits, without loss: what has come stays in the reader.
+async fn hear(receive: &mut RecvStream, reader: &mut RecordReader) -> Result<Record, QuicError> {
+    loop {
+        if let Some(record) = reader.next_record()? {
+            return Ok(record);
+        }
+        match receive.read_chunk(READ, true).await {
+            Ok(Some(chunk)) => reader.push(&chunk.bytes),
+            Ok(None) => return Err(QuicError::Lost("the hub closed a stream".to_owned())),
+            Err(e) => return Err(QuicError::Lost(e.to_string())),
+        }
+    }
+}

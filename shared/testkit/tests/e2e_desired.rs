@@ -1,0 +1,237 @@
+//! An edge whose cameras are configured at its hub.
+
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use omma_testkit::process::port;
+use omma_testkit::stack::api::Answer;
+use omma_testkit::stack::broker::Listener;
+use omma_testkit::stack::{CAMERA_PASSWORD, Camera, EDGE, Stack, StackOptions};
+use omma_testkit::wait;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+const EDGE_PATH: &str = "/api/v1/edges/site";
+const CONFIG_PATH: &str = "/api/v1/edges/site/config";
+const DESIRED: &str = "omma/v1/edges/site/config/desired";
+const REPORTED: &str = "omma/v1/edges/site/config/reported";
+/// In a text with a fault in the same line.
+const MISTYPED: &str = "pw-mistyped-lantern";
+
+fn start(options: StackOptions) -> Stack {
+    Stack::start(StackOptions { cameras: vec![Camera { placement: "none", ..Camera::simulated("door") }], ..options })
+}
+
+/// As the operator would write it: every camera that the edge shall have, here with the pictures of the one that there is.
+fn toml(stack: &Stack, cameras: &[&str]) -> String {
+    let url = stack.camera_url("door");
+    cameras.iter().map(|id| format!("[[camera]]\nid = \"{id}\"\nplacement = \"none\"\nurl = \"{url}\"\n")).collect()
+}
+
+fn put(stack: &Stack, text: &str) -> Answer {
+    stack.api.send("PUT", CONFIG_PATH, "application/toml", text.as_bytes()).unwrap()
+}
+
+/// Desires it, which the hub must take, and gives its digest.
+fn desire(stack: &Stack, text: &str) -> String {
+    let answer = put(stack, text);
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let digest = format!("{:x}", Sha256::digest(text));
+    let shown: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(shown["configuration"]["desired"]["sha256"], digest, "{shown}");
+    digest
+}
+
+fn edge(stack: &Stack) -> Value {
+    stack.api.json(EDGE_PATH).unwrap()
+}
+
+/// Waits until that became of what is desired, and gives it.
+fn becomes(stack: &Stack, state: &str) -> Value {
+    wait::until(&format!("the cameras to be {state}"), wait::LONG, || {
+        let shown = stack.api.json(EDGE_PATH)?["configuration"].clone();
+        if shown["state"] == state { Ok(shown) } else { Err(shown.to_string()) }
+    })
+}
+
+/// Those that the edge runs, as it says itself.
+fn cameras(stack: &Stack) -> Vec<String> {
+    let shown = stack.edge_api.json("/state").unwrap();
+    shown["cameras"].as_array().unwrap().iter().map(|camera| camera["camera"].as_str().unwrap().to_owned()).collect()
+}
+
+fn starts(stack: &Stack) -> usize {
+    stack.edge.log().lines().iter().filter(|line| line.contains("\"running\"")).count()
+}
+
+#[test]
+fn cameras_put_at_the_hub_run_at_once_and_hold_though_hub_and_edge_are_killed() {
+    let mut stack = start(StackOptions::default());
+    stack.edge.expect("a credential is written here");
+    let own = becomes(&stack, "file");
+    assert!(own.get("desired").is_none() && own.get("running").is_none(), "{own}");
+
+    let wanted = toml(&stack, &["door", "porch"]);
+    let digest = desire(&stack, &wanted);
+    stack.wait_for_state("porch", "live");
+    becomes(&stack, "trial");
+    let applied = becomes(&stack, "applied");
+    assert_eq!((&applied["running"], &applied["desired"]["sha256"]), (&digest.clone().into(), &digest.into()));
+    assert_eq!((cameras(&stack), starts(&stack)), (vec!["door".to_owned(), "porch".to_owned()], 1));
+
+    // What the hub finds itself, and what only the edge does: both leave everything as it is.
+    let broken = put(&stack, &format!("{wanted}url = \"{MISTYPED}\"\n"));
+    assert_eq!(broken.status, 400);
+    assert!(broken.text().contains("line 9: not TOML"), "{}", broken.text());
+    assert_eq!(becomes(&stack, "applied"), applied);
+    desire(&stack, &format!("{wanted}rate = 0\nplcement = \"hub\"\n"));
+    let refused = becomes(&stack, "refused");
+    for (n, key) in ["camera[1].rate: ", "camera[1].plcement: "].into_iter().enumerate() {
+        assert!(refused["reasons"][n].as_str().is_some_and(|reason| reason.contains(key)), "{key} in {refused}");
+    }
+    assert_eq!(refused["running"], applied["running"]);
+    assert_eq!(cameras(&stack), ["door", "porch"]);
+
+    // It is desired on, of an edge that is away as well.
+    desire(&stack, &wanted);
+    becomes(&stack, "applied");
+    stack.edge.expect("the hub can't be reached: trying again");
+    stack.edge.expect("the broker can't be reached: trying again");
+    stack.hub.kill9();
+    stack.hub.restart();
+    stack.wait_for_hub();
+    becomes(&stack, "applied");
+    stack.edge.kill9();
+    let gone = wait::until("the edge to be gone", wait::LONG, || {
+        let shown = edge(&stack);
+        if shown["health"]["stale"] == true { Ok(shown) } else { Err(shown.to_string()) }
+    });
+    assert_eq!(gone["configuration"]["state"], "applied", "{gone}");
+    desire(&stack, &toml(&stack, &["porch"]));
+    assert_eq!(edge(&stack)["configuration"]["state"], "pending");
+    stack.hub.kill9();
+    stack.hub.restart();
+    stack.wait_for_hub();
+    assert_eq!(edge(&stack)["configuration"]["state"], "pending");
+    stack.edge.restart();
+    stack.wait_for_edge();
+    becomes(&stack, "applied");
+    assert_eq!(cameras(&stack), ["porch"]);
+
+    let given_back = stack.api.send("DELETE", CONFIG_PATH, "text/plain", &[]).unwrap();
+    assert_eq!(given_back.status, 202, "{}", given_back.text());
+    wait::until("the cameras of its own file", wait::LONG, || match cameras(&stack) {
+        now if now == ["door"] => Ok(()),
+        now => Err(format!("{now:?}")),
+    });
+    assert!(becomes(&stack, "file")["desired"]["since_us"].is_u64());
+    stack.edge.stop();
+    stack.edge.restart();
+    stack.wait_for_edge();
+    assert_eq!(cameras(&stack), ["door"]);
+    stack.finish();
+}
+
+#[test]
+fn who_listens_to_everything_on_the_hubs_broker_does_not_hear_what_is_desired() {
+    let mut stack = start(StackOptions::default());
+    stack.edge.expect("a credential is written here");
+    let listeners = ["#", "omma/v1/edges/site/#", "omma/v1/edges/+/config/desired", DESIRED]
+        .map(|filter| Listener::subscribed_to(stack.mqtt_port(), filter));
+    let digest = desire(&stack, &toml(&stack, &["door", "porch"]));
+    becomes(&stack, "applied");
+    // Those who come later hear what is retained.
+    let late = Listener::subscribed_to(stack.mqtt_port(), "#");
+    for listener in [&listeners[0], &listeners[1], &late] {
+        wait::until("what was reported to be heard", wait::LONG, || {
+            let reported = listener.on(REPORTED);
+            if reported.iter().any(|(said, _)| said.contains("applied")) {
+                Ok(())
+            } else {
+                Err(format!("{reported:?}"))
+            }
+        });
+    }
+    for listener in listeners.iter().chain([&late]) {
+        assert_eq!(listener.on(DESIRED), []);
+        let heard = listener.lines().concat();
+        // Passwords could be tried against a digest.
+        assert!(!heard.contains(CAMERA_PASSWORD) && !heard.contains(&digest), "{heard}");
+    }
+    let file = stack.hub_data().join("desired").join(EDGE);
+    assert!(fs::read_to_string(&file).unwrap().contains(CAMERA_PASSWORD));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    stack.finish();
+}
+
+#[test]
+fn a_hub_without_a_broker_configures_its_edges_too_and_is_told_how_they_are() {
+    let options = StackOptions { without_broker: true, edge: "rollback_s = 10", ..Default::default() };
+    let mut stack = start(options);
+    stack.edge.expect("a credential is written here");
+    let health = wait::until("the edge to say how it is", wait::LONG, || {
+        let health = stack.api.json(EDGE_PATH)?["health"].clone();
+        if health.is_object() { Ok(health) } else { Err("not yet".to_owned()) }
+    });
+    assert_eq!((&health["stale"], &health["clock_plausible"]), (&false.into(), &true.into()), "{health}");
+    assert!(health["disk_free_mb"].as_u64() > Some(0) && health["resident_mb"].as_u64() > Some(1), "{health}");
+    let listed = stack.api.json("/api/v1/edges").unwrap()["edges"][0]["health"].clone();
+    assert_eq!(listed["last_run"], health["last_run"], "{listed}");
+
+    let kept = desire(&stack, &toml(&stack, &["door", "porch"]));
+    stack.wait_for_state("porch", "live");
+    becomes(&stack, "applied");
+
+    // One whose trial sees the edge cut off from the hub that desired it.
+    stack.edge.expect("the hub can't be reached: trying again");
+    stack.edge.expect("with the other cameras the hub can't be reached: they are taken back");
+    let wanted = toml(&stack, &["porch"]);
+    desire(&stack, &wanted);
+    becomes(&stack, "trial");
+    stack.hub.kill9();
+    stack.edge.wait_for_line("they are taken back");
+    assert_eq!(cameras(&stack), ["door", "porch"]);
+    stack.hub.restart();
+    stack.wait_for_hub();
+    let taken_back = becomes(&stack, "rolled_back");
+    assert!(taken_back["reasons"][0].as_str().unwrap().contains("away from its hub for 10 s"), "{taken_back}");
+    assert_eq!(taken_back["running"], kept);
+    // The hub goes on to desire it, and the edge to refuse it, until it is put anew.
+    stack.edge.kill9();
+    stack.edge.restart();
+    stack.wait_for_edge();
+    let refused = becomes(&stack, "refused");
+    assert!(refused["reasons"][0].as_str().unwrap().contains("tried before"), "{refused}");
+    assert_eq!(cameras(&stack), ["door", "porch"]);
+    desire(&stack, &wanted);
+    becomes(&stack, "applied");
+    assert_eq!(cameras(&stack), ["porch"]);
+    stack.finish();
+}
+
+#[test]
+fn what_no_edge_can_be_is_refused_at_the_hub() {
+    let stack = start(StackOptions::default());
+    let good = format!("[[camera]]\nid = \"yard\"\nurl = \"rtsp://127.0.0.1:{}/x\"\n", port::free());
+    let to = |path: &str, text: &[u8]| stack.api.send("PUT", path, "application/toml", text).unwrap();
+    for (path, text, status, why) in [
+        ("/api/v1/edges/nobody/config", good.as_bytes(), 404, "no join token"),
+        ("/api/v1/edges/No-Name/config", good.as_bytes(), 400, "bad_request"),
+        (CONFIG_PATH, b"", 400, "camera: missing"),
+        (CONFIG_PATH, b"camera = \"\xff\"", 400, "UTF-8"),
+        (CONFIG_PATH, &vec![b'#'; 256 * 1024 + 1], 413, "262144 bytes"),
+    ] {
+        let answer = to(path, text);
+        assert!(answer.status == status && answer.text().contains(why), "{path}: {}: {}", answer.status, answer.text());
+    }
+    let nobody = omma_testkit::stack::api::Api::at(stack.api.port());
+    for method in ["PUT", "DELETE"] {
+        assert_eq!(nobody.send(method, CONFIG_PATH, "application/toml", good.as_bytes()).unwrap().status, 401);
+    }
+    assert_eq!(stack.api.get("/api/v1/edges/nobody").unwrap().status, 404);
+    assert!(edge(&stack)["configuration"].get("desired").is_none());
+    assert_eq!(cameras(&stack), ["door"]);
+    stack.finish();
+}
