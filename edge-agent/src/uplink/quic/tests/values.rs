@@ -96,6 +96,7 @@ async fn what_the_hub_desires_is_asked_and_it_is_told_what_became_of_it_and_how_
     assert_eq!(serde_json::from_slice::<HealthMessage>(&record.payload).unwrap().uptime_s, 9);
     // Who reports ends before the uplink does.
     drop(edge.reported);
+    assert_eq!(edge.peer.hear().await, EdgeToHub::Cameras(vec![]));
     edge.peer.answers(3).await;
     assert_eq!(edge.state.now(), crate::state::link::Link::Up);
     edge.token.cancel();
