@@ -150,6 +150,14 @@ impl Outbox {
         *self.id.borrow()
     }
 
+    /// Tells when another is sent from, also where it is the first again since: numbers that were asked for in between were
+    /// not those of the first.
+    pub(crate) fn changes(&self) -> watch::Receiver<OutboxId> {
+        let mut changes = watch::Receiver::clone(&self.id);
+        changes.mark_unchanged();
+        changes
+    }
+
     /// Watches what it holds.
     pub fn state(&self) -> watch::Receiver<OutboxState> {
         self.state.clone()

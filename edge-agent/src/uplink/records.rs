@@ -60,13 +60,16 @@ pub(super) struct Records {
     flight: Flight,
     /// The outbox that the flight's numbers are of.
     numbered: OutboxId,
+    changes: watch::Receiver<OutboxId>,
     step: Step,
 }
 
 impl Records {
     /// Not connected. `backfill` is what pictures from before a connection may take of it, bytes a second.
     pub(super) fn new(outbox: Outbox, backfill: u64, clock: EdgeClock, step: Step) -> Self {
-        Self { flight: Flight::new(WINDOW, Pace::new(backfill)), numbered: outbox.id(), outbox, clock, step }
+        let mut changes = outbox.changes();
+        let (flight, numbered) = (Flight::new(WINDOW, Pace::new(backfill)), *changes.borrow_and_update());
+        Self { flight, numbered, changes, outbox, clock, step }
     }
 
     /// Where no answer is lost while the connection holds.
@@ -88,11 +91,13 @@ impl Records {
         self.flight.disconnected();
     }
 
-    /// Whether the outbox is another than before: a damaged database was set aside, and nothing is in flight.
+    /// Whether another outbox was sent from than before: a damaged database was set aside, or memory stood in for the disk. Then
+    /// nothing is in flight.
     pub(super) fn renumber(&mut self) -> bool {
-        let anew = self.numbered != self.outbox.id();
+        // Where its sender is gone the outbox has ended.
+        let anew = self.changes.has_changed().unwrap_or(false);
         if anew {
-            self.numbered = self.outbox.id();
+            self.numbered = *self.changes.borrow_and_update();
             self.flight.begin_anew();
         }
         anew

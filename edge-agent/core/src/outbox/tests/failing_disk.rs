@@ -94,6 +94,9 @@ struct World {
     stand_in: StandIn,
     flight: Flight,
     numbered: OutboxId,
+    /// What the uplink was told last, and whether that was another since it looked.
+    shown: OutboxId,
+    changed: bool,
     things: u32,
     events: u64,
     open: BTreeSet<u64>,
@@ -128,6 +131,8 @@ impl World {
             stand_in: StandIn::new(disk, MEMORY),
             flight: flight(),
             numbered: disk,
+            shown: disk,
+            changed: false,
             things: 0,
             events: 0,
             open: BTreeSet::new(),
@@ -175,13 +180,15 @@ impl World {
                 self.cut();
                 self.lost.extend(self.stand_in.unsaved(usize::MAX, u64::MAX).iter().map(|(_, what)| number(what)));
                 self.stand_in = StandIn::new(self.id, MEMORY);
-                (self.flight, self.numbered) = (flight(), self.id);
                 if self.disk == Disk::Broken {
                     self.fails();
                 }
+                self.flight = flight();
+                self.changed = true;
                 self.open.clear();
             }
         }
+        self.tell();
         let memory = self.stand_in.memory();
         assert!(memory.is_none_or(|memory| memory.bytes() <= MEMORY), "more is in memory than may be");
     }
@@ -277,9 +284,14 @@ impl World {
         }
     }
 
-    fn renumber(&mut self) {
+    fn tell(&mut self) {
         let (id, _) = self.told();
-        if std::mem::replace(&mut self.numbered, id) != id {
+        self.changed |= std::mem::replace(&mut self.shown, id) != id;
+    }
+
+    fn renumber(&mut self) {
+        if std::mem::take(&mut self.changed) {
+            self.numbered = self.shown;
             self.flight.begin_anew();
         }
     }
@@ -288,6 +300,7 @@ impl World {
         if self.served() == Served::Disk {
             if self.disk == Disk::Broken {
                 self.fails();
+                self.tell();
                 return None;
             }
             let of = |(sequence, what): (&u64, &Lasting)| (*sequence, what.clone());
@@ -315,6 +328,7 @@ impl World {
     }
 
     fn send(&mut self) {
+        self.tell();
         self.renumber();
         let (id, newest) = self.told();
         let next = self.flight.next(self.now, newest);
