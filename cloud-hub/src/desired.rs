@@ -11,14 +11,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use omma_protocol::id::EdgeId;
 use omma_protocol::secret::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use crate::identity::files::{self, FileError};
 
@@ -94,28 +94,27 @@ impl Desired {
         self.0.wishes.subscribe()
     }
 
-    /// Desires this from now on; an empty text is the edge's own file. It is on disk when this returns.
+    /// Desires this from now on; an empty text is the edge's own file. It is on disk when this returns. Who stops waiting
+    /// stops nothing: what is written is what is desired, and one is written after the other.
     ///
     /// # Errors
     /// Where the disk does not take it: then what was desired before is.
     pub async fn set(&self, edge: &EdgeId, text: Secret<String>) -> Result<(), FileError> {
-        let inner = &self.0;
-        let _turn = inner.turn.lock().await;
+        let (desired, edge) = (self.clone(), edge.clone());
+        let path = self.0.folder.join(edge.as_str());
+        let lost = |e| FileError::Io { doing: "write", path, source: std::io::Error::other(e) };
+        tokio::task::spawn_blocking(move || desired.write(&edge, &text)).await.unwrap_or_else(|e| Err(lost(e)))
+    }
+
+    /// Blocks.
+    fn write(&self, edge: &EdgeId, text: &Secret<String>) -> Result<(), FileError> {
+        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.of(edge).map_or(0, |wish| wish.revision);
         let kept = Kept { revision: now_us().max(before + 1), text: text.expose().clone() };
-        let wish = Wish::from(Kept { revision: kept.revision, text: kept.text.clone() });
-        let path = inner.folder.join(edge.as_str());
-        let write = move || {
-            // A number and a text always are JSON.
-            files::write_private(&path, &serde_json::to_vec(&kept).unwrap_or_default())
-        };
-        let written = tokio::task::spawn_blocking(write).await;
-        written.unwrap_or_else(|e| {
-            let source = std::io::Error::other(e);
-            Err(FileError::Io { doing: "write", path: inner.folder.join(edge.as_str()), source })
-        })?;
-        inner.wishes.send_modify(|wishes| {
-            Arc::make_mut(wishes).insert(edge.clone(), wish);
+        // A number and a text always are JSON.
+        files::write_private(&self.0.folder.join(edge.as_str()), &serde_json::to_vec(&kept).unwrap_or_default())?;
+        self.0.wishes.send_modify(|wishes| {
+            Arc::make_mut(wishes).insert(edge.clone(), Wish::from(kept));
         });
         Ok(())
     }
@@ -187,6 +186,21 @@ mod tests {
         assert!(again.of(&site).is_none() && again.of(&other).is_some());
         again.set(&site, Secret::new("y".to_owned())).await.unwrap();
         assert!(Desired::open(folder.path()).unwrap().of(&site).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_on_disk_and_desired_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let site: EdgeId = "site".parse().unwrap();
+        let desired = Desired::open(folder.path()).unwrap();
+        let mut watch = desired.watch();
+        tokio::select! {
+            biased;
+            written = desired.set(&site, Secret::new("x".to_owned())) => written.unwrap(),
+            () = std::future::ready(()) => {}
+        }
+        watch.changed().await.unwrap();
+        assert_eq!(desired.of(&site), Desired::open(folder.path()).unwrap().of(&site));
     }
 
     #[tokio::test]
