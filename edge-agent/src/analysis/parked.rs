@@ -38,8 +38,8 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct ParkedFile {
     path: PathBuf,
-    /// What it holds, as far as is known.
-    kept: Parked,
+    /// What it holds; `None` where that is not known.
+    kept: Option<Parked>,
     looked: Instant,
     writing: Option<JoinHandle<io::Result<()>>>,
 }
@@ -48,7 +48,7 @@ impl ParkedFile {
     /// Of a camera, under `data`.
     pub(super) fn new(data: &Path, camera: &CameraId) -> Self {
         let path = data.join("parked").join(format!("{camera}.json"));
-        Self { path, kept: Parked::default(), looked: Instant::now(), writing: None }
+        Self { path, kept: Some(Parked::default()), looked: Instant::now(), writing: None }
     }
 
     /// What an earlier run had parked. One that can't be read is set aside.
@@ -56,7 +56,7 @@ impl ParkedFile {
         let path = self.path.clone();
         let reading = runtime.spawn_blocking(move || read(&path));
         let read = runtime.block_on(async { tokio::time::timeout(PATIENCE, reading).await }).ok()?.ok()??;
-        self.kept.clone_from(&read);
+        self.kept = Some(read.clone());
         Some(read)
     }
 
@@ -78,11 +78,11 @@ impl ParkedFile {
             };
             if let Some(e) = failed {
                 tracing::debug!(file = %self.path.display(), error = e, "what is parked can't be written");
-                self.kept = Parked::default();
+                self.kept = None;
             }
         }
-        if parked.is_news(&self.kept) {
-            self.kept.clone_from(&parked);
+        if self.kept.as_ref().is_none_or(|kept| parked.is_news(kept)) {
+            self.kept = Some(parked.clone());
             let path = self.path.clone();
             self.writing = Some(runtime.spawn_blocking(move || write(&path, &parked)));
         }

@@ -140,9 +140,10 @@ impl Analysis {
         self.known = Some(parked);
     }
 
-    /// What is parked, for a later run.
+    /// What is parked, for a later run: until the first frame what is [known](Analysis::know).
     pub fn parked(&self) -> Parked {
-        Parked { view: self.view.last().cloned().unwrap_or_default(), things: self.events.parked() }
+        let seen = || Parked { view: self.view.last().cloned().unwrap_or_default(), things: self.events.parked() };
+        self.known.clone().unwrap_or_else(seen)
     }
 
     /// Takes what the detector found in one frame; nothing, too, is worth being told. Frames come in the order of

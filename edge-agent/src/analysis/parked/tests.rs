@@ -80,3 +80,17 @@ fn a_file_of_a_later_version_and_a_folder_that_takes_nothing_stop_nothing() {
         file.end(parked(60), runtime);
     });
 }
+
+#[test]
+fn a_write_that_failed_is_done_anew_though_nothing_is_parked_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&folder, |file, _, runtime| file.end(parked(60), runtime));
+    run(&folder, |mut file, _, runtime| {
+        file.writing = Some(runtime.spawn_blocking(|| Err(io::Error::other("no disk"))));
+        while file.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        file.end(Parked::default(), runtime);
+    });
+    run(&folder, |_, known, _| assert_eq!(known, Some(Parked::default())));
+}

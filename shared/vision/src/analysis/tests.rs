@@ -8,6 +8,7 @@ use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
 
 use super::*;
+use crate::event::parked::ParkedThing;
 use crate::event::rule::config::{Anchor, Mask};
 use crate::event::rule::geometry::Polygon;
 
@@ -195,4 +196,16 @@ fn a_min_score_below_one_half_finds_the_things_between() {
         (0..3000).step_by(200).map(&mut look).last()
     };
     assert_eq!((followed(0.3), followed(0.5)), (Some(1), Some(0)));
+}
+
+#[test]
+fn a_run_that_ends_before_its_first_frame_forgets_nothing_that_is_parked() {
+    let rect = Rect { x: 0.5, y: 0.5, w: 0.1, h: 0.1 };
+    let (since, seen) = (CaptureTime(1_700_000_000_000_000), CaptureTime(1_700_000_060_000_000));
+    let (label, told) = ("car".into(), vec![("default".into(), None)]);
+    let things = vec![ParkedThing { label, rect, score: 0.8, place: rect, since, seen, told }];
+    let known = Parked { view: Thumbnail::default(), things };
+    let mut analysis = analysis();
+    analysis.know(known.clone());
+    assert_eq!(analysis.parked(), known);
 }
