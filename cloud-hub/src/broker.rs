@@ -281,7 +281,7 @@ pub(crate) fn describe() {
     );
     metrics::describe_counter!(
         "omma_broker_handshake_failures_total",
-        "Connections to the embedded broker that came to no MQTT CONNECT, by door and reason: `tls`, `malformed`, `silent` (none within 10 s), `gone` (left before), `full`."
+        "Connections to the embedded broker that came to no MQTT CONNECT, by door and reason: `tls`, `malformed`, `silent` (none within 10 s), `gone` (left before), `full`, `system` (no file descriptors or memory left)."
     );
     metrics::describe_counter!(
         "omma_broker_disconnects_total",

@@ -10,6 +10,7 @@ use cloud_hub::access::{Access, edges::Edges};
 use cloud_hub::config::Config;
 use cloud_hub::identity::{Identity, files};
 use cloud_hub::{api, pipeline};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use omma_protocol::id::EdgeId;
 use omma_protocol::join::JoinToken;
 use omma_runtime::environment::{self, Wanted};
@@ -103,6 +104,7 @@ fn start(command: Command) -> anyhow::Result<()> {
 fn run(config: Config) -> anyhow::Result<()> {
     telemetry::init(telemetry::Format::Auto)?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    allow_connections();
     let metrics = metrics::install()?;
     pipeline::describe_metrics();
     let runtime = tokio::runtime::Runtime::new().context("start the runtime")?;
@@ -121,6 +123,19 @@ fn run(config: Config) -> anyhow::Result<()> {
     });
     runtime.shutdown_background();
     result
+}
+
+/// Takes all file descriptors that the system allows: a client of the embedded broker needs three, and the usual 1024 were
+/// spent by some hundred, for the store and the page as well.
+fn allow_connections() {
+    let (soft, hard) = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok(limits) => limits,
+        Err(error) => return tracing::warn!(%error, "how many files may be open is not known"),
+    };
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => tracing::debug!(soft, hard, "as many files may be open as the system allows"),
+        Err(error) => tracing::warn!(soft, hard, %error, "no more files may be open than before"),
+    }
 }
 
 fn join(config: &Config, edge: EdgeId) -> anyhow::Result<JoinToken> {

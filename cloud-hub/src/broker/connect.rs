@@ -29,12 +29,33 @@ pub(super) fn whole(begun: &[u8]) -> Result<bool, DecodeError> {
     }
 }
 
+/// Bytes of the packet that `begun` begins, its fixed header among them (MQTT 5.0 §2.1); `None` where they don't say so yet.
+pub(super) fn length(begun: &[u8]) -> Option<usize> {
+    let digits = begun.get(1..)?.iter().take(4);
+    let header = 2 + digits.clone().take_while(|digit| **digit >= 0x80).count();
+    let last = begun.get(header - 1)?;
+    let remaining =
+        digits.take(header - 2).chain([last]).rev().fold(0, |sum, digit| sum << 7 | usize::from(digit & 0x7f));
+    Some(header + remaining)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const V3: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x";
     const V5: &[u8] = b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01x";
+
+    #[test]
+    fn its_first_bytes_say_how_long_it_is() {
+        assert_eq!(
+            (length(b""), length(b"\x10"), length(b"\x10\x80"), length(b"\x10\xff\xff")),
+            (None, None, None, None)
+        );
+        assert_eq!((length(V3), length(V5)), (Some(V3.len()), Some(V5.len())));
+        assert_eq!(length(b"\x10\xc1\x02rest"), Some(3 + 321), "the standard's example, §1.5.5");
+        assert_eq!(length(b"\x10\xff\xff\xff\x7f"), Some(5 + 268_435_455));
+    }
 
     #[test]
     fn a_connect_is_waited_for_until_it_is_whole() {

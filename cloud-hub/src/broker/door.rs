@@ -61,6 +61,7 @@ struct Complaints {
     tls: Complaint,
     malformed: Complaint,
     silent: Complaint,
+    system: Complaint,
 }
 
 /// A connection that is not let through.
@@ -96,7 +97,7 @@ impl Door {
             let (client, from) = match door.listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::debug!(step = "ingest", door = door.name, %error, "a connection could not be taken");
+                    door.system("a client's connection can't be taken", &error);
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -144,6 +145,15 @@ impl Door {
         }
     }
 
+    /// There are no file descriptors or no memory left: nothing that the client could mend.
+    fn system(&self, what: &str, error: &io::Error) {
+        metrics::counter!("omma_broker_handshake_failures_total", "door" => self.name, "reason" => "system")
+            .increment(1);
+        if let Some(unsaid) = self.complaints.system.due() {
+            tracing::error!(step = "ingest", door = self.name, %error, unsaid, "{what}");
+        }
+    }
+
     async fn shake_hands(&self, client: TcpStream) -> Result<(Client, BytesMut), Refused> {
         let mut client: Client = match &self.tls {
             None => Box::pin(client),
@@ -152,11 +162,16 @@ impl Door {
                 if left { Refused::Gone } else { Refused::Tls(e) }
             })?),
         };
-        let mut begun = BytesMut::new();
+        let (mut begun, mut enough) = (BytesMut::new(), 1);
         loop {
             if client.read_buf(&mut begun).await.map_err(|_| Refused::Gone)? == 0 {
                 return Err(Refused::Gone);
             }
+            if begun.len() < enough {
+                continue;
+            }
+            // Looked at each time there is twice as much, so that bytes that come one by one cost no more than others.
+            enough = (2 * begun.len()).min(connect::length(&begun).unwrap_or(usize::MAX)).max(begun.len() + 1);
             if connect::whole(&begun).map_err(|e| Refused::Malformed(e.to_string()))? {
                 return Ok((client, begun));
             }
@@ -164,9 +179,14 @@ impl Door {
     }
 
     async fn let_through(&self, client: Client, begun: &[u8], from: SocketAddr) -> io::Result<()> {
-        let mut inside = TcpStream::connect(self.inside).await?;
-        inside.set_nodelay(true)?;
-        let guest = self.guests.enter(inside.local_addr()?.port(), from);
+        let inside = async {
+            let inside = TcpStream::connect(self.inside).await?;
+            inside.set_nodelay(true)?;
+            let guest = self.guests.enter(inside.local_addr()?, from);
+            // The system may give the same port to two doors' connections, for they go to two addresses.
+            Ok((inside, guest.ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse))?))
+        };
+        let (mut inside, guest) = inside.await.inspect_err(|e| self.system("a client can't be let through", e))?;
         let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_broker, mut to_broker) = inside.split();
         let upwards = async {

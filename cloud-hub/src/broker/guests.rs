@@ -1,26 +1,31 @@
 //! Who is really behind a connection that a door has made to the broker.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where each guest comes from, by the local port of the connection that its door made for it.
+/// Where each guest comes from, by the address of the connection that its door made for it, as the broker sees it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Guests(Arc<Mutex<HashMap<u16, SocketAddr>>>);
+pub(super) struct Guests(Arc<Mutex<HashMap<SocketAddr, SocketAddr>>>);
 
 impl Guests {
-    /// For as long as what is returned lives, which must end before the port can be another's.
-    pub(super) fn enter(&self, port: u16, from: SocketAddr) -> Guest {
-        self.all().insert(port, from);
-        Guest { guests: self.clone(), port }
+    /// For as long as what is returned lives, which must end before the address can be another's. `None` where another door
+    /// has a connection from that address.
+    pub(super) fn enter(&self, seen: SocketAddr, from: SocketAddr) -> Option<Guest> {
+        let mut all = self.all();
+        let Entry::Vacant(place) = all.entry(seen) else { return None };
+        place.insert(from);
+        drop(all);
+        Some(Guest { guests: self.clone(), seen })
     }
 
     /// `None` for who came to the broker without a door.
     pub(super) fn from(&self, seen: SocketAddr) -> Option<SocketAddr> {
-        self.all().get(&seen.port()).copied().filter(|_| seen.ip().is_loopback())
+        self.all().get(&seen).copied()
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<u16, SocketAddr>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<SocketAddr, SocketAddr>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -29,12 +34,12 @@ impl Guests {
 #[derive(Debug)]
 pub(super) struct Guest {
     guests: Guests,
-    port: u16,
+    seen: SocketAddr,
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.guests.all().remove(&self.port);
+        self.guests.all().remove(&self.seen);
     }
 }
 
@@ -47,10 +52,12 @@ mod tests {
         let guests = Guests::default();
         let (from, seen) = ("192.0.2.7:4000".parse().unwrap(), "127.0.0.1:50000".parse().unwrap());
         assert_eq!(guests.from(seen), None);
-        let guest = guests.enter(50000, from);
+        let guest = guests.enter(seen, from);
+        assert!(guest.is_some() && guests.enter(seen, from).is_none(), "one has one place");
         assert_eq!(guests.from(seen), Some(from));
-        assert_eq!(guests.from("127.0.0.1:50001".parse().unwrap()), None, "another connection");
-        assert_eq!(guests.from("192.0.2.1:50000".parse().unwrap()), None, "the same port of another machine");
+        for other in ["127.0.0.1:50001", "192.0.2.1:50000", "127.0.0.2:50000", "[::1]:50000"] {
+            assert_eq!(guests.from(other.parse().unwrap()), None, "{other}");
+        }
         drop(guest);
         assert_eq!(guests.from(seen), None);
     }
