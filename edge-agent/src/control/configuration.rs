@@ -189,8 +189,10 @@ impl Configuration {
         }
         let hash = desire.hash.clone();
         self.newest = desire;
+        // The other way round when the file's cameras are kept: until then those of the hub may come back.
         if revision.is_some()
-            && let Err(e) = self.claim(hash.is_some()).await
+            && hash.is_some()
+            && let Err(e) = self.claim(true).await
         {
             return Ok(Err(self.refuse(vec![no_disk(&e)])));
         }
@@ -231,11 +233,15 @@ impl Configuration {
     /// Something else was desired meanwhile, and refused; or the same is desired again.
     async fn runs_already(&mut self) -> Result<(), String> {
         let state = match (&self.trial, &self.kept.hash) {
-            (Some(_), _) => ReportedState::Trial,
+            (Some(_), _) => {
+                self.disk.tries(&self.newest.mark()).await.map_err(|e| no_disk(&e))?;
+                ReportedState::Trial
+            }
             (None, Some(_)) => ReportedState::Applied,
             (None, None) => {
                 // One that can't be used may lie there.
                 self.disk.keep(&self.kept).await.map_err(|e| no_disk(&e))?;
+                self.claim(false).await.map_err(|e| no_disk(&e))?;
                 ReportedState::File
             }
         };
@@ -310,8 +316,11 @@ impl Configuration {
     }
 
     async fn keep(&mut self, version: Version) -> (ReportedState, Vec<String>) {
-        let written = self.disk.keep(&version).await;
+        let mut written = self.disk.keep(&version).await;
         self.kept = version;
+        if written.is_ok() && self.kept.hash.is_none() {
+            written = self.claim(false).await;
+        }
         // A marker that stays is of what is in force, and is asked for after a restart only.
         self.disk.tried().await.unwrap_or_default();
         let reasons = match written {
