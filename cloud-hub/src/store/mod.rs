@@ -119,6 +119,8 @@ impl Store {
         let mut written = vec![];
         for arrival in batch {
             if let Content::Picture(picture) = &arrival.content
+                // Of two with one revision the first counts, here as in the database.
+                && written.iter().all(|other: &&Picture| other.place() != picture.place())
                 && database.picture(picture.event).await?.is_none_or(|kept| kept.revision < picture.revision)
             {
                 objects.put(&picture.place(), picture.files()).await?;
