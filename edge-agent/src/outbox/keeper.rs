@@ -25,8 +25,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::database::{Database, Opened, Put};
-use super::store::StoreError;
-use super::{ORDERS, Order, Stored, Which};
+use super::store::{Read, StoreError};
+use super::{ORDERS, Order, ReadError, Stored, Which};
 use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
 use telling::Share;
@@ -272,16 +272,27 @@ impl Keeper {
         self.stand_in.served(self.database.view().map_or(0, |view| view.state.waiting))
     }
 
-    fn read(&mut self, which: Which) -> Option<Stored> {
-        if self.served() == Served::Disk {
-            match self.database.ask(PATIENCE, move |opened| opened.store()?.read(which)) {
-                Ok(found) => return found,
-                Err(e) => self.fails(&e),
-            }
-            // Whoever sees the new id begins anew with it; until then its numbers are not those that were asked for.
-            self.tell();
-            return None;
+    fn read(&mut self, which: Which) -> Result<Option<Stored>, ReadError> {
+        if self.served() == Served::Memory {
+            return Ok(self.read_memory(which));
         }
+        match self.database.ask(PATIENCE, move |opened| opened.store()?.read(which)) {
+            Ok(Read { found, damaged }) => {
+                if let Some(view) = self.database.view().filter(|_| !damaged.is_empty()) {
+                    // As what was acknowledged: a disk that takes nothing now forgets them later.
+                    self.delete(view.id, damaged);
+                }
+                Ok(found)
+            }
+            Err(e) => {
+                self.fails(&e);
+                self.tell();
+                Err(ReadError::Failed)
+            }
+        }
+    }
+
+    fn read_memory(&self, which: Which) -> Option<Stored> {
         let memory = self.stand_in.memory()?;
         let of = |(sequence, held): (u64, &Held)| Stored {
             stamp: Stamp { outbox: memory.id(), sequence },

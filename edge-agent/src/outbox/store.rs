@@ -101,6 +101,15 @@ impl From<TransactionError<RecordError>> for StoreError {
     }
 }
 
+/// What was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// The record, where it is there.
+    pub found: Option<Stored>,
+    /// Damaged ones that were met on the way.
+    pub damaged: Vec<u64>,
+}
+
 /// The open database. Owned by the outbox's thread.
 #[derive(Debug)]
 pub struct Store {
@@ -185,26 +194,35 @@ impl Store {
         Ok(())
     }
 
-    /// Reads a record. One that can't be read is counted, reported and deleted: it must not hold up the others.
+    /// Reads a record. One that is damaged is counted, reported and stepped over: it must not hold up the others. The
+    /// caller deletes it.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn read(&mut self, which: Which) -> Result<Option<Stored>, StoreError> {
+    pub fn read(&self, mut which: Which) -> Result<Read, StoreError> {
+        let mut damaged = vec![];
         loop {
             let found = match which {
                 Which::Exactly(sequence) => self.get(sequence)?.map(|bytes| (sequence, bytes)),
                 Which::First { kind, from, to } => self.first(kind, from, to)?,
             };
             let Some((sequence, bytes)) = found.filter(|(sequence, _)| *sequence <= self.flushed) else {
-                return Ok(None);
+                return Ok(Read { found: None, damaged });
             };
             match record::decode(&bytes) {
-                Ok(what) => return Ok(Some(Stored { stamp: Stamp { outbox: self.id, sequence }, what })),
+                Ok(what) => {
+                    let found = Some(Stored { stamp: Stamp { outbox: self.id, sequence }, what });
+                    return Ok(Read { found, damaged });
+                }
                 Err(e) => {
                     tracing::error!(sequence, error = %e, "an event is lost: its record in the outbox is damaged");
                     metrics::counter!("omma_outbox_damaged_records_total").increment(1);
-                    self.delete(&[sequence])?;
+                    damaged.push(sequence);
                 }
+            }
+            match &mut which {
+                Which::Exactly(_) => return Ok(Read { found: None, damaged }),
+                Which::First { from, .. } => *from = sequence.saturating_add(1),
             }
         }
     }

@@ -28,11 +28,14 @@ use omma_runtime::step::Step;
 use tokio::sync::watch;
 
 use crate::clock::EdgeClock;
-use crate::outbox::{Ended, Outbox, Stored, Which};
+use crate::outbox::{Ended, Outbox, ReadError, Stored, Which};
 use crate::state::OutboxState;
 
 /// How long a read from the outbox may take before the connection is looked after again.
 const READ: Duration = Duration::from_secs(2);
+
+/// When a disk that failed to be read is asked again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the uplink does next.
 #[derive(Debug)]
@@ -117,7 +120,13 @@ impl Records {
             let Ok(read) = tokio::time::timeout(READ, self.outbox.read(which)).await else {
                 return Ok(Due::Wait(Some(now + READ)));
             };
-            match (read?, which) {
+            let found = match read {
+                Ok(found) => found,
+                Err(ReadError::Ended(ended)) => return Err(ended),
+                // What can't be looked at is not sent yet, and is not passed over.
+                Err(ReadError::Failed) => return Ok(Due::Wait(Some(now + READ_AGAIN))),
+            };
+            match (found, which) {
                 (Some(stored), _) => {
                     let again = matches!(which, Which::Exactly(_));
                     return Ok(Due::Record(Box::new(Ready { stored, again, began })));
