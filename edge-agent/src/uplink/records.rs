@@ -101,7 +101,7 @@ impl Records {
         let anew = self.changes.has_changed().unwrap_or(false);
         if anew {
             self.numbered = *self.changes.borrow_and_update();
-            self.flight.begin_anew();
+            self.flight.begin_anew(self.newest());
         }
         anew
     }

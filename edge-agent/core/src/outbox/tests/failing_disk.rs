@@ -292,7 +292,7 @@ impl World {
     fn renumber(&mut self) {
         if std::mem::take(&mut self.changed) {
             self.numbered = self.shown;
-            self.flight.begin_anew();
+            self.flight.begin_anew(self.told().1);
         }
     }
 
