@@ -164,7 +164,7 @@ impl Keeper {
     fn put_on_disk(&mut self, what: Vec<Lasting>) -> Vec<Lasting> {
         let what = Arc::new(what);
         let batch = Arc::clone(&what);
-        let put = self.database.ask(PATIENCE, move |opened| opened.put(&[], &batch));
+        let put = self.database.ask(PATIENCE, move |opened| opened.put(&[], &[], &batch));
         let (kept, error) = match put {
             Ok(put) => {
                 self.sees_the_disk();
@@ -242,7 +242,7 @@ impl Keeper {
         }
     }
 
-    /// All that is in memory, in order, and what was deleted meanwhile.
+    /// All that is in memory, in order, after what was deleted meanwhile and what arrived from memory.
     fn save(&mut self) -> Result<(), StoreError> {
         self.database.ask(PATIENCE, Opened::open)?;
         self.sees_the_disk();
@@ -251,12 +251,14 @@ impl Keeper {
             let deleted = self.stand_in.deleted();
             let (numbers, piece): (Vec<u64>, Vec<Lasting>) =
                 self.stand_in.unsaved(PIECE.0, PIECE.1).into_iter().unzip();
-            if deleted.is_empty() && piece.is_empty() {
+            let passed = self.stand_in.passed();
+            if deleted.is_empty() && passed.is_empty() && piece.is_empty() {
                 return Ok(());
             }
-            let going = deleted.clone();
-            let put = self.database.ask(PATIENCE, move |opened| opened.put(&going, &piece))?;
+            let (going, passing) = (deleted.clone(), passed.clone());
+            let put = self.database.ask(PATIENCE, move |opened| opened.put(&going, &passing, &piece))?;
             self.stand_in.gone(&deleted);
+            self.stand_in.known(&passed);
             for (in_memory, on_disk) in numbers.iter().take(put.kept).zip(put.before + 1..) {
                 self.stand_in.saved(*in_memory, on_disk);
             }

@@ -30,7 +30,7 @@ mod disk;
 use std::fs::File;
 use std::path::PathBuf;
 
-use omma_protocol::event::{Lasting, Phase, Stamp};
+use omma_protocol::event::{Event, Lasting, Phase, Stamp};
 use omma_protocol::id::OutboxId;
 use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional};
 use sled::{Db, IVec, Tree};
@@ -285,6 +285,29 @@ impl Store {
         self.waiting = self.waiting.saturating_sub(records);
         self.bytes = self.bytes.saturating_sub(bytes);
         Ok(())
+    }
+
+    /// These states of events arrived without being put: the next start must know of those that are not the last. Flushed.
+    ///
+    /// # Errors
+    /// When the database fails or the disk is nearly full, or read-only; then nothing of it is there.
+    pub fn passed_by(&mut self, events: &[Event]) -> Result<(), StoreError> {
+        let mut states = sled::Batch::default();
+        let mut bytes = 0;
+        for event in events {
+            if event.phase == Phase::Closed {
+                states.remove(event.id.0.as_bytes());
+                continue;
+            }
+            let state =
+                record::encode(&Lasting::Event(event.clone())).map_err(|e| StoreError::Damaged(e.to_string()))?;
+            bytes += state.len() as u64;
+            states.insert(event.id.0.as_bytes(), state);
+        }
+        disk::room_to_put(&self.folder, bytes)?;
+        self.is_writable()?;
+        self.open.apply_batch(states)?;
+        self.flush()
     }
 
     /// Whether the disk takes a write at all, before sled tries one, which it would not get over.
