@@ -37,6 +37,8 @@ const RETRY: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// What goes from memory to the disk at once, records and bytes: a slow card takes it within [`PATIENCE`].
 const PIECE: (usize, u64) = (64, 500_000);
+/// What is deleted from the disk at once, records: days of a disk that takes nothing may have left very many to be deleted.
+const DELETED: usize = 1000;
 /// How long closing a database that failed may take.
 const CLOSE: Duration = Duration::from_secs(10);
 
@@ -248,7 +250,7 @@ impl Keeper {
         self.sees_the_disk();
         loop {
             self.pulse.beat();
-            let deleted = self.stand_in.deleted();
+            let deleted = self.stand_in.deleted(DELETED);
             let (numbers, piece): (Vec<u64>, Vec<Lasting>) =
                 self.stand_in.unsaved(PIECE.0, PIECE.1).into_iter().unzip();
             let passed = self.stand_in.passed();
@@ -312,14 +314,17 @@ impl Keeper {
         if self.database.view().is_none() {
             return;
         }
-        let deleted = self.stand_in.deleted();
-        if deleted.is_empty() {
-            return;
-        }
-        let going = deleted.clone();
-        match self.database.ask(PATIENCE, move |opened| opened.store()?.delete(&going)) {
-            Ok(()) => self.stand_in.gone(&deleted),
-            Err(e) => self.fails(&e),
+        loop {
+            self.pulse.beat();
+            let deleted = self.stand_in.deleted(DELETED);
+            if deleted.is_empty() {
+                return;
+            }
+            let going = deleted.clone();
+            match self.database.ask(PATIENCE, move |opened| opened.store()?.delete(&going)) {
+                Ok(()) => self.stand_in.gone(&deleted),
+                Err(e) => return self.fails(&e),
+            }
         }
     }
 

@@ -175,9 +175,9 @@ impl StandIn {
         }
     }
 
-    /// What is to be deleted from the disk.
-    pub fn deleted(&self) -> Vec<u64> {
-        self.deleted.iter().copied().collect()
+    /// What is to be deleted from the disk, the oldest first: no more than `records` of it.
+    pub fn deleted(&self, records: usize) -> Vec<u64> {
+        self.deleted.iter().copied().take(records).collect()
     }
 
     /// How many that is.
