@@ -37,6 +37,9 @@ const READ: Duration = Duration::from_secs(2);
 /// When a disk that failed to be read is asked again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
+/// When a record of another outbox than is known is asked for again: by then it is told that there is another.
+const RENUMBERED: Duration = Duration::from_millis(20);
+
 /// What the uplink does next.
 #[derive(Debug)]
 pub(super) enum Due {
@@ -126,6 +129,10 @@ impl Records {
                 // What can't be looked at is not sent yet, and is not passed over.
                 Err(ReadError::Failed) => return Ok(Due::Wait(Some(now + READ_AGAIN))),
             };
+            if found.as_ref().is_some_and(|stored| stored.stamp.outbox != self.numbered) {
+                // Read across the change: the new numbers come first, which are told at any moment.
+                return Ok(Due::Wait(Some(now + RENUMBERED)));
+            }
             match (found, which) {
                 (Some(stored), _) => {
                     let again = matches!(which, Which::Exactly(_));
