@@ -90,7 +90,7 @@ impl Stored {
 
 enum Order {
     Put(Vec<Lasting>),
-    Read(Which, oneshot::Sender<Option<Stored>>),
+    Read(Which, oneshot::Sender<Result<Option<Stored>, ReadError>>),
     /// Numbers mean nothing in another outbox, which may have begun while this waited.
     Delete(OutboxId, Vec<u64>),
     /// Everything before is told, and safe, when this is answered.
@@ -105,6 +105,17 @@ enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the outbox has ended")]
 pub struct Ended;
+
+/// Why nothing was read. That says nothing of what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The outbox has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    /// The disk failed, or did not answer in time. Another read may do better, of this outbox or of the one that stands in.
+    #[error("the outbox's disk can't be read now")]
+    Failed,
+}
 
 /// A handle on the outbox. Clones share it.
 #[derive(Debug, Clone)]
@@ -177,11 +188,11 @@ impl Outbox {
     /// Reads a record; `None` where it is not there.
     ///
     /// # Errors
-    /// When the outbox has ended.
-    pub async fn read(&self, which: Which) -> Result<Option<Stored>, Ended> {
+    /// When it could not be looked.
+    pub async fn read(&self, which: Which) -> Result<Option<Stored>, ReadError> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Read(which, answer)).await.map_err(|_| Ended)?;
-        answered.await.map_err(|_| Ended)
+        answered.await.map_err(|_| Ended)?
     }
 
     /// Deletes what was acknowledged of the outbox `of`, on disk or in memory. Of one that is gone, nothing.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use omma_protocol::event::Lasting;
+use omma_protocol::event::{Event, Lasting};
 use omma_protocol::id::OutboxId;
 
 use super::store::{self, Settled, Store, StoreError};
@@ -222,12 +222,16 @@ impl Opened {
         Ok(())
     }
 
-    /// Puts things in, in order, as many as there is room for, after `deleted` went.
-    pub(super) fn put(&mut self, deleted: &[u64], what: &[Lasting]) -> Result<Put, StoreError> {
+    /// Puts things in, in order, as many as there is room for, after `deleted` went, and after it is known how far events are
+    /// whose states have `passed` the disk by.
+    pub(super) fn put(&mut self, deleted: &[u64], passed: &[Event], what: &[Lasting]) -> Result<Put, StoreError> {
         self.open()?;
         let Some(store) = &mut self.store else { return Err(StoreError::Silent) };
         if !deleted.is_empty() {
             store.delete(deleted)?;
+        }
+        if !passed.is_empty() {
+            store.passed_by(passed)?;
         }
         let mut put = Put { before: store.newest(), kept: 0, given_up: vec![], error: None };
         for lasting in what {

@@ -25,8 +25,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::database::{Database, Opened, Put};
-use super::store::StoreError;
-use super::{ORDERS, Order, Stored, Which};
+use super::store::{Read, StoreError};
+use super::{ORDERS, Order, ReadError, Stored, Which};
 use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
 use telling::Share;
@@ -37,6 +37,8 @@ const RETRY: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// What goes from memory to the disk at once, records and bytes: a slow card takes it within [`PATIENCE`].
 const PIECE: (usize, u64) = (64, 500_000);
+/// What is deleted from the disk at once, records: days of a disk that takes nothing may have left very many to be deleted.
+const DELETED: usize = 1000;
 /// How long closing a database that failed may take.
 const CLOSE: Duration = Duration::from_secs(10);
 
@@ -164,7 +166,7 @@ impl Keeper {
     fn put_on_disk(&mut self, what: Vec<Lasting>) -> Vec<Lasting> {
         let what = Arc::new(what);
         let batch = Arc::clone(&what);
-        let put = self.database.ask(PATIENCE, move |opened| opened.put(&[], &batch));
+        let put = self.database.ask(PATIENCE, move |opened| opened.put(&[], &[], &batch));
         let (kept, error) = match put {
             Ok(put) => {
                 self.sees_the_disk();
@@ -242,21 +244,23 @@ impl Keeper {
         }
     }
 
-    /// All that is in memory, in order, and what was deleted meanwhile.
+    /// All that is in memory, in order, after what was deleted meanwhile and what arrived from memory.
     fn save(&mut self) -> Result<(), StoreError> {
         self.database.ask(PATIENCE, Opened::open)?;
         self.sees_the_disk();
         loop {
             self.pulse.beat();
-            let deleted = self.stand_in.deleted();
+            let deleted = self.stand_in.deleted(DELETED);
             let (numbers, piece): (Vec<u64>, Vec<Lasting>) =
                 self.stand_in.unsaved(PIECE.0, PIECE.1).into_iter().unzip();
-            if deleted.is_empty() && piece.is_empty() {
+            let passed = self.stand_in.passed();
+            if deleted.is_empty() && passed.is_empty() && piece.is_empty() {
                 return Ok(());
             }
-            let going = deleted.clone();
-            let put = self.database.ask(PATIENCE, move |opened| opened.put(&going, &piece))?;
+            let (going, passing) = (deleted.clone(), passed.clone());
+            let put = self.database.ask(PATIENCE, move |opened| opened.put(&going, &passing, &piece))?;
             self.stand_in.gone(&deleted);
+            self.stand_in.known(&passed);
             for (in_memory, on_disk) in numbers.iter().take(put.kept).zip(put.before + 1..) {
                 self.stand_in.saved(*in_memory, on_disk);
             }
@@ -272,16 +276,27 @@ impl Keeper {
         self.stand_in.served(self.database.view().map_or(0, |view| view.state.waiting))
     }
 
-    fn read(&mut self, which: Which) -> Option<Stored> {
-        if self.served() == Served::Disk {
-            match self.database.ask(PATIENCE, move |opened| opened.store()?.read(which)) {
-                Ok(found) => return found,
-                Err(e) => self.fails(&e),
-            }
-            // Whoever sees the new id begins anew with it; until then its numbers are not those that were asked for.
-            self.tell();
-            return None;
+    fn read(&mut self, which: Which) -> Result<Option<Stored>, ReadError> {
+        if self.served() == Served::Memory {
+            return Ok(self.read_memory(which));
         }
+        match self.database.ask(PATIENCE, move |opened| opened.store()?.read(which)) {
+            Ok(Read { found, damaged }) => {
+                if let Some(view) = self.database.view().filter(|_| !damaged.is_empty()) {
+                    // As what was acknowledged: a disk that takes nothing now forgets them later.
+                    self.delete(view.id, damaged);
+                }
+                Ok(found)
+            }
+            Err(e) => {
+                self.fails(&e);
+                self.tell();
+                Err(ReadError::Failed)
+            }
+        }
+    }
+
+    fn read_memory(&self, which: Which) -> Option<Stored> {
         let memory = self.stand_in.memory()?;
         let of = |(sequence, held): (u64, &Held)| Stored {
             stamp: Stamp { outbox: memory.id(), sequence },
@@ -299,14 +314,17 @@ impl Keeper {
         if self.database.view().is_none() {
             return;
         }
-        let deleted = self.stand_in.deleted();
-        if deleted.is_empty() {
-            return;
-        }
-        let going = deleted.clone();
-        match self.database.ask(PATIENCE, move |opened| opened.store()?.delete(&going)) {
-            Ok(()) => self.stand_in.gone(&deleted),
-            Err(e) => self.fails(&e),
+        loop {
+            self.pulse.beat();
+            let deleted = self.stand_in.deleted(DELETED);
+            if deleted.is_empty() {
+                return;
+            }
+            let going = deleted.clone();
+            match self.database.ask(PATIENCE, move |opened| opened.store()?.delete(&going)) {
+                Ok(()) => self.stand_in.gone(&deleted),
+                Err(e) => return self.fails(&e),
+            }
         }
     }
 

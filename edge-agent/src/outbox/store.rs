@@ -30,7 +30,7 @@ mod disk;
 use std::fs::File;
 use std::path::PathBuf;
 
-use omma_protocol::event::{Lasting, Phase, Stamp};
+use omma_protocol::event::{Event, Lasting, Phase, Stamp};
 use omma_protocol::id::OutboxId;
 use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional};
 use sled::{Db, IVec, Tree};
@@ -99,6 +99,15 @@ impl From<TransactionError<RecordError>> for StoreError {
             TransactionError::Abort(e) => Self::Damaged(e.to_string()),
         }
     }
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// The record, where it is there.
+    pub found: Option<Stored>,
+    /// Damaged ones that were met on the way.
+    pub damaged: Vec<u64>,
 }
 
 /// The open database. Owned by the outbox's thread.
@@ -185,26 +194,35 @@ impl Store {
         Ok(())
     }
 
-    /// Reads a record. One that can't be read is counted, reported and deleted: it must not hold up the others.
+    /// Reads a record. One that is damaged is counted, reported and stepped over: it must not hold up the others. The
+    /// caller deletes it.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn read(&mut self, which: Which) -> Result<Option<Stored>, StoreError> {
+    pub fn read(&self, mut which: Which) -> Result<Read, StoreError> {
+        let mut damaged = vec![];
         loop {
             let found = match which {
                 Which::Exactly(sequence) => self.get(sequence)?.map(|bytes| (sequence, bytes)),
                 Which::First { kind, from, to } => self.first(kind, from, to)?,
             };
             let Some((sequence, bytes)) = found.filter(|(sequence, _)| *sequence <= self.flushed) else {
-                return Ok(None);
+                return Ok(Read { found: None, damaged });
             };
             match record::decode(&bytes) {
-                Ok(what) => return Ok(Some(Stored { stamp: Stamp { outbox: self.id, sequence }, what })),
+                Ok(what) => {
+                    let found = Some(Stored { stamp: Stamp { outbox: self.id, sequence }, what });
+                    return Ok(Read { found, damaged });
+                }
                 Err(e) => {
                     tracing::error!(sequence, error = %e, "an event is lost: its record in the outbox is damaged");
                     metrics::counter!("omma_outbox_damaged_records_total").increment(1);
-                    self.delete(&[sequence])?;
+                    damaged.push(sequence);
                 }
+            }
+            match &mut which {
+                Which::Exactly(_) => return Ok(Read { found: None, damaged }),
+                Which::First { from, .. } => *from = sequence.saturating_add(1),
             }
         }
     }
@@ -267,6 +285,29 @@ impl Store {
         self.waiting = self.waiting.saturating_sub(records);
         self.bytes = self.bytes.saturating_sub(bytes);
         Ok(())
+    }
+
+    /// These states of events arrived without being put: the next start must know of those that are not the last. Flushed.
+    ///
+    /// # Errors
+    /// When the database fails or the disk is nearly full, or read-only; then nothing of it is there.
+    pub fn passed_by(&mut self, events: &[Event]) -> Result<(), StoreError> {
+        let mut states = sled::Batch::default();
+        let mut bytes = 0;
+        for event in events {
+            if event.phase == Phase::Closed {
+                states.remove(event.id.0.as_bytes());
+                continue;
+            }
+            let state =
+                record::encode(&Lasting::Event(event.clone())).map_err(|e| StoreError::Damaged(e.to_string()))?;
+            bytes += state.len() as u64;
+            states.insert(event.id.0.as_bytes(), state);
+        }
+        disk::room_to_put(&self.folder, bytes)?;
+        self.is_writable()?;
+        self.open.apply_batch(states)?;
+        self.flush()
     }
 
     /// Whether the disk takes a write at all, before sled tries one, which it would not get over.

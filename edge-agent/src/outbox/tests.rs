@@ -50,7 +50,7 @@ async fn what_was_put_is_told_read_and_deleted() {
     outbox.delete(outbox.id(), vec![1, 2, 3]).await.unwrap();
     assert_eq!(wait_for(&outbox, |state| state.waiting == 0).await.bytes, 0);
     outbox.end().await;
-    assert_eq!(outbox.read(Which::Exactly(1)).await, Err(Ended));
+    assert_eq!(outbox.read(Which::Exactly(1)).await, Err(ReadError::Ended(Ended)));
 }
 
 #[tokio::test]

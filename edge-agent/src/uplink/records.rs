@@ -28,11 +28,17 @@ use omma_runtime::step::Step;
 use tokio::sync::watch;
 
 use crate::clock::EdgeClock;
-use crate::outbox::{Ended, Outbox, Stored, Which};
+use crate::outbox::{Ended, Outbox, ReadError, Stored, Which};
 use crate::state::OutboxState;
 
 /// How long a read from the outbox may take before the connection is looked after again.
 const READ: Duration = Duration::from_secs(2);
+
+/// When a disk that failed to be read is asked again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+
+/// When a record of another outbox than is known is asked for again: by then it is told that there is another.
+const RENUMBERED: Duration = Duration::from_millis(20);
 
 /// What the uplink does next.
 #[derive(Debug)]
@@ -98,7 +104,7 @@ impl Records {
         let anew = self.changes.has_changed().unwrap_or(false);
         if anew {
             self.numbered = *self.changes.borrow_and_update();
-            self.flight.begin_anew();
+            self.flight.begin_anew(self.newest());
         }
         anew
     }
@@ -117,7 +123,17 @@ impl Records {
             let Ok(read) = tokio::time::timeout(READ, self.outbox.read(which)).await else {
                 return Ok(Due::Wait(Some(now + READ)));
             };
-            match (read?, which) {
+            let found = match read {
+                Ok(found) => found,
+                Err(ReadError::Ended(ended)) => return Err(ended),
+                // What can't be looked at is not sent yet, and is not passed over.
+                Err(ReadError::Failed) => return Ok(Due::Wait(Some(now + READ_AGAIN))),
+            };
+            if found.as_ref().is_some_and(|stored| stored.stamp.outbox != self.numbered) {
+                // Read across the change: the new numbers come first, which are told at any moment.
+                return Ok(Due::Wait(Some(now + RENUMBERED)));
+            }
+            match (found, which) {
                 (Some(stored), _) => {
                     let again = matches!(which, Which::Exactly(_));
                     return Ok(Due::Record(Box::new(Ready { stored, again, began })));

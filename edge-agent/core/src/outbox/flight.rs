@@ -166,9 +166,11 @@ impl Flight {
         }
     }
 
-    /// The disk's records were lost and numbers begin anew: nothing is in flight.
-    pub fn begin_anew(&mut self) {
+    /// Another outbox is sent from, with numbers of its own: nothing is in flight. `newest` is in it, and up to there its
+    /// pictures are of the past, as where a connection begins.
+    pub fn begin_anew(&mut self, newest: u64) {
         (self.heard, self.unsent) = (false, Unsent::new());
+        self.unsent.end_past(newest, None);
         self.in_flight.clear();
     }
 

@@ -27,7 +27,7 @@ impl Held {
     /// What it takes of memory, about.
     pub fn bytes(&self) -> u64 {
         match &self.what {
-            Lasting::Picture(picture) => picture.jpeg.len() as u64 + STATE,
+            Lasting::Picture(picture) => picture.bytes() as u64 + STATE,
             Lasting::Event(_) | Lasting::Incident(_) => STATE,
         }
     }

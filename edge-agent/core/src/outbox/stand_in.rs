@@ -12,19 +12,24 @@
 //!    its numbers mean nothing to any later run, so that none is ever given to something else. A disk that is full is
 //!    read on, and the memory waits behind it; of one that can't be read the copies go into memory, before all else.
 //! 3. The uplink is served from one of them at a time ([`StandIn::served`]), and its acknowledgements are of that one. Those
-//!    of records that lie on the disk are remembered until it takes them ([`StandIn::acknowledged`]).
+//!    of records that lie on the disk are remembered until it takes them ([`StandIn::acknowledged`]), and so are the newest
+//!    states of events that only memory had: the disk must know which events are under way ([`StandIn::passed`]).
 //! 4. When the disk takes something again, memory goes there in order, piece by piece ([`StandIn::unsaved`],
 //!    [`StandIn::saved`]), and [ends](StandIn::end).
 //!
 //! A record that was under way in between is sent once more, under its new number; the hub knows it by its event and
 //! revision.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use omma_protocol::event::Lasting;
-use omma_protocol::id::OutboxId;
+use omma_protocol::event::{Event, Lasting, Phase};
+use omma_protocol::id::{EventId, OutboxId};
 
 use super::memory::{Held, Memory};
+
+/// Events whose newest state is remembered while the disk takes nothing. Over it those that are closed are forgotten, then any:
+/// what the disk takes such an event for is then older than what the hub knows.
+const PASSED: usize = 1000;
 
 /// Which outbox the uplink is served from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +52,15 @@ pub struct StandIn {
     readable: bool,
     /// Acknowledged, and still on the disk.
     deleted: BTreeSet<u64>,
+    /// The newest state of each event that was acknowledged and never was on the disk.
+    passed: BTreeMap<EventId, Event>,
 }
 
 impl StandIn {
     /// For an outbox on disk. `budget` bytes are what waits in memory, and a quarter of that the copies, at the most.
     pub fn new(disk: OutboxId, budget: u64) -> Self {
         let copies = Memory::new(disk, budget / 4);
-        Self { budget, copies, memory: None, readable: true, deleted: BTreeSet::new() }
+        Self { budget, copies, memory: None, readable: true, deleted: BTreeSet::new(), passed: BTreeMap::new() }
     }
 
     /// The disk has this under that number.
@@ -132,14 +139,45 @@ impl StandIn {
         if of == self.copies.id() {
             self.deleted.extend(sequences);
         } else if let Some(memory) = self.memory.as_mut().filter(|memory| memory.id() == of) {
-            let removed = sequences.iter().filter_map(|sequence| memory.remove(*sequence));
-            self.deleted.extend(removed.filter_map(|held| held.on_disk));
+            let removed: Vec<Held> = sequences.iter().filter_map(|sequence| memory.remove(*sequence)).collect();
+            for held in removed {
+                match held {
+                    Held { on_disk: Some(sequence), .. } => drop(self.deleted.insert(sequence)),
+                    Held { what: Lasting::Event(event), .. } => self.pass(event),
+                    Held { .. } => {}
+                }
+            }
         }
     }
 
-    /// What is to be deleted from the disk.
-    pub fn deleted(&self) -> Vec<u64> {
-        self.deleted.iter().copied().collect()
+    fn pass(&mut self, event: Event) {
+        if self.passed.get(&event.id).is_none_or(|known| known.revision < event.revision) {
+            self.passed.insert(event.id, event);
+        }
+        if self.passed.len() > PASSED {
+            self.passed.retain(|_, event| event.phase != Phase::Closed);
+        }
+        while self.passed.len() > PASSED {
+            self.passed.pop_first();
+        }
+    }
+
+    /// States of events that arrived without ever being on the disk, the newest of each. Else the next start would take the
+    /// event for what the disk last knew, and end it with a revision that the hub drops.
+    pub fn passed(&self) -> Vec<Event> {
+        self.passed.values().cloned().collect()
+    }
+
+    /// The disk knows of these.
+    pub fn known(&mut self, events: &[Event]) {
+        for event in events {
+            self.passed.remove(&event.id);
+        }
+    }
+
+    /// What is to be deleted from the disk, the oldest first: no more than `records` of it.
+    pub fn deleted(&self, records: usize) -> Vec<u64> {
+        self.deleted.iter().copied().take(records).collect()
     }
 
     /// How many that is.

@@ -281,11 +281,8 @@ async fn a_card_that_turns_read_only_under_it_stops_nothing_and_loses_nothing_an
     assert_eq!(reason(&health), None);
     outbox.end().await;
     let outbox = start(&card, &health);
-    let left = everything(&outbox).await;
-    assert_eq!((&left[..2], outbox.id()), (&after[1..], disk));
-    // The disk never had the end of the first event, which arrived from memory: the hub knows this one by its revision.
-    let [Lasting::Event(again)] = &left[2..] else { panic!("{left:?}") };
-    assert_eq!((again.id, again.phase, again.revision), (event(1, Phase::Closed, 2).id, Phase::Closed, 2));
+    // The end of the first event arrived from memory, and is not told again by a start that took it for open.
+    assert_eq!((everything(&outbox).await, outbox.id()), (after[1..].to_vec(), disk));
 }
 
 #[tokio::test(flavor = "multi_thread")]

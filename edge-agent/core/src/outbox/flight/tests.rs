@@ -114,8 +114,26 @@ fn an_outbox_that_was_set_aside_begins_anew() {
     let mut flight = flight();
     flight.sent(5000, Kind::Event, 1, Moment::ZERO);
     flight.acknowledged(&[[5000, 5000]], Moment::ZERO, 5000);
-    flight.begin_anew();
+    flight.begin_anew(1);
     assert_eq!(flight.next(Moment::ZERO, 1), first(Kind::Event, 1, 1));
+}
+
+/// What waits on a disk that works again is of the past: it once went before what is new, and at full speed.
+#[test]
+fn pictures_that_waited_in_the_outbox_that_is_sent_from_now_go_after_new_ones_and_at_their_pace() {
+    let (mut flight, now) = (flight(), Duration::from_secs(100));
+    flight.begin_anew(9);
+    flight.sent(1, Kind::Event, 1, now);
+    flight.acknowledged(&[[1, 1]], now, 9);
+    for kind in [Kind::Event, Kind::Incident] {
+        flight.nothing(kind, 10);
+    }
+    assert_eq!(flight.next(now, 10), first(Kind::Picture, 10, 10));
+    flight.nothing(Kind::Picture, 10);
+    assert_eq!(flight.next(now, 10), first(Kind::Picture, 1, 9));
+    flight.sent(2, Kind::Picture, 8500, now);
+    flight.acknowledged(&[[2, 2]], now, 10);
+    assert!(matches!(flight.next(now, 10), Next::Wait(Some(_))), "not before the pace lets it");
 }
 
 #[test]

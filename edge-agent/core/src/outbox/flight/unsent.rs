@@ -7,7 +7,7 @@
 //! | live | pictures put since the past ended | while no state waits to be sent |
 //! | past | older pictures | while nothing else waits to be sent, one at a time, at a limited [pace](crate::outbox::pace) |
 //!
-//! The past ends with the newest record that was on disk when the connection began, or when a store that had been silent
+//! The past ends with the newest record that was on disk when the connection or the outbox that is sent from began, or when a store that had been silent
 //! for long, or a broker that had refused for long, answered again.
 
 use super::Kind;

@@ -89,3 +89,15 @@ fn what_is_read_is_the_first_of_its_kind_from_there() {
     assert!(memory.remove(3).is_some() && memory.remove(3).is_none());
     assert_eq!((first(&memory, Kind::Picture, 1, 4), memory.len(), memory.newest()), (None, 3, 4));
 }
+
+#[test]
+fn a_crop_counts_like_the_frame_that_it_is_of() {
+    let mut memory = memory();
+    let Lasting::Picture(mut picture) = thing(1, Put::Picture { event: 1, bytes: 3_000 }) else { panic!("no picture") };
+    picture.crop = Some(vec![0; 4_000].into());
+    assert!(memory.put(alone(Lasting::Picture(picture))).is_empty());
+    assert_eq!(memory.bytes(), 7_000 + STATE);
+    let given_up = memory.put(alone(thing(2, Put::Opened(2))));
+    assert_eq!(given_up.iter().map(|held| number(&held.what)).collect::<Vec<_>>(), [1], "there is no room for both");
+    assert_eq!(memory.bytes(), STATE);
+}

@@ -241,7 +241,7 @@ impl World {
             return self.fails();
         }
         if self.disk != (Disk::Full { brim: true }) {
-            let deleted = self.stand_in.deleted();
+            let deleted = self.stand_in.deleted(usize::MAX);
             deleted.iter().for_each(|sequence| drop(self.records.remove(sequence)));
             self.stand_in.gone(&deleted);
         }
@@ -266,7 +266,7 @@ impl World {
     fn delete(&mut self, of: OutboxId, sequences: &[u64]) {
         self.stand_in.acknowledged(of, sequences);
         if matches!(self.disk, Disk::Works | Disk::Full { brim: false }) {
-            let deleted = self.stand_in.deleted();
+            let deleted = self.stand_in.deleted(usize::MAX);
             deleted.iter().for_each(|sequence| drop(self.records.remove(sequence)));
             self.stand_in.gone(&deleted);
         }
@@ -292,7 +292,7 @@ impl World {
     fn renumber(&mut self) {
         if std::mem::take(&mut self.changed) {
             self.numbered = self.shown;
-            self.flight.begin_anew();
+            self.flight.begin_anew(self.told().1);
         }
     }
 

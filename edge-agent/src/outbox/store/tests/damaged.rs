@@ -236,3 +236,20 @@ fn an_event_of_a_batch_in_which_the_database_is_opened_again_is_not_skipped() {
     assert_eq!(without_incidents(&mut store), [closed(1), picture(1, 100), closed(2)]);
     assert_eq!(told(&mut store).len(), 1);
 }
+
+#[tokio::test]
+async fn a_record_that_is_damaged_is_stepped_over_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), BIG);
+    put_all(&mut store, &[closed(1), closed(2)]);
+    store.events.insert(1u64.to_be_bytes(), b"nonsense").unwrap();
+    let which = Which::First { kind: Kind::Event, from: 1, to: 2 };
+    let read = store.read(which).unwrap();
+    assert_eq!((read.found.map(|stored| stored.what), read.damaged), (Some(closed(2)), vec![1]));
+    assert_eq!(store.read(Which::Exactly(1)).unwrap(), Read { found: None, damaged: vec![1] });
+    drop(store);
+    let outbox = crate::outbox::tests::kept(folder.path(), |_| {});
+    assert_eq!(outbox.read(which).await.unwrap().map(|stored| stored.what), Some(closed(2)));
+    let mut state = outbox.state();
+    assert_eq!(state.wait_for(|state| state.waiting == 1).await.unwrap().newest, 2);
+}

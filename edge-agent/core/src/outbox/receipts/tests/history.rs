@@ -209,7 +209,7 @@ impl World {
                 self.disk.clear();
                 (self.newest, self.past) = (0, 0);
                 self.handed.clear();
-                self.flight.begin_anew();
+                self.flight.begin_anew(0);
                 self.receipts.begin_anew();
             }
             Step::RestartEdge => {
