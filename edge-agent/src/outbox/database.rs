@@ -22,8 +22,10 @@ use omma_protocol::id::OutboxId;
 use super::store::{self, Settled, Store, StoreError};
 use crate::state::OutboxState;
 
-/// A database that opens but fails as damaged this often in a row is set aside.
+/// A database that opens but fails as damaged more often than this within [`DAMAGED_WITHIN`] is set aside, though in between
+/// it works: one page that can't be read hinders no put.
 const DAMAGED_ATTEMPTS: u32 = 5;
+const DAMAGED_WITHIN: Duration = Duration::from_secs(3600);
 /// When what a full disk left undone about damaged databases is tried again.
 const SETTLE_AGAIN: Duration = Duration::from_secs(300);
 
@@ -137,13 +139,16 @@ pub(super) struct Opened {
     /// From when on something may be left to do about damaged databases.
     unsettled: Option<Instant>,
     damaged: u32,
+    /// The first of those.
+    damaged_from: Instant,
 }
 
 impl Opened {
     fn new(folder: &Path, budget: u64) -> Self {
         let (settled, unsettled) = (Settled::default(), Some(Instant::now()));
-        let folder = folder.to_owned();
-        Self { folder, budget, store: None, refused: false, closed: false, settled, unsettled, damaged: 0 }
+        let (folder, damaged_from) = (folder.to_owned(), Instant::now());
+        let (store, refused, closed, damaged) = (None, false, false, 0);
+        Self { folder, budget, store, refused, closed, settled, unsettled, damaged, damaged_from }
     }
 
     fn start(mut opened: Self) -> Result<Sender<Job>, StoreError> {
@@ -173,14 +178,19 @@ impl Opened {
             return;
         }
         if matches!(e, StoreError::Damaged(_)) {
+            if self.damaged == 0 || self.damaged_from.elapsed() > DAMAGED_WITHIN {
+                (self.damaged, self.damaged_from) = (0, Instant::now());
+            }
             self.damaged += 1;
         }
         self.let_go();
         if let StoreError::Damaged(reason) = e
             && self.damaged > DAMAGED_ATTEMPTS
-            && let Err(e) = store::set_aside(&self.folder, reason)
         {
-            tracing::debug!(error = %e, "outbox");
+            match store::set_aside(&self.folder, reason) {
+                Ok(_) => self.damaged = 0,
+                Err(e) => tracing::debug!(error = %e, "outbox"),
+            }
         }
     }
 
@@ -248,9 +258,8 @@ impl Opened {
                 Err(e) => put.error = Some(e),
             }
         }
-        match &put.error {
-            None => self.damaged = 0,
-            Some(e) => self.failed(&e.clone()),
+        if let Some(e) = &put.error {
+            self.failed(&e.clone());
         }
         Ok(put)
     }
@@ -268,5 +277,24 @@ impl Opened {
         let flushed = self.store.as_mut().map_or(Ok(()), Store::flush);
         drop(self.store.take());
         flushed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_takes_things_but_cannot_be_read_is_set_aside_at_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut opened = Opened::new(folder.path(), 1 << 20);
+        let mut ids = vec![];
+        for _ in 0..=DAMAGED_ATTEMPTS + 1 {
+            opened.put(&[], &[], &[]).unwrap();
+            ids.push(opened.store().unwrap().id());
+            opened.guarded(|_| Err::<(), _>(StoreError::Damaged("a page".to_owned()))).unwrap_err();
+        }
+        let (last, before) = ids.split_last().unwrap();
+        assert!(before.iter().all(|id| id == &before[0]) && last != &before[0], "{ids:?}");
     }
 }
