@@ -264,7 +264,7 @@ impl Cameras {
         let decoded = tokio::task::spawn_blocking(move || {
             let mut decoder = Decoder::new(arrived.unit.codec, decoder).map_err(|e| e.to_string())?;
             let pool = FramePool::new(1);
-            let shown = decoder.decode(&arrived.unit).map_err(|e| e.to_string())?.map(|shown| shown.to_frame(&pool));
+            let shown = decoder.decode(&arrived.unit).map_err(|e| e.to_string())?.map(|shown| shown.into_frame(&pool));
             let frame = shown.or_else(|| decoder.finish(&pool).pop()).ok_or("the key picture shows nothing")?;
             jpeg::encode(frame.planes(), None, PICTURE_SIDE, PICTURE_QUALITY).map_err(|e| e.to_string())
         });

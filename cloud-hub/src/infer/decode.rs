@@ -141,6 +141,6 @@ impl Reader {
         self.unsupported = false;
         self.step.done();
         let due = self.pace.takes(decoded.time());
-        Ok(due.then(|| Look { frame: decoded.to_frame(&self.pool), arrived }))
+        Ok(due.then(|| Look { frame: decoded.into_frame(&self.pool), arrived }))
     }
 }

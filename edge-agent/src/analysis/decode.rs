@@ -49,7 +49,7 @@ impl Looker {
                 }
                 shown = Some(decoded.time());
                 let look = self.plan.frame(decoded.time(), |mask| Thumbnail::of(&decoded.planes(), mask));
-                wanted = (look != Look::Pass).then(|| (look, decoded.to_frame(self.eyes.shared.frames())));
+                wanted = (look != Look::Pass).then(|| (look, decoded.into_frame(self.eyes.shared.frames())));
             }
             Ok(None) if task.alone => {}
             Ok(None) => {

@@ -25,7 +25,7 @@ mod backend;
 mod openh264;
 
 #[cfg(feature = "libav")]
-mod libav;
+pub(crate) mod libav;
 
 mod order;
 
@@ -333,8 +333,15 @@ impl Decoded<'_> {
         }
     }
 
-    /// A copy to be kept and shared.
-    pub fn to_frame(&self, pool: &FramePool) -> Arc<Frame> {
+    /// The picture, to be kept and shared: copied out of the decoder's memory unless the decoder can do without that.
+    pub fn into_frame(self, pool: &FramePool) -> Arc<Frame> {
+        #[cfg(feature = "libav")]
+        if let Self { time, colour, picture: Picture::Libav(backend) } = self {
+            return match backend.give() {
+                Some(given) => Arc::new(Frame::given(given, colour, time)),
+                None => pool.copy(backend.planes(colour), time),
+            };
+        }
         pool.copy(self.planes(), self.time)
     }
 }

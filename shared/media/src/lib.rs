@@ -2,8 +2,8 @@
 //!
 //! This crate does no I/O and never reads a clock. In the order of the path: bytes become access units and are
 //! understood without decoding ([`bitstream`]), kept since the last key picture so that anyone may join ([`group`]),
-//! decoded ([`decode`]) into pooled frames ([`frame`]), and coded again for people ([`jpeg`]) or viewers ([`encode`]). Cameras that code nothing
-//! give their pictures as they are ([`raw`]).
+//! decoded ([`decode`]) into pooled frames ([`frame`]), shrunk ([`shrink`]), and coded again for people ([`jpeg`]) or
+//! viewers ([`encode`]). Cameras that code nothing give their pictures as they are ([`raw`]).
 
 pub mod bitstream;
 
@@ -16,6 +16,8 @@ pub mod decode;
 pub mod encode;
 
 pub mod jpeg;
+
+pub mod shrink;
 
 pub mod raw;
 

@@ -97,5 +97,5 @@ impl Backend {
 pub(super) enum Picture<'a> {
     OpenH264(DecodedYUV<'a>),
     #[cfg(feature = "libav")]
-    Libav(&'a libav::Libav),
+    Libav(&'a mut libav::Libav),
 }

@@ -163,23 +163,52 @@ impl Libav {
 
     /// The picture that came last.
     pub(super) fn planes(&self, colour: Colour) -> Planes<'_> {
-        let picture = &self.picture;
-        // Only the decoder has read the usability information of H.265.
-        let full = picture.format() == Pixel::YUVJ420P || picture.color_range() == color::Range::JPEG;
-        let colour = if full { Colour { range: Range::Full, ..colour } } else { colour };
-        if picture.format() == Pixel::NV12 {
-            return Planes { colour, ..self.planar.planes() };
+        match self.picture.format() {
+            Pixel::NV12 => Planes { colour: told(&self.picture, colour), ..self.planar.planes() },
+            _ => planes(&self.picture, colour),
         }
-        Planes {
-            width: picture.width(),
-            height: picture.height(),
-            y: picture.data(0),
-            u: picture.data(1),
-            v: picture.data(2),
-            y_stride: picture.stride(0),
-            uv_stride: picture.stride(1),
-            colour,
-        }
+    }
+
+    /// The picture that came last, given away as it is: libavcodec fills another for the next. `None` where it had to be
+    /// taken apart, and its planes are in this decoder's own memory.
+    pub(super) fn give(&mut self) -> Option<Given> {
+        (self.picture.format() != Pixel::NV12).then(|| Given(std::mem::replace(&mut self.picture, Video::empty())))
+    }
+}
+
+/// A picture in memory that libavcodec counts the holders of, and does not fill again before this is dropped.
+pub(crate) struct Given(Video);
+
+impl Given {
+    /// The picture.
+    pub(crate) fn planes(&self, colour: Colour) -> Planes<'_> {
+        planes(&self.0, colour)
+    }
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Given({}x{})", self.0.width(), self.0.height())
+    }
+}
+
+/// What a picture says of its colours, where it says anything. Only the decoder has read the usability information of
+/// H.265.
+fn told(picture: &Video, colour: Colour) -> Colour {
+    let full = picture.format() == Pixel::YUVJ420P || picture.color_range() == color::Range::JPEG;
+    if full { Colour { range: Range::Full, ..colour } } else { colour }
+}
+
+fn planes(picture: &Video, colour: Colour) -> Planes<'_> {
+    Planes {
+        width: picture.width(),
+        height: picture.height(),
+        y: picture.data(0),
+        u: picture.data(1),
+        v: picture.data(2),
+        y_stride: picture.stride(0),
+        uv_stride: picture.stride(1),
+        colour: told(picture, colour),
     }
 }
 
@@ -213,7 +242,9 @@ fn open(codec: Codec, hardware: Option<Hardware>) -> Result<codec::decoder::Vide
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Decoder;
     use crate::footage;
+    use crate::frame::FramePool;
 
     #[test]
     fn a_device_that_decodes_nothing_is_given_up_and_one_that_loses_a_picture_is_not() {
@@ -236,6 +267,24 @@ mod tests {
         decoder.restart().unwrap();
         assert_eq!(decoder.name(), "libavcodec");
         assert!(decoder.decode(&key).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_picture_that_is_held_is_not_filled_again() {
+        let stream = std::fs::read(footage::path("vtest.h264")).unwrap();
+        let mut decoder = Decoder::new(Codec::H264, DecoderChoice::Libav).unwrap();
+        let pool = FramePool::new(1);
+        let mut held = vec![];
+        for unit in footage::units(&stream, 10).iter().take(12) {
+            let picture = decoder.decode(unit).unwrap().unwrap();
+            let copy = pool.copy(picture.planes(), unit.time).planes().y.to_vec();
+            held.push((copy, picture.into_frame(&pool)));
+        }
+        for (copy, frame) in &held {
+            let Planes { y, y_stride, width, .. } = frame.planes();
+            assert!(y.chunks(y_stride).map(|row| &row[..width as usize]).eq(copy.chunks(width as usize)));
+        }
+        assert!(held.windows(2).all(|two| two[0].0 != two[1].0), "footage that stands still shows nothing");
     }
 
     #[test]

@@ -158,3 +158,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_encoder_is_fed_every_sample_of_even_and_odd_rows() {
+    for width in [1_u16, 2, 31, 64, 65] {
+        let (half, to_jfif) = (usize::from(width.div_ceil(2)), ToJfif::from(Range::Limited, Matrix::Bt709));
+        let samples = |n: usize, step: usize| (0..n).map(|i| (i * step % 251) as u8).collect::<Vec<_>>();
+        let (y, u, v) = (samples(3 * usize::from(width), 7), samples(2 * half, 11), samples(2 * half, 13));
+        let picture = Picture { width, height: 3, y, u, v, to_jfif };
+        for row in 0..3 {
+            let mut got = [vec![9], vec![9], vec![9], vec![]];
+            picture.fill_buffers(row, &mut got);
+            let mut wanted = [vec![9], vec![9], vec![9], vec![]];
+            for column in 0..usize::from(width) {
+                let at = usize::from(row) / 2 * half + column / 2;
+                let (shift, cb, cr) = picture.to_jfif.chroma(picture.u[at], picture.v[at]);
+                let luma = picture.y[usize::from(row) * usize::from(width) + column];
+                wanted[0].push(picture.to_jfif.luma(luma, shift));
+                wanted[1].push(cb);
+                wanted[2].push(cr);
+            }
+            assert_eq!(got, wanted, "row {row} of {width}");
+        }
+    }
+}

@@ -36,7 +36,7 @@ impl Backdrop {
             let data = bytes::Bytes::copy_from_slice(data);
             let unit = AccessUnit { time: CaptureTime(number as i64), key, codec: Codec::H264, data };
             let decoded = decoder.decode(&unit).map_err(|_| fault("a picture of it can't be decoded"))?;
-            frames.extend(decoded.map(|decoded| decoded.to_frame(&pool)));
+            frames.extend(decoded.map(|decoded| decoded.into_frame(&pool)));
         }
         let fits = |frame: &Arc<Frame>| (frame.width as usize, frame.height as usize) == (width, height);
         if frames.is_empty() || !frames.iter().all(fits) {
