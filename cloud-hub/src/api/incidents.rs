@@ -63,7 +63,6 @@ pub(super) struct Ask {
     responses(
         (status = 200, body = Incidents),
         (status = 400, body = super::refusal::Body),
-        (status = 401, body = super::refusal::Body),
     )
 )]
 pub(super) async fn incidents(

@@ -643,6 +643,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -651,7 +652,26 @@ export interface operations {
                     "application/json": components["schemas"]["Cameras"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -670,6 +690,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -678,7 +699,26 @@ export interface operations {
                     "application/json": components["schemas"]["Edges"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -700,6 +740,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -708,6 +749,16 @@ export interface operations {
                     "application/json": components["schemas"]["Edge"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -716,7 +767,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -751,6 +821,7 @@ export interface operations {
                     "application/json": components["schemas"]["Edge"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -759,6 +830,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -767,6 +839,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -775,6 +848,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body is too large */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -783,6 +857,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -814,6 +898,16 @@ export interface operations {
                     "application/json": components["schemas"]["Edge"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -822,6 +916,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -830,6 +925,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -866,6 +971,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -874,6 +980,7 @@ export interface operations {
                     "application/json": components["schemas"]["Events"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -882,7 +989,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -904,6 +1030,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -912,6 +1039,7 @@ export interface operations {
                     "application/json": components["schemas"]["Event"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -920,6 +1048,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -928,7 +1057,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -950,12 +1098,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": number[];
+                    "image/jpeg": unknown;
                 };
             };
             /** @description The crop of `If-None-Match` is still the best picture's */
@@ -965,6 +1114,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -973,6 +1123,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -981,7 +1132,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1003,12 +1173,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": number[];
+                    "image/jpeg": unknown;
                 };
             };
             /** @description The picture of `If-None-Match` is still the best */
@@ -1018,6 +1189,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1026,6 +1198,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1034,7 +1207,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1061,6 +1253,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1069,6 +1262,7 @@ export interface operations {
                     "application/json": components["schemas"]["Incidents"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1077,7 +1271,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1108,14 +1321,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description Too many pages are open */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };
@@ -1128,6 +1345,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1136,7 +1354,26 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1186,35 +1423,72 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description No edge has such a camera */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description The camera's video can't be sent over WebRTC; the message says how to mend it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The offer is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description The body is not `application/sdp` */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description All places for viewers are taken */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };
@@ -1244,14 +1518,45 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description There is no such session */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };
