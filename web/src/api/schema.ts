@@ -156,7 +156,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What befell the edges, newest first. */
+        /** What befell the edges, in the order in which the hub got to know it, newest first. */
         get: operations["incidents"];
         put?: never;
         post?: never;
@@ -549,19 +549,30 @@ export interface components {
             outbox: string;
             /**
              * Format: int64
+             * @description When the hub got it, µs since the epoch, on its own clock: later where the link was cut. Null for what a hub of before
+             *     has kept.
+             */
+            received_us?: number | null;
+            /**
+             * Format: int64
              * @description Its number there.
              */
             sequence: number;
             /**
              * Format: int64
-             * @description When it happened, or was found, µs since the epoch, on the edge's clock.
+             * @description When it happened, or was found, µs since the epoch, on the edge's clock, which may be wrong.
              */
             time_us: number;
         };
-        /** @description The newest incidents. */
+        /** @description A page of incidents. */
         Incidents: {
-            /** @description Newest first, by the edges' clocks. */
+            /** @description What the hub got last first, whatever the edges' clocks say. */
             incidents: components["schemas"]["Incident"][];
+            /**
+             * Format: int64
+             * @description Ask for what is `before` this to go on; null at the end.
+             */
+            next?: number | null;
         };
         /**
          * @description `opened` → `updated` → `closed`.
@@ -1244,6 +1255,8 @@ export interface operations {
                  * @example site-1
                  */
                 edge?: string;
+                /** @description Only what the hub got before: `next` of the page before. */
+                before?: number;
                 /** @description At most so many, 1 to 500; 50 where it is not said. */
                 limit?: number;
             };
