@@ -209,10 +209,16 @@ test("events appear as they happen, newest first, and get their pictures", async
 });
 
 test("an event opens in large by keyboard and closes with Escape", async () => {
-  hub.events = [event(1, { has_crop: true })];
+  hub.events = [event(1, { has_crop: true, rule: "visitor" })];
   await signIn(page, hub.url, TOKEN);
   const row = page.locator(".event");
   await row.locator("img").waitFor();
+  for (const size of [PHONE, DESKTOP]) {
+    await page.setViewportSize(size);
+    const [slot, image] = [await row.locator(".picture").boundingBox(), await row.locator("img").boundingBox()];
+    assert.equal(slot.width, slot.height, "crops are square, and so is their place");
+    assert.deepEqual(image, slot, "there are no bars beside it");
+  }
   assert.deepEqual(hub.asked.filter((path) => /picture|crop/.test(path)), [`GET /api/v1/events/${event(1).id}/crop`]);
   await row.focus();
   await page.keyboard.press("Enter");
@@ -220,6 +226,8 @@ test("an event opens in large by keyboard and closes with Escape", async () => {
   await dialog.locator("img").waitFor();
   const natural = () => dialog.locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth).join());
   assert.equal(await natural(), "64", "in large it is the whole frame");
+  const rows = await dialog.locator(".fact").evaluateAll((facts) => new Set(facts.map((fact) => fact.offsetTop)).size);
+  assert.equal(rows, 1, "what is known of it stands in one row");
   await dialog.getByRole("checkbox", { name: "Close-up" }).check();
   await until("it is shown from near", async () => (await natural()) === "48");
   await dialog.getByRole("checkbox", { name: "Close-up" }).uncheck();
