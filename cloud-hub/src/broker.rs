@@ -12,10 +12,18 @@
 //!
 //! | bound | when it is reached |
 //! |---|---|
-//! | [`MAX_CONNECTIONS`] on each port | the next one is closed |
+//! | [`SEATS`] on each port, [`STRANGERS`] of them for who comes from one address and has shown no CONNECT | the next one is closed |
 //! | [`HANDSHAKE`] for TLS and CONNECT | the connection is closed |
 //! | [`MAX_PACKET`] | the client is disconnected |
 //! | [`MAX_QUEUE`] messages for a slow subscriber | the oldest is dropped |
+//!
+//! rmqtt takes clients from a TCP listener of its own and from nothing else, here on a port of 127.0.0.1 that the system
+//! chooses. Who finds it and comes past the doors is refused at CONNECT, since no door has entered the address that it comes
+//! from among its [`guests`]. Before CONNECT rmqtt has no bound on number or time and offers none to set: another program
+//! of this machine can hold file descriptors of the hub's so, as far as its own reach.
+//!
+//! [`SEATS`]: hub_core::seats::SEATS
+//! [`STRANGERS`]: hub_core::seats::STRANGERS
 
 mod door;
 
@@ -48,8 +56,6 @@ use door::Door;
 use gatekeeper::Gatekeeper;
 use guests::Guests;
 
-/// Most connections on each port.
-pub const MAX_CONNECTIONS: usize = 1024;
 /// Largest packet, in bytes: a picture and its properties.
 pub const MAX_PACKET: u32 = 2 * 1024 * 1024 + 64 * 1024;
 /// Messages kept for a subscriber that does not keep up or is away.
@@ -281,7 +287,7 @@ pub(crate) fn describe() {
     );
     metrics::describe_counter!(
         "omma_broker_handshake_failures_total",
-        "Connections to the embedded broker that came to no MQTT CONNECT, by door and reason: `tls`, `malformed`, `silent` (none within 10 s), `gone` (left before), `full`, `system` (no file descriptors or memory left)."
+        "Connections to the embedded broker that came to no MQTT CONNECT, by door and reason: `tls`, `malformed`, `silent` (none within 10 s), `gone` (left before), `full` (1024 are there), `address` (64 of its address, of IPv6 of its /64, are there that have shown none yet), `system` (no file descriptors or memory left)."
     );
     metrics::describe_counter!(
         "omma_broker_disconnects_total",

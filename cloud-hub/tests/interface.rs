@@ -182,7 +182,7 @@ async fn a_new_hub_is_empty_and_closed() {
     assert_eq!(hub.get("/api/v1/cameras").await.json(), json!({ "cameras": [] }));
     assert_eq!(hub.get("/api/v1/edges").await.json(), json!({ "edges": [] }));
     assert_eq!(hub.get("/api/v1/events").await.json(), json!({ "events": [], "next": null }));
-    assert_eq!(hub.get("/api/v1/incidents").await.json(), json!({ "incidents": [] }));
+    assert_eq!(hub.get("/api/v1/incidents").await.json(), json!({ "incidents": [], "next": null }));
 
     let none = "GET /api/v1/session HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n".to_owned();
     let answer = hub.request(none).await;
@@ -221,6 +221,7 @@ async fn wrong_requests_get_a_reason_and_guessing_is_slowed_down() {
         ("GET", "/api/v1/events?stream=NO", 400, "bad_request"),
         ("GET", "/api/v1/incidents?limit=501", 400, "bad_request"),
         ("GET", "/api/v1/incidents?edge=NO", 400, "bad_request"),
+        ("GET", "/api/v1/incidents?before=now", 400, "bad_request"),
         ("GET", "/api/v1/incidents?site=a", 400, "bad_request"),
         ("GET", "/api/v1/events/no-id", 400, "bad_request"),
         ("GET", &format!("/api/v1/events/{EVENT}"), 404, "not_found"),
@@ -338,10 +339,16 @@ async fn an_incident_is_stored_once_acknowledged_and_shown() {
     publish(&incident(1, "unclean_end", "it was killed"));
     publish(&incident(2, "unclean_end", "it was killed"));
     publish(&incident(3, "", "of nothing"));
+    // By a clock that has gone wrong.
+    let mut late = json!({
+        "outbox": OUTBOX, "sequence": 4, "id": OUTBOX, "time_us": 0, "kind": "panic", "message": "long ago, as it says"
+    });
+    publish(&late.to_string());
+    late["edge"] = json!("site");
     let mut heard = String::new();
     let mut pipe = listener.stdout.take().unwrap();
     let mut buffer = [0; 4096];
-    while ![1, 2, 3].iter().all(|n| acknowledged(&heard, *n)) {
+    while ![1, 2, 3, 4].iter().all(|n| acknowledged(&heard, *n)) {
         let read = pipe.read(&mut buffer).unwrap();
         assert!(read > 0, "not all is acknowledged: {heard}");
         heard.push_str(&String::from_utf8_lossy(&buffer[..read]));
@@ -352,20 +359,31 @@ async fn an_incident_is_stored_once_acknowledged_and_shown() {
         "id": INCIDENT, "edge": "site", "time_us": 1_790_000_000_000_000_i64, "kind": "unclean_end",
         "message": "it was killed", "outbox": OUTBOX, "sequence": 1
     });
-    for query in ["", "?edge=site", "?limit=1&edge=site"] {
-        let answer = hub.get(&format!("/api/v1/incidents{query}")).await.json();
-        assert_eq!(answer, json!({ "incidents": [shown] }), "{query}");
+    let page = async |query: &str| {
+        let mut page = hub.get(&format!("/api/v1/incidents{query}")).await.json();
+        for incident in page["incidents"].as_array_mut().unwrap() {
+            let received = incident.as_object_mut().unwrap().remove("received_us");
+            assert!(received.as_ref().is_some_and(Value::is_i64), "{query}: {received:?}");
+        }
+        page
+    };
+    for query in ["", "?edge=site", "?limit=2&edge=site"] {
+        assert_eq!(page(query).await, json!({ "incidents": [late, shown], "next": null }), "{query}");
     }
-    assert_eq!(hub.get("/api/v1/incidents?edge=other").await.json(), json!({ "incidents": [] }));
+    let first = page("?limit=1").await;
+    assert_eq!(first["incidents"], json!([late]));
+    let next = format!("?limit=1&before={}", first["next"]);
+    assert_eq!(page(&next).await, json!({ "incidents": [shown], "next": null }), "{next}");
+    assert_eq!(page("?edge=other").await, json!({ "incidents": [], "next": null }));
     // How the edge is, is not the hub's to keep, but whoever comes later hears it from its broker.
     let health = r#"{"uptime_s":1}"#;
     hub.publish(folder.path(), secret.expose(), &["-r", "-t", "omma/v1/edges/site/health", "-m", health]);
-    let late = Command::new("mosquitto_sub")
+    let later = Command::new("mosquitto_sub")
         .args(["-h", "127.0.0.1", "-p", &hub.plain.to_string(), "-t", "omma/v1/edges/+/health"])
         .args(["-F", "%r %p", "-C", "1", "-W", "60"])
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8_lossy(&late.stdout).trim(), format!("1 {health}"));
+    assert_eq!(String::from_utf8_lossy(&later.stdout).trim(), format!("1 {health}"));
     hub.stop().await;
 }
 

@@ -78,6 +78,10 @@ export async function screenshot(page, name) {
 
 /** Playwright evaluates past the page's content security policy, so axe needs no hole in it. */
 export async function assertAccessible(page) {
+  // A page that has just got another size must not be laid out for it while it is being looked at.
+  const { width } = page.viewportSize();
+  await page.waitForFunction((wanted) => innerWidth === wanted, width);
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
   // Colours on their way from one theme to the other are neither's.
   await page.evaluate(() => {
     const ending = document.getAnimations().filter((one) => one.effect?.getComputedTiming().endTime !== Infinity);

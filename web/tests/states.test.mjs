@@ -94,13 +94,20 @@ test("a token that the hub forgets leads back to sign-in", async () => {
 test("what befell an edge is a quiet line under the events, which opens", async () => {
   const id = "00000000-0000-5000-8000-000000000001";
   const message = "edge-agent 0.1.0: a run did not end as it should: it was killed";
-  hub.incidents = [{ id, edge: "north", time_us: Date.parse("2026-05-04T12:00:00Z") * 1000, kind: "unclean_end", message }];
+  const of = { id, edge: "north", kind: "unclean_end", message };
+  const [received_us, wrong_us] = ["2026-05-04T12:00:00Z", "1970-01-01T00:00:07Z"].map((time) => Date.parse(time) * 1000);
+  hub.incidents = [
+    { ...of, time_us: wrong_us, received_us },
+    { ...of, id: id.replace(/1$/, "2"), kind: "panic", message: "a part crashed", time_us: received_us, received_us },
+  ];
   await signIn(page, hub.url, TOKEN);
   const line = page.locator("summary", { hasText: "Incidents" });
   await line.waitFor();
   assert.ok(!(await page.getByText(message).isVisible()), "it is closed");
   await line.click();
   await page.getByText("north: It ended unexpectedly").waitFor();
+  const times = await page.locator(".incidents time").allTextContents();
+  assert.deepEqual(times, ["4 May, 12:00:00", "1 Jan 1970, 00:00:07", "4 May, 12:00:00"], "the edge's own where it is another");
   assert.ok(await page.getByText(message).isVisible());
   await assertAccessible(page);
   await screenshot(page, "incidents");
@@ -202,10 +209,16 @@ test("events appear as they happen, newest first, and get their pictures", async
 });
 
 test("an event opens in large by keyboard and closes with Escape", async () => {
-  hub.events = [event(1, { has_crop: true })];
+  hub.events = [event(1, { has_crop: true, rule: "visitor" })];
   await signIn(page, hub.url, TOKEN);
   const row = page.locator(".event");
   await row.locator("img").waitFor();
+  for (const size of [PHONE, DESKTOP]) {
+    await page.setViewportSize(size);
+    const [slot, image] = [await row.locator(".picture").boundingBox(), await row.locator("img").boundingBox()];
+    assert.equal(slot.width, slot.height, "crops are square, and so is their place");
+    assert.deepEqual(image, slot, "there are no bars beside it");
+  }
   assert.deepEqual(hub.asked.filter((path) => /picture|crop/.test(path)), [`GET /api/v1/events/${event(1).id}/crop`]);
   await row.focus();
   await page.keyboard.press("Enter");
@@ -213,6 +226,8 @@ test("an event opens in large by keyboard and closes with Escape", async () => {
   await dialog.locator("img").waitFor();
   const natural = () => dialog.locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth).join());
   assert.equal(await natural(), "64", "in large it is the whole frame");
+  const rows = await dialog.locator(".fact").evaluateAll((facts) => new Set(facts.map((fact) => fact.offsetTop)).size);
+  assert.equal(rows, 1, "what is known of it stands in one row");
   await dialog.getByRole("checkbox", { name: "Close-up" }).check();
   await until("it is shown from near", async () => (await natural()) === "48");
   await dialog.getByRole("checkbox", { name: "Close-up" }).uncheck();

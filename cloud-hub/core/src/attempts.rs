@@ -1,6 +1,6 @@
 //! How often an address may show a wrong token before it has to wait.
 //!
-//! A bucket for each address holds [`BURST`] failures and gets one back every [`REFILL`]. Only a token that has turned
+//! A bucket for each address, of IPv6 for each /64 ([`origin`]), holds [`BURST`] failures and gets one back every [`REFILL`]. Only a token that has turned
 //! out to be wrong takes from it or is held up by it: whoever has the right one never notices, not even where a
 //! stranger behind the same proxy or NAT guesses. It need not stop guessing, which 32 random bytes do: it keeps a
 //! guesser from filling logs, and tells one whose token is old to stop trying.
@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use crate::origin::origin;
+
 /// Failures that an address may make in a row.
 pub const BURST: u32 = 20;
 /// After this long one more is allowed.
@@ -16,7 +18,7 @@ pub const REFILL: Duration = Duration::from_secs(3);
 /// Addresses remembered; beyond it the one whose last failure is longest ago is forgotten.
 pub const MAX_ADDRESSES: usize = 4096;
 
-/// The memory of failures. One address may not fill it for others: each has one entry.
+/// The memory of failures, by origin. One address may not fill it for others: each has one entry.
 #[derive(Debug, Default)]
 pub struct Attempts {
     failures: BTreeMap<IpAddr, Bucket>,
@@ -42,6 +44,7 @@ impl Bucket {
 impl Attempts {
     /// How long `address` has to wait before its next wrong token is worth an answer; `None` where it need not.
     pub fn wait(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
+        let address = origin(address);
         let bucket = self.failures.get_mut(&address)?;
         bucket.settle(now);
         if bucket.spent == 0 {
@@ -53,6 +56,7 @@ impl Attempts {
 
     /// A wrong token was shown.
     pub fn failed(&mut self, address: IpAddr, now: Instant) {
+        let address = origin(address);
         if !self.failures.contains_key(&address) && self.failures.len() >= MAX_ADDRESSES {
             let oldest = self.failures.iter().min_by_key(|(_, b)| b.at).map(|(a, _)| *a);
             if let Some(oldest) = oldest {
@@ -85,6 +89,17 @@ mod tests {
         assert!(attempts.wait(HERE, start + REFILL).is_some());
         assert_eq!(attempts.wait(HERE, start + REFILL * (BURST + 2)), None);
         assert!(attempts.failures.is_empty());
+    }
+
+    #[test]
+    fn whoever_has_a_whole_network_of_addresses_waits_as_well() {
+        let (mut attempts, start) = (Attempts::default(), Instant::now());
+        let address = |last| IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, last]);
+        for last in 0..BURST {
+            attempts.failed(address(last.try_into().unwrap()), start);
+        }
+        assert!(attempts.wait(address(0xffff), start).is_some());
+        assert_eq!(attempts.wait("2001:db8:0:8::1".parse().unwrap(), start), None);
     }
 
     #[test]

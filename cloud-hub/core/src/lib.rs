@@ -5,6 +5,10 @@
 
 pub mod fence;
 
+pub mod origin;
+
+pub mod seats;
+
 pub mod attempts;
 
 pub mod clock;

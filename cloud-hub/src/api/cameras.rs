@@ -94,7 +94,7 @@ pub(super) struct Cameras {
 /// Every camera of every edge that was here since the hub started.
 #[utoipa::path(
     get, path = "/cameras", tag = "cameras",
-    responses((status = 200, body = Cameras), (status = 401, body = super::refusal::Body))
+    responses((status = 200, body = Cameras))
 )]
 pub(super) async fn cameras(State(api): State<Api>) -> Json<Cameras> {
     let known = api.registry.edges();

@@ -28,7 +28,7 @@ pub(super) struct Edges {
 /// Every edge that was here since the hub started.
 #[utoipa::path(
     get, path = "/edges", tag = "edges",
-    responses((status = 200, body = Edges), (status = 401, body = super::refusal::Body))
+    responses((status = 200, body = Edges))
 )]
 pub(super) async fn edges(State(api): State<Api>) -> Json<Edges> {
     let known = api.registry.edges();
@@ -41,7 +41,7 @@ pub(super) async fn edges(State(api): State<Api>) -> Json<Edges> {
     get, path = "/edges/{edge}", tag = "edges", params(("edge" = String, example = "site-1")),
     responses(
         (status = 200, body = Edge),
-        (status = 401, body = super::refusal::Body),
+        (status = 400, body = super::refusal::Body),
         (status = 404, body = super::refusal::Body),
     )
 )]
@@ -64,7 +64,6 @@ pub(super) async fn edge(
     responses(
         (status = 202, body = Edge, description = "It is kept; the edge has not judged it yet"),
         (status = 400, body = super::refusal::Body),
-        (status = 401, body = super::refusal::Body),
         (status = 404, body = super::refusal::Body),
         (status = 413, body = super::refusal::Body),
         (status = 503, body = super::refusal::Body),
@@ -95,7 +94,7 @@ pub(super) async fn configure(
     delete, path = "/edges/{edge}/config", tag = "edges", params(("edge" = String, example = "site-1")),
     responses(
         (status = 202, body = Edge, description = "It is kept; the edge has not done it yet"),
-        (status = 401, body = super::refusal::Body),
+        (status = 400, body = super::refusal::Body),
         (status = 404, body = super::refusal::Body),
         (status = 503, body = super::refusal::Body),
     )

@@ -158,7 +158,6 @@ pub(super) struct Ask {
     responses(
         (status = 200, body = Events),
         (status = 400, body = super::refusal::Body),
-        (status = 401, body = super::refusal::Body),
     )
 )]
 pub(super) async fn list(
@@ -191,7 +190,6 @@ pub(super) async fn list(
     responses(
         (status = 200, body = Event),
         (status = 400, body = super::refusal::Body),
-        (status = 401, body = super::refusal::Body),
         (status = 404, body = super::refusal::Body),
     )
 )]
@@ -212,7 +210,6 @@ pub(super) async fn one(
         (status = 200, body = Vec<u8>, content_type = "image/jpeg"),
         (status = 304, description = "The picture of `If-None-Match` is still the best"),
         (status = 400, body = super::refusal::Body),
-        (status = 401, body = super::refusal::Body),
         (status = 404, body = super::refusal::Body),
     )
 )]
@@ -235,7 +232,6 @@ pub(super) async fn picture(
         (status = 200, body = Vec<u8>, content_type = "image/jpeg"),
         (status = 304, description = "The crop of `If-None-Match` is still the best picture's"),
         (status = 400, body = super::refusal::Body),
-        (status = 401, body = super::refusal::Body),
         (status = 404, body = super::refusal::Body),
     )
 )]

@@ -23,8 +23,11 @@ pub(super) struct Incident {
     /// Which edge.
     #[schema(example = "site-1")]
     edge: String,
-    /// When it happened, or was found, µs since the epoch, on the edge's clock.
+    /// When it happened, or was found, µs since the epoch, on the edge's clock, which may be wrong.
     time_us: i64,
+    /// When the hub got it, µs since the epoch, on its own clock: later where the link was cut. Null for what a hub of before
+    /// has kept.
+    received_us: Option<i64>,
     /// `panic`, `watchdog`, `unclean_end`, `over_memory`, `clock_set_back`, `outbox_set_aside`, `outbox_gave_up`,
     /// `outbox_in_memory`; later edges may know more.
     #[schema(example = "unclean_end")]
@@ -38,11 +41,13 @@ pub(super) struct Incident {
     sequence: u64,
 }
 
-/// The newest incidents.
+/// A page of incidents.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Incidents {
-    /// Newest first, by the edges' clocks.
+    /// What the hub got last first, whatever the edges' clocks say.
     incidents: Vec<Incident>,
+    /// Ask for what is `before` this to go on; null at the end.
+    next: Option<i64>,
 }
 
 /// Which incidents.
@@ -53,17 +58,18 @@ pub(super) struct Ask {
     /// Only this edge's.
     #[param(value_type = Option<String>, example = "site-1")]
     edge: Option<EdgeId>,
+    /// Only what the hub got before: `next` of the page before.
+    before: Option<i64>,
     /// At most so many, 1 to 500; 50 where it is not said.
     limit: Option<u32>,
 }
 
-/// What befell the edges, newest first.
+/// What befell the edges, in the order in which the hub got to know it, newest first.
 #[utoipa::path(
     get, path = "/incidents", tag = "events", params(Ask),
     responses(
         (status = 200, body = Incidents),
         (status = 400, body = super::refusal::Body),
-        (status = 401, body = super::refusal::Body),
     )
 )]
 pub(super) async fn incidents(
@@ -75,16 +81,21 @@ pub(super) async fn incidents(
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Refusal::bad_request(format!("limit: expected 1 to {MAX_LIMIT}")));
     }
-    let incidents = api.store.incidents(ask.edge.as_ref(), limit).await?;
-    Ok(Json(Incidents { incidents: incidents.into_iter().map(Incident::from).collect() }))
+    // One more than asked for tells whether there is more.
+    let mut incidents = api.store.incidents(ask.edge.as_ref(), ask.before, limit + 1).await?;
+    let more = incidents.len() > limit as usize;
+    incidents.truncate(limit as usize);
+    let next = incidents.last().filter(|_| more).map(|last| last.number);
+    Ok(Json(Incidents { incidents: incidents.into_iter().map(Incident::from).collect(), next }))
 }
 
 impl From<StoredIncident> for Incident {
-    fn from(StoredIncident { edge, incident }: StoredIncident) -> Self {
+    fn from(StoredIncident { edge, received_us, incident, .. }: StoredIncident) -> Self {
         Self {
             id: incident.id.to_string(),
             edge: edge.to_string(),
             time_us: incident.time_us,
+            received_us,
             kind: incident.kind,
             message: incident.message,
             outbox: incident.outbox.to_string(),

@@ -5,7 +5,7 @@
 //!                    ─▶ /api/openapi.json
 //!                    ─▶ /api/v1/live                                    signs in by its first message
 //!                    ─▶ sign-in ─▶ time-out, size ─▶ /api/v1/…          routes
-//!                    ─▶ anything else: the page                         ([`crate::web`])
+//!                    ─▶ the page and its files                           ([`crate::web`])
 //! ```
 
 mod refusal;

@@ -15,7 +15,7 @@ pub(super) struct Session {
 /// Tells whether the token is good, and the hub's version.
 #[utoipa::path(
     get, path = "/session", tag = "session",
-    responses((status = 200, body = Session), (status = 401, body = super::refusal::Body))
+    responses((status = 200, body = Session))
 )]
 pub(super) async fn session() -> Json<Session> {
     Json(Session { version: env!("CARGO_PKG_VERSION") })

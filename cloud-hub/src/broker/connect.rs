@@ -41,6 +41,8 @@ pub(super) fn length(begun: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const V3: &[u8] = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x";
@@ -84,6 +86,31 @@ mod tests {
             (b"\x10\x85\x80\x04\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x", "more than the longest"),
         ] {
             assert!(whole(bytes).is_err(), "{what}: {:?}", whole(bytes));
+        }
+    }
+
+    proptest! {
+        /// Sound ones with some of their bytes changed and anything behind them: what is let through is whole, its length is
+        /// known, and it was waited for until then.
+        #[test]
+        fn whatever_comes_it_is_let_through_only_once_it_is_whole(
+            sound in prop::sample::select(vec![V3, V5]),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            rest in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let mut bytes = sound.to_vec();
+            for (index, value) in changes {
+                bytes[index.index(sound.len())] = value;
+            }
+            bytes.extend(rest);
+            if whole(&bytes).is_ok_and(|whole| whole) {
+                let length = length(&bytes).unwrap();
+                prop_assert!(length <= bytes.len());
+                for n in 0..length {
+                    prop_assert_eq!(whole(&bytes[..n]).ok(), Some(false), "{} of {}", n, length);
+                }
+                prop_assert_eq!(whole(&bytes[..length]).ok(), Some(true));
+            }
         }
     }
 

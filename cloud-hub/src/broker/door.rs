@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! client ── TCP ──▶ seat free? ──▶ TLS ──▶ CONNECT whole and sound? ──▶ 127.0.0.1: rmqtt
-//!                      │ full       │ tls        │ malformed, silent, gone
+//!                      │ full,      │ tls        │ malformed, silent, gone
+//!                      │ address    │            │
 //!                      ▼            ▼            ▼
 //!                 closed, counted by that word, logged now and then with the client's address
 //! ```
@@ -12,20 +13,20 @@
 
 use std::fmt::Display;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use hub_core::seats::{Full, Seats};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::guests::Guests;
-use super::{HANDSHAKE, MAX_CONNECTIONS, SEND, connect};
+use super::{HANDSHAKE, SEND, connect};
 use crate::complaint::Complaint;
 
 /// Bytes that are handed on at once.
@@ -42,7 +43,7 @@ pub(super) struct Door {
     /// Where rmqtt listens for this port's clients.
     inside: SocketAddr,
     guests: Guests,
-    seats: Arc<Semaphore>,
+    seats: Arc<Mutex<Seats>>,
     complaints: Complaints,
 }
 
@@ -58,6 +59,7 @@ impl std::fmt::Debug for Tls {
 #[derive(Debug, Default)]
 struct Complaints {
     full: Complaint,
+    address: Complaint,
     tls: Complaint,
     malformed: Complaint,
     silent: Complaint,
@@ -86,8 +88,7 @@ impl Door {
         guests: Guests,
     ) -> Self {
         let tls = tls.map(|config| Tls(TlsAcceptor::from(Arc::new(config))));
-        let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        Self { name, listener, tls, inside, guests, seats, complaints: Complaints::default() }
+        Self { name, listener, tls, inside, guests, seats: Arc::default(), complaints: Complaints::default() }
     }
 
     /// Never ends; what it has begun ends with the runtime.
@@ -102,25 +103,29 @@ impl Door {
                     continue;
                 }
             };
-            let Ok(seat) = Arc::clone(&door.seats).try_acquire_owned() else {
-                let full = format!("{MAX_CONNECTIONS} are there already");
-                door.refuse("full", Some(&door.complaints.full), from, &full);
-                continue;
+            let seat = match Seat::take(&door.seats, from.ip()) {
+                Ok(seat) => seat,
+                Err(full) => {
+                    let (reason, complaint) = match full {
+                        Full::Port => ("full", &door.complaints.full),
+                        Full::Origin => ("address", &door.complaints.address),
+                    };
+                    door.refuse(reason, Some(complaint), from, &full);
+                    continue;
+                }
             };
             let door = Arc::clone(&door);
-            tokio::spawn(async move {
-                door.serve(client, from).await;
-                drop(seat);
-            });
+            tokio::spawn(async move { door.serve(client, from, seat).await });
         }
     }
 
-    async fn serve(&self, client: TcpStream, from: SocketAddr) {
+    async fn serve(&self, client: TcpStream, from: SocketAddr, mut seat: Seat) {
         if let Err(error) = client.set_nodelay(true) {
             tracing::debug!(step = "ingest", %from, %error, "a client's socket");
         }
         match timeout(HANDSHAKE, self.shake_hands(client)).await.unwrap_or(Err(Refused::Silent)) {
             Ok((client, begun)) => {
+                seat.shown();
                 if let Err(error) = self.let_through(client, &begun, from).await {
                     tracing::debug!(step = "ingest", door = self.name, %from, %error, "a client's connection has ended");
                 }
@@ -203,6 +208,38 @@ impl Door {
         drop(guest);
         ended
     }
+}
+
+/// One that is taken. Whoever takes it is a stranger.
+struct Seat {
+    seats: Arc<Mutex<Seats>>,
+    from: IpAddr,
+    stranger: bool,
+}
+
+impl Seat {
+    fn take(seats: &Arc<Mutex<Seats>>, from: IpAddr) -> Result<Self, Full> {
+        locked(seats).come(from)?;
+        Ok(Self { seats: Arc::clone(seats), from, stranger: true })
+    }
+
+    /// A CONNECT.
+    fn shown(&mut self) {
+        if std::mem::take(&mut self.stranger) {
+            locked(&self.seats).shown(self.from);
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shown();
+        locked(&self.seats).leave();
+    }
+}
+
+fn locked(seats: &Mutex<Seats>) -> MutexGuard<'_, Seats> {
+    seats.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Over TLS or not.

@@ -53,7 +53,7 @@ enum End {
 
 /// Opens the page's channel. The first message must be `{"type":"auth","token":"…"}`.
 #[utoipa::path(
-    get, path = "/live", tag = "live",
+    get, path = "/live", tag = "live", security(()),
     responses(
         (status = 101, description = "WebSocket; JSON texts"),
         (status = 400, description = "Not a WebSocket request"),

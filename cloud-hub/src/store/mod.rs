@@ -13,7 +13,7 @@ mod objects;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 pub use hub_core::arrival::{Arrival, Content, Origin, Outcome, Picture};
@@ -127,7 +127,7 @@ impl Store {
                 written.push(picture);
             }
         }
-        let outcomes = database.keep(batch).await?;
+        let outcomes = database.keep(batch, now_us()).await?;
         self.clear_up(&written, &outcomes).await;
         drop(turn);
         for (arrival, outcome) in batch.iter().zip(&outcomes) {
@@ -231,12 +231,17 @@ impl Store {
         Ok(None)
     }
 
-    /// What befell an edge, or all of them: the newest `limit` by the edges' clocks.
+    /// What befell an edge, or all of them: the `limit` that came last, of those `before` a number, last first.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn incidents(&self, edge: Option<&EdgeId>, limit: u32) -> Result<Vec<StoredIncident>, StoreError> {
-        self.0.database.incidents(edge, limit).await
+    pub async fn incidents(
+        &self,
+        edge: Option<&EdgeId>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<StoredIncident>, StoreError> {
+        self.0.database.incidents(edge, before, limit).await
     }
 
     /// Whether the database answers.
@@ -264,6 +269,12 @@ impl Store {
             Content::Incident(_) | Content::Unsound { .. } => {}
         }
     }
+}
+
+/// The hub's clock, µs since the epoch.
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// What its metrics mean.

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use omma_protocol::event::Stamp;
-use omma_protocol::id::{IncidentId, OutboxId};
+use omma_protocol::id::OutboxId;
 use omma_protocol::time::CaptureTime;
-use omma_protocol::wire::mqtt::{IncidentMessage, PhaseName, PlaceName, WhyMessage};
+use omma_protocol::wire::mqtt::{PhaseName, PlaceName, WhyMessage};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
 
+mod incidents;
 mod pictures;
 
 struct Opened {
@@ -74,18 +75,6 @@ fn picture_arrival(sequence: u64, id: u128, revision: u32) -> Arrival {
         crop: None,
     };
     Arrival { origin: origin("site", sequence), content: Content::Picture(picture) }
-}
-
-fn incident_arrival(edge: &str, sequence: u64, id: u128, time_us: i64) -> Arrival {
-    let incident = IncidentMessage {
-        outbox: OutboxId(Uuid::from_u128(1)),
-        sequence,
-        id: IncidentId(Uuid::from_u128(id)),
-        time_us,
-        kind: "unclean_end".into(),
-        message: format!("number {sequence}"),
-    };
-    Arrival { origin: origin(edge, sequence), content: Content::Incident(Box::new(incident)) }
 }
 
 fn kept(keep: Keep) -> Outcome {
@@ -271,41 +260,6 @@ async fn a_database_of_before_rules_goes_on_with_its_events() {
     assert_eq!(again.store.event(old.id).await.unwrap().unwrap().event, old);
     again.store.keep(&[event_arrival(2, 7, 2)]).await.unwrap();
     assert_eq!(again.store.event(old.id).await.unwrap().unwrap().event, event(7, 2));
-}
-
-#[tokio::test]
-async fn an_incident_is_kept_once_however_often_and_under_which_number_it_comes() {
-    let opened = open().await;
-    let told = incident_arrival("site", 1, 7, 100);
-    let outcomes = opened.store.keep(&[told.clone(), told.clone(), incident_arrival("site", 2, 7, 500)]).await.unwrap();
-    assert_eq!(outcomes, [kept(Keep::Latest), kept(Keep::Copy), kept(Keep::Copy)]);
-    // Another edge's is another one, whatever id it gave it.
-    let others = [incident_arrival("other", 1, 7, 300), incident_arrival("site", 3, 8, 200)];
-    assert_eq!(opened.store.keep(&others).await.unwrap(), [kept(Keep::Latest), kept(Keep::Latest)]);
-    let opened = open_in(opened.folder).await;
-    let all = opened.store.incidents(None, 10).await.unwrap();
-    let shown: Vec<_> = all.iter().map(|kept| (kept.edge.as_str(), kept.incident.time_us)).collect();
-    assert_eq!(shown, [("other", 300), ("site", 200), ("site", 100)]);
-    let Content::Incident(first) = told.content else { panic!("it is one") };
-    let of_site = opened.store.incidents(Some(&"site".parse().unwrap()), 10).await.unwrap();
-    assert_eq!(of_site.last().unwrap().incident, *first);
-    assert_eq!(opened.store.incidents(None, 2).await.unwrap(), all[..2]);
-}
-
-#[tokio::test]
-async fn a_database_of_before_incidents_goes_on() {
-    let opened = open().await;
-    opened.store.keep(&[event_arrival(1, 7, 1)]).await.unwrap();
-    opened.store.close().await;
-    let file = format!("sqlite:{}", opened.folder.path().join("omma.db").display());
-    let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
-    let back = "ALTER TABLE pictures DROP COLUMN crop_at; DROP TABLE incidents; PRAGMA user_version = 2";
-    sqlx::raw_sql(back).execute(&pool).await.unwrap();
-    pool.close().await;
-    let opened = open_in(opened.folder).await;
-    assert!(opened.store.event(event(7, 1).id).await.unwrap().is_some());
-    opened.store.keep(&[incident_arrival("site", 2, 7, 1)]).await.unwrap();
-    assert_eq!(opened.store.incidents(None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ export type Result<T> =
   | { readonly kind: "aborted" }
   | { readonly kind: "error"; readonly failure: Failure };
 
-export function success<T>(value: T): Result<T> {
+export function success<T>(value: T): { readonly kind: "success"; readonly value: T } {
   return { kind: "success", value };
 }
 

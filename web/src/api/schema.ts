@@ -156,7 +156,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What befell the edges, newest first. */
+        /** What befell the edges, in the order in which the hub got to know it, newest first. */
         get: operations["incidents"];
         put?: never;
         post?: never;
@@ -549,19 +549,30 @@ export interface components {
             outbox: string;
             /**
              * Format: int64
+             * @description When the hub got it, µs since the epoch, on its own clock: later where the link was cut. Null for what a hub of before
+             *     has kept.
+             */
+            received_us?: number | null;
+            /**
+             * Format: int64
              * @description Its number there.
              */
             sequence: number;
             /**
              * Format: int64
-             * @description When it happened, or was found, µs since the epoch, on the edge's clock.
+             * @description When it happened, or was found, µs since the epoch, on the edge's clock, which may be wrong.
              */
             time_us: number;
         };
-        /** @description The newest incidents. */
+        /** @description A page of incidents. */
         Incidents: {
-            /** @description Newest first, by the edges' clocks. */
+            /** @description What the hub got last first, whatever the edges' clocks say. */
             incidents: components["schemas"]["Incident"][];
+            /**
+             * Format: int64
+             * @description Ask for what is `before` this to go on; null at the end.
+             */
+            next?: number | null;
         };
         /**
          * @description `opened` → `updated` → `closed`.
@@ -643,6 +654,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -651,7 +663,26 @@ export interface operations {
                     "application/json": components["schemas"]["Cameras"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -670,6 +701,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -678,7 +710,26 @@ export interface operations {
                     "application/json": components["schemas"]["Edges"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -700,6 +751,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -708,6 +760,16 @@ export interface operations {
                     "application/json": components["schemas"]["Edge"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -716,7 +778,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -751,6 +832,7 @@ export interface operations {
                     "application/json": components["schemas"]["Edge"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -759,6 +841,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -767,6 +850,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -775,6 +859,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description The body is too large */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -783,6 +868,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -814,6 +909,16 @@ export interface operations {
                     "application/json": components["schemas"]["Edge"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -822,6 +927,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -830,6 +936,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -866,6 +982,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -874,6 +991,7 @@ export interface operations {
                     "application/json": components["schemas"]["Events"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -882,7 +1000,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -904,6 +1041,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -912,6 +1050,7 @@ export interface operations {
                     "application/json": components["schemas"]["Event"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -920,6 +1059,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -928,7 +1068,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -950,12 +1109,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": number[];
+                    "image/jpeg": unknown;
                 };
             };
             /** @description The crop of `If-None-Match` is still the best picture's */
@@ -965,6 +1125,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -973,6 +1134,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -981,7 +1143,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1003,12 +1184,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": number[];
+                    "image/jpeg": unknown;
                 };
             };
             /** @description The picture of `If-None-Match` is still the best */
@@ -1018,6 +1200,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1026,6 +1209,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1034,7 +1218,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1052,6 +1255,8 @@ export interface operations {
                  * @example site-1
                  */
                 edge?: string;
+                /** @description Only what the hub got before: `next` of the page before. */
+                before?: number;
                 /** @description At most so many, 1 to 500; 50 where it is not said. */
                 limit?: number;
             };
@@ -1061,6 +1266,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1069,6 +1275,7 @@ export interface operations {
                     "application/json": components["schemas"]["Incidents"];
                 };
             };
+            /** @description Something in the request can't be read: `message` says what */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1077,7 +1284,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1108,14 +1334,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description Too many pages are open */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };
@@ -1128,6 +1358,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is done, or here it is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1136,7 +1367,26 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description No sign-in token, or a wrong one */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1186,35 +1436,72 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description No edge has such a camera */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description The camera's video can't be sent over WebRTC; the message says how to mend it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The offer is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description The body is not `application/sdp` */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description All places for viewers are taken */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };
@@ -1244,14 +1531,45 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
             /** @description There is no such session */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };

@@ -1,8 +1,8 @@
 /** Asks the hub for its cameras every few seconds, and keeps showing the last answer while it does not give another. */
 import type { HubClient } from "../api/client.ts";
+import { Poll, type Answer } from "../api/poll.ts";
 import { explain } from "../api/result.ts";
 import type { Camera } from "../api/types.ts";
-import { Store, type Readable } from "../ui/store.ts";
 
 const EVERY_MS = 2000;
 
@@ -12,34 +12,21 @@ export type CamerasState =
   /** `stale`: the hub has stopped answering, and why. */
   | { readonly kind: "ready"; readonly cameras: readonly Camera[]; readonly stale: string | null };
 
-export class CameraPoll {
-  private readonly store = new Store<CamerasState>({ kind: "loading" });
-  private readonly life = new AbortController();
-  private timer: ReturnType<typeof setTimeout> | undefined;
+export function pollCameras(hub: Pick<HubClient, "cameras">): Poll<CamerasState, readonly Camera[]> {
+  return new Poll<CamerasState, readonly Camera[]>({
+    first: { kind: "loading" },
+    ask: (signal) => hub.cameras(signal),
+    next: camerasState,
+    everyMs: EVERY_MS,
+  });
+}
 
-  constructor(private readonly hub: HubClient) {
-    void this.ask();
+/** By site, then by name. */
+export function camerasState(before: CamerasState, answer: Answer<readonly Camera[]>): CamerasState {
+  if (answer.kind === "success") {
+    const cameras = [...answer.value].toSorted((a, b) => a.edge.localeCompare(b.edge) || a.name.localeCompare(b.name));
+    return { kind: "ready", cameras, stale: null };
   }
-
-  get state(): Readable<CamerasState> {
-    return this.store;
-  }
-
-  stop(): void {
-    this.life.abort();
-    clearTimeout(this.timer);
-  }
-
-  private async ask(): Promise<void> {
-    const answer = await this.hub.cameras(this.life.signal);
-    if (answer.kind === "aborted" || this.life.signal.aborted) return;
-    if (answer.kind === "success") {
-      const cameras = [...answer.value].toSorted((a, b) => a.edge.localeCompare(b.edge) || a.name.localeCompare(b.name));
-      this.store.set({ kind: "ready", cameras, stale: null });
-    } else {
-      const message = explain(answer.failure);
-      this.store.update((state) => (state.kind === "ready" ? { ...state, stale: message } : { kind: "failed", message }));
-    }
-    this.timer = setTimeout(() => void this.ask(), EVERY_MS);
-  }
+  const message = explain(answer.failure);
+  return before.kind === "ready" ? { ...before, stale: message } : { kind: "failed", message };
 }

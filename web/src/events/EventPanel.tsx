@@ -7,14 +7,15 @@ import { EventList, type OlderState } from "./list.ts";
 import type { Pictures } from "./pictures.ts";
 import type { LiveSocket } from "./socket.ts";
 import { IncidentList } from "../incidents/IncidentList.tsx";
-import type { IncidentPoll } from "../incidents/poll.ts";
+import type { Incidents } from "../incidents/poll.ts";
+import type { Readable } from "../ui/store.ts";
 import { useStore } from "../ui/useStore.ts";
 
 interface EventPanelProps {
   readonly hub: HubClient;
   readonly socket: LiveSocket;
   readonly pictures: Pictures;
-  readonly incidents: IncidentPoll;
+  readonly incidents: Readable<Incidents>;
   /** Names of cameras by stream. */
   readonly names: ReadonlyMap<string, string>;
   readonly selected: Camera | null;
@@ -66,7 +67,7 @@ export function EventPanel({ hub, socket, pictures, incidents, names, selected }
         )}
         {state.kind === "ready" && <Older state={state.older} onMore={() => void list.loadOlder()} />}
       </div>
-      <IncidentList poll={incidents} />
+      <IncidentList state={incidents} />
       {shown !== undefined && (
         <EventDialog event={shown} camera={names.get(shown.stream) ?? shown.stream} pictures={pictures} onClose={() => setOpen(null)} />
       )}

@@ -16,7 +16,7 @@ interface EventPictureProps {
 }
 
 /** Width by height of the small frame, as the style sheet has it. */
-const FRAME = 4 / 3;
+const FRAME = 1;
 
 /** What is around the thing: the crop, or where there is none that part of the whole picture. */
 export function EventPicture({ event, pictures, wanted }: EventPictureProps) {

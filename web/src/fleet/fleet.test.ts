@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HubClient } from "../api/client.ts";
-import type { Result } from "../api/result.ts";
+import { failed, success } from "../api/result.ts";
 import { parseEdge, type Edge } from "./edge.ts";
-import { FleetPoll } from "./poll.ts";
+import { fleet } from "./poll.ts";
 import { describeEdge, megabytes, span } from "./words.ts";
 
 const NOW_MS = 2_000_000_000;
@@ -83,19 +83,10 @@ test("spans and sizes", () => {
   assert.deepEqual([0.4, 999, 1000, 24_536].map(megabytes), ["0 MB", "999 MB", "1.0 GB", "24.5 GB"]);
 });
 
-test("the last answer stays while the hub gives none", async () => {
-  const gone: Result<readonly Edge[]> = { kind: "error", failure: { kind: "unreachable", message: "gone" } };
-  const answers: Result<readonly Edge[]>[] = [gone, { kind: "success", value: [edge()] }, gone];
-  let asked = 0;
-  let done = (): void => undefined;
-  const all = new Promise<void>((resolve) => (done = resolve));
-  const poll = new FleetPoll({ edges: () => {
-    const answer = answers[asked++];
-    if (answer === undefined) done();
-    return Promise.resolve(answer ?? gone);
-  } }, 1);
-  assert.equal(poll.state.get().size, 0);
-  await all;
-  assert.deepEqual(poll.state.get().get("north"), edge());
-  poll.stop();
+test("the last answer stays while the hub gives none", () => {
+  const gone = failed({ kind: "unreachable", message: "gone" });
+  assert.equal(fleet(new Map(), gone).size, 0);
+  const known = fleet(new Map([["south", edge()]]), success([edge()]));
+  assert.deepEqual(known, new Map([["north", edge()]]));
+  assert.equal(fleet(known, gone), known);
 });

@@ -1,6 +1,6 @@
 /** Asks the hub now and then how its edges are. While it gives no answer, the last one stays, and its figures say their age. */
 import type { HubClient } from "../api/client.ts";
-import { Store, type Readable } from "../ui/store.ts";
+import { Poll, type Answer } from "../api/poll.ts";
 import type { Edge } from "./edge.ts";
 
 const EVERY_MS = 10_000;
@@ -8,31 +8,12 @@ const EVERY_MS = 10_000;
 /** By name. */
 export type Fleet = ReadonlyMap<string, Edge>;
 
-export class FleetPoll {
-  private readonly store = new Store<Fleet>(new Map());
-  private readonly life = new AbortController();
-  private timer: ReturnType<typeof setTimeout> | undefined;
+const NONE: Fleet = new Map();
 
-  constructor(
-    private readonly hub: Pick<HubClient, "edges">,
-    private readonly everyMs: number = EVERY_MS,
-  ) {
-    void this.ask();
-  }
+export function pollFleet(hub: Pick<HubClient, "edges">): Poll<Fleet, readonly Edge[]> {
+  return new Poll({ first: NONE, ask: (signal) => hub.edges(signal), next: fleet, everyMs: EVERY_MS });
+}
 
-  get state(): Readable<Fleet> {
-    return this.store;
-  }
-
-  stop(): void {
-    this.life.abort();
-    clearTimeout(this.timer);
-  }
-
-  private async ask(): Promise<void> {
-    const answer = await this.hub.edges(this.life.signal);
-    if (answer.kind === "aborted" || this.life.signal.aborted) return;
-    if (answer.kind === "success") this.store.set(new Map(answer.value.map((edge) => [edge.edge, edge])));
-    this.timer = setTimeout(() => void this.ask(), this.everyMs);
-  }
+export function fleet(before: Fleet, answer: Answer<readonly Edge[]>): Fleet {
+  return answer.kind === "success" ? new Map(answer.value.map((edge) => [edge.edge, edge])) : before;
 }

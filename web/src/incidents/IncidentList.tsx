@@ -1,13 +1,13 @@
 import { clockTime, dayOf } from "../events/words.ts";
+import type { Readable } from "../ui/store.ts";
 import { everyMinute } from "../ui/ticker.ts";
 import { useStore } from "../ui/useStore.ts";
-import type { IncidentPoll } from "./poll.ts";
-import { heading } from "./words.ts";
+import type { Incidents } from "./poll.ts";
+import { heading, times } from "./words.ts";
 
 /** A quiet line under the events, which opens; nothing where nothing has befallen anyone. */
-export function IncidentList({ poll }: { readonly poll: IncidentPoll }) {
-  const incidents = useStore(poll.state);
-  const now = useStore(everyMinute);
+export function IncidentList({ state }: { readonly state: Readable<Incidents> }) {
+  const incidents = useStore(state);
   if (incidents.length === 0) return null;
   return (
     <details className="incidents">
@@ -15,24 +15,36 @@ export function IncidentList({ poll }: { readonly poll: IncidentPoll }) {
         Incidents <span className="count">{incidents.length}</span>
       </summary>
       <ol>
-        {incidents.map(({ edge, id, timeUs, kind, message }) => {
-          const day = dayOf(timeUs, now);
+        {incidents.map((incident) => {
+          const { shownUs, byEdgeUs } = times(incident);
           return (
-            <li key={`${edge} ${id}`}>
+            <li key={`${incident.edge} ${incident.id}`}>
               <span className="incident-first">
                 <span>
-                  {edge}: {heading(kind)}
+                  {incident.edge}: {heading(incident.kind)}
                 </span>
-                <time dateTime={new Date(timeUs / 1000).toISOString()}>
-                  {day === null ? "" : `${day}, `}
-                  {clockTime(timeUs)}
-                </time>
+                <When us={shownUs} />
               </span>
-              <span className="incident-message">{message}</span>
+              {byEdgeUs !== null && (
+                <span className="incident-own-time">
+                  By its own clock: <When us={byEdgeUs} />
+                </span>
+              )}
+              <span className="incident-message">{incident.message}</span>
             </li>
           );
         })}
       </ol>
     </details>
+  );
+}
+
+function When({ us }: { readonly us: number }) {
+  const day = dayOf(us, useStore(everyMinute));
+  return (
+    <time dateTime={new Date(us / 1000).toISOString()}>
+      {day === null ? "" : `${day}, `}
+      {clockTime(us)}
+    </time>
   );
 }

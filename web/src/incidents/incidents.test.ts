@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HubClient } from "../api/client.ts";
-import type { Result } from "../api/result.ts";
+import { failed, success } from "../api/result.ts";
 import { parseIncident, type Incident } from "./incident.ts";
-import { IncidentPoll } from "./poll.ts";
-import { heading } from "./words.ts";
+import { incidents } from "./poll.ts";
+import { heading, times } from "./words.ts";
 
-const WIRE = { id: "00000000-0000-5000-8000-000000000001", edge: "north", time_us: 5, kind: "unclean_end", message: "it was killed" };
-const READ: Incident = { id: WIRE.id, edge: "north", timeUs: 5, kind: "unclean_end", message: "it was killed" };
+const WIRE = { id: "00000000-0000-5000-8000-000000000001", edge: "north", time_us: 5, received_us: 6, kind: "unclean_end", message: "it was killed" };
+const READ: Incident = { id: WIRE.id, edge: "north", timeUs: 5, receivedUs: 6, kind: "unclean_end", message: "it was killed" };
 
 test("an incident is read, of a later edge too, and what is none is left out", () => {
   assert.deepEqual(parseIncident({ ...WIRE, outbox: "x", sequence: 1 }), READ);
   assert.deepEqual(parseIncident({ ...WIRE, kind: "sang" }), { ...READ, kind: "sang" });
+  assert.deepEqual(parseIncident({ ...WIRE, received_us: null }), { ...READ, receivedUs: null });
   for (const broken of [null, [], { ...WIRE, edge: 1 }, { ...WIRE, time_us: "now" }, { ...WIRE, message: undefined }]) {
     assert.equal(parseIncident(broken), null);
   }
@@ -33,22 +34,22 @@ test("every kind has a heading, and one that is not known is its word", () => {
   for (const [kind, text] of rows) assert.equal(heading(kind), text);
 });
 
-test("the last incidents stay while the hub gives no answer", async () => {
-  const gone: Result<readonly Incident[]> = { kind: "error", failure: { kind: "unreachable", message: "gone" } };
-  const answers: Result<readonly Incident[]>[] = [gone, { kind: "success", value: [READ] }, gone];
-  let asked = 0;
-  let done = (): void => undefined;
-  const all = new Promise<void>((resolve) => (done = resolve));
-  const poll = new IncidentPoll({ incidents: () => {
-    const answer = answers[asked++];
-    if (answer === undefined) done();
-    return Promise.resolve(answer ?? gone);
-  } }, 1);
-  assert.deepEqual(poll.state.get(), []);
-  await all;
-  assert.deepEqual(poll.state.get(), [READ]);
-  poll.stop();
-  const before = asked;
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(asked, before, "nobody asks after the end");
+test("the last incidents stay while the hub gives no answer", () => {
+  const gone = failed({ kind: "unreachable", message: "gone" });
+  assert.deepEqual(incidents([], gone), []);
+  assert.deepEqual(incidents([], success([READ])), [READ]);
+  assert.deepEqual(incidents([READ], gone), [READ]);
+});
+
+test("an incident has its place by the hub's clock, and the edge's is told where it is another time", () => {
+  const receivedUs = 1_790_000_000_000_000;
+  const rows = [
+    [receivedUs - 59_000_000, receivedUs, null],
+    [receivedUs + 59_000_000, receivedUs, null],
+    [receivedUs - 60_000_000, receivedUs, receivedUs - 60_000_000],
+    [0, receivedUs, 0],
+    [receivedUs + 1e15, receivedUs, receivedUs + 1e15],
+  ] as const;
+  for (const [timeUs, shownUs, byEdgeUs] of rows) assert.deepEqual(times({ ...READ, timeUs, receivedUs }), { shownUs, byEdgeUs });
+  assert.deepEqual(times({ ...READ, receivedUs: null }), { shownUs: READ.timeUs, byEdgeUs: null }, "of a hub of before");
 });

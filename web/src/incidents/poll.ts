@@ -3,39 +3,20 @@
  * answer, or is one that does not know the question, the last ones stay.
  */
 import type { HubClient } from "../api/client.ts";
-import { Store, type Readable } from "../ui/store.ts";
+import { Poll, type Answer } from "../api/poll.ts";
 import type { Incident } from "./incident.ts";
 
 const EVERY_MS = 30_000;
 /** As many as anybody reads here; the interface has the rest. */
 const NEWEST = 20;
 
-export class IncidentPoll {
-  private readonly store = new Store<readonly Incident[]>([]);
-  private readonly life = new AbortController();
-  private timer: ReturnType<typeof setTimeout> | undefined;
+/** What the hub got last first. */
+export type Incidents = readonly Incident[];
 
-  constructor(
-    private readonly hub: Pick<HubClient, "incidents">,
-    private readonly everyMs: number = EVERY_MS,
-  ) {
-    void this.ask();
-  }
+export function pollIncidents(hub: Pick<HubClient, "incidents">): Poll<Incidents, Incidents> {
+  return new Poll<Incidents, Incidents>({ first: [], ask: (signal) => hub.incidents(NEWEST, signal), next: incidents, everyMs: EVERY_MS });
+}
 
-  /** Newest first. */
-  get state(): Readable<readonly Incident[]> {
-    return this.store;
-  }
-
-  stop(): void {
-    this.life.abort();
-    clearTimeout(this.timer);
-  }
-
-  private async ask(): Promise<void> {
-    const answer = await this.hub.incidents(NEWEST, this.life.signal);
-    if (answer.kind === "aborted" || this.life.signal.aborted) return;
-    if (answer.kind === "success") this.store.set(answer.value);
-    this.timer = setTimeout(() => void this.ask(), this.everyMs);
-  }
+export function incidents(before: Incidents, answer: Answer<Incidents>): Incidents {
+  return answer.kind === "success" ? answer.value : before;
 }

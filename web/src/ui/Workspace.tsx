@@ -40,7 +40,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
         hub={hub}
         socket={session.socket}
         pictures={session.pictures}
-        incidents={session.incidents}
+        incidents={session.incidents.state}
         names={names}
         selected={selected}
       />

@@ -1,17 +1,17 @@
 /** What one signed-in page keeps open towards its hub. Whoever opened it owes it a `close()`. */
 import type { HubClient } from "../api/client.ts";
-import { CameraPoll } from "../cameras/poll.ts";
+import { pollCameras } from "../cameras/poll.ts";
 import { Pictures } from "../events/pictures.ts";
 import { LiveSocket, socketUrl } from "../events/socket.ts";
-import { FleetPoll } from "../fleet/poll.ts";
-import { IncidentPoll } from "../incidents/poll.ts";
+import { pollFleet } from "../fleet/poll.ts";
+import { pollIncidents } from "../incidents/poll.ts";
 
 export class Session {
   readonly socket: LiveSocket;
-  readonly cameras: CameraPoll;
+  readonly cameras: ReturnType<typeof pollCameras>;
   readonly pictures: Pictures;
-  readonly incidents: IncidentPoll;
-  readonly fleet: FleetPoll;
+  readonly incidents: ReturnType<typeof pollIncidents>;
+  readonly fleet: ReturnType<typeof pollFleet>;
 
   constructor(
     readonly hub: HubClient,
@@ -19,10 +19,10 @@ export class Session {
     readonly version: string,
   ) {
     this.socket = new LiveSocket(socketUrl(location.href), hub.tokenForSocket());
-    this.cameras = new CameraPoll(hub);
+    this.cameras = pollCameras(hub);
     this.pictures = new Pictures(hub);
-    this.incidents = new IncidentPoll(hub);
-    this.fleet = new FleetPoll(hub);
+    this.incidents = pollIncidents(hub);
+    this.fleet = pollFleet(hub);
   }
 
   close(): void {

@@ -43,6 +43,7 @@ pub(crate) struct JoinQuery {
         (status = 400, description = "The offer, the stream's name or the mode can't be used"),
         (status = 404, description = "No edge has such a camera"),
         (status = 409, description = "The camera's video can't be sent over WebRTC; the message says how to mend it"),
+        (status = 413, description = "The offer is too large"),
         (status = 415, description = "The body is not `application/sdp`"),
         (status = 503, description = "All places for viewers are taken"),
     )

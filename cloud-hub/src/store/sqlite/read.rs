@@ -41,6 +41,10 @@ pub struct StoredEvent {
 pub struct StoredIncident {
     /// Of which edge.
     pub edge: EdgeId,
+    /// Its place in the order in which the hub got them.
+    pub number: i64,
+    /// When the hub kept it, µs since the epoch on its clock; `None` of one that a hub of before has kept.
+    pub received_us: Option<i64>,
     /// As it came.
     pub incident: IncidentMessage,
 }
@@ -99,17 +103,21 @@ impl Database {
         }))
     }
 
-    /// The newest `limit`, by the edges' clocks, of one edge or of all.
+    /// Those that the hub got last, first, of one edge or of all.
     pub(in crate::store) async fn incidents(
         &self,
         edge: Option<&EdgeId>,
+        before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<StoredIncident>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM incidents WHERE TRUE");
         if let Some(edge) = edge {
             query.push(" AND edge = ").push_bind(edge.to_string());
         }
-        query.push(" ORDER BY time_us DESC, id DESC LIMIT ").push_bind(limit);
+        if let Some(before) = before {
+            query.push(" AND number < ").push_bind(before);
+        }
+        query.push(" ORDER BY number DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(&self.readers).await;
         let incidents = rows.and_then(|rows| rows.iter().map(incident).collect());
         incidents.map_err(StoreError::at("read incidents"))
@@ -155,6 +163,8 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
 fn incident(row: &SqliteRow) -> Result<StoredIncident> {
     Ok(StoredIncident {
         edge: row.try_get::<&str, _>("edge")?.parse().map_err(|e| broken("edge", e))?,
+        number: row.try_get("number")?,
+        received_us: row.try_get("received_us")?,
         incident: IncidentMessage {
             outbox: OutboxId(uuid("outbox", row.try_get("outbox")?)?),
             sequence: row.try_get::<i64, _>("sequence")? as u64,

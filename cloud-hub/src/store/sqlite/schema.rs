@@ -8,8 +8,9 @@ use sqlx::sqlite::SqlitePool;
 
 use super::StoreError;
 
-/// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock.
-const MIGRATIONS: [&str; 4] = [
+/// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock;
+/// `received_us` is on the hub's.
+const MIGRATIONS: [&str; 5] = [
     "
     -- The latest state of each event.
     CREATE TABLE events (
@@ -73,6 +74,27 @@ const MIGRATIONS: [&str; 4] = [
     // Where in its picture's file the crop begins; NULL where there is none.
     "
     ALTER TABLE pictures ADD COLUMN crop_at INTEGER;
+",
+    // Incidents are numbered as the hub gets them, since an edge's clock may be wrong, and no number is given twice. When
+    // those of before came nobody knows: they are numbered by their edges' clocks, which is how they were shown.
+    "
+    CREATE TABLE numbered_incidents (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        received_us INTEGER,
+        edge        TEXT NOT NULL,
+        id          BLOB NOT NULL,
+        time_us     INTEGER NOT NULL,
+        kind        TEXT NOT NULL,
+        message     TEXT NOT NULL,
+        outbox      BLOB NOT NULL,
+        sequence    INTEGER NOT NULL,
+        UNIQUE (edge, id)
+    ) STRICT;
+    INSERT INTO numbered_incidents (edge, id, time_us, kind, message, outbox, sequence)
+        SELECT edge, id, time_us, kind, message, outbox, sequence FROM incidents ORDER BY time_us, id, edge;
+    DROP TABLE incidents;
+    ALTER TABLE numbered_incidents RENAME TO incidents;
+    CREATE INDEX incidents_by_edge ON incidents (edge, number);
 ",
 ];
 

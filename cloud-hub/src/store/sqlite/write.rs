@@ -9,13 +9,13 @@ use super::{Database, read};
 use crate::store::{Arrival, Content, Origin, Outcome, Picture, StoreError};
 
 impl Database {
-    /// All of it or nothing. Outcomes are in the batch's order.
-    pub(in crate::store) async fn keep(&self, batch: &[Arrival]) -> Result<Vec<Outcome>, StoreError> {
+    /// All of it or nothing. Outcomes are in the batch's order. `now_us` is the hub's clock.
+    pub(in crate::store) async fn keep(&self, batch: &[Arrival], now_us: i64) -> Result<Vec<Outcome>, StoreError> {
         let failed = StoreError::at::<sqlx::Error>("keep events");
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for arrival in batch {
-            outcomes.push(one(&mut transaction, arrival).await.map_err(&failed)?);
+            outcomes.push(one(&mut transaction, arrival, now_us).await.map_err(&failed)?);
         }
         transaction.commit().await.map_err(&failed)?;
         Ok(outcomes)
@@ -40,7 +40,7 @@ pub(super) async fn close_orphans(writer: &SqlitePool) -> Result<Vec<EventMessag
     Ok(closed)
 }
 
-async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {
+async fn one(db: &mut SqliteConnection, arrival: &Arrival, now_us: i64) -> Result<Outcome> {
     let mut outcome = match &arrival.content {
         Content::Unsound { reason } => Outcome::Refused { reason: reason.clone() },
         _ => Outcome::Kept { keep: Keep::Copy, replaced: None },
@@ -57,7 +57,9 @@ async fn one(db: &mut SqliteConnection, arrival: &Arrival) -> Result<Outcome> {
         match &arrival.content {
             Content::Event(event) => outcome = keep_event(db, event).await?,
             Content::Picture(picture) => outcome = keep_picture(db, picture).await?,
-            Content::Incident(incident) => outcome = keep_incident(db, arrival.origin.as_ref(), incident).await?,
+            Content::Incident(incident) => {
+                outcome = keep_incident(db, arrival.origin.as_ref(), incident, now_us).await?;
+            }
             Content::Unsound { .. } => {}
         }
         if let (Some(origin), Outcome::Refused { reason }) = (&arrival.origin, &outcome) {
@@ -209,14 +211,16 @@ async fn keep_incident(
     db: &mut SqliteConnection,
     origin: Option<&Origin>,
     incident: &IncidentMessage,
+    now_us: i64,
 ) -> Result<Outcome> {
     let Some(Origin { edge, stamp }) = origin else {
         return Ok(Outcome::Refused { reason: "an incident of no edge".to_owned() });
     };
     let done = sqlx::query(
-        "INSERT OR IGNORE INTO incidents (edge, id, time_us, kind, message, outbox, sequence)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO incidents (received_us, edge, id, time_us, kind, message, outbox, sequence)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
+    .bind(now_us)
     .bind(edge.as_str())
     .bind(incident.id.0.as_bytes().as_slice())
     .bind(incident.time_us)

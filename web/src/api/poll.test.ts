@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Poll, type Answer } from "./poll.ts";
+import { failed, success, type Result } from "./result.ts";
+
+const GONE = failed({ kind: "unreachable", message: "gone" });
+
+/** Every answer so far, in one line. */
+function told(before: string, answer: Answer<string>): string {
+  return before + (answer.kind === "success" ? answer.value : "-");
+}
+
+test("it asks again and again, one question at a time, until it is stopped", async () => {
+  const answers: Result<string>[] = [GONE, success("a"), GONE, success("b")];
+  let [asked, open, most] = [0, 0, 0];
+  let done = (): void => undefined;
+  const all = new Promise<void>((resolve) => (done = resolve));
+  const ask = async (): Promise<Result<string>> => {
+    most = Math.max(most, ++open);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    open--;
+    const answer = answers[asked++];
+    if (answer === undefined) done();
+    return answer ?? GONE;
+  };
+  const poll = new Poll({ first: ">", ask, next: told, everyMs: 1 });
+  assert.equal(poll.state.get(), ">");
+  await all;
+  poll.stop();
+  const shown = poll.state.get();
+  assert.ok(shown.startsWith(">-a-b"), shown);
+  const before = asked;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual([asked, poll.state.get(), most], [before, shown, 1], "nobody asks after the end, and nothing is told");
+});
+
+test("what is answered after the end is told nobody", async () => {
+  let given: AbortSignal | undefined;
+  let answer: (result: Result<string>) => void = () => undefined;
+  const asked = new Promise<Result<string>>((resolve) => (answer = resolve));
+  const ask = (signal: AbortSignal): Promise<Result<string>> => {
+    given = signal;
+    return asked;
+  };
+  const poll = new Poll({ first: ">", ask, next: told, everyMs: 1 });
+  poll.stop();
+  assert.ok(given?.aborted, "the request is given up");
+  answer(success("late"));
+  await asked;
+  assert.equal(poll.state.get(), ">");
+});

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { failed, success } from "../api/result.ts";
+import type { Camera } from "../api/types.ts";
+import { camerasState } from "./poll.ts";
+
+const GONE = failed({ kind: "unreachable", message: "gone" });
+
+function camera(edge: string, name: string): Camera {
+  return { stream: `${edge}.${name}`, edge, name, edge_online: true, placement: "edge", state: "live" };
+}
+
+test("cameras stay in their order, and stay while the hub gives no answer", () => {
+  const failing = camerasState({ kind: "loading" }, GONE);
+  assert.deepEqual(failing, { kind: "failed", message: "gone" });
+  const ready = camerasState(failing, success([camera("b", "a"), camera("a", "z"), camera("a", "b")]));
+  assert.ok(ready.kind === "ready" && ready.stale === null);
+  assert.deepEqual(ready.cameras.map(({ stream }) => stream), ["a.b", "a.z", "b.a"]);
+  const stale = camerasState(ready, GONE);
+  assert.deepEqual(stale, { ...ready, stale: "gone" });
+  assert.deepEqual(camerasState(stale, success(ready.cameras)), ready);
+});
