@@ -174,6 +174,8 @@ impl Store {
                     events.insert(&key, bytes.as_slice())?;
                     match event.phase {
                         Phase::Closed => open.remove(event.id.0.as_bytes())?,
+                        // A later one arrived before it, and passed this database by.
+                        _ if open.get(event.id.0.as_bytes())?.is_some_and(|known| is_newer(&known, event)) => None,
                         Phase::Opened | Phase::Updated => open.insert(event.id.0.as_bytes(), bytes.as_slice())?,
                     };
                 }
@@ -340,6 +342,11 @@ impl Store {
     }
 }
 
+/// Whether what is known of an event is newer than this state of it.
+fn is_newer(known: &[u8], than: &Event) -> bool {
+    matches!(record::decode(known), Ok(Lasting::Event(known)) if known.revision > than.revision)
+}
+
 fn number(key: &[u8]) -> Result<u64, StoreError> {
     let bytes = key.try_into().map_err(|_| StoreError::Damaged("a key is no number".to_owned()))?;
     Ok(u64::from_be_bytes(bytes))
@@ -350,4 +357,4 @@ fn cost(value: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
