@@ -259,6 +259,7 @@ impl Keeper {
                     ReadError::Failed
                 })?;
             if let Some(view) = self.database.view().filter(|_| !damaged.is_empty()) {
+                self.are_damaged(&damaged);
                 // As what was acknowledged: a disk that takes nothing now forgets them later.
                 self.delete(view.id, damaged);
             }

@@ -63,6 +63,8 @@ impl Keeper {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use edge_core::outbox::stand_in::write_back::RECORDS;
     use omma_protocol::event::{Lasting, Phase};
     use omma_protocol::id::OutboxId;
@@ -75,6 +77,7 @@ mod tests {
     use crate::outbox::store::Store;
     use crate::outbox::store::tests::history::copy;
     use crate::outbox::{Database, MEMORY, ORDERS, Order, Which};
+    use crate::state::OutboxState;
 
     fn state(n: u32) -> Lasting {
         Lasting::Event(event(n.into(), Phase::Closed, 2))
@@ -86,16 +89,34 @@ mod tests {
         (1..=store.newest()).map_while(read).collect()
     }
 
+    type Handles = (Keeper, mpsc::Sender<Order>, watch::Receiver<OutboxId>, watch::Receiver<OutboxState>);
+
+    fn keeper(folder: &Path) -> Handles {
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let (id, told) = watch::channel(OutboxId(Uuid::new_v4()));
+        let (state, seen) = watch::channel(OutboxState::default());
+        let database = Database::start(folder, 1 << 30, None).unwrap();
+        let part = Health::new().part("outbox");
+        (Keeper::new(database, MEMORY, inbox, orders.downgrade(), id, state, part), orders, told, seen)
+    }
+
+    /// On a disk that takes nothing it stays, and was logged each time that it was met.
+    #[test]
+    fn a_damaged_record_that_cannot_be_deleted_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut keeper, ..) = keeper(folder.path());
+        keeper.open(PATIENCE);
+        let disk = keeper.database.view().unwrap().id;
+        assert_eq!(keeper.untold(&[1, 2]), [1, 2]);
+        keeper.stand_in.acknowledged(disk, &[1, 2]);
+        assert_eq!(keeper.untold(&[1, 2, 3]), [3]);
+    }
+
     /// All of it once went in one piece, and whoever wanted something of the outbox waited for that.
     #[test]
     fn the_outbox_is_read_and_put_into_between_the_pieces_and_a_kill_there_loses_what_is_not_written_alone() {
         let (folder, dead) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (orders, inbox) = mpsc::channel(ORDERS);
-        let (id, told) = watch::channel(OutboxId(Uuid::new_v4()));
-        let (state_tx, seen) = watch::channel(Default::default());
-        let database = Database::start(folder.path(), 1 << 30, None).unwrap();
-        let part = Health::new().part("outbox");
-        let mut keeper = Keeper::new(database, MEMORY, inbox, orders.downgrade(), id, state_tx, part);
+        let (mut keeper, orders, told, seen) = keeper(folder.path());
         // Nobody but this test says when the disk is tried.
         keeper.waking = true;
         keeper.fails(&StoreError::Silent);
