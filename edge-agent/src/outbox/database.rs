@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use omma_protocol::event::{Event, Lasting};
 use omma_protocol::id::OutboxId;
+use omma_runtime::crash;
 
 use super::store::{self, Settled, Store, StoreError};
 use crate::state::OutboxState;
@@ -153,7 +154,10 @@ impl Opened {
 
     fn start(mut opened: Self) -> Result<Sender<Job>, StoreError> {
         let (jobs, inbox) = mpsc::channel::<Job>();
-        let work = move || inbox.iter().for_each(|job| job(&mut opened));
+        let work = move || {
+            inbox.iter().for_each(|job| job(&mut opened));
+            opened.let_go();
+        };
         std::thread::Builder::new()
             .name("outbox disk".to_owned())
             .spawn(work)
@@ -194,10 +198,12 @@ impl Opened {
         }
     }
 
-    /// sled may panic here too.
+    /// sled panics where the disk does not take its last bytes. That is the disk's fault, which is told as such, and no crash.
     fn let_go(&mut self) {
-        if let Some(store) = self.store.take() {
-            drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
+        if let Some(store) = self.store.take()
+            && let Err(said) = crash::contained(|| drop(store))
+        {
+            tracing::debug!(said, "close the outbox's database");
         }
     }
 
@@ -275,7 +281,7 @@ impl Opened {
     /// Ends the database.
     pub(super) fn close(&mut self) -> Result<(), StoreError> {
         let flushed = self.store.as_mut().map_or(Ok(()), Store::flush);
-        drop(self.store.take());
+        self.let_go();
         flushed
     }
 }

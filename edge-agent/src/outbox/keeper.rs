@@ -4,17 +4,21 @@
 //! ```text
 //! put ──▶ database ── takes it ──▶ told to the uplink
 //!             └── does not ──▶ memory ──▶ told to the uplink, when what is on disk is sent or can't be read
-//!                                └── tried again, 0.2 s … 5 s ──▶ database
+//!                                └── tried again, 0.2 s … 5 s, then piece by piece ──▶ database
 //! ```
 //!
-//! Takes all orders that wait at once, so that one flush serves many.
+//! Takes all orders that wait at once, so that one flush serves many. While memory is written back the orders that came
+//! meanwhile are taken between any two pieces ([`edge_core::outbox::stand_in::write_back`]): nobody waits for more than one.
 
 mod telling;
+
+mod write_back;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_core::outbox::memory::Held;
+use edge_core::outbox::stand_in::write_back::DELETED;
 use edge_core::outbox::stand_in::{Served, StandIn};
 use omma_protocol::backoff::Backoff;
 use omma_protocol::event::{Lasting, Stamp};
@@ -35,10 +39,6 @@ use telling::Share;
 const PATIENCE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
-/// What goes from memory to the disk at once, records and bytes: a slow card takes it within [`PATIENCE`].
-const PIECE: (usize, u64) = (64, 500_000);
-/// What is deleted from the disk at once, records: days of a disk that takes nothing may have left very many to be deleted.
-const DELETED: usize = 1000;
 /// How long closing a database that failed may take.
 const CLOSE: Duration = Duration::from_secs(10);
 
@@ -54,6 +54,8 @@ pub(super) struct Keeper {
     pulse: Pulse,
     step: Step,
     retry: Backoff,
+    /// Whether somebody will say when it is time to try the disk again.
+    waking: bool,
     /// Since when the disk has taken nothing.
     failing: Option<Instant>,
     /// Who waits until nothing is in memory alone.
@@ -87,6 +89,7 @@ impl Keeper {
             pulse: Pulse::unwatched(),
             step: Step::new("outbox"),
             retry,
+            waking: false,
             failing: None,
             syncing: vec![],
             given_up: 0,
@@ -114,40 +117,52 @@ impl Keeper {
 
     pub(super) fn run(mut self) {
         let _step = self.step.span().entered();
+        while self.turn() {}
+    }
+
+    /// Takes the orders that wait, and writes a piece of memory back where it is time for one. Gives whether there may be more.
+    fn turn(&mut self) -> bool {
         let mut orders = Vec::with_capacity(ORDERS);
-        loop {
+        if self.stand_in.is_returning() {
+            orders.extend(std::iter::from_fn(|| self.inbox.try_recv().ok()).take(ORDERS));
+        } else {
             self.pulse.rest();
             if self.inbox.blocking_recv_many(&mut orders, ORDERS) == 0 {
-                return;
-            }
-            self.pulse.beat();
-            let mut put = vec![];
-            let mut end = None;
-            for order in orders.drain(..) {
-                match order {
-                    Order::Put(what) => put.extend(what),
-                    Order::Delete(of, sequences) => self.delete(of, sequences),
-                    Order::Read(which, answer) => {
-                        let found = self.read(which);
-                        // Who asked may have stopped waiting.
-                        drop(answer.send(found));
-                    }
-                    Order::Sync(answer) => self.syncing.push(answer),
-                    Order::TryAgain => self.try_again(),
-                    Order::End(answer) => end = Some(answer),
-                }
-            }
-            self.put(put);
-            self.tell();
-            if !self.stand_in.is_on() {
-                // Who asked may have stopped waiting.
-                self.syncing.drain(..).for_each(|answer| answer.send(()).unwrap_or_default());
-            }
-            if let Some(answer) = end {
-                self.end();
-                return answer.send(()).unwrap_or_default();
+                return false;
             }
         }
+        self.pulse.beat();
+        let (mut put, mut end, mut due) = (vec![], None, false);
+        for order in orders {
+            match order {
+                Order::Put(what) => put.extend(what),
+                Order::Delete(of, sequences) => self.delete(of, sequences),
+                Order::Read(which, answer) => {
+                    let found = self.read(which);
+                    // Who asked may have stopped waiting.
+                    drop(answer.send(found));
+                }
+                Order::Sync(answer) => self.syncing.push(answer),
+                Order::TryAgain => (self.waking, due) = (false, true),
+                Order::End(answer) => end = Some(answer),
+            }
+        }
+        self.put(put);
+        if due || self.stand_in.is_returning() {
+            self.write_back();
+        }
+        self.tell();
+        if !self.stand_in.is_on() {
+            // Who asked may have stopped waiting.
+            self.syncing.drain(..).for_each(|answer| answer.send(()).unwrap_or_default());
+        }
+        if let Some(answer) = end {
+            self.end();
+            // As above.
+            answer.send(()).unwrap_or_default();
+            return false;
+        }
+        true
     }
 
     fn put(&mut self, what: Vec<Lasting>) {
@@ -204,16 +219,18 @@ impl Keeper {
         metrics::counter!("omma_outbox_failures_total").increment(1);
         self.part.not_ready(e.to_string());
         self.sees_the_disk();
-        let begins = !self.stand_in.is_on();
         let given_up = self.stand_in.begin(OutboxId(Uuid::new_v4()), self.database.view().is_some());
-        if begins {
-            self.wake_later();
-        }
+        self.wake_later();
+        // At once: what is read from now on may be of the other outbox.
+        self.tell();
         self.gave_up(given_up.len(), Share::Memory);
     }
 
     /// A thread of its own, because the inbox has no clock.
     fn wake_later(&mut self) {
+        if std::mem::replace(&mut self.waking, true) {
+            return;
+        }
         let (delay, orders) = (self.retry.next_delay(), self.orders.clone());
         let waking = std::thread::Builder::new().name("outbox retry".to_owned()).spawn(move || {
             std::thread::sleep(delay);
@@ -227,71 +244,34 @@ impl Keeper {
         }
     }
 
-    fn try_again(&mut self) {
-        match self.save() {
-            Ok(()) => {
-                self.stand_in.end();
-                self.retry.succeeded();
-                self.failing = None;
-                self.part.ready();
-                tracing::info!("the outbox's disk works again, and has what waited in memory");
-            }
-            Err(e) => {
-                self.fails(&e);
-                self.tell_as_incident(&e);
-                self.wake_later();
-            }
-        }
-    }
-
-    /// All that is in memory, in order, after what was deleted meanwhile and what arrived from memory.
-    fn save(&mut self) -> Result<(), StoreError> {
-        self.database.ask(PATIENCE, Opened::open)?;
-        self.sees_the_disk();
-        loop {
-            self.pulse.beat();
-            let deleted = self.stand_in.deleted(DELETED);
-            let (numbers, piece): (Vec<u64>, Vec<Lasting>) =
-                self.stand_in.unsaved(PIECE.0, PIECE.1).into_iter().unzip();
-            let passed = self.stand_in.passed();
-            if deleted.is_empty() && passed.is_empty() && piece.is_empty() {
-                return Ok(());
-            }
-            let (going, passing) = (deleted.clone(), passed.clone());
-            let put = self.database.ask(PATIENCE, move |opened| opened.put(&going, &passing, &piece))?;
-            self.stand_in.gone(&deleted);
-            self.stand_in.known(&passed);
-            for (in_memory, on_disk) in numbers.iter().take(put.kept).zip(put.before + 1..) {
-                self.stand_in.saved(*in_memory, on_disk);
-            }
-            self.disk_gave_up(&put);
-            if put.error.is_none() || self.database.view().is_some() {
-                self.stand_in.readable();
-            }
-            put.error.map_or(Ok(()), Err)?;
-        }
-    }
-
     fn served(&self) -> Served {
         self.stand_in.served(self.database.view().map_or(0, |view| view.state.waiting))
     }
 
-    fn read(&mut self, which: Which) -> Result<Option<Stored>, ReadError> {
+    fn read(&mut self, mut which: Which) -> Result<Option<Stored>, ReadError> {
         if self.served() == Served::Memory {
             return Ok(self.read_memory(which));
         }
-        match self.database.ask(PATIENCE, move |opened| opened.store()?.read(which)) {
-            Ok(Read { found, damaged }) => {
-                if let Some(view) = self.database.view().filter(|_| !damaged.is_empty()) {
-                    // As what was acknowledged: a disk that takes nothing now forgets them later.
-                    self.delete(view.id, damaged);
-                }
-                Ok(found)
+        loop {
+            let Read { found, damaged } =
+                self.database.ask(PATIENCE, move |opened| opened.store()?.read(which)).map_err(|e| {
+                    self.fails(&e);
+                    ReadError::Failed
+                })?;
+            if let Some(view) = self.database.view().filter(|_| !damaged.is_empty()) {
+                self.are_damaged(&damaged);
+                // As what was acknowledged: a disk that takes nothing now forgets them later.
+                self.delete(view.id, damaged);
             }
-            Err(e) => {
-                self.fails(&e);
-                self.tell();
-                Err(ReadError::Failed)
+            // A disk that takes nothing has it yet.
+            let Some(arrived) =
+                found.as_ref().map(|found| found.stamp.sequence).filter(|it| self.stand_in.is_deleted(*it))
+            else {
+                return Ok(found);
+            };
+            match &mut which {
+                Which::Exactly(_) => return Ok(None),
+                Which::First { from, .. } => *from = arrived.saturating_add(1),
             }
         }
     }
@@ -325,21 +305,6 @@ impl Keeper {
                 Ok(()) => self.stand_in.gone(&deleted),
                 Err(e) => return self.fails(&e),
             }
-        }
-    }
-
-    /// What is in memory is lost where the disk does not take it now.
-    fn end(&mut self) {
-        let saved = if self.stand_in.is_on() { self.save() } else { Ok(()) };
-        let lost = self.stand_in.count_unsaved();
-        if let Err(e) = saved
-            && lost > 0
-        {
-            self.step.dropped_many("no disk at the end", lost);
-            tracing::error!(lost, error = %e, "the outbox's disk takes nothing: what waited in memory is lost");
-        }
-        if let Err(e) = self.database.ask(CLOSE, Opened::close) {
-            tracing::debug!(error = %e, "close the outbox's database");
         }
     }
 }

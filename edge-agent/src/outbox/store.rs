@@ -174,6 +174,8 @@ impl Store {
                     events.insert(&key, bytes.as_slice())?;
                     match event.phase {
                         Phase::Closed => open.remove(event.id.0.as_bytes())?,
+                        // A later one arrived before it, and passed this database by.
+                        _ if open.get(event.id.0.as_bytes())?.is_some_and(|known| is_newer(&known, event)) => None,
                         Phase::Opened | Phase::Updated => open.insert(event.id.0.as_bytes(), bytes.as_slice())?,
                     };
                 }
@@ -194,8 +196,8 @@ impl Store {
         Ok(())
     }
 
-    /// Reads a record. One that is damaged is counted, reported and stepped over: it must not hold up the others. The
-    /// caller deletes it.
+    /// Reads a record. One that is damaged is stepped over: it must not hold up the others. The caller tells of it and
+    /// deletes it.
     ///
     /// # Errors
     /// When the database fails.
@@ -214,11 +216,7 @@ impl Store {
                     let found = Some(Stored { stamp: Stamp { outbox: self.id, sequence }, what });
                     return Ok(Read { found, damaged });
                 }
-                Err(e) => {
-                    tracing::error!(sequence, error = %e, "an event is lost: its record in the outbox is damaged");
-                    metrics::counter!("omma_outbox_damaged_records_total").increment(1);
-                    damaged.push(sequence);
-                }
+                Err(RecordError) => damaged.push(sequence),
             }
             match &mut which {
                 Which::Exactly(_) => return Ok(Read { found: None, damaged }),
@@ -329,8 +327,10 @@ impl Store {
     pub fn flush(&mut self) -> Result<(), StoreError> {
         self.db.flush()?;
         if self.flushed != self.newest {
-            // sled asks for its bytes and not for how long its file has become (`sync_file_range`): without this a power cut
-            // loses the last seconds, and their numbers would be given to something else.
+            // sled asks for its bytes alone (`sync_file_range`), and neither for how long its file has become and where its
+            // blocks are, nor that the disk empties its own cache: without this a power cut loses the last seconds, and their
+            // numbers would be given to something else. Also where the length is as before; fdatasync(2) itself leaves out
+            // what has not changed.
             let synced = self.file.sync_data();
             synced.map_err(|e| StoreError::Io { doing: "flush the outbox's database", reason: e.to_string() })?;
             self.witness.saw(self.id, self.newest)?;
@@ -338,6 +338,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether what is known of an event is newer than this state of it.
+fn is_newer(known: &[u8], than: &Event) -> bool {
+    matches!(record::decode(known), Ok(Lasting::Event(known)) if known.revision > than.revision)
 }
 
 fn number(key: &[u8]) -> Result<u64, StoreError> {
@@ -350,4 +355,4 @@ fn cost(value: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -21,9 +21,10 @@
 
 mod often;
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::file;
 use often::{Ends, Hour};
+
+thread_local! {
+    /// Whether whoever called is prepared for a panic.
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does what may panic through no fault of this program's, such as a library that ends on a disk which fails. A panic of the
+/// calling thread then leaves no report and nothing in the log: it is given as what was said, for the caller to handle.
+///
+/// # Errors
+/// When it panicked.
+pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let before = CONTAINED.replace(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    CONTAINED.set(before);
+    done.map_err(|payload| {
+        let said = payload.downcast_ref::<String>().map(String::as_str);
+        said.or(payload.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
+    })
+}
 
 /// How many unclean ends wait to be told; the oldest goes for a new one.
 const UNTOLD: usize = 16;
@@ -214,10 +235,13 @@ impl Record {
         (record, Past { last_run, unclean_ends, crashes: reports })
     }
 
-    /// From now on every panic of this process leaves a report, and then does what it did before.
+    /// From now on every panic of this process that is not [`contained`] leaves a report, and then does what it did before.
     pub fn report_panics(&self) {
         let (record, before) = (self.clone(), panic::take_hook());
         panic::set_hook(Box::new(move |panic| {
+            if CONTAINED.get() {
+                return;
+            }
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
             record.report("panic", panic.payload_as_str().unwrap_or("no message"), place);
             before(panic);

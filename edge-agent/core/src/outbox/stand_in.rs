@@ -3,8 +3,10 @@
 //! ```text
 //!             the disk takes nothing                 nothing is left on a disk that can be read, or it can't be
 //! disk alone ────────────────────────▶ disk served ◀────────────────────────────────────────▶ memory served
-//!     ▲                                     │ what memory holds is on disk                            │
-//!     └─────────────────────────────────────┴─────────────────────────────────────────────────────────┘
+//!     ▲                                  │     ▲ the disk takes nothing any more                  │
+//!     │ memory is empty                  ▼     │                                                  │
+//!     └──────────────────────────── written back, disk served ◀───────────────────────────────────┘
+//!                                                       the disk took a piece
 //! ```
 //!
 //! 1. While the disk works, a copy of what it holds of this run stays in memory, the newest of it ([`StandIn::kept`]).
@@ -14,11 +16,14 @@
 //! 3. The uplink is served from one of them at a time ([`StandIn::served`]), and its acknowledgements are of that one. Those
 //!    of records that lie on the disk are remembered until it takes them ([`StandIn::acknowledged`]), and so are the newest
 //!    states of events that only memory had: the disk must know which events are under way ([`StandIn::passed`]).
-//! 4. When the disk takes something again, memory goes there in order, piece by piece ([`StandIn::unsaved`],
-//!    [`StandIn::saved`]), and [ends](StandIn::end).
+//! 4. When the disk takes something again, memory goes there in order, piece by piece ([`write_back`]). What is put meanwhile
+//!    goes into memory, behind what waits there. The disk is served from its first piece on, so that the uplink's numbers
+//!    change once.
 //!
 //! A record that was under way in between is sent once more, under its new number; the hub knows it by its event and
 //! revision.
+
+pub mod write_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +55,10 @@ pub struct StandIn {
     memory: Option<Memory>,
     /// Whether the disk can be read.
     readable: bool,
+    /// Whether memory is being written back: the disk took the last piece.
+    returning: bool,
+    /// Most records of the next piece.
+    piece: usize,
     /// Acknowledged, and still on the disk.
     deleted: BTreeSet<u64>,
     /// The newest state of each event that was acknowledged and never was on the disk.
@@ -60,7 +69,8 @@ impl StandIn {
     /// For an outbox on disk. `budget` bytes are what waits in memory, and a quarter of that the copies, at the most.
     pub fn new(disk: OutboxId, budget: u64) -> Self {
         let copies = Memory::new(disk, budget / 4);
-        Self { budget, copies, memory: None, readable: true, deleted: BTreeSet::new(), passed: BTreeMap::new() }
+        let (deleted, passed) = (BTreeSet::new(), BTreeMap::new());
+        Self { budget, copies, memory: None, readable: true, returning: false, piece: 1, deleted, passed }
     }
 
     /// The disk has this under that number.
@@ -91,6 +101,10 @@ impl StandIn {
     /// where one begins. Gives what is given up.
     pub fn begin(&mut self, fresh: OutboxId, readable: bool) -> Vec<Held> {
         let was_readable = std::mem::replace(&mut self.readable, readable);
+        (self.returning, self.piece) = (false, 1);
+        if readable {
+            self.drop_copies();
+        }
         if self.memory.is_some() && (readable || !was_readable) {
             return vec![];
         }
@@ -112,9 +126,13 @@ impl StandIn {
         self.memory.is_some()
     }
 
-    /// The disk can be read again.
-    pub fn readable(&mut self) {
-        self.readable = true;
+    /// A disk that can be read serves what it holds itself: in memory nothing of it would be forgotten when it is acknowledged.
+    fn drop_copies(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            let copies: Vec<u64> =
+                memory.iter().filter(|(_, held)| held.on_disk.is_some()).map(|(sequence, _)| sequence).collect();
+            copies.into_iter().for_each(|sequence| drop(memory.remove(sequence)));
+        }
     }
 
     /// Puts something into memory. Gives what is given up for it.
@@ -125,7 +143,7 @@ impl StandIn {
     /// Which of them the uplink is served from, where the disk holds `waiting` records.
     pub fn served(&self, waiting: u64) -> Served {
         let drained = !self.readable || waiting <= self.deleted.len() as u64;
-        if self.memory.is_some() && drained { Served::Memory } else { Served::Disk }
+        if self.memory.is_some() && !self.returning && drained { Served::Memory } else { Served::Disk }
     }
 
     /// The outbox in memory.
@@ -162,25 +180,17 @@ impl StandIn {
         }
     }
 
-    /// States of events that arrived without ever being on the disk, the newest of each. Else the next start would take the
-    /// event for what the disk last knew, and end it with a revision that the hub drops.
-    pub fn passed(&self) -> Vec<Event> {
-        self.passed.values().cloned().collect()
-    }
-
-    /// The disk knows of these.
-    pub fn known(&mut self, events: &[Event]) {
-        for event in events {
-            self.passed.remove(&event.id);
-        }
-    }
-
     /// What is to be deleted from the disk, the oldest first: no more than `records` of it.
     pub fn deleted(&self, records: usize) -> Vec<u64> {
         self.deleted.iter().copied().take(records).collect()
     }
 
-    /// How many that is.
+    /// Whether this record, which the disk still has, was acknowledged.
+    pub fn is_deleted(&self, on_disk: u64) -> bool {
+        self.deleted.contains(&on_disk)
+    }
+
+    /// How many are to be deleted.
     pub fn count_deleted(&self) -> u64 {
         self.deleted.len() as u64
     }
@@ -199,18 +209,6 @@ impl StandIn {
     /// How many are in memory and not on disk.
     pub fn count_unsaved(&self) -> u64 {
         self.memory.iter().flat_map(Memory::iter).filter(|(_, held)| held.on_disk.is_none()).count() as u64
-    }
-
-    /// What had this number in memory is on disk, under that one.
-    pub fn saved(&mut self, in_memory: u64, on_disk: u64) {
-        if let Some(held) = self.memory.as_mut().and_then(|memory| memory.remove(in_memory)) {
-            self.kept(on_disk, held.what);
-        }
-    }
-
-    /// The disk has it all.
-    pub fn end(&mut self) {
-        (self.memory, self.readable) = (None, true);
     }
 }
 

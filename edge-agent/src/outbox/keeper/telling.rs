@@ -43,6 +43,19 @@ impl Keeper {
         }
     }
 
+    /// Damaged records of the disk were met.
+    pub(super) fn are_damaged(&self, records: &[u64]) {
+        for sequence in self.untold(records) {
+            tracing::error!(sequence, "an event is lost: its record in the outbox is damaged");
+            metrics::counter!("omma_outbox_damaged_records_total").increment(1);
+        }
+    }
+
+    /// Those of them that are not known to be damaged: on a disk that takes nothing they stay, and are met again.
+    pub(super) fn untold(&self, records: &[u64]) -> Vec<u64> {
+        records.iter().copied().filter(|sequence| !self.stand_in.is_deleted(*sequence)).collect()
+    }
+
     /// Where the disk has taken nothing for a while.
     pub(super) fn tell_as_incident(&mut self, e: &StoreError) {
         if self.failing.is_some_and(|since| since.elapsed() >= TELL_AFTER) && is_due(&mut self.incident_in_memory) {

@@ -5,7 +5,7 @@ use super::*;
 
 mod damaged;
 
-mod history;
+pub(in crate::outbox) mod history;
 
 const BIG: u64 = 1 << 30;
 
@@ -202,4 +202,18 @@ fn an_event_that_went_on_from_memory_is_closed_at_the_next_start_with_a_revision
         other => panic!("{other:?}"),
     });
     assert_eq!(told.collect::<Vec<_>>(), [(1, Phase::Closed, 6), (3, Phase::Closed, 2)]);
+}
+
+/// The start then ended it with a revision that the hub knew already, and it stayed open there.
+#[test]
+fn a_state_that_is_written_after_a_later_one_arrived_does_not_make_the_event_older() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    store.passed_by(&[event(1, Phase::Updated, 5)]).unwrap();
+    put_all(&mut store, &[Lasting::Event(event(1, Phase::Updated, 4))]);
+    drop(store);
+    let mut store = Store::open_or_set_aside(folder.path(), BIG).unwrap();
+    store.close_what_was_left_open().unwrap();
+    let Some((_, Lasting::Event(last))) = all(&mut store).pop() else { panic!("nothing is there") };
+    assert_eq!((last.phase, last.revision), (Phase::Closed, 6));
 }

@@ -109,11 +109,17 @@ fn a_thread_that_panics_leaves_a_report_with_its_place_and_name() {
     let (record, _) = begin(folder.path(), "first");
     record.report_panics();
     let thread = std::thread::Builder::new().name("look door".to_owned());
-    let panicked = thread.spawn(|| panic!("index 7 is out of range")).unwrap().join();
+    let panicked = thread.spawn(|| {
+        assert_eq!(contained(|| panic!("a disk failed")), Err::<(), _>("a disk failed".to_owned()));
+        assert_eq!(contained(|| 7), Ok(7));
+        panic!("index 7 is out of range")
+    });
+    let panicked = panicked.unwrap().join();
     drop(panic::take_hook());
     assert!(panicked.is_err());
     let reports = begin(folder.path(), "first").1.crashes;
-    let report = reports.iter().find(|report| report.thread == "look door").unwrap();
+    let ours: Vec<_> = reports.iter().filter(|report| report.thread == "look door").collect();
+    let [report] = ours[..] else { panic!("a contained panic left a report, or this one none: {ours:?}") };
     assert_eq!((report.kind.as_str(), report.message.as_str()), ("panic", "index 7 is out of range"));
     assert!(report.place.contains("tests.rs:"), "{report:?}");
 }

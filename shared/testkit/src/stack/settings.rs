@@ -23,13 +23,15 @@ pub struct StackOptions {
     pub without_broker: bool,
     /// Further lines of the edge's `[edge]`.
     pub edge: &'static str,
+    /// The edge's folder; one in the stack's own where `None`.
+    pub edge_data: Option<PathBuf>,
 }
 
 impl Default for StackOptions {
     /// Two cameras of the same footage, looked at by the edge, and the hub's own broker.
     fn default() -> Self {
         let cameras = vec![Camera::simulated("door"), Camera::simulated("gate")];
-        Self { cameras, external_broker: None, without_broker: false, edge: "" }
+        Self { cameras, external_broker: None, without_broker: false, edge: "", edge_data: None }
     }
 }
 
@@ -159,7 +161,7 @@ udp = "127.0.0.1:{live}"
 
 /// `who` is how the edge knows its name, `mqtt` the broker that is not the hub's; empty where there is none.
 pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &str, mqtt: &str) -> String {
-    let data = folder.join("edge");
+    let data = options.edge_data.clone().unwrap_or_else(|| folder.join("edge"));
     let mut text = format!("[edge]\ndata = {data:?}\n{who}\n[http]\nlisten = \"127.0.0.1:{}\"\n", ports.edge);
     if options.cameras.iter().any(|camera| camera.placement == "edge") {
         text += &format!("[detect]\n{}engine = \"ort\"\nthreads = 1\n", model("nanodet-g-256x416"));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::expect_used, reason = "for tests: what can't go on fails the test, with its reason")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -20,6 +21,16 @@ pub fn sequences(hub_data: &Path, edge: &str) -> Vec<u64> {
 /// # Panics
 /// As [`sequences`].
 pub fn records(hub_data: &Path, edge: &str) -> Vec<(u64, bool)> {
+    let mut outboxes = by_outbox(hub_data, edge);
+    assert!(outboxes.len() <= 1, "the edge began {} outboxes, but its disk was never lost", outboxes.len());
+    outboxes.pop_first().map(|(_, records)| records).unwrap_or_default()
+}
+
+/// As [`records`], of each outbox that the edge ever had, by its id: one on disk, and one each time that memory stood in.
+///
+/// # Panics
+/// When the database can't be read.
+pub fn by_outbox(hub_data: &Path, edge: &str) -> BTreeMap<Vec<u8>, Vec<(u64, bool)>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let rows = runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(hub_data.join("omma.db")).read_only(true);
@@ -27,8 +38,10 @@ pub fn records(hub_data: &Path, edge: &str) -> Vec<(u64, bool)> {
         let query = "SELECT outbox, sequence, refused IS NULL FROM records WHERE edge = ? ORDER BY sequence";
         sqlx::query(query).bind(edge).fetch_all(&mut connection).await
     });
-    let rows = rows.expect("the records in the hub's database");
-    let outboxes: std::collections::BTreeSet<Vec<u8>> = rows.iter().map(|row| row.get(0)).collect();
-    assert!(outboxes.len() <= 1, "the edge began {} outboxes, but its disk was never lost", outboxes.len());
-    rows.iter().map(|row| (row.get::<i64, _>(1).unsigned_abs(), row.get::<i64, _>(2) == 1)).collect()
+    let mut outboxes: BTreeMap<Vec<u8>, Vec<(u64, bool)>> = BTreeMap::new();
+    for row in rows.expect("the records in the hub's database") {
+        let record = (row.get::<i64, _>(1).unsigned_abs(), row.get::<i64, _>(2) == 1);
+        outboxes.entry(row.get(0)).or_default().push(record);
+    }
+    outboxes
 }

@@ -1,6 +1,9 @@
-//! Random histories of a disk that fills up, fails, and comes back, of an edge that is killed at any of these moments, and
-//! of connections that are cut: flight and memory beside a model of the disk, and a hub that stores each number once.
+//! Random histories of a disk that fills up, fails, and comes back, of an edge that is killed at any of these moments and
+//! between any two pieces that memory is written back in, and of connections that are cut: flight and memory beside a model of
+//! the disk, and a hub that stores each number once.
 //! `OMMA_HISTORIES` says how many (10,000 unless set), `OMMA_SEED` which.
+
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -16,72 +19,10 @@ use crate::Moment;
 use crate::outbox::flight::{Flight, Kind, Next};
 use crate::outbox::pace::Pace;
 use crate::outbox::stand_in::{Served, StandIn};
+use step::{Disk, Happens, Step, step};
 
 /// Some twenty states.
 const MEMORY: u64 = 10_000;
-
-#[derive(Debug, Clone)]
-enum Step {
-    Happens(Vec<Happens>),
-    /// It takes nothing more, and may be read, deleted from or not even that.
-    DiskFails(Disk),
-    DiskWorks,
-    /// The edge tries it again; it has room for so many.
-    TryAgain(u8),
-    Connect,
-    Cut,
-    Send(u8),
-    Deliver(u8),
-    Answer,
-    DeliverAnswers,
-    Later(u16),
-    /// Memory is lost.
-    KillEdge,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Disk {
-    Works,
-    /// To the brim where nothing can be deleted.
-    Full {
-        brim: bool,
-    },
-    Broken,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Happens {
-    Opens,
-    Goes(u8),
-    Ends(u8),
-    Pictured(u8, u16),
-    Incident,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let happens = prop_oneof![
-        3 => Just(Happens::Opens),
-        2 => any::<u8>().prop_map(Happens::Goes),
-        2 => any::<u8>().prop_map(Happens::Ends),
-        2 => (any::<u8>(), 100u16..4000).prop_map(|(which, bytes)| Happens::Pictured(which, bytes)),
-        1 => Just(Happens::Incident),
-    ];
-    let fails = prop_oneof![any::<bool>().prop_map(|brim| Disk::Full { brim }), Just(Disk::Broken)];
-    prop_oneof![
-        6 => prop::collection::vec(happens, 1..10).prop_map(Step::Happens),
-        2 => fails.prop_map(Step::DiskFails),
-        2 => Just(Step::DiskWorks),
-        3 => (0u8..12).prop_map(Step::TryAgain),
-        2 => Just(Step::Connect),
-        1 => Just(Step::Cut),
-        6 => (1u8..40).prop_map(Step::Send),
-        6 => (1u8..40).prop_map(Step::Deliver),
-        4 => Just(Step::Answer),
-        4 => Just(Step::DeliverAnswers),
-        2 => (0u16..60_000).prop_map(Step::Later),
-        1 => Just(Step::KillEdge),
-    ]
-}
 
 struct World {
     now: Moment,
@@ -102,6 +43,8 @@ struct World {
     open: BTreeSet<u64>,
     /// Lost when there was no room, or with memory.
     lost: BTreeSet<u32>,
+    /// The edge heard that the hub has them, and no disk that takes nothing keeps them.
+    forgotten: BTreeSet<u32>,
     wire: VecDeque<(OutboxId, u64, Lasting)>,
     /// The hub's store.
     store: BTreeMap<(OutboxId, u64), u32>,
@@ -137,6 +80,7 @@ impl World {
             events: 0,
             open: BTreeSet::new(),
             lost: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             wire: VecDeque::new(),
             store: BTreeMap::new(),
             arrived: BTreeSet::new(),
@@ -153,6 +97,12 @@ impl World {
             Step::DiskFails(how) => self.disk = *how,
             Step::DiskWorks => self.disk = Disk::Works,
             Step::TryAgain(room) => self.try_again(usize::from(*room)),
+            Step::WriteBack(pieces, room) => (0..*pieces).for_each(|_| {
+                if self.stand_in.is_returning() {
+                    self.write_piece(usize::from(*room));
+                    self.tell();
+                }
+            }),
             Step::Connect => {
                 self.renumber();
                 self.flight.connected(self.told().1);
@@ -180,6 +130,8 @@ impl World {
                 self.cut();
                 self.lost.extend(self.stand_in.unsaved(usize::MAX, u64::MAX).iter().map(|(_, what)| number(what)));
                 self.stand_in = StandIn::new(self.id, MEMORY);
+                let left: BTreeSet<u32> = self.records.values().map(number).collect();
+                self.forgotten.retain(|thing| !left.contains(thing));
                 if self.disk == Disk::Broken {
                     self.fails();
                 }
@@ -191,6 +143,12 @@ impl World {
         self.tell();
         let memory = self.stand_in.memory();
         assert!(memory.is_none_or(|memory| memory.bytes() <= MEMORY), "more is in memory than may be");
+        let unsaved = self.stand_in.unsaved(usize::MAX, u64::MAX);
+        let waiting: Vec<u32> = self.records.values().chain(unsaved.iter().map(|(_, what)| what)).map(number).collect();
+        let different: BTreeSet<u32> = waiting.iter().copied().collect();
+        assert_eq!(different.len(), waiting.len(), "something is in two places: {waiting:?}");
+        let returning = self.stand_in.is_returning();
+        assert!(!returning || self.told().0 == self.id, "the uplink's numbers change more than once");
     }
 
     fn happens(&mut self, happens: Happens) {
@@ -233,37 +191,47 @@ impl World {
         self.lost.extend(given_up.iter().map(|held| number(&held.what)));
     }
 
-    fn try_again(&mut self, mut room: usize) {
-        if !self.stand_in.is_on() {
-            return;
+    fn try_again(&mut self, room: usize) {
+        if self.stand_in.is_on() && !self.stand_in.is_returning() {
+            self.write_piece(room);
         }
-        if self.disk == Disk::Broken {
+    }
+
+    fn write_piece(&mut self, room: usize) {
+        if matches!(self.disk, Disk::Broken | Disk::Full { brim: true }) {
             return self.fails();
         }
-        if self.disk != (Disk::Full { brim: true }) {
-            let deleted = self.stand_in.deleted(usize::MAX);
-            deleted.iter().for_each(|sequence| drop(self.records.remove(sequence)));
-            self.stand_in.gone(&deleted);
+        let piece = self.stand_in.piece();
+        assert_eq!(
+            piece.records.is_empty(),
+            self.stand_in.count_unsaved() == 0,
+            "a piece is never nothing of something"
+        );
+        piece.deleted.iter().for_each(|sequence| drop(self.records.remove(sequence)));
+        if self.disk != Disk::Works && !piece.passed.is_empty() {
+            return self.fails();
         }
-        self.stand_in.readable();
-        if self.disk != Disk::Works {
-            return;
+        let room = if self.disk == Disk::Works { room } else { 0 };
+        let before = self.newest;
+        for what in piece.records.iter().take(room) {
+            self.newest += 1;
+            self.records.insert(self.newest, what.clone());
         }
-        while room > 0 {
-            let piece = self.stand_in.unsaved(room.min(3), 2_000);
-            if piece.is_empty() {
-                return self.stand_in.end();
-            }
-            room -= piece.len();
-            for (in_memory, what) in piece {
-                self.newest += 1;
-                self.records.insert(self.newest, what);
-                self.stand_in.saved(in_memory, self.newest);
-            }
+        self.stand_in.written(&piece, before, room.min(piece.records.len()));
+        if room < piece.records.len() {
+            self.disk = Disk::Full { brim: false };
+            self.fails();
         }
     }
 
     fn delete(&mut self, of: OutboxId, sequences: &[u64]) {
+        let known = |sequence: &u64| match self.stand_in.memory().filter(|memory| memory.id() == of) {
+            Some(memory) => memory.get(*sequence).map(|held| number(&held.what)),
+            None if of == self.id => self.records.get(sequence).map(number),
+            None => None,
+        };
+        let heard: Vec<u32> = sequences.iter().filter_map(known).collect();
+        self.forgotten.extend(heard);
         self.stand_in.acknowledged(of, sequences);
         if matches!(self.disk, Disk::Works | Disk::Full { brim: false }) {
             let deleted = self.stand_in.deleted(usize::MAX);
@@ -304,13 +272,18 @@ impl World {
                 return None;
             }
             let of = |(sequence, what): (&u64, &Lasting)| (*sequence, what.clone());
-            return match which {
-                Next::Again(sequence) => self.records.get(&sequence).map(|what| (sequence, what.clone())),
-                Next::First { kind, from, to } => {
-                    self.records.range(from..=to).find(|(_, what)| Kind::of(what) == kind).map(of)
-                }
-                Next::Wait(_) => None,
+            let mut waiting = match which {
+                Next::Again(sequence) => self.records.range(sequence..=sequence),
+                Next::First { from, to, .. } => self.records.range(from..=to),
+                Next::Wait(_) => return None,
             };
+            let is_it = |kind_of: Kind| match which {
+                Next::First { kind, .. } => kind_of == kind,
+                _ => true,
+            };
+            return waiting
+                .find(|(sequence, what)| is_it(Kind::of(what)) && !self.stand_in.is_deleted(**sequence))
+                .map(of);
         }
         let memory = self.stand_in.memory()?;
         match which {
@@ -335,6 +308,10 @@ impl World {
         match (next, self.read(next)) {
             (Next::Wait(_), _) => {}
             (_, Some((sequence, what))) => {
+                assert!(
+                    !self.forgotten.contains(&number(&what)),
+                    "{what:?} arrived, which was heard, and is sent again"
+                );
                 self.flight.sent(sequence, Kind::of(&what), 1, self.now);
                 self.wire.push_back((id, sequence, what));
             }
@@ -356,7 +333,7 @@ impl World {
 
     /// Nothing fails any more. Whether everything arrived.
     fn settles(&mut self) -> bool {
-        for step in [Step::DiskWorks, Step::TryAgain(255), Step::TryAgain(255), Step::Connect] {
+        for step in [Step::DiskWorks, Step::TryAgain(255), Step::WriteBack(255, 255), Step::Connect] {
             self.apply(&step);
         }
         for _ in 0..10_000 {
