@@ -12,6 +12,8 @@ use crate::watched::{Camera, Watcher};
 
 plays! {
     a_start_within_a_group_of_pictures: MidGroup;
+    a_late_key_picture: LateKeyPicture;
+    parameter_sets_with_the_stamp_of_the_picture_before: SetsOfBefore;
     marker_on_sei: MarkerOnSei;
     no_marker: NoMarker;
     start_codes_within_rtp: AnnexBInRtp;
@@ -44,9 +46,37 @@ async fn the_size_changes_in_mid_stream() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn h265_comes_as_it_was_coded() {
-    let film = h265::stream();
-    let coded = split_access_units(&film);
-    let camera = Camera::playing(&film, |config| config).await;
+    h265_comes(&h265::stream(), h265::WIDTH, &[]).await;
+}
+
+macro_rules! h265_comes_all_the_same {
+    ($($name:ident: $quirk:ident;)+) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            h265_comes(&h265::stream(), h265::WIDTH, &[Quirk::$quirk]).await;
+        }
+    )+ };
+}
+
+h265_comes_all_the_same! {
+    h265_without_parameter_sets_in_the_description: NoSprop;
+    h265_in_fragments_without_content: EmptyFragments;
+    h265_in_fragments_that_are_first_and_last: SingleFragments;
+    h265_with_another_type_in_later_fragments: FragmentTypeChanges;
+    h265_without_marker: NoMarker;
+}
+
+/// As the description and the stream have them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn h265_parameter_sets_of_real_cameras() {
+    for (sets, (width, _)) in [h265::TENDA, h265::XIAOMI, h265::LAYERS] {
+        h265_comes(&h265::stream_with(sets), width, &[]).await;
+    }
+}
+
+async fn h265_comes(film: &[u8], width: u32, quirks: &[Quirk]) {
+    let coded = split_access_units(film);
+    let camera = Camera::playing(film, |config| config.with_quirks(quirks.iter().copied())).await;
     let mut watcher = Watcher::start(&camera);
     let first = watcher.next().await.unit;
     assert!(first.key && first.codec == Codec::H265);
@@ -57,8 +87,7 @@ async fn h265_comes_as_it_was_coded() {
         assert!(unit.data == *wanted, "{} bytes in the place of {}", unit.data.len(), wanted.len());
     }
     let told = |report: &CameraReport| report.video.as_ref().map(|video| (video.codec, video.width, video.reorders));
-    let (codec, width) = (Codec::H265, h265::WIDTH);
-    watcher.state("of H.265", |report| told(report) == Some((codec, width, false))).await;
+    watcher.state("of H.265", |report| told(report) == Some((Codec::H265, width, false))).await;
     assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
 }
 

@@ -17,6 +17,7 @@ use omma_media::decode::{Decoder, DecoderChoice};
 use omma_protocol::camera::{CameraReport, CameraState, Placement};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
+use omma_testkit::simulator::dialogue::Dialogue;
 use omma_testkit::simulator::quirk::Quirk;
 use omma_testkit::simulator::{Config, Server};
 use omma_vision::event::rule::config::RulesConfig;
@@ -48,6 +49,11 @@ impl Camera {
 
     pub(crate) async fn configured(configure: impl FnOnce(Config) -> Config) -> Self {
         Self::playing(film(), configure).await
+    }
+
+    /// Gives the answers that a real one gave.
+    pub(crate) async fn saying(dialogue: Dialogue) -> Self {
+        Self::configured(|config| Config { dialogue: Some(dialogue), ..config }).await
     }
 
     /// Plays another film.
@@ -178,6 +184,12 @@ impl Watcher {
         arrived
     }
 
+    /// Reads one unit, and gives how long after its date it has come, µs.
+    pub(crate) async fn next_lateness(&mut self) -> i64 {
+        let arrived = self.next().await;
+        self.clock.date(self.clock.instant(arrived.at).into_std()).0 - arrived.unit.time.0
+    }
+
     /// Waits for a state.
     pub(crate) async fn state(&mut self, what: &str, is_it: impl Fn(&CameraReport) -> bool) -> CameraReport {
         let waited = timeout(PATIENCE, self.reports.wait_for(|reports| is_it(&reports[0]))).await;
@@ -205,7 +217,11 @@ impl Watcher {
 
 /// A camera with these quirks plays in one session, without a gap.
 pub(crate) async fn plays(quirks: &[Quirk]) {
-    let camera = Camera::start(quirks).await;
+    plays_on(Camera::start(quirks).await).await;
+}
+
+/// So does this one.
+pub(crate) async fn plays_on(camera: Camera) {
     let mut watcher = Watcher::start(&camera);
     watcher.decodes(UNITS).await;
     watcher.state("live", |report| report.state == CameraState::Live).await;
