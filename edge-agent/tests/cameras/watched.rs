@@ -84,6 +84,8 @@ pub(crate) struct Watcher {
     pub(crate) decoded: usize,
     /// How often the units began anew.
     pub(crate) beginnings: usize,
+    /// Whether pictures may come in another order than they were taken.
+    pub(crate) reordered: bool,
     _token: DropGuard,
 }
 
@@ -125,6 +127,7 @@ impl Watcher {
             widths: BTreeSet::new(),
             decoded: 0,
             beginnings: 0,
+            reordered: false,
             _token: token.drop_guard(),
         }
     }
@@ -175,7 +178,8 @@ impl Watcher {
         self.beginnings += usize::from(arrived.anew);
         let time = arrived.unit.time;
         if let Some(last) = &self.last {
-            assert!(time.ticks() > last.unit.time.ticks(), "{time} comes after {}", last.unit.time);
+            let follows = time.ticks() > last.unit.time.ticks();
+            assert!(follows || self.reordered, "{time} comes after {}", last.unit.time);
         }
         let date = self.clock.date(self.clock.instant(arrived.at).into_std());
         let apart = time.since(date).max(date.since(time));
