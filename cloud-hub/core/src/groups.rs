@@ -1,7 +1,7 @@
 //! Which units of which group of pictures go on to the bus.
 //!
 //! Each group arrives on a stream of its own, so that a late old one and a new one can arrive side by side. A camera's
-//! units pass in order of capture; as soon as the first unit of a higher group is there, lower groups are over:
+//! units pass in order of decoding; as soon as the first unit of a higher group is there, lower groups are over:
 //!
 //! ```text
 //! group 3   K P P P · ·            late rest: over
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use omma_protocol::id::CameraId;
 use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::REORDERED;
 
 /// What to do with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub enum Verdict {
     Pass,
     /// A higher group has begun: drop it, and the rest of its stream.
     Over,
-    /// A group begins with something that is no key picture, or a unit is not later than the one before it: the edge
-    /// breaks the protocol.
+    /// A group begins with something that is no key picture, or a unit was taken longer before one that came before it than
+    /// reordering explains, or when the latest was: the edge breaks the protocol.
     Broken,
 }
 
@@ -34,6 +35,7 @@ pub struct Groups {
 #[derive(Debug)]
 struct Newest {
     group: u64,
+    /// The latest so far.
     last: CaptureTime,
 }
 
@@ -44,10 +46,10 @@ impl Groups {
         match newest {
             Some(newest) if group < newest.group => Verdict::Over,
             Some(newest) if group == newest.group => {
-                if time <= newest.last {
+                if time == newest.last || newest.last.since(time) > REORDERED {
                     return Verdict::Broken;
                 }
-                newest.last = time;
+                newest.last = newest.last.max(time);
                 Verdict::Pass
             }
             _ if !key => Verdict::Broken,
@@ -85,6 +87,16 @@ mod tests {
         assert_eq!(unit(4, true, 50), Verdict::Pass);
         assert_eq!(unit(3, false, 40), Verdict::Over);
         assert!(groups.is_over(&door, 3) && !groups.is_over(&door, 4));
+    }
+
+    #[test]
+    fn pictures_that_were_sent_in_another_order_than_taken_pass() {
+        let (mut groups, door) = (Groups::default(), "door".parse().unwrap());
+        let mut unit = |key, ms: i64| groups.unit(&door, 3, key, CaptureTime(ms * 1000));
+        for (n, ms) in [10_000, 10_120, 10_040, 10_080].into_iter().enumerate() {
+            assert_eq!(unit(n == 0, ms), Verdict::Pass);
+        }
+        assert_eq!(unit(false, 9_119), Verdict::Broken, "more than a second before the latest");
     }
 
     #[test]

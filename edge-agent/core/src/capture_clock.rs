@@ -18,14 +18,21 @@
 //! What the least delay still is, encoder and network, a camera with the right time tells: its sender reports (RFC 3550
 //! §6.4.1) say which date an RTP stamp has. They are followed, as slowly, while they are sane ([`lag`]).
 //!
-//! Invariant: stamps of one clock strictly increase by at least one tick of 90 kHz, whatever comes in.
+//! Where pictures are sent in another order than they were taken (B-frames), each keeps its own time: as much before the
+//! picture that was taken after it as its stamp is ([`order`]).
+//!
+//! Invariants: no two stamps of one clock are of one tick of 90 kHz, whatever comes in. Of a stream in order they strictly
+//! increase; of another one they are never more than [`REORDERED`](omma_protocol::unit::REORDERED) before the latest.
 
 mod lag;
+
+mod order;
 
 use std::collections::VecDeque;
 
 use lag::Lag;
 use omma_protocol::time::CaptureTime;
+use order::Order;
 
 /// Beyond this RTP time and arrival time contradict each other.
 pub const JUMP_US: i64 = 1_000_000;
@@ -62,12 +69,13 @@ pub struct CaptureClock {
     relation: Option<Relation>,
     /// A camera's encoder is as slow in its next session.
     lag: Lag,
-    last: Option<CaptureTime>,
+    order: Order,
 }
 
 impl CaptureClock {
-    /// Stamps a unit with RTP timestamp `rtp` (90 kHz) whose first packet came at `arrival`.
-    pub fn stamp(&mut self, rtp: u32, arrival: CaptureTime) -> Stamped {
+    /// Stamps a unit with RTP timestamp `rtp` (90 kHz) whose first packet came at `arrival`. `reorders`: whether pictures
+    /// of the stream may be sent in another order than they were taken.
+    pub fn stamp(&mut self, rtp: u32, arrival: CaptureTime, reorders: bool) -> Stamped {
         let arrival = arrival.0.clamp(0, LATEST_US);
         let (time, jump) = match &mut self.relation {
             None => (self.relate(rtp, arrival), None),
@@ -77,12 +85,8 @@ impl CaptureClock {
             },
         };
         let time = CaptureTime(time.clamp(0, 2 * LATEST_US));
-        let time = match self.last {
-            Some(last) if time.ticks() <= last.ticks() => next_tick(last),
-            _ => time,
-        };
-        self.last = Some(time);
-        Stamped { time, jump }
+        let ticks = self.relation.as_ref().map_or(0, |relation| relation.ticks);
+        Stamped { time: self.order.place(ticks, time, reorders), jump }
     }
 
     /// The camera dates RTP timestamp `rtp` with `camera`, by its own clock.
@@ -100,15 +104,10 @@ impl CaptureClock {
 
     fn relate(&mut self, rtp: u32, arrival: i64) -> i64 {
         self.relation = Some(Relation::new(rtp, arrival));
+        self.order.anew();
         self.lag.anew();
         arrival - self.lag.now()
     }
-}
-
-/// The first µs of the next tick of 90 kHz.
-fn next_tick(time: CaptureTime) -> CaptureTime {
-    let ticks = i128::from(time.ticks()) + 1;
-    CaptureTime(i64::try_from((ticks * 100 + 8) / 9).unwrap_or(i64::MAX))
 }
 
 #[derive(Debug)]

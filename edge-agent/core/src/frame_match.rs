@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::REORDERED;
 
 use crate::Moment;
 
@@ -67,13 +68,15 @@ impl<T> FrameMatch<T> {
     /// The main stream has a frame of this capture time.
     pub fn frame(&mut self, time: CaptureTime) {
         // The clock was set back: what came before has nothing to do with what comes now.
-        if self.frames.back().is_some_and(|last| *last >= time) {
+        if self.frames.back().is_some_and(|last| last.since(time) > REORDERED) {
             self.frames.clear();
         }
         if self.frames.len() == FRAMES {
             self.frames.pop_front();
         }
-        self.frames.push_back(time);
+        // B-pictures are sent after one that is shown after them.
+        let place = self.frames.partition_point(|frame| *frame < time);
+        self.frames.insert(place, time);
     }
 
     /// Something was found in the sub-stream's frame of this capture time.

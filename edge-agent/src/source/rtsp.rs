@@ -22,8 +22,8 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
 use retina::UNIX_EPOCH;
 use retina::client::{
-    Credentials, Demuxed, InitialTimestampPolicy, PlayOptions, Session, SessionGroup, SessionOptions, SetupOptions,
-    TeardownPolicy, Tool, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
+    Credentials, Demuxed, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions, Session, SessionGroup,
+    SessionOptions, SetupOptions, TeardownPolicy, Tool, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef};
 use retina::rtcp::ReceivedCompoundPacket;
@@ -191,6 +191,7 @@ impl Described {
         self.session.setup(index, setup).await.map_err(fail)?;
         let play = PlayOptions::default()
             .initial_timestamp(InitialTimestampPolicy::Ignore)
+            .initial_seq(InitialSequenceNumberPolicy::Ignore)
             .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
         let demuxed = self.session.play(play).await.map_err(fail)?.demuxed().map_err(fail)?;
         Ok(Stream { demuxed, index, codec, unusable: 0, fault: None })

@@ -1,17 +1,21 @@
 //! Odd packets and odd pictures.
 
 use omma_media::bitstream::access_unit::split_access_units;
+use omma_media::bitstream::h264;
 use omma_media::bitstream::nal::nals;
 use omma_protocol::camera::CameraReport;
+use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
 use omma_testkit::simulator::quirk::Quirk;
 use omma_testkit::{b_frames, h265};
 
-use crate::film::WIDTH;
+use crate::film::{RATE, WIDTH};
 use crate::watched::{Camera, Watcher};
 
 plays! {
     a_start_within_a_group_of_pictures: MidGroup;
+    a_late_key_picture: LateKeyPicture;
+    parameter_sets_with_the_stamp_of_the_picture_before: SetsOfBefore;
     marker_on_sei: MarkerOnSei;
     no_marker: NoMarker;
     start_codes_within_rtp: AnnexBInRtp;
@@ -44,9 +48,37 @@ async fn the_size_changes_in_mid_stream() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn h265_comes_as_it_was_coded() {
-    let film = h265::stream();
-    let coded = split_access_units(&film);
-    let camera = Camera::playing(&film, |config| config).await;
+    h265_comes(&h265::stream(), h265::WIDTH, &[]).await;
+}
+
+macro_rules! h265_comes_all_the_same {
+    ($($name:ident: $quirk:ident;)+) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            h265_comes(&h265::stream(), h265::WIDTH, &[Quirk::$quirk]).await;
+        }
+    )+ };
+}
+
+h265_comes_all_the_same! {
+    h265_without_parameter_sets_in_the_description: NoSprop;
+    h265_in_fragments_without_content: EmptyFragments;
+    h265_in_fragments_that_are_first_and_last: SingleFragments;
+    h265_with_another_type_in_later_fragments: FragmentTypeChanges;
+    h265_without_marker: NoMarker;
+}
+
+/// As the description and the stream have them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn h265_parameter_sets_of_real_cameras() {
+    for (sets, (width, _)) in [h265::TENDA, h265::XIAOMI, h265::LAYERS] {
+        h265_comes(&h265::stream_with(sets), width, &[]).await;
+    }
+}
+
+async fn h265_comes(film: &[u8], width: u32, quirks: &[Quirk]) {
+    let coded = split_access_units(film);
+    let camera = Camera::playing(film, |config| config.with_quirks(quirks.iter().copied())).await;
     let mut watcher = Watcher::start(&camera);
     let first = watcher.next().await.unit;
     assert!(first.key && first.codec == Codec::H265);
@@ -57,9 +89,25 @@ async fn h265_comes_as_it_was_coded() {
         assert!(unit.data == *wanted, "{} bytes in the place of {}", unit.data.len(), wanted.len());
     }
     let told = |report: &CameraReport| report.video.as_ref().map(|video| (video.codec, video.width, video.reorders));
-    let (codec, width) = (Codec::H265, h265::WIDTH);
-    watcher.state("of H.265", |report| told(report) == Some((codec, width, false))).await;
+    watcher.state("of H.265", |report| told(report) == Some((Codec::H265, width, false))).await;
     assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
+}
+
+/// Of the last of these units each has its own time, 20 ms from the next one's. Which are B-pictures is given.
+fn dated_as_they_are_shown(sent: &[(bool, CaptureTime)]) {
+    let sent = &sent[sent.len() / 2..];
+    let begin = sent.iter().position(|(is_b, _)| !is_b).expect("a picture that is no B-picture");
+    // A B-picture is shown before the picture that was sent before it, that one after all B-pictures that follow it.
+    let followers = |place: usize| sent[place + 1..].iter().take_while(|(is_b, _)| *is_b).count();
+    let shown = |place: usize| if sent[place].0 { place - 1 } else { place + followers(place) };
+    // What comes after the last may be a B-picture.
+    let end = sent.iter().rposition(|(is_b, _)| !is_b).unwrap_or_default();
+    assert!(end > begin + 20);
+    for place in begin..end {
+        let wanted = (shown(place) as i64 - shown(begin) as i64) * 1_000_000 / i64::from(RATE);
+        let off = sent[place].1.0 - sent[begin].1.0 - wanted;
+        assert!(off.abs() < 8_000, "picture {place}, shown as {}, is off by {off} µs", shown(place));
+    }
 }
 
 /// WebRTC has no place for them: whoever shows the camera is told.
@@ -72,15 +120,16 @@ async fn b_frames_come_as_they_were_sent_and_are_told() {
     let coded: Vec<_> = split_access_units(&film).into_iter().map(slices).collect();
     let camera = Camera::playing(&film, |config| config).await;
     let mut watcher = Watcher::start(&camera);
+    watcher.reordered = true;
     let first = watcher.next().await.unit;
     let place = coded.iter().position(|unit| *unit == slices(&first.data)).expect("a unit of the film");
-    let mut last = first.time;
+    let mut sent = vec![];
     for wanted in coded.iter().cycle().skip(place + 1).take(coded.len()) {
         let unit = watcher.next().await.unit;
         assert!(slices(&unit.data) == *wanted, "{} bytes in the place of another unit", unit.data.len());
-        assert!(unit.time > last, "{:?} after {last:?}", unit.time);
-        last = unit.time;
+        sent.push((h264::has_b_slice(&unit.data), unit.time));
     }
+    dated_as_they_are_shown(&sent);
     watcher.state("of B-frames", |report| report.video.as_ref().is_some_and(|video| video.reorders)).await;
     assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
 }

@@ -9,6 +9,7 @@ plays! {
     no_content_type: NoContentType;
     content_base_without_scheme: SchemelessBase;
     control_url_of_a_host_that_is_not_there: AbsoluteControl;
+    content_base_without_a_slash: BaseWithoutSlash;
     control_before_the_format: ControlFirst;
     no_origin_line: NoOrigin;
     spaces_at_the_end_of_lines: TrailingSpaces;
@@ -17,9 +18,12 @@ plays! {
     no_parameter_sets_in_the_description: NoSprop;
     parameter_sets_that_are_garbage: GarbageSprop;
     parameter_sets_with_start_codes: AnnexBSprop;
+    parameter_sets_before_start_codes: StartCodeBehindSprop;
+    parameter_sets_without_their_headers: HeaderlessSprop;
     parameter_sets_that_are_too_long: LongSps;
     parameter_sets_in_the_description_only: OutOfBandOnly;
     everything_odd_about_a_description: NoContentType SchemelessBase ControlFirst NoOrigin TrailingSpaces BadMedia NoSprop;
+    mpeg_ts_beside_h264: Mpeg2TsBeside;
     moved_to_another_address: Redirects;
 }
 

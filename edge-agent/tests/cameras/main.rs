@@ -31,6 +31,8 @@ macro_rules! is_told {
     )+ };
 }
 
+mod dialogues;
+
 mod describing;
 
 mod signing_in;
@@ -44,6 +46,8 @@ mod bitstream;
 mod time;
 
 mod silence;
+
+mod table;
 
 #[cfg(all(feature = "v4l2", target_os = "linux"))]
 mod usb;

@@ -10,6 +10,9 @@ use crate::watched::{Camera, Watcher};
 plays! {
     white_space_in_headers: PaddedHeaders;
     rtp_info_that_lies: RtpInfoLies;
+    a_first_sequence_number_of_0_that_is_a_lie: SeqZero;
+    a_first_sequence_number_of_1_that_is_a_lie: SeqOne;
+    any_first_sequence_number_that_is_a_lie: SeqLies;
     no_rtp_info: NoRtpInfo;
     a_first_stamp_that_is_no_number: BadRtptime;
     an_ssrc_of_four_digits: ShortSsrc;
@@ -51,6 +54,12 @@ async fn no_get_parameter() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_get_parameter_that_is_promised_and_refused() {
     is_kept_alive(&[Quirk::GetParameterLies]).await;
+}
+
+/// Only one track is set up, so that SETUP names one session; what later answers call it counts for nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_id_that_changes() {
+    is_kept_alive(&[Quirk::SessionIdChanges]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

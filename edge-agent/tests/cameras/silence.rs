@@ -24,6 +24,18 @@ async fn a_stream_that_falls_silent() {
     is_found_and_goes_on(Quirk::FallsSilent).await;
 }
 
+/// 2 s in which it takes nobody, and at most 3 s until it is tried again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_camera_that_reboots() {
+    let camera = Camera::start(&[Quirk::Reboots, Quirk::StampsFromZero]).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(10).await;
+    let gap = watcher.breaks_off_and_goes_on().await;
+    assert!((Duration::from_secs(2)..Duration::from_millis(6500)).contains(&gap), "nothing for {gap:?}");
+    watcher.decodes(10).await;
+    assert_eq!(camera.server.counts().plays, 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_half_open() {
     is_found_and_goes_on(Quirk::HalfOpen).await;

@@ -31,6 +31,21 @@ async fn nothing_over_tcp() {
     assert_eq!(camera.server.counts().plays, 2);
 }
 
+/// What an old session left in a connection is taken for the stream; the next attempt, over UDP, has none of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packets_of_an_old_session_first() {
+    let camera = Camera::start(&[Quirk::ForeignFirst]).await;
+    Watcher::start(&camera).reads(20).await;
+    assert_eq!(camera.server.counts().plays, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn datagrams_as_large_as_pictures() {
+    let camera = Camera::start(&[Quirk::UdpOnly, Quirk::LargePackets]).await;
+    Watcher::start(&camera).reads(20).await;
+    assert_eq!(camera.server.counts().plays, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_one_transport_that_was_asked_for_is_refused() {
     for (quirk, transport) in [(Quirk::TcpOnly, Transport::Udp), (Quirk::UdpOnly, Transport::Tcp)] {

@@ -17,6 +17,7 @@ use omma_media::decode::{Decoder, DecoderChoice};
 use omma_protocol::camera::{CameraReport, CameraState, Placement};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
+use omma_testkit::simulator::dialogue::Dialogue;
 use omma_testkit::simulator::quirk::Quirk;
 use omma_testkit::simulator::{Config, Server};
 use omma_vision::event::rule::config::RulesConfig;
@@ -50,6 +51,11 @@ impl Camera {
         Self::playing(film(), configure).await
     }
 
+    /// Gives the answers that a real one gave.
+    pub(crate) async fn saying(dialogue: Dialogue) -> Self {
+        Self::configured(|config| Config { dialogue: Some(dialogue), ..config }).await
+    }
+
     /// Plays another film.
     pub(crate) async fn playing(film: &[u8], configure: impl FnOnce(Config) -> Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -78,6 +84,8 @@ pub(crate) struct Watcher {
     pub(crate) decoded: usize,
     /// How often the units began anew.
     pub(crate) beginnings: usize,
+    /// Whether pictures may come in another order than they were taken.
+    pub(crate) reordered: bool,
     _token: DropGuard,
 }
 
@@ -119,6 +127,7 @@ impl Watcher {
             widths: BTreeSet::new(),
             decoded: 0,
             beginnings: 0,
+            reordered: false,
             _token: token.drop_guard(),
         }
     }
@@ -169,13 +178,20 @@ impl Watcher {
         self.beginnings += usize::from(arrived.anew);
         let time = arrived.unit.time;
         if let Some(last) = &self.last {
-            assert!(time.ticks() > last.unit.time.ticks(), "{time} comes after {}", last.unit.time);
+            let follows = time.ticks() > last.unit.time.ticks();
+            assert!(follows || self.reordered, "{time} comes after {}", last.unit.time);
         }
         let date = self.clock.date(self.clock.instant(arrived.at).into_std());
         let apart = time.since(date).max(date.since(time));
         assert!(apart < NEAR, "a unit of {date} is dated {time}");
         self.last = Some(arrived.clone());
         arrived
+    }
+
+    /// Reads one unit, and gives how long after its date it has come, µs.
+    pub(crate) async fn next_lateness(&mut self) -> i64 {
+        let arrived = self.next().await;
+        self.clock.date(self.clock.instant(arrived.at).into_std()).0 - arrived.unit.time.0
     }
 
     /// Waits for a state.
@@ -205,7 +221,11 @@ impl Watcher {
 
 /// A camera with these quirks plays in one session, without a gap.
 pub(crate) async fn plays(quirks: &[Quirk]) {
-    let camera = Camera::start(quirks).await;
+    plays_on(Camera::start(quirks).await).await;
+}
+
+/// So does this one.
+pub(crate) async fn plays_on(camera: Camera) {
     let mut watcher = Watcher::start(&camera);
     watcher.decodes(UNITS).await;
     watcher.state("live", |report| report.state == CameraState::Live).await;

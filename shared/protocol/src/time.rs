@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// When a picture was taken: microseconds since the Unix epoch, on the clock of the edge that has the camera.
 ///
-/// `(StreamId, CaptureTime)` identifies a frame everywhere. Within one stream it strictly increases by at least one
-/// tick of the RTP clock, so that [`CaptureTime::rtp`] is an identity too.
+/// `(StreamId, CaptureTime)` identifies a frame everywhere. Any two of one stream are at least one tick of the RTP clock
+/// apart, so that [`CaptureTime::rtp`] is an identity too, and frames come in the order of their times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CaptureTime(pub i64);

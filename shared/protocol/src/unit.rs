@@ -1,5 +1,7 @@
 //! One coded picture.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -25,13 +27,19 @@ impl Codec {
     }
 }
 
+/// By how much a picture may have been taken before one that was sent before it: a B-picture is sent after the picture
+/// that is shown after it. Three in a row at four pictures a second, or 16, the most there can be (`MaxDpbFrames`, H.264
+/// §A.3.1), at 16.
+pub const REORDERED: Duration = Duration::from_secs(1);
+
 /// One access unit (H.264 §7.4.1.2): every NAL unit of one picture.
 ///
 /// `data` is a byte stream (H.264 Annex B) with four-byte start codes; a key picture carries its parameter sets in
 /// front, so that decoding can begin at any `key` unit with nothing else known. Cloning copies no pixels or bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessUnit {
-    /// When the picture was taken.
+    /// When the picture was taken, which is when it is to be shown. Units come in the order of decoding: of a stream with
+    /// B-pictures, times go back by up to [`REORDERED`].
     pub time: CaptureTime,
     /// Whether decoding can begin here (IDR).
     pub key: bool,

@@ -80,6 +80,7 @@ fn forms_of_the_wild_come_live_and_what_can_not_says_why() {
     let camera = |id, page| Camera { placement: "none", ..Camera::over_http(id, page) };
     let cameras = vec![
         camera("dashes", "mjpeg?dashed-boundary&line-feeds&garbage"),
+        camera("bare", "mjpeg?no-length&wrong-boundary"),
         camera("lengths", "mjpeg?short-length&basic"),
         camera("damaged", "mjpeg?no-end&cut-off"),
         camera("lazy", "snapshot.jpg?lazy&no-tables"),
@@ -89,7 +90,7 @@ fn forms_of_the_wild_come_live_and_what_can_not_says_why() {
     ];
     let mut stack = EdgeOnly::start(cameras, &format!("url = \"mqtt://127.0.0.1:{}\"", mosquitto.port));
     stack.edge.expect("camera failed: trying again");
-    for id in ["dashes", "lengths", "damaged", "lazy", "silent"] {
+    for id in ["dashes", "bare", "lengths", "damaged", "lazy", "silent"] {
         stack.wait_for_camera(id, "live");
     }
     for (id, part) in [("page", "web page"), ("nowhere", "check `url` (404 Not Found)")] {
@@ -109,7 +110,7 @@ fn forms_of_the_wild_come_live_and_what_can_not_says_why() {
         }
     });
     assert!(stack.api.metric("omma_source_failures_total{camera=\"page\"").unwrap() > 0.0, "failures are counted");
-    for id in ["dashes", "lengths", "damaged", "lazy"] {
+    for id in ["dashes", "bare", "lengths", "damaged", "lazy"] {
         stack.wait_for_camera(id, "live");
         let failures = stack.api.metric(&format!("omma_source_failures_total{{camera=\"{id}\"")).unwrap();
         assert_eq!(failures, 0.0, "{id} failed meanwhile");

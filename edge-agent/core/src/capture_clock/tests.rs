@@ -1,5 +1,9 @@
-use super::*;
+use std::collections::BTreeSet;
+
+use omma_protocol::unit::REORDERED;
 use proptest::prelude::*;
+
+use super::*;
 
 const NOON: i64 = 1_780_000_000_000_000;
 
@@ -31,7 +35,28 @@ proptest! {
             if n % restart_every == 0 {
                 clock.restart();
             }
-            check_identity(&mut last, clock.stamp(rtp, CaptureTime(arrival)).time)?;
+            check_identity(&mut last, clock.stamp(rtp, CaptureTime(arrival), false).time)?;
+        }
+    }
+
+    #[test]
+    fn no_time_is_given_twice_whatever_comes_in(
+        units in prop::collection::vec(
+            (prop_oneof![any::<u32>(), 0u32..40, 0u32..200_000], prop_oneof![any::<i64>(), NOON..NOON + 3_000_000], any::<bool>()),
+            1..300,
+        ),
+        restart_every in 1usize..50,
+    ) {
+        let mut clock = CaptureClock::default();
+        let (mut given, mut latest) = (BTreeSet::new(), CaptureTime(0));
+        for (n, (rtp, arrival, reorders)) in units.into_iter().enumerate() {
+            if n % restart_every == 0 {
+                clock.restart();
+            }
+            let time = clock.stamp(rtp, CaptureTime(arrival), reorders).time;
+            prop_assert!(given.insert(time.ticks()), "{time} twice");
+            prop_assert!(latest.since(time) <= REORDERED, "{time} after {latest}");
+            latest = latest.max(time);
         }
     }
 
@@ -40,7 +65,7 @@ proptest! {
         let mut clock = CaptureClock::default();
         let mut before: Option<(u32, CaptureTime)> = None;
         for (n, ((rtp, captured), jitter)) in camera(start, fps).zip(jitter).enumerate() {
-            let stamped = clock.stamp(rtp, CaptureTime(captured + jitter));
+            let stamped = clock.stamp(rtp, CaptureTime(captured + jitter), false);
             prop_assert_eq!(stamped.jump, None);
             if n as u32 > 3 * fps {
                 let error = stamped.time.0 - captured;
@@ -61,12 +86,12 @@ proptest! {
     fn rtp_that_restarts_is_related_anew(start: u32, new_start: u32, fps in 5u32..60) {
         let mut clock = CaptureClock::default();
         for (rtp, captured) in camera(start, fps).take(100) {
-            clock.stamp(rtp, CaptureTime(captured));
+            clock.stamp(rtp, CaptureTime(captured), false);
         }
         let gap = NOON + 60_000_000 - NOON;
         let mut last = None;
         for (rtp, captured) in camera(new_start, fps).take(100) {
-            let stamped = clock.stamp(rtp, CaptureTime(captured + gap));
+            let stamped = clock.stamp(rtp, CaptureTime(captured + gap), false);
             check_identity(&mut last, stamped.time)?;
             // The new RTP clock is believed only as far as it could be the old one.
             prop_assert!((stamped.time.0 - captured - gap).abs() <= JUMP_US + 12);
@@ -78,7 +103,7 @@ proptest! {
 fn the_32_bit_wrap_is_no_jump() {
     let mut clock = CaptureClock::default();
     for (rtp, captured) in camera(u32::MAX - 90_000, 30).take(90) {
-        assert_eq!(clock.stamp(rtp, CaptureTime(captured)), Stamped { time: CaptureTime(captured), jump: None });
+        assert_eq!(clock.stamp(rtp, CaptureTime(captured), false), Stamped { time: CaptureTime(captured), jump: None });
     }
 }
 
@@ -87,7 +112,7 @@ fn a_burst_of_old_pictures_at_the_start_does_not_shift_the_rest() {
     let mut clock = CaptureClock::default();
     let now = NOON + 1_500_000;
     for (rtp, captured) in camera(1, 30).take(300) {
-        let time = clock.stamp(rtp, CaptureTime(captured.max(now))).time;
+        let time = clock.stamp(rtp, CaptureTime(captured.max(now)), false).time;
         if captured > now {
             assert!((time.0 - captured).abs() <= 12, "off by {}", time.0 - captured);
         }
@@ -100,7 +125,7 @@ fn a_network_stall_is_no_jump() {
     for (n, (rtp, captured)) in camera(1, 30).take(900).enumerate() {
         // Units 300 to 360 all come together, two seconds late.
         let arrival = if (300..360).contains(&n) { NOON + 12_000_000 } else { captured };
-        let stamped = clock.stamp(rtp, CaptureTime(arrival));
+        let stamped = clock.stamp(rtp, CaptureTime(arrival), false);
         assert_eq!(stamped.jump, None, "unit {n}");
         assert!((stamped.time.0 - captured).abs() <= 12, "unit {n}");
     }
@@ -110,8 +135,8 @@ fn a_network_stall_is_no_jump() {
 fn rtp_hours_ahead_is_noticed_at_once() {
     let mut clock = CaptureClock::default();
     let (rtp, captured) = camera(1, 30).next().unwrap();
-    clock.stamp(rtp, CaptureTime(captured));
-    let stamped = clock.stamp(rtp + 90_000 * 7200, CaptureTime(captured + 33_333));
+    clock.stamp(rtp, CaptureTime(captured), false);
+    let stamped = clock.stamp(rtp + 90_000 * 7200, CaptureTime(captured + 33_333), false);
     assert_eq!(stamped.time.0, captured + 33_333);
     assert_eq!(stamped.jump, Some(Jump { rtp_us: 7_200_000_000, late_us: 33_333 - 7_200_000_000 }));
 }
@@ -122,20 +147,45 @@ fn a_frozen_rtp_clock_is_left_behind() {
     let (mut jumps, mut worst) = (0, 0);
     for n in 0..1_800i64 {
         let arrival = NOON + n * 33_333;
-        let stamped = clock.stamp(77, CaptureTime(arrival));
+        let stamped = clock.stamp(77, CaptureTime(arrival), false);
         jumps += usize::from(stamped.jump.is_some());
         worst = worst.max(arrival - stamped.time.0);
     }
     assert!(jumps >= 3 && worst <= 12_100_000, "{jumps} jumps, {worst} µs behind at worst");
 }
 
+/// Pictures of a camera at 30 a second, as they are sent: which in the order of capture, and when it came.
+fn reordered(pictures: i64) -> impl Iterator<Item = (i64, CaptureTime)> {
+    let shown = move |sent: i64| match sent % 3 {
+        _ if sent == 0 => 0,
+        1 => sent + 2,
+        _ => sent - 1,
+    };
+    // Each comes when it is sent, the first after as long as the order needs.
+    (0..pictures).map(move |sent| (shown(sent), CaptureTime(NOON + (sent + 2) * 100_000 / 3)))
+}
+
 #[test]
-fn pictures_out_of_order_keep_distinct_stamps() {
+fn pictures_sent_in_another_order_keep_their_own_times() {
     let mut clock = CaptureClock::default();
-    let ticks = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8].map(|n| n * 3_000u32);
+    let mut first = None;
+    for (shown, arrival) in reordered(1_000) {
+        let stamped = clock.stamp((u32::MAX - 50_000).wrapping_add(shown as u32 * 3_000), arrival, true);
+        assert_eq!(stamped.jump, None);
+        let taken = first.get_or_insert(stamped.time).0 + shown * 100_000 / 3;
+        // The quickest pictures are those that were sent before their turn: what comes before the first of them is dated
+        // late by what the clock learns from it.
+        let off = taken - stamped.time.0;
+        assert!(shown < 3 || (66_000..67_000).contains(&off), "picture {shown} is off by {off} µs");
+    }
+}
+
+#[test]
+fn where_nothing_is_said_of_another_order_stamps_increase() {
+    let mut clock = CaptureClock::default();
     let mut last = None;
-    for (n, rtp) in ticks.into_iter().enumerate() {
-        let stamped = clock.stamp(rtp, CaptureTime(NOON + n as i64 * 33_333));
+    for (shown, arrival) in reordered(100) {
+        let stamped = clock.stamp(shown as u32 * 3_000, arrival, false);
         assert_eq!(stamped.jump, None);
         check_identity(&mut last, stamped.time).unwrap();
     }
@@ -147,7 +197,7 @@ fn a_crystal_off_by_100_ppm_is_followed() {
     for (n, (rtp, captured)) in camera(1, 30).take(30 * 600).enumerate() {
         // The camera's second is 100 µs longer than ours.
         let arrival = captured + (captured - NOON) / 10_000;
-        let time = clock.stamp(rtp, CaptureTime(arrival)).time;
+        let time = clock.stamp(rtp, CaptureTime(arrival), false).time;
         assert!((time.0 - arrival).abs() <= 2_000, "unit {n} is off by {}", time.0 - arrival);
     }
 }
@@ -158,7 +208,7 @@ fn late_with_reports(delay: i64, ahead: impl Fn(usize) -> Option<i64>) -> i64 {
     let mut clock = CaptureClock::default();
     let mut late = 0;
     for (n, (rtp, captured)) in camera(u32::MAX - 5, 25).take(25 * 90).enumerate() {
-        let stamped = clock.stamp(rtp, CaptureTime(captured + delay));
+        let stamped = clock.stamp(rtp, CaptureTime(captured + delay), false);
         assert_eq!(stamped.jump, None);
         late = stamped.time.0 - captured;
         if n % 125 == 7
@@ -195,7 +245,7 @@ fn what_was_learned_of_a_camera_is_known_in_its_next_session() {
         clock.restart();
         for (n, (rtp, captured)) in camera(session * 77, 25).take(25 * 60).enumerate() {
             let captured = captured + i64::from(session) * 100_000_000;
-            let stamped = clock.stamp(rtp, CaptureTime(captured + 150_000));
+            let stamped = clock.stamp(rtp, CaptureTime(captured + 150_000), false);
             assert!(session == 0 || (stamped.time.0 - captured).abs() < 100, "unit {n}: {}", stamped.time.0 - captured);
             if n % 100 == 0 {
                 clock.report(rtp, CaptureTime(captured));
@@ -219,7 +269,7 @@ proptest! {
                 clock.restart();
             }
             let before = last;
-            let time = clock.stamp(rtp, CaptureTime(captured + delays[part % delays.len()])).time;
+            let time = clock.stamp(rtp, CaptureTime(captured + delays[part % delays.len()]), false).time;
             check_identity(&mut last, time)?;
             if n % 25 == 3 {
                 clock.report(rtp, CaptureTime(captured + errors[part % errors.len()]));

@@ -58,7 +58,7 @@ impl Arguments {
         let session_timeout = Duration::from_secs(self.session_timeout);
         let quirks = self.quirks.into_iter().collect();
         let (listen, http) = (self.listen, self.http);
-        Ok(Config { listen, http, cameras: self.cameras, login, session_timeout, quirks })
+        Ok(Config { listen, http, cameras: self.cameras, login, session_timeout, quirks, dialogue: None })
     }
 }
 

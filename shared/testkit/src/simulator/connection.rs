@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Guard;
+use super::dialogue::Dialogue;
 use super::player::{Player, SendError, write};
 use super::quirk::Quirk;
 use super::request::{BadRequest, Message, Request, next_message};
@@ -64,7 +65,10 @@ impl Connection {
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
         let guard = Guard::new(house.login.clone(), random_text()).with_quirks(house.quirks.clone());
-        let session = Session::new(guard, random_text(), house.session_timeout).with_quirks(house.quirks.clone());
+        let heard = house.dialogue.as_ref();
+        let id = heard.and_then(Dialogue::session_id).map_or_else(random_text, str::to_owned);
+        let only = heard.and_then(|_| house.cameras.keys().next().cloned());
+        let session = Session::new(guard, id, house.session_timeout).with_quirks(house.quirks.clone()).with_only(only);
         Ok(Self { house, stream, local, peer, session, player: None, inbox: BytesMut::new() })
     }
 
@@ -90,6 +94,9 @@ impl Connection {
             if self.is_gone() {
                 cut.cancelled().await;
                 return Err(End::Cut);
+            }
+            if self.is_in_mid_stream() && self.house.quirks.has(Quirk::Reboots) {
+                self.house.reboot();
             }
             let event = tokio::select! {
                 () = cut.cancelled() => return Err(End::Cut),
@@ -121,8 +128,11 @@ impl Connection {
 
     /// Whether the camera has lost its power.
     fn is_gone(&self) -> bool {
-        let playing = self.player.as_ref().is_some_and(|(_, player)| player.is_in_mid_stream());
-        playing && self.house.quirks.has(Quirk::HalfOpen)
+        self.is_in_mid_stream() && self.house.quirks.has(Quirk::HalfOpen)
+    }
+
+    fn is_in_mid_stream(&self) -> bool {
+        self.player.as_ref().is_some_and(|(_, player)| player.is_in_mid_stream())
     }
 
     /// Goes on with pictures of another size, once.
@@ -153,8 +163,12 @@ impl Connection {
                     } else {
                         heard = true;
                     }
+                    let heard = self.house.dialogue.filter(|_| status == Status::Ok);
                     let response = response.padded(self.house.quirks.has(Quirk::PaddedHeaders));
-                    write(&mut self.stream, &response.encode(Some(request.cseq))).await?;
+                    let answer = heard
+                        .and_then(|heard| heard.answer(method, request.cseq))
+                        .unwrap_or_else(|| response.encode(Some(request.cseq)));
+                    write(&mut self.stream, &answer).await?;
                 }
                 // A receiver report. It shows that the client lives; what it says is of no use here.
                 Message::Interleaved { channel, packet } => {
@@ -208,7 +222,10 @@ impl Connection {
             Err(error) => Err(error),
         };
         match made {
-            Ok((player, ports)) => {
+            Ok((mut player, ports)) => {
+                if let Some(heard) = &self.house.dialogue {
+                    player.packetiser.begin_as(heard.ssrc(), heard.sequence());
+                }
                 let response = self.session.set_up(request, transport, ports, player.packetiser.ssrc());
                 self.player = Some((camera, player));
                 response

@@ -11,16 +11,19 @@
 //! 3. `DESCRIBE` is answered by [`sdp`]; `SETUP` picks a [`transport`].
 //! 4. `PLAY` opens a [`source`]; [`player`] waits for each picture's time, [`rtp`] cuts it into packets, they are sent.
 //!
-//! What a bad camera gives is switched on by a [`Quirk`](quirk::Quirk) each. The same cameras can be had over HTTP too
+//! What a bad camera gives is switched on by a [`Quirk`](quirk::Quirk) each, or is a [`Dialogue`](dialogue::Dialogue) that
+//! was heard. The same cameras can be had over HTTP too
 //! ([`http`]), with what cheaper cameras get wrong there; [`onvif`] is a device that says where its cameras are.
 //!
-//! `request`, `auth`, `session`, `sdp`, `transport`, `seat`, `rtp`, `odd_pictures` and `pattern` do no I/O and read no
+//! `request`, `auth`, `session`, `dialogue`, `sdp`, `transport`, `seat`, `rtp`, `odd_pictures` and `pattern` do no I/O and read no
 //! clock.
 
 mod server;
 pub use server::{Config, Counts, Server, StartError};
 
 pub mod quirk;
+
+pub mod dialogue;
 
 mod connection;
 

@@ -20,7 +20,7 @@ const SEI: &[u8] = &[
 ];
 const START_CODE: &[u8] = &[0, 0, 0, 1];
 
-/// The NAL units that are sent for a picture. Of H.265 nothing is odd.
+/// The NAL units that are sent for a picture. Of H.265 nothing is odd here.
 pub(super) fn nals<'a>(picture: &'a Picture, quirks: &Quirks) -> Cow<'a, [Bytes]> {
     let mut nals = Cow::Borrowed(picture.nals.as_slice());
     if picture.codec != Codec::H264 {

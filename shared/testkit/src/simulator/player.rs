@@ -25,6 +25,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(2);
 const REPORT_OFTEN: Duration = Duration::from_millis(100);
 /// Pictures left out at the beginning of a stream that begins within a group: the key picture is the first.
 const LEFT_OUT: u32 = 3;
+/// How late the first key picture is where it is late.
+const KEY_AFTER: Duration = Duration::from_secs(3);
 /// How far from the player's own a channel is that nobody agreed on.
 const NOBODYS_CHANNEL: u8 = 64;
 /// Where the SSRC stands in an RTP packet (RFC 3550 §5.1) and in a sender report (§6.4.1).
@@ -71,6 +73,8 @@ pub(super) struct Player {
     left_out: u32,
     /// Whether it has gone over to another feed.
     switched: bool,
+    /// Whether a packet of another source still comes first.
+    foreign_first: bool,
     quirks: Quirks,
 }
 
@@ -95,6 +99,7 @@ impl Player {
             begun: Instant::now(),
             left_out: 0,
             switched: false,
+            foreign_first: quirks.has(Quirk::ForeignFirst),
             quirks: quirks.clone(),
         })
     }
@@ -150,7 +155,8 @@ impl Player {
             self.left_out -= 1;
             return Ok(());
         }
-        if due.picture.key && self.quirks.has(Quirk::NoKeyPictures) {
+        let late = self.quirks.has(Quirk::LateKeyPicture) && self.begun.elapsed() < KEY_AFTER;
+        if due.picture.key && (late || self.quirks.has(Quirk::NoKeyPictures)) {
             return Ok(());
         }
         if self.is_mute() {
@@ -169,6 +175,11 @@ impl Player {
                 self.outbox.clear();
                 if self.quirks.has(Quirk::UnassignedChannel) {
                     frame(&mut self.outbox, rtp.wrapping_add(NOBODYS_CHANNEL), b"for nobody");
+                }
+                if std::mem::take(&mut self.foreign_first)
+                    && let Some(packet) = self.packets.iter().next()
+                {
+                    frame(&mut self.outbox, *rtp, &of_another(packet, RTP_SSRC));
                 }
                 if let Some(report) = report {
                     if self.quirks.has(Quirk::ForeignRtcp) {

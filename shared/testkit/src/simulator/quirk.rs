@@ -27,6 +27,9 @@ pub enum Quirk {
     SchemelessBase,
     /// The track's control URL is a whole one, of a host that the player can't reach.
     AbsoluteControl,
+    /// Content-Base lacks the slash at its end, so that RFC 3986 would put the track's name in place of the camera's (GW
+    /// Security).
+    BaseWithoutSlash,
     /// Control stands first in its section of the description (Luckfox).
     ControlFirst,
     /// The description has no `o=` line.
@@ -41,12 +44,18 @@ pub enum Quirk {
     BrokenSdp,
     /// The stream is described as MPEG-TS.
     Mpeg2Ts,
+    /// A stream of MPEG-TS is described before the one that can be read.
+    Mpeg2TsBeside,
     /// No parameter sets in the description.
     NoSprop,
     /// The parameter sets of the description are no Base64 (VStarcam, V380).
     GarbageSprop,
     /// The parameter sets of the description begin with start codes.
     AnnexBSprop,
+    /// The parameter sets of the description end with start codes (GW Security).
+    StartCodeBehindSprop,
+    /// The parameter sets of the description lack their NAL unit headers (VStarcam).
+    HeaderlessSprop,
     /// A byte too many behind the sequence parameter set, in the description and in the stream (Reolink).
     LongSps,
     /// Parameter sets in the description and nowhere else.
@@ -55,6 +64,12 @@ pub enum Quirk {
     PaddedHeaders,
     /// RTP-Info names a URL that nobody asked for (GW Security) and 1 as the sequence number (Hikvision, Tapo).
     RtpInfoLies,
+    /// RTP-Info gives 0 as the first sequence number (Hikvision DS-2CD2032).
+    SeqZero,
+    /// RTP-Info gives 1 as the first sequence number (Tapo C320WS).
+    SeqOne,
+    /// RTP-Info gives a sequence number that comes 20,000 packets later.
+    SeqLies,
     /// PLAY is answered without RTP-Info.
     NoRtpInfo,
     /// The first RTP stamp in RTP-Info does not fit its 32 bits (OMNY).
@@ -73,6 +88,8 @@ pub enum Quirk {
     SessionExtra,
     /// A time-out of 0 s.
     SessionZeroTimeout,
+    /// Answers after SETUP name another session than SETUP's, and only SETUP's is known.
+    SessionIdChanges,
     /// One session at a time; one that is not ended by TEARDOWN lingers until its time-out.
     OneSession,
     /// GET_PARAMETER and SET_PARAMETER are not known (GW Security).
@@ -105,18 +122,25 @@ pub enum Quirk {
     UnassignedChannel,
     /// RTP packets of another source on the player's channel (old live555).
     ForeignSsrc,
+    /// A packet of another source comes first, and SETUP told no SSRC to know it by (old live555).
+    ForeignFirst,
     /// RTCP reports of another source on the player's channel.
     ForeignRtcp,
     /// RTP packets as large as a datagram can be.
     LargePackets,
     /// The first key picture is left out: the stream begins within a group of pictures.
     MidGroup,
+    /// The first key picture comes 3 s late: until then there are pictures that nobody can decode.
+    LateKeyPicture,
     /// No key picture ever comes.
     NoKeyPictures,
     /// The marker bit is on SEI units too (Ivel).
     MarkerOnSei,
     /// The marker bit is never set.
     NoMarker,
+    /// Parameter sets are packets of their own with the stamp of the picture before, the stream's first with the marker
+    /// bit (Reolink RLC-822A).
+    SetsOfBefore,
     /// Whole pictures with start codes where RTP has one NAL unit (V380).
     AnnexBInRtp,
     /// Fragments without content.
@@ -143,12 +167,18 @@ pub enum Quirk {
     StampsGoBack,
     /// RTP stamps begin at 0 again in mid-stream.
     StampsRestart,
+    /// The RTP clock gains 4 ms a second.
+    ClockFast,
+    /// The RTP clock loses 4 ms a second.
+    ClockSlow,
     /// Every other RTCP sender report dates an hour ahead.
     NtpSteps,
     /// Nothing comes any more in mid-stream, and nothing is closed.
     FallsSilent,
     /// The camera is gone in mid-stream, as one without power: it reads nothing and says nothing.
     HalfOpen,
+    /// The camera restarts in mid-stream, once: it closes its connections, and for 2 s each new one.
+    Reboots,
 }
 
 /// Those of one server.

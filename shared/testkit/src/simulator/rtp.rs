@@ -27,6 +27,10 @@ const HZ: u32 = 90_000;
 const SEI: u8 = 6;
 /// The first type of a slice.
 const SLICE: u8 = 1;
+/// What an odd RTP clock gains or loses: far more than a crystal, so that it shows within seconds.
+const DRIFT_PER_MILLE: u32 = 4;
+/// Ticks from the stamp before the first one to it.
+const BEFORE: u32 = 3000;
 
 /// Packets end to end in one buffer, which is used again and again.
 #[derive(Debug, Default)]
@@ -58,6 +62,8 @@ pub(super) struct Packetiser {
     reports: u32,
     /// When the first picture was taken.
     begun: Option<CaptureTime>,
+    /// The stamp of the picture before.
+    last_stamp: Option<u32>,
     /// Whether the stamps have made their jump.
     jumped: bool,
     quirks: Quirks,
@@ -67,11 +73,28 @@ impl Packetiser {
     /// All three are random (RFC 3550 §5.1). A picture's stamp is its capture time at 90 kHz plus `stamp_offset`.
     pub(super) fn new(ssrc: u32, sequence: u16, stamp_offset: u32) -> Self {
         let quirks = Quirks::default();
-        Self { ssrc, sequence, stamp_offset, packets: 0, octets: 0, reports: 0, begun: None, jumped: false, quirks }
+        Self {
+            ssrc,
+            sequence,
+            stamp_offset,
+            packets: 0,
+            octets: 0,
+            reports: 0,
+            begun: None,
+            last_stamp: None,
+            jumped: false,
+            quirks,
+        }
     }
 
     pub(super) fn with_quirks(self, quirks: Quirks) -> Self {
         Self { quirks, ..self }
+    }
+
+    /// Takes what is given instead of what is random.
+    pub(super) fn begin_as(&mut self, ssrc: Option<u32>, sequence: Option<u16>) {
+        self.ssrc = ssrc.unwrap_or(self.ssrc);
+        self.sequence = sequence.unwrap_or(self.sequence);
     }
 
     pub(super) fn ssrc(&self) -> u32 {
@@ -85,6 +108,14 @@ impl Packetiser {
 
     /// The stamp of a picture taken at `time`.
     pub(super) fn stamp(&self, time: CaptureTime) -> u32 {
+        let drift = time.since(self.begun.unwrap_or(time)) * DRIFT_PER_MILLE / 1000;
+        let time = if self.quirks.has(Quirk::ClockFast) {
+            time + drift
+        } else if self.quirks.has(Quirk::ClockSlow) {
+            time - drift
+        } else {
+            time
+        };
         time.rtp().wrapping_add(self.stamp_offset)
     }
 
@@ -92,6 +123,7 @@ impl Packetiser {
     pub(super) fn packetise(&mut self, picture: &Picture, time: CaptureTime, out: &mut Packets) {
         self.set_stamps(time);
         let stamp = self.stamp(time);
+        let before = self.last_stamp.replace(stamp);
         if self.quirks.has(Quirk::EmptyPackets) {
             self.packet(stamp, false, &[], out);
         }
@@ -101,6 +133,14 @@ impl Packetiser {
         let max = if self.quirks.has(Quirk::LargePackets) { LARGE_PAYLOAD } else { MAX_PAYLOAD };
         let nals = odd_pictures::nals(picture, &self.quirks);
         let mut nals = &*nals;
+        if self.quirks.has(Quirk::SetsOfBefore) {
+            let old = before.unwrap_or(stamp.wrapping_sub(BEFORE));
+            let sets = parameter_sets_in_front(nals);
+            for (place, set) in nals[..sets].iter().enumerate() {
+                self.packet(old, before.is_none() && place == 0, &[set], out);
+            }
+            nals = &nals[sets..];
+        }
         while let [nal, rest @ ..] = nals {
             let together = if self.quirks.has(Quirk::SingleFragments) { 0 } else { parameter_sets_in_front(nals) };
             if together > 1 {

@@ -51,6 +51,9 @@ pub(super) fn describe(
         lines.extend(["m=video 0 MP2T/RTP/TCP 33".to_owned(), control, String::new()]);
         return lines.join("\r\n");
     }
+    if quirks.has(Quirk::Mpeg2TsBeside) {
+        lines.extend(["m=video 0 MP2T/RTP/TCP 33".to_owned(), "a=control:trackID=9".to_owned()]);
+    }
     lines.push(format!("m=video 0 RTP/AVP {PAYLOAD_TYPE}"));
     if quirks.has(Quirk::ControlFirst) {
         lines.push(control.clone());
@@ -75,6 +78,9 @@ fn format_parameters(ParameterSets { vps, sps, pps }: &ParameterSets, quirks: &Q
         return String::new();
     }
     if let Some(vps) = vps {
+        if quirks.has(Quirk::NoSprop) {
+            return " profile-id=1".to_owned();
+        }
         let [vps, sps, pps] = [vps, sps, pps].map(|nal| BASE64.encode(nal));
         return format!(" sprop-vps={vps};sprop-sps={sps};sprop-pps={pps}");
     }
@@ -84,9 +90,13 @@ fn format_parameters(ParameterSets { vps, sps, pps }: &ParameterSets, quirks: &Q
         String::new()
     } else if quirks.has(Quirk::GarbageSprop) {
         ";sprop-parameter-sets=*no base64*,#".to_owned()
+    } else if quirks.has(Quirk::HeaderlessSprop) {
+        let [sps, pps] = [sps, pps].map(|nal| BASE64.encode([nal.get(1..).unwrap_or_default(), &[0, 0, 0]].concat()));
+        format!(";sprop-parameter-sets={sps},{pps}")
     } else {
-        let code: &[u8] = if quirks.has(Quirk::AnnexBSprop) { &[0, 0, 0, 1] } else { &[] };
-        let coded = |nal: &[u8]| BASE64.encode([code, nal].concat());
+        let code = |quirk| -> &[u8] { if quirks.has(quirk) { &[0, 0, 0, 1] } else { &[] } };
+        let (before, behind) = (code(Quirk::AnnexBSprop), code(Quirk::StartCodeBehindSprop));
+        let coded = |nal: &[u8]| BASE64.encode([before, nal, behind].concat());
         let sps = if quirks.has(Quirk::LongSps) { long_sps(sps) } else { sps.clone() };
         format!(";sprop-parameter-sets={},{}", coded(&sps), coded(pps))
     };

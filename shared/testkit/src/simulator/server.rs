@@ -10,12 +10,13 @@ use std::time::Duration;
 use omma_protocol::id::CameraId;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::auth::{Guard, Login};
 use super::connection::{Connection, End, random_text};
+use super::dialogue::Dialogue;
 use super::http::{self, Darkrooms};
 use super::player::SendError;
 use super::quirk::{Quirk, Quirks};
@@ -29,6 +30,8 @@ const MAX_CONNECTIONS: usize = 256;
 /// nobody would notice that the client is behind.
 const SEND_BUFFER: u32 = 256 * 1024;
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How long a camera takes to start.
+const START: Duration = Duration::from_secs(2);
 /// What is shown after a change of size.
 const OTHER_SIZE: Scene = Scene::Clock { width: 832, height: 96, over: None };
 
@@ -47,6 +50,8 @@ pub struct Config {
     pub session_timeout: Duration,
     /// What it gets wrong.
     pub quirks: Quirks,
+    /// What it says in place of its own words. Every request is then taken for one of its first camera.
+    pub dialogue: Option<Dialogue>,
 }
 
 impl Config {
@@ -54,7 +59,7 @@ impl Config {
     pub fn new(cameras: Vec<Camera>) -> Self {
         let listen = (Ipv4Addr::LOCALHOST, 0).into();
         let session_timeout = Duration::from_secs(60);
-        Self { listen, http: None, cameras, login: None, session_timeout, quirks: Quirks::default() }
+        Self { listen, http: None, cameras, login: None, session_timeout, quirks: Quirks::default(), dialogue: None }
     }
 
     /// With these oddities.
@@ -159,7 +164,10 @@ pub(super) struct House {
     pub(super) session_timeout: Duration,
     pub(super) tally: Tally,
     pub(super) quirks: Quirks,
+    pub(super) dialogue: Option<Dialogue>,
     seat: Mutex<Seat>,
+    /// Until when it starts again, where it does; that happens once.
+    starting: Mutex<Option<Instant>>,
     /// What is made of the cameras' pictures over HTTP.
     pub(super) darkrooms: Darkrooms,
     pub(super) stop: CancellationToken,
@@ -171,6 +179,26 @@ impl House {
     /// The one session, where there is only one.
     pub(super) fn seat(&self) -> MutexGuard<'_, Seat> {
         self.seat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to start again, unless it already has: every connection of now is cut.
+    pub(super) fn reboot(&self) {
+        let mut starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if starting.is_none() {
+            *starting = Some(Instant::now() + START);
+            self.cut_all();
+        }
+    }
+
+    fn is_starting(&self) -> bool {
+        let starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        starting.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn cut_all(&self) {
+        let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = std::mem::replace(&mut *cut, self.stop.child_token());
+        used.cancel();
     }
 }
 
@@ -210,7 +238,9 @@ impl Server {
             session_timeout: config.session_timeout,
             tally: Tally::default(),
             quirks: config.quirks,
+            dialogue: config.dialogue,
             seat: Mutex::default(),
+            starting: Mutex::default(),
             darkrooms: Darkrooms::default(),
             stop: stop.clone(),
             cut: Mutex::new(stop.child_token()),
@@ -259,9 +289,7 @@ impl Server {
 
     /// Closes every connection of now without a word, as a camera does that restarts. New ones are welcome.
     pub fn drop_players(&self) {
-        let mut cut = self.house.cut.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = std::mem::replace(&mut *cut, self.house.stop.child_token());
-        used.cancel();
+        self.house.cut_all();
     }
 
     /// Ends the server and waits until all its connections are closed, for 5 s at most.
@@ -303,6 +331,8 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(
             accepted = listener.accept() => accepted,
         };
         match accepted {
+            // The port is not given up: another program might take it.
+            Ok((stream, _)) if house.is_starting() => drop(stream),
             // One of the tasks is this one, and another the port's of the other protocol.
             Ok((stream, _)) if tasks.len() > MAX_CONNECTIONS => {
                 house.tally.refused.add(1);

@@ -60,16 +60,22 @@ pub(super) struct Session {
     /// The URI of the track, as the client wrote it in SETUP.
     track: String,
     quirks: Quirks,
+    /// The camera that every URI means, where it is not for the URI to say.
+    only: Option<String>,
 }
 
 impl Session {
     /// `id` is unpredictable; `timeout` is told to the client, and kept by the connection.
     pub(super) fn new(guard: Guard, id: String, timeout: Duration) -> Self {
-        Self { guard, id, timeout, state: State::Init, track: String::new(), quirks: Quirks::default() }
+        Self { guard, id, timeout, state: State::Init, track: String::new(), quirks: Quirks::default(), only: None }
     }
 
     pub(super) fn with_quirks(self, quirks: Quirks) -> Self {
         Self { quirks, ..self }
+    }
+
+    pub(super) fn with_only(self, only: Option<String>) -> Self {
+        Self { only, ..self }
     }
 
     /// The name that the client is told.
@@ -130,11 +136,12 @@ impl Session {
         if let Some(location) = self.moved(&request.uri) {
             return Decision::Answer(Response::new(Status::MovedTemporarily).header("Location", location));
         }
-        let Some(sdp) = camera_of(&request.uri).and_then(describe) else {
+        let Some(sdp) = self.camera_of(&request.uri).and_then(describe) else {
             return Decision::Answer(Response::new(Status::NotFound));
         };
         // The base ends in a slash, so that the track's relative URI is joined the same way by every client.
-        let base = format!("{}/", request.uri.trim_end_matches('/'));
+        let slash = if self.quirks.has(Quirk::BaseWithoutSlash) { "" } else { "/" };
+        let base = format!("{}{slash}", request.uri.trim_end_matches('/'));
         let base = match base.split_once("://") {
             Some((_, rest)) if self.quirks.has(Quirk::SchemelessBase) => rest.to_owned(),
             _ => base,
@@ -147,6 +154,10 @@ impl Session {
         } else {
             response.body("application/sdp", sdp)
         })
+    }
+
+    fn camera_of<'a>(&'a self, uri: &'a str) -> Option<&'a str> {
+        self.only.as_deref().or_else(|| camera_of(uri))
     }
 
     /// Where a client is sent to instead.
@@ -164,7 +175,7 @@ impl Session {
         if self.state == State::Playing {
             return Decision::Answer(Response::new(Status::WrongState));
         }
-        let Some(camera) = camera_of(&request.uri).filter(|camera| describe(camera).is_some()) else {
+        let Some(camera) = self.camera_of(&request.uri).filter(|camera| describe(camera).is_some()) else {
             return Decision::Answer(Response::new(Status::NotFound));
         };
         let chosen = request.header("Transport").and_then(Transport::choose);
@@ -206,6 +217,7 @@ impl Session {
         let told = if self.quirks.has(Quirk::WrongSsrc) { !ssrc } else { ssrc };
         let transport = transport.answer(server_ports, told);
         let transport = match transport.split_once("ssrc=") {
+            Some((before, _)) if self.quirks.has(Quirk::ForeignFirst) => before.trim_end_matches(';').to_owned(),
             Some((before, _)) if self.quirks.has(Quirk::ShortSsrc) => format!("{before}ssrc=A046"),
             Some((before, after)) if self.quirks.has(Quirk::PaddedHeaders) => format!("{before}ssrc= {after}"),
             _ => transport,
@@ -229,6 +241,15 @@ impl Session {
     /// RFC 2326 §12.33.
     fn rtp_info(&self, sequence: u16, stamp: u32) -> Option<String> {
         let track = &self.track;
+        let sequence = if self.quirks.has(Quirk::SeqZero) {
+            0
+        } else if self.quirks.has(Quirk::SeqOne) {
+            1
+        } else if self.quirks.has(Quirk::SeqLies) {
+            sequence.wrapping_add(20_000)
+        } else {
+            sequence
+        };
         if self.quirks.has(Quirk::NoRtpInfo) {
             None
         } else if self.quirks.has(Quirk::RtpInfoGarbage) {
@@ -266,6 +287,8 @@ impl Session {
             format!("{id};timeout={seconds};owner=viewer")
         } else if self.quirks.has(Quirk::SessionZeroTimeout) {
             format!("{id};timeout=0")
+        } else if self.quirks.has(Quirk::SessionIdChanges) && self.state == State::Playing {
+            format!("another-{id};timeout={seconds}")
         } else {
             format!("{id};timeout={seconds}")
         };

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::REORDERED;
 
 /// A group that lasts longer is not kept and not looked back into; two of them are the most that is kept: 24 s, of
 /// 0.5 Mbit/s 1.5 MB. Most cameras send a key picture every 1 to 4 s, those that save every 10.
 pub(super) const LONGEST: Duration = Duration::from_secs(12);
-/// Longer without a unit, or a step back in time: what came before says nothing of what comes.
+/// Longer without a unit, or a step back in time by more than reordering explains: what came before says nothing of what comes.
 const GAP: Duration = Duration::from_secs(5);
 
 /// What to do with a unit.
@@ -23,6 +24,7 @@ pub enum Order {
 
 #[derive(Debug, Default)]
 pub(super) struct Groups {
+    /// The latest so far.
     now: Option<CaptureTime>,
     /// The last key picture, and the one before it where that is not too long ago.
     key: Option<CaptureTime>,
@@ -36,11 +38,14 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Takes the next unit. Gives the time since the one before; `None` where the stream begins anew.
+    /// Takes the next unit. Gives the time since the latest before, nothing for a picture that was taken before that and
+    /// sent after it; `None` where the stream begins anew.
     pub(super) fn see(&mut self, time: CaptureTime, key: bool) -> Option<Duration> {
-        let before = self.now.replace(time);
+        let before = self.now;
+        let now = before.filter(|before| before.since(time) <= REORDERED).map_or(time, |before| before.max(time));
+        self.now = Some(now);
         let gap = if std::mem::take(&mut self.passed_over) { LONGEST } else { GAP };
-        let passed = before.filter(|&before| before <= time).map(|before| time.since(before)).filter(|&p| p <= gap);
+        let passed = before.filter(|&before| before <= now).map(|before| now.since(before)).filter(|&p| p <= gap);
         if before.is_some() && passed.is_none() {
             self.interrupted();
         }
@@ -142,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_loss_a_gap_and_a_step_back_wait_for_a_key_picture() {
-        for (next, lost) in [(200, true), (9_000, false), (-1, false)] {
+        for (next, lost) in [(200, true), (9_000, false), (-1_001, false)] {
             let mut groups = Groups::default();
             groups.see(at(0), true);
             groups.decode();
@@ -152,6 +157,16 @@ mod tests {
             assert_eq!(groups.see(at(next), false).is_some(), lost);
             assert_eq!((groups.decode(), groups.keep_from()), (Order::Skip, None));
         }
+    }
+
+    #[test]
+    fn a_picture_that_was_taken_before_one_that_was_sent_before_it_goes_on() {
+        let mut groups = Groups::default();
+        let sent = [(0, true), (120, false), (40, false), (80, false), (240, false)];
+        let passed = sent.map(|(ms, key)| (groups.see(at(ms), key), groups.decode()));
+        let ms = |ms| (Some(Duration::from_millis(ms)), Order::Decode);
+        assert_eq!(passed, [(None, Order::Decode), ms(120), ms(0), ms(0), ms(120)]);
+        assert_eq!(groups.keep_from(), Some(at(0)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::super::quirk::Quirk;
 use super::super::source::h265_type;
 use super::{MAX_PAYLOAD, Packetiser, Packets};
 
@@ -9,6 +10,8 @@ use super::{MAX_PAYLOAD, Packetiser, Packets};
 const AP: u8 = 48;
 /// Fragmentation unit.
 const FU: u8 = 49;
+/// A slice that others may refer to (TRAIL_R).
+const SLICE: u8 = 1;
 /// Bytes before the content of a fragment: the payload header and the FU header.
 const FU_HEADERS: usize = 3;
 
@@ -16,14 +19,15 @@ impl Packetiser {
     /// Appends the packets of one picture's NAL units to `out`: parameter sets together, what is too long in pieces.
     pub(super) fn packetise_h265(&mut self, mut nals: &[Bytes], stamp: u32, out: &mut Packets) {
         while let [nal, rest @ ..] = nals {
-            let together = parameter_sets_in_front(nals);
+            let whole = !self.quirks.has(Quirk::SingleFragments);
+            let together = if whole { parameter_sets_in_front(nals) } else { 0 };
             if together > 1 {
                 self.aggregate_h265(&nals[..together], stamp, together == nals.len(), out);
                 nals = &nals[together..];
                 continue;
             }
             let last = rest.is_empty();
-            if nal.len() > MAX_PAYLOAD {
+            if nal.len() > MAX_PAYLOAD || !whole {
                 self.fragment_h265(nal, stamp, last, out);
             } else {
                 self.packet(stamp, self.marks(last), &[nal], out);
@@ -51,8 +55,12 @@ impl Packetiser {
         let count = body.len().div_ceil(size);
         for (i, piece) in body.chunks(size).enumerate() {
             let (start, end) = (i == 0, i + 1 == count);
-            let fu = (u8::from(start) << 7) | (u8::from(end) << 6) | kind;
+            let told = if !start && self.quirks.has(Quirk::FragmentTypeChanges) { SLICE } else { kind };
+            let fu = (u8::from(start) << 7) | (u8::from(end) << 6) | told;
             self.packet(stamp, self.marks(last && end), &[&[high, low, fu], piece], out);
+            if !end && self.quirks.has(Quirk::EmptyFragments) {
+                self.packet(stamp, false, &[&[high, low, told]], out);
+            }
         }
     }
 }
