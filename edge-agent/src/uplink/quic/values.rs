@@ -17,8 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::QuicError;
-use super::groups::PRIORITY_CONTROL;
-use super::lasting::write;
+use super::lane::{PRIORITY_CONTROL, write};
 use crate::control::notices::Notices;
 use crate::health::HealthState;
 use crate::state::OutboxState;
