@@ -177,7 +177,8 @@ fn configuration(edge: &registry::Edge, wish: Option<Wish>) -> Configuration {
     let (state, reasons) = match said.map(|told| &told.what) {
         Some(said) if answered(said) => (Some(said.state.into()), said.reasons.clone()),
         None if edge.connected && wish.is_some() => {
-            let reason = "the edge has not said which cameras it has: one of an older version takes none from its hub";
+            let reason = "the edge has not said which cameras it has, or not in words of this hub's version: one of an older \
+                          version takes none from its hub, one of a later version may have taken them";
             (Some(StateName::Pending), vec![reason.to_owned()])
         }
         _ => (wish.is_some().then_some(StateName::Pending), vec![]),
