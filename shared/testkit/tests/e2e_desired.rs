@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use omma_testkit::process::port;
 use omma_testkit::stack::api::Answer;
-use omma_testkit::stack::broker::Listener;
+use omma_testkit::stack::broker::{Listener, Mosquitto, ask, publish};
 use omma_testkit::stack::{CAMERA_PASSWORD, Camera, EDGE, Stack, StackOptions};
 use omma_testkit::wait;
 use serde_json::Value;
@@ -208,6 +208,61 @@ fn a_hub_without_a_broker_configures_its_edges_too_and_is_told_how_they_are() {
     desire(&stack, &wanted);
     becomes(&stack, "applied");
     assert_eq!(cameras(&stack), ["porch"]);
+    stack.finish();
+}
+
+/// Two masters: the hub, and who publishes on the operator's broker.
+#[test]
+fn while_the_hub_desires_what_a_broker_is_told_is_refused_and_never_do_both_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let mosquitto = Mosquitto::start(folder.path());
+    let mut stack = start(StackOptions { external_broker: Some(mosquitto.port), ..Default::default() });
+    for warning in ["a credential is written here", "the hub can't be reached: trying again"] {
+        stack.edge.expect(warning);
+    }
+    let (both, porch, door) = (["door", "porch"], toml(&stack, &["porch"]), toml(&stack, &["door"]));
+    let refused = |stack: &Stack| stack.edge_api.metric("omma_control_refused_total").unwrap();
+    desire(&stack, &toml(&stack, &both));
+    let applied = becomes(&stack, "applied");
+
+    let answer = ask(mosquitto.port, DESIRED, &porch);
+    assert!(answer["ok"] == false && answer["reasons"][0].as_str().unwrap().contains("the hub says"), "{answer}");
+    // One that the broker repeats at each connection.
+    publish(mosquitto.port, DESIRED, &door, &["-r"]);
+    wait::until("what is retained to be refused", wait::LONG, || match refused(&stack) {
+        2.0 => Ok(()),
+        count => Err(format!("{count} refused")),
+    });
+    stack.edge.kill9();
+    stack.edge.restart();
+    stack.wait_for_edge();
+    wait::until("it to be refused again", wait::LONG, || match refused(&stack) {
+        1.0 => Ok(()),
+        count => Err(format!("{count} refused")),
+    });
+    assert_eq!(cameras(&stack), both);
+    let shown = becomes(&stack, "applied");
+    assert_eq!((&shown["running"], &shown["reasons"]), (&applied["running"], &applied["reasons"]));
+
+    // The broker has a say again, and keeps it though the hub tells at each connection that it desires nothing.
+    let given_back = stack.api.send("DELETE", CONFIG_PATH, "text/plain", &[]).unwrap();
+    assert_eq!(given_back.status, 202, "{}", given_back.text());
+    becomes(&stack, "file");
+    let answer = ask(mosquitto.port, DESIRED, &porch);
+    assert_eq!(answer["ok"], true, "{answer}");
+    becomes(&stack, "applied");
+    stack.hub.kill9();
+    stack.edge.wait_for_line("the hub can't be reached: trying again");
+    stack.hub.restart();
+    stack.wait_for_hub();
+    stack.wait_for_state("porch", "live");
+    becomes(&stack, "applied");
+    assert_eq!(cameras(&stack), ["porch"]);
+
+    // And loses it.
+    desire(&stack, &toml(&stack, &both));
+    becomes(&stack, "applied");
+    assert_eq!(cameras(&stack), both);
     stack.finish();
 }
 
