@@ -90,7 +90,7 @@ impl World {
     pub(super) fn begin(&mut self, misfortune: &Misfortune) -> bool {
         let Some(program) = self.program(misfortune.target) else {
             self.stack.relay().set(weather(misfortune));
-            if misfortune.kind == Kind::UplinkSilent && misfortune.seed % 2 == 0 {
+            if misfortune.kind == Kind::UplinkSilent && misfortune.seed.is_multiple_of(2) {
                 self.stack.relay().cut();
             }
             return true;
