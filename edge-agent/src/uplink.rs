@@ -26,4 +26,8 @@ pub(crate) fn describe() {
     metrics::describe_counter!("omma_uplink_resent_total", "Records sent again because no acknowledgement came.");
     metrics::describe_gauge!("omma_uplink_in_flight", "Records sent and not acknowledged.");
     metrics::describe_counter!("omma_uplink_bad_acks_total", "Acknowledgements that could not be read.");
+    metrics::describe_counter!(
+        "omma_uplink_record_turns_total",
+        "How often records took another place beside live video over QUIC: in turn with it, or behind it again."
+    );
 }

@@ -12,7 +12,7 @@
 //! - Only what is kept is on disk ([`KEPT`], beside the outbox): an edge that dies of a change starts without it.
 //! - A change that was rolled back, or that the edge did not live to judge, is marked; a copy of it, as the broker's retained
 //!   one or the hub's at each connection, is then refused, and only the same text published anew is tried again.
-//! - From the hub an empty text desires the cameras of the edge's own file. From a broker, where it clears what is retained, it
+//! - From the hub an empty text desires the cameras of the edge's own file, in place of the hub's. From a broker, where it clears what is retained, it
 //!   desires nothing: to go back to the file then, remove [`KEPT`] and restart.
 
 mod disk;
@@ -181,6 +181,10 @@ impl Configuration {
             Way::Hub { revision } => Some(revision),
         };
         let desire = Desire { hash: (!payload.is_empty()).then(|| hash(payload)), revision };
+        if desire.hash.is_none() && !self.by_hub && self.running().hash.is_some() {
+            // It says at each connection that it desires nothing: what the broker desires goes on.
+            return Ok(Ok(()));
+        }
         let (repeats, judged) = (way != Way::Broker { retained: false }, self.has_judged());
         let is_news = self.newest != desire;
         if repeats && judged && !is_news {

@@ -16,8 +16,8 @@
 //! | 64 results waiting | the oldest are lost, counted |
 //! | quinn's datagram buffer | the oldest are lost |
 //! | 2 s of units for each wanted camera | skip to the next key picture, counted |
-//! | 2 MB of unacknowledged bytes | units wait; a group that falls behind is reset; records wait on disk |
-//! | 32 states of events and 4 pictures in flight | the rest waits on disk |
+//! | 2 MB of unacknowledged bytes of units | they wait; a group that falls behind is reset |
+//! | 32 states of events, and 4 pictures or 256 KB of them, in flight | the rest waits on disk |
 
 mod connect;
 
@@ -28,6 +28,8 @@ mod serving;
 mod groups;
 
 mod lasting;
+
+mod lane;
 
 pub mod values;
 
@@ -56,6 +58,7 @@ use crate::unit::Feeds;
 use crate::uplink::records::EncodeError;
 use connect::Connected;
 use control::Control;
+use lane::Beside;
 use lasting::Lasting;
 use serving::Serving;
 use values::Values;
@@ -175,9 +178,10 @@ impl QuicUplink {
         let (connected, mut control) = welcomed?;
         self.state.up();
         *up = Some(self.clock.now());
+        let beside = Beside::default();
         let served = tokio::select! {
-            served = Serving::new(self, &connected).run(&mut control, token) => served,
-            failed = carry(lasting.as_mut(), &connected) => failed.map(|never| match never {}),
+            served = Serving::new(self, &connected, beside.clone()).run(&mut control, token) => served,
+            failed = carry(lasting.as_mut(), &connected, beside) => failed.map(|never| match never {}),
             failed = tell(values.as_mut(), &connected) => failed.map(|never| match never {}),
         };
         lasting.iter_mut().for_each(Lasting::disconnected);
@@ -214,9 +218,9 @@ impl QuicUplink {
     }
 }
 
-async fn carry(lasting: Option<&mut Lasting>, connected: &Connected) -> Result<Infallible, QuicError> {
+async fn carry(lasting: Option<&mut Lasting>, connected: &Connected, beside: Beside) -> Result<Infallible, QuicError> {
     match lasting {
-        Some(lasting) => lasting.carry(&connected.connection).await,
+        Some(lasting) => lasting.carry(&connected.connection, beside).await,
         None => std::future::pending().await,
     }
 }

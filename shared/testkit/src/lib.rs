@@ -1,4 +1,4 @@
-//! Development only: a camera simulator, a viewer, process handling for end-to-end tests, fuzzing, the
+//! Development only: a camera simulator, a thin and lossy link, a viewer, process handling for end-to-end tests, fuzzing, the
 //! demonstration.
 
 pub mod simulator;
@@ -12,6 +12,8 @@ pub mod garbage;
 pub mod h265;
 
 pub mod b_frames;
+
+pub mod link;
 
 pub mod process;
 

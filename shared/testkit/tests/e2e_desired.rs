@@ -2,12 +2,15 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::fs;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::{fs, io, thread};
 
+use omma_testkit::link::relay::{Relay, Weather};
 use omma_testkit::process::port;
 use omma_testkit::stack::api::Answer;
-use omma_testkit::stack::broker::Listener;
+use omma_testkit::stack::broker::{Listener, Mosquitto, ask, publish};
 use omma_testkit::stack::{CAMERA_PASSWORD, Camera, EDGE, Stack, StackOptions};
 use omma_testkit::wait;
 use serde_json::Value;
@@ -208,6 +211,113 @@ fn a_hub_without_a_broker_configures_its_edges_too_and_is_told_how_they_are() {
     desire(&stack, &wanted);
     becomes(&stack, "applied");
     assert_eq!(cameras(&stack), ["porch"]);
+    stack.finish();
+}
+
+/// A way to the camera at this port of 127.0.0.1 that fills the uplink: while somebody goes it, nothing else passes.
+fn filling(uplink: Arc<Relay>, camera: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            uplink.set(Weather::Silent);
+            let far = TcpStream::connect(("127.0.0.1", camera)).unwrap();
+            thread::scope(|scope| {
+                scope.spawn(|| (io::copy(&mut &near, &mut &far).ok(), far.shutdown(Shutdown::Both).ok()));
+                scope.spawn(|| (io::copy(&mut &far, &mut &near).ok(), near.shutdown(Shutdown::Both).ok()));
+            });
+            uplink.set(Weather::Fair);
+        }
+    });
+    port
+}
+
+/// Here it is the change that cuts the edge off, and nothing else: only taking it back leads back to the hub.
+#[test]
+fn a_camera_that_fills_the_uplink_is_taken_back_and_the_hub_hears_of_it() {
+    let options =
+        StackOptions { without_broker: true, relayed: Some(1), edge: "rollback_s = 10", ..Default::default() };
+    let mut stack = start(options);
+    for warning in [
+        "a credential is written here",
+        "the hub can't be reached: trying again",
+        "with the other cameras the hub can't be reached: they are taken back",
+    ] {
+        stack.edge.expect(warning);
+    }
+    becomes(&stack, "file");
+    let good = toml(&stack, &["door"]);
+    let port = |url: &str| url.rsplit(':').next().unwrap().split('/').next().unwrap().parse::<u16>().unwrap();
+    let direct = port(&stack.camera_url("door"));
+    let through = filling(Arc::clone(stack.relay()), direct);
+    let filling = toml(&stack, &["porch"]).replace(&format!(":{direct}/"), &format!(":{through}/"));
+    desire(&stack, &(good + &filling));
+    stack.edge.wait_for_line("they are taken back");
+    let taken_back = becomes(&stack, "rolled_back");
+    assert!(taken_back["reasons"][0].as_str().unwrap().contains("away from its hub for 10 s"), "{taken_back}");
+    assert_eq!(cameras(&stack), ["door"]);
+    // It is desired on, at each connection, and would cut the edge off each time.
+    stack.edge.kill9();
+    stack.edge.restart();
+    stack.wait_for_edge();
+    becomes(&stack, "refused");
+    stack.wait_for_state("door", "live");
+    assert_eq!(cameras(&stack), ["door"]);
+    stack.finish();
+}
+
+/// Two masters: the hub, and who publishes on the operator's broker.
+#[test]
+fn while_the_hub_desires_what_a_broker_is_told_is_refused_and_never_do_both_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let mosquitto = Mosquitto::start(folder.path());
+    let mut stack = start(StackOptions { external_broker: Some(mosquitto.port), ..Default::default() });
+    for warning in ["a credential is written here", "the hub can't be reached: trying again"] {
+        stack.edge.expect(warning);
+    }
+    let (both, porch, door) = (["door", "porch"], toml(&stack, &["porch"]), toml(&stack, &["door"]));
+    let refused = |stack: &Stack| stack.edge_api.metric("omma_control_refused_total").unwrap();
+    desire(&stack, &toml(&stack, &both));
+    let applied = becomes(&stack, "applied");
+
+    let answer = ask(mosquitto.port, DESIRED, &porch);
+    assert!(answer["ok"] == false && answer["reasons"][0].as_str().unwrap().contains("the hub says"), "{answer}");
+    // One that the broker repeats at each connection.
+    publish(mosquitto.port, DESIRED, &door, &["-r"]);
+    wait::until("what is retained to be refused", wait::LONG, || match refused(&stack) {
+        2.0 => Ok(()),
+        count => Err(format!("{count} refused")),
+    });
+    stack.edge.kill9();
+    stack.edge.restart();
+    stack.wait_for_edge();
+    wait::until("it to be refused again", wait::LONG, || match refused(&stack) {
+        1.0 => Ok(()),
+        count => Err(format!("{count} refused")),
+    });
+    assert_eq!(cameras(&stack), both);
+    let shown = becomes(&stack, "applied");
+    assert_eq!((&shown["running"], &shown["reasons"]), (&applied["running"], &applied["reasons"]));
+
+    // The broker has a say again, and keeps it though the hub tells at each connection that it desires nothing.
+    let given_back = stack.api.send("DELETE", CONFIG_PATH, "text/plain", &[]).unwrap();
+    assert_eq!(given_back.status, 202, "{}", given_back.text());
+    becomes(&stack, "file");
+    let answer = ask(mosquitto.port, DESIRED, &porch);
+    assert_eq!(answer["ok"], true, "{answer}");
+    becomes(&stack, "applied");
+    stack.hub.kill9();
+    stack.edge.wait_for_line("the hub can't be reached: trying again");
+    stack.hub.restart();
+    stack.wait_for_hub();
+    stack.wait_for_state("porch", "live");
+    becomes(&stack, "applied");
+    assert_eq!(cameras(&stack), ["porch"]);
+
+    // And loses it.
+    desire(&stack, &toml(&stack, &both));
+    becomes(&stack, "applied");
+    assert_eq!(cameras(&stack), both);
     stack.finish();
 }
 

@@ -170,14 +170,20 @@ fn health(edge: &registry::Edge, now_us: i64) -> Option<Health> {
     })
 }
 
-/// An edge's word is of what is desired now only where it names its revision.
+/// An edge's word is of what is desired now only where it names its revision; or none, where its broker desires because the
+/// hub does not.
 fn configuration(edge: &registry::Edge, wish: Option<Wish>) -> Configuration {
     let said = edge.reported.as_ref();
-    let answered = |said: &ReportedMessage| wish.as_ref().is_none_or(|wish| said.revision == Some(wish.revision));
+    let answered = |said: &ReportedMessage| match (&wish, said.revision) {
+        (None, _) => true,
+        (Some(wish), None) => wish.digest.is_none(),
+        (Some(wish), Some(revision)) => wish.revision == revision,
+    };
     let (state, reasons) = match said.map(|told| &told.what) {
         Some(said) if answered(said) => (Some(said.state.into()), said.reasons.clone()),
         None if edge.connected && wish.is_some() => {
-            let reason = "the edge has not said which cameras it has: one of an older version takes none from its hub";
+            let reason = "the edge has not said which cameras it has, or not in words of this hub's version: one of an older \
+                          version takes none from its hub, one of a later version may have taken them";
             (Some(StateName::Pending), vec![reason.to_owned()])
         }
         _ => (wish.is_some().then_some(StateName::Pending), vec![]),
@@ -244,6 +250,10 @@ mod tests {
         // By its own broker, before this hub desired anything.
         assert_eq!(state(&said(ReportedState::Applied, None), wish(8)), Some(StateName::Pending));
         assert_eq!(state(&said(ReportedState::Applied, None), None), Some(StateName::Applied));
+        // And after it has taken back what it desired.
+        let nothing = |revision| wish(revision).map(|wish| Wish { digest: None, ..wish });
+        assert_eq!(state(&said(ReportedState::Applied, None), nothing(9)), Some(StateName::Applied));
+        assert_eq!(state(&said(ReportedState::Applied, Some(8)), nothing(9)), Some(StateName::Pending));
         assert_eq!(state(&registry::Edge::default(), None), None);
         let silent = configuration(&registry::Edge { connected: true, ..Default::default() }, wish(8));
         assert!(silent.state == Some(StateName::Pending) && silent.reasons[0].contains("older version"));

@@ -200,16 +200,9 @@ impl Admitted {
             result = lasting::run(&connection, &place.edge, &destination.keeper, &inner.step, &inner.complaint) => {
                 result.err().map(|e| e.to_string()).unwrap_or_default()
             }
-            result = values::run(&connection, &place.edge, destination) => match result {
-                Ok(()) => String::new(),
-                Err(e) => {
-                    if let Some(word) = e.word() {
-                        inner.step.dropped(word);
-                        inner.complaint.about(&place.edge, &e);
-                    }
-                    e.to_string()
-                }
-            },
+            result = values::run(&connection, &place.edge, destination, &inner.step, &inner.complaint) => {
+                result.err().map(|e| e.to_string()).unwrap_or_default()
+            }
             () = streams.run(&connection, &inner.complaint) => String::new(),
             () = datagrams::run(&connection, &streams, &inner.complaint) => String::new(),
         };

@@ -5,7 +5,8 @@
 //! registry ◀── health, what became of it ◀──────────────────────────── edge
 //! ```
 //!
-//! An edge of before there were values leaves the stream unread: nothing of what is desired is sent to it.
+//! An edge of before there were values leaves the stream unread: nothing of what is desired is sent to it. One of a later
+//! version may say what this one can't read: that is counted, and costs neither the connection nor what else it says.
 
 use std::time::Duration;
 
@@ -15,11 +16,13 @@ use omma_protocol::wire::mqtt::{HealthMessage, PROP_REVISION, ReportedMessage, T
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::STREAM_VALUES;
+use omma_runtime::step::Step;
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, WriteError};
 use serde::de::DeserializeOwned;
 
 use super::control::now_us;
 use super::{Destination, text};
+use crate::complaint::Complaint;
 use crate::desired::Wish;
 use crate::registry::Told;
 
@@ -42,8 +45,6 @@ pub(super) enum ValuesError {
     CutShort,
     #[error("a value of {0}")]
     Fence(EdgeId),
-    #[error("a value on `{topic}` that can't be read")]
-    Unreadable { topic: Topic },
     #[error("open the stream of values: {0}")]
     Open(#[from] ConnectionError),
     #[error("read values: {0}")]
@@ -58,27 +59,65 @@ impl ValuesError {
     /// Of what the edge sent, for the metric; `None` where the connection had ended or its reader was late.
     pub(super) fn word(&self) -> Option<&'static str> {
         match self {
-            ValuesError::Wire(_) | ValuesError::CutShort | ValuesError::Unreadable { .. } => Some("broken"),
+            ValuesError::Wire(_) | ValuesError::CutShort => Some("broken"),
             ValuesError::Fence(_) => Some("fence"),
             ValuesError::Open(_) | ValuesError::Read(_) | ValuesError::Write(_) | ValuesError::Stalled => None,
         }
     }
 }
 
+/// A value whose bytes came whole, and mean nothing to this version.
+#[derive(Debug, thiserror::Error)]
+#[error("a value on `{topic}` that can't be read: {source}")]
+struct Unreadable {
+    topic: Topic,
+    source: serde_json::Error,
+}
+
 /// Until the connection ends. Fine also where the edge never speaks.
-pub(super) async fn run(connection: &Connection, edge: &EdgeId, destination: &Destination) -> Result<(), ValuesError> {
+pub(super) async fn run(
+    connection: &Connection,
+    edge: &EdgeId,
+    destination: &Destination,
+    step: &Step,
+    complaint: &Complaint,
+) -> Result<(), ValuesError> {
+    let served = serve(connection, edge, destination, step, complaint).await;
+    if let Err(e) = &served
+        && let Some(word) = e.word()
+    {
+        step.dropped(word);
+        complaint.about(edge, e);
+    }
+    served
+}
+
+async fn serve(
+    connection: &Connection,
+    edge: &EdgeId,
+    destination: &Destination,
+    step: &Step,
+    complaint: &Complaint,
+) -> Result<(), ValuesError> {
     let (mut send, mut recv) = connection.open_bi().await?;
     write(&mut send, Bytes::from_static(&[STREAM_VALUES])).await?;
     let mut desired = destination.desired.watch();
     let mut reader = RecordReader::new(STREAM_VALUES);
     // Nothing is told before the edge has spoken.
     let (mut spoken, mut told) = (false, None);
+    // An edge says how it is every minute: that it can't be read is said once a connection.
+    let mut complained = false;
     loop {
         tokio::select! {
             record = read(&mut recv, &mut reader) => match record? {
                 Some(record) => {
-                    heard(record, edge, destination)?;
                     spoken = true;
+                    if let Err(unreadable) = heard(record, edge, destination)? {
+                        step.dropped("unreadable value");
+                        if !std::mem::replace(&mut complained, true) {
+                            complaint.about(edge, &unreadable);
+                        }
+                    }
                 }
                 None => {
                     connection.closed().await;
@@ -129,30 +168,36 @@ async fn read(recv: &mut RecvStream, reader: &mut RecordReader) -> Result<Option
     }
 }
 
-fn heard(record: Record, edge: &EdgeId, destination: &Destination) -> Result<(), ValuesError> {
-    let Some(topic) = Topic::parse(&record.topic) else { return Ok(()) };
+/// The outer error ends the connection, the inner one does not.
+fn heard(record: Record, edge: &EdgeId, destination: &Destination) -> Result<Result<(), Unreadable>, ValuesError> {
+    let Some(topic) = Topic::parse(&record.topic) else { return Ok(Ok(())) };
     if let Some(other) = topic.edge().filter(|other| *other != edge) {
         return Err(ValuesError::Fence(other.clone()));
     }
     let registry = &destination.registry;
-    match topic {
+    let read = match topic {
         Topic::Health(_) => {
-            let told = told(&topic, &record.payload, bounded_health)?;
-            registry.update(edge, |known| known.health = Some(told));
+            let told = told(&record.payload, bounded_health);
+            told.map(|told| registry.update(edge, |known| known.health = Some(told)))
         }
         Topic::Reported(_) => {
-            let told = told(&topic, &record.payload, bounded_report)?;
-            registry.update(edge, |known| known.reported = Some(told));
+            let told = told(&record.payload, bounded_report);
+            // Where it can't be read, what was reported before is no longer so all the same.
+            let (told, read) = told.map_or_else(|e| (None, Err(e)), |told| (Some(told), Ok(())));
+            registry.update(edge, |known| known.reported = told);
+            read
         }
         // Of a later version.
-        _ => tracing::debug!(%edge, %topic, "a value that is not known"),
-    }
-    Ok(())
+        _ => {
+            tracing::debug!(%edge, %topic, "a value that is not known");
+            Ok(())
+        }
+    };
+    Ok(read.map_err(|source| Unreadable { topic, source }))
 }
 
-fn told<T: DeserializeOwned>(topic: &Topic, payload: &[u8], bound: fn(T) -> T) -> Result<Told<T>, ValuesError> {
-    let read = serde_json::from_slice(payload).map_err(|_| ValuesError::Unreadable { topic: topic.clone() })?;
-    Ok(Told { at_us: now_us(), what: bound(read) })
+fn told<T: DeserializeOwned>(payload: &[u8], bound: fn(T) -> T) -> Result<Told<T>, serde_json::Error> {
+    Ok(Told { at_us: now_us(), what: bound(serde_json::from_slice(payload)?) })
 }
 
 fn bounded_health(mut health: HealthMessage) -> HealthMessage {

@@ -43,6 +43,9 @@ pub const PROBE: Duration = Duration::from_secs(1);
 pub const WINDOW: usize = 32;
 /// Most pictures in flight: a state that happens now waits for no more than these to get through.
 pub const PICTURES: usize = 4;
+/// With so many bytes of pictures in flight no other joins them: four of the usual size, but not four of the largest, which a
+/// state would stand behind for a minute of a thin uplink.
+pub const PICTURE_BYTES: u64 = 256 << 10;
 /// Most incidents in flight.
 pub const INCIDENTS: usize = 4;
 /// First wait for an acknowledgement; doubles with each repetition, because a broker that lives while the hub does not
@@ -209,6 +212,8 @@ impl Flight {
             let ready = self.pace.ready();
             (pictures, paced) = if ready <= now { (past, None) } else { (None, Some(ready)) };
         }
+        let in_flight: u64 = self.of(Kind::Picture).map(|(_, sent)| sent.bytes).sum();
+        pictures = pictures.filter(|_| in_flight < PICTURE_BYTES);
         let window = if self.heard { PICTURES } else { 1 };
         match self.of_lane(Kind::Picture, window, pictures, now) {
             Ok(next) => next,

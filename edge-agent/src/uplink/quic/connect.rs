@@ -4,8 +4,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge_core::outbox::flight::PICTURE_BYTES;
 use omma_protocol::join::JoinToken;
 use omma_protocol::wire::quic::SERVER_NAME;
+use omma_protocol::wire::quic::lasting::MAX_RECORD;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Connection, Endpoint, IdleTimeout, TransportConfig, VarInt};
 
@@ -22,9 +24,10 @@ const CLOSE: Duration = Duration::from_millis(500);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// Three keep-alives lost.
 const IDLE_MS: u32 = 7_000;
-/// What lies here is older than what is to come, so little may lie here: 2 MB is one key picture at 4K, and 160 Mbit/s
-/// at a round trip of 100 ms.
-const SEND_WINDOW: u64 = 2 << 20;
+/// What lies here is older than what is to come, so little may lie here: 2 MB of units is one key picture at 4K, and 160
+/// Mbit/s at a round trip of 100 ms. Records never take the units' part, whatever lies behind them: one of the longest may join
+/// what is in flight.
+const SEND_WINDOW: u64 = (2 << 20) + PICTURE_BYTES + MAX_RECORD as u64;
 const DATAGRAM_BUFFER: usize = 64 << 10;
 
 /// A connection and the socket it has for itself.
@@ -76,7 +79,7 @@ async fn handshake(address: SocketAddr, config: ClientConfig) -> Result<Connecte
     }
 }
 
-fn client_config(join: &JoinToken) -> Result<ClientConfig, String> {
+pub(super) fn client_config(join: &JoinToken) -> Result<ClientConfig, String> {
     let tls = tls::quic(join.fingerprint).map_err(|e| e.to_string())?;
     let crypto = QuicClientConfig::try_from(tls).map_err(|e| e.to_string())?;
     let mut transport = TransportConfig::default();

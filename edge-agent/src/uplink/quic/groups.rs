@@ -8,12 +8,13 @@
 //! ```
 //!
 //! A group that is not across when the next begins is late for ever: what of it was not written is thrown away at
-//! once, and what was written but not acknowledged one second later.
+//! once, and what was written but not acknowledged one second later. What else shares the connection has its place by
+//! [`lane`](super::lane).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use omma_protocol::id::CameraId;
@@ -21,14 +22,11 @@ use omma_protocol::unit::AccessUnit;
 use omma_protocol::wire::quic::{GroupHeader, encode_group_header, encode_unit_head};
 use omma_runtime::step::Step;
 use quinn::{Connection, SendStream, WriteError};
+use tokio::time::Instant;
 
+use super::lane::Beside;
 use super::{NO_FAULT, QuicError};
 use crate::unit::Reader;
-
-pub(super) const PRIORITY_CONTROL: i32 = 3;
-pub(super) const PRIORITY_RESULT: i32 = 2;
-pub(super) const PRIORITY_NEWEST: i32 = 1;
-const PRIORITY_OLD: i32 = 0;
 
 /// For the hub to let a stream be opened.
 const OPEN: Duration = Duration::from_secs(2);
@@ -39,8 +37,17 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) type Counter = Arc<AtomicU64>;
 
 /// Sends units until the connection is lost. Dropping it resets what is not across.
-pub(super) async fn send(connection: Connection, camera: CameraId, mut units: Reader, groups: Counter, step: Step) {
-    let mut sender = Sender { connection, camera, groups, step, writing: None, finished: VecDeque::new() };
+pub(super) async fn send(
+    connection: Connection,
+    beside: Beside,
+    camera: CameraId,
+    mut units: Reader,
+    groups: Counter,
+    step: Step,
+) {
+    let place = beside.newest();
+    let mut sender =
+        Sender { connection, beside, place, camera, groups, step, writing: None, finished: VecDeque::new() };
     loop {
         let done = tokio::select! {
             // Writing first: only what the hub does not take now is behind when the next group begins.
@@ -58,6 +65,9 @@ pub(super) async fn send(connection: Connection, camera: CameraId, mut units: Re
 
 struct Sender {
     connection: Connection,
+    beside: Beside,
+    /// The newest group's priority.
+    place: i32,
     camera: CameraId,
     groups: Counter,
     step: Step,
@@ -87,6 +97,7 @@ impl Sender {
     }
 
     async fn take(&mut self, unit: &AccessUnit) -> Result<(), QuicError> {
+        self.take_place();
         if unit.key {
             self.end_group();
             self.begin_group(unit).await?;
@@ -112,6 +123,15 @@ impl Sender {
         Ok(())
     }
 
+    /// At each unit: only where units keep coming do they fill an uplink.
+    fn take_place(&mut self) {
+        if self.place != self.beside.newest() {
+            self.place = self.beside.newest();
+            self.writing.iter().for_each(|writing| prioritise(&writing.stream, self.place));
+            self.finished.iter().for_each(|(_, stream)| prioritise(stream, self.beside.finished()));
+        }
+    }
+
     async fn begin_group(&mut self, unit: &AccessUnit) -> Result<(), QuicError> {
         let header = GroupHeader {
             camera: self.camera.clone(),
@@ -122,7 +142,7 @@ impl Sender {
         match tokio::time::timeout(OPEN, self.connection.open_uni()).await {
             Ok(opened) => {
                 let stream = opened?;
-                prioritise(&stream, PRIORITY_NEWEST);
+                prioritise(&stream, self.place);
                 self.writing = Some(Writing { stream, pending: VecDeque::from([head.into()]), since: Instant::now() });
             }
             Err(_) => self.step.dropped("no stream"),
@@ -134,7 +154,7 @@ impl Sender {
         if self.has_pending() {
             self.reset_group();
         } else if let Some(Writing { mut stream, .. }) = self.writing.take() {
-            prioritise(&stream, PRIORITY_OLD);
+            prioritise(&stream, self.beside.finished());
             if stream.finish().is_ok() {
                 self.finished.push_back((Instant::now(), stream));
             }

@@ -11,8 +11,7 @@
 //! the record went over, or never, so that only the next connection sends anything again. So one that stays up while the hub's store answers nothing is ended
 //! ([`SILENT`]).
 //!
-//! The stream has the priority of the newest groups of pictures, so that each gets its share of a thin uplink: neither
-//! waits behind the other.
+//! Live video goes first, and records have a floor below which video makes room for them: [`lane`](super::lane).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,21 +22,17 @@ use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::AckMessage;
 use omma_protocol::wire::quic::lasting::{MAX_RECORD, Record, STREAM_LASTING, encode_record_head};
 use omma_runtime::step::Step;
-use quinn::{Connection, RecvStream, SendStream};
+use quinn::{Connection, RecvStream};
 
 use super::QuicError;
 use super::control::hear;
-use super::groups::PRIORITY_NEWEST;
+use super::lane::{Beside, Lane, PIECE, STALLED};
 use crate::clock::EdgeClock;
 use crate::outbox::{Ended, Outbox};
 use crate::uplink::records::{Due, OnTopic, Ready, Records, on_topic};
 
 /// For the hub to let the stream begin.
 const OPEN: Duration = Duration::from_secs(5);
-/// What is handed to the connection at once.
-const PIECE: usize = 64 << 10;
-/// For the connection to take a [`PIECE`]: 17 kbit/s.
-const STALLED: Duration = Duration::from_secs(30);
 /// For the hub's store to answer something; longer by the time that what is under way takes at the pace of [`STALLED`].
 const SILENT: Duration = Duration::from_secs(60);
 /// Nothing has to be done before something happens.
@@ -66,17 +61,18 @@ impl Lasting {
 
     /// Sends over a connection that the hub has welcomed, until it fails or this is dropped. Then
     /// [`Lasting::disconnected`] must be said.
-    pub(super) async fn carry(&mut self, connection: &Connection) -> Result<Infallible, QuicError> {
-        let (mut send, mut receive) = open(connection).await?;
+    pub(super) async fn carry(&mut self, connection: &Connection, beside: Beside) -> Result<Infallible, QuicError> {
+        let (mut lane, mut receive) = open(connection, beside).await?;
         let (mut stored, mut heard) = (self.records.watch(), BytesMut::new());
         self.records.connected();
         // Since when nothing was answered, while there is something to answer.
         let mut since = None;
         loop {
             self.records.renumber();
+            lane.under_way(self.records.unanswered().unwrap_or(0));
             let until = match self.records.next().await? {
                 Due::Record(ready) => {
-                    self.send(&mut send, &ready).await?;
+                    self.send(&mut lane, &ready).await?;
                     continue;
                 }
                 Due::Wait(until) => until.unwrap_or(self.clock.now() + LONG),
@@ -102,6 +98,7 @@ impl Lasting {
                 }
                 changed = stored.changed() => changed.map_err(|_| Ended)?,
                 () = tokio::time::sleep_until(self.clock.instant(until.min(silent))) => {}
+                () = lane.due() => lane.turn(),
             }
         }
     }
@@ -111,7 +108,7 @@ impl Lasting {
         self.records.disconnected();
     }
 
-    async fn send(&mut self, stream: &mut SendStream, ready: &Ready) -> Result<(), QuicError> {
+    async fn send(&mut self, lane: &mut Lane, ready: &Ready) -> Result<(), QuicError> {
         let OnTopic { topic, properties, payload } = on_topic(&self.edge, &ready.stored)?;
         let record = Record { topic: topic.to_string(), properties, payload };
         let Ok(head) = encode_record_head(&record) else {
@@ -119,9 +116,7 @@ impl Lasting {
             return Ok(self.records.give_up(&ready.stored, record.payload.len(), MAX_RECORD).await?);
         };
         let bytes = head.len() + record.payload.len();
-        for part in [head, record.payload] {
-            write(stream, part).await?;
-        }
+        lane.write([head, record.payload]).await?;
         self.records.sent(ready, bytes);
         Ok(())
     }
@@ -132,27 +127,14 @@ fn under_way(bytes: u64) -> Duration {
     STALLED.mul_f64(bytes as f64 / PIECE as f64)
 }
 
-async fn open(connection: &Connection) -> Result<(SendStream, RecvStream), QuicError> {
+async fn open(connection: &Connection, beside: Beside) -> Result<(Lane, RecvStream), QuicError> {
     let Ok(opened) = tokio::time::timeout(OPEN, connection.open_bi()).await else {
         return Err(QuicError::Lost("the hub takes no events over QUIC: is it of this version?".to_owned()));
     };
-    let (mut send, receive) = opened?;
-    send.set_priority(PRIORITY_NEWEST).map_err(|e| QuicError::Lost(e.to_string()))?;
-    write(&mut send, Bytes::from_static(&[STREAM_LASTING])).await?;
-    Ok((send, receive))
-}
-
-/// Waits for as long as the connection takes something.
-pub(super) async fn write(stream: &mut SendStream, mut bytes: Bytes) -> Result<(), QuicError> {
-    while !bytes.is_empty() {
-        let piece = bytes.split_to(bytes.len().min(PIECE));
-        match tokio::time::timeout(STALLED, stream.write_chunk(piece)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(QuicError::Lost(e.to_string())),
-            Err(_) => return Err(QuicError::Lost(format!("nothing went out for {} s", STALLED.as_secs()))),
-        }
-    }
-    Ok(())
+    let (send, receive) = opened?;
+    let mut lane = Lane::new(send, beside)?;
+    lane.write([Bytes::from_static(&[STREAM_LASTING])]).await?;
+    Ok((lane, receive))
 }
 
 /// May be dropped while it waits, without loss.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::connect::Connected;
 use super::control::Control;
 use super::groups::{self, Counter};
+use super::lane::{Beside, PRIORITY_RESULT};
 use super::{QuicError, QuicUplink};
 
 /// How long a result that is too large for a datagram is worth sending.
@@ -24,6 +25,7 @@ const RESULT: Duration = Duration::from_secs(1);
 pub(super) struct Serving<'a> {
     uplink: &'a QuicUplink,
     connection: Connection,
+    beside: Beside,
     /// By camera: the task that sends its units.
     units: BTreeMap<CameraId, Sending>,
     /// By camera: how many groups of it this connection has carried.
@@ -42,9 +44,9 @@ impl Drop for Sending {
 }
 
 impl<'a> Serving<'a> {
-    pub(super) fn new(uplink: &'a QuicUplink, connected: &Connected) -> Self {
+    pub(super) fn new(uplink: &'a QuicUplink, connected: &Connected, beside: Beside) -> Self {
         let connection = connected.connection.clone();
-        Self { uplink, connection, units: BTreeMap::new(), groups: BTreeMap::new(), results: BTreeSet::new() }
+        Self { uplink, connection, beside, units: BTreeMap::new(), groups: BTreeMap::new(), results: BTreeSet::new() }
     }
 
     pub(super) async fn run(mut self, control: &mut Control, token: &CancellationToken) -> Result<(), QuicError> {
@@ -103,7 +105,8 @@ impl<'a> Serving<'a> {
             let reader = feed.read("uplink behind", self.uplink.clock.now());
             let counter = Arc::clone(self.groups.entry(camera.clone()).or_default());
             let step = self.uplink.step.clone();
-            let sending = groups::send(self.connection.clone(), camera.clone(), reader, counter, step);
+            let sending =
+                groups::send(self.connection.clone(), self.beside.clone(), camera.clone(), reader, counter, step);
             self.units.insert(camera, Sending(tokio::spawn(sending).abort_handle()));
         }
     }
@@ -138,7 +141,7 @@ impl<'a> Serving<'a> {
         tokio::spawn(async move {
             let send = async {
                 let mut stream = connection.open_uni().await.ok()?;
-                stream.set_priority(groups::PRIORITY_RESULT).ok()?;
+                stream.set_priority(PRIORITY_RESULT).ok()?;
                 stream.write_all(&[STREAM_RESULT]).await.ok()?;
                 stream.write_chunk(bytes).await.ok()?;
                 stream.finish().ok()

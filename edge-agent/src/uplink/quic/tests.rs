@@ -4,6 +4,8 @@ mod lasting;
 
 mod values;
 
+mod thin;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -44,33 +46,40 @@ struct Peer {
     buffer: BytesMut,
 }
 
+/// A hub's configuration, and a token that joins it wherever it is put.
+fn server(transport: TransportConfig) -> (ServerConfig, JoinToken) {
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, "authority");
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec![SERVER_NAME.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let chain = vec![leaf.der().clone(), authority.der().clone()];
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+        .unwrap();
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
+    config.transport_config(Arc::new(transport));
+    let join = JoinToken {
+        edge: "site-1".parse().unwrap(),
+        quic: "127.0.0.1:1".to_owned(),
+        mqtts: "127.0.0.1:1".to_owned(),
+        fingerprint: Sha256::digest(authority.der()).into(),
+        secret: "correct horse".to_owned().into(),
+    };
+    (config, join)
+}
+
 impl Hub {
     fn start(transport: TransportConfig) -> Self {
-        let mut params = CertificateParams::new(vec![]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "authority");
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec![SERVER_NAME.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-        let chain = vec![leaf.der().clone(), authority.der().clone()];
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut tls = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-            .unwrap();
-        tls.alpn_protocols = vec![ALPN.to_vec()];
-        let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
-        config.transport_config(Arc::new(transport));
+        let (config, join) = server(transport);
         let endpoint = Endpoint::server(config, "127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
-        let join = JoinToken {
-            edge: "site-1".parse().unwrap(),
-            quic: endpoint.local_addr().unwrap().to_string(),
-            mqtts: "127.0.0.1:1".to_owned(),
-            fingerprint: Sha256::digest(authority.der()).into(),
-            secret: "correct horse".to_owned().into(),
-        };
+        let join = JoinToken { quic: endpoint.local_addr().unwrap().to_string(), ..join };
         Self { endpoint, join }
     }
 

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use omma_protocol::wire::mqtt::{PROP_REVISION, ReportedMessage, Topic};
+use omma_protocol::wire::mqtt::{PROP_REVISION, ReportedMessage, ReportedState, Topic};
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::{HEALTH_EVERY, STREAM_VALUES};
@@ -17,8 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::QuicError;
-use super::groups::PRIORITY_CONTROL;
-use super::lasting::write;
+use super::lane::{PRIORITY_CONTROL, write};
 use crate::control::notices::Notices;
 use crate::health::HealthState;
 use crate::state::OutboxState;
@@ -56,7 +55,11 @@ impl Values {
         let mut next = Instant::now();
         loop {
             tokio::select! {
-                record = hear(&mut receive, &mut reader) => self.heard(record?).await?,
+                record = hear(&mut receive, &mut reader) => {
+                    if let Some(refusal) = self.heard(record?).await? {
+                        say(&mut send, &Topic::Reported(self.notices.edge().clone()), &refusal).await?;
+                    }
+                }
                 Ok(()) = self.reported.changed() => {
                     let reported = self.reported.borrow_and_update().clone();
                     say(&mut send, &Topic::Reported(self.notices.edge().clone()), &reported).await?;
@@ -71,18 +74,31 @@ impl Values {
         }
     }
 
-    async fn heard(&self, record: Record) -> Result<(), QuicError> {
+    /// Gives what the hub is told where the edge itself is not even asked.
+    async fn heard(&self, record: Record) -> Result<Option<ReportedMessage>, QuicError> {
         let Some(Topic::Desired(edge)) = Topic::parse(&record.topic) else {
             tracing::debug!(topic = record.topic, "the hub said what this version does not know");
-            return Ok(());
+            return Ok(None);
         };
-        let revision = record.properties.iter().find(|(key, _)| key == PROP_REVISION);
-        let revision = revision.and_then(|(_, value)| value.parse().ok());
-        let Some(revision) = revision.filter(|_| edge == *self.notices.edge()) else {
+        if edge != *self.notices.edge() {
             return Err(WireError::Malformed("desired configuration").into());
+        }
+        let revision = record.properties.iter().find(|(key, _)| key == PROP_REVISION);
+        let Some(revision) = revision.and_then(|(_, value)| value.parse().ok()) else {
+            return Ok(Some(self.refuse()));
         };
         self.notices.desired(record.payload, revision).await;
-        Ok(())
+        Ok(None)
+    }
+
+    /// A hub of a later version may desire in another way. What is in force stays so.
+    fn refuse(&self) -> ReportedMessage {
+        metrics::counter!("omma_control_refused_total").increment(1);
+        let reason =
+            format!("it came without a `{PROP_REVISION}` that this version of the edge can read: update the edge");
+        tracing::info!(reason, "what the hub desires is refused");
+        let (state, reasons) = (ReportedState::Refused, vec![reason]);
+        ReportedMessage { state, reasons, desired: None, revision: None, ..self.reported.borrow().clone() }
     }
 }
 

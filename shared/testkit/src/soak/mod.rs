@@ -79,7 +79,7 @@ pub fn run(settings: &Settings) -> Verdict {
     }
     let plan = plan::plan(settings.seed, settings.time, settings.cameras);
     eprintln!("soak: seed {}, {} misfortunes planned in {:?}", settings.seed, plan.len(), settings.time);
-    let mut world = World::start(settings.cameras);
+    let mut world = World::start(settings.cameras, settings.seed);
     let mut findings = Findings {
         seed: settings.seed,
         time: settings.time,
@@ -204,8 +204,10 @@ fn epoch_us() -> i64 {
 fn described(misfortune: &Misfortune) -> String {
     let Misfortune { lasting, kind, target, seed, .. } = misfortune;
     let mut text = format!("{}: {target}", kind.name());
-    if *kind == Kind::CameraClockStepped {
-        text += &format!(", {}", world::clock_step(*seed));
+    match kind {
+        Kind::CameraClockStepped => text += &format!(", {}", world::clock_step(*seed)),
+        Kind::UplinkThin => text += &format!(", {:?}", world::weather(misfortune)),
+        _ => {}
     }
     if !lasting.is_zero() {
         text += &format!(", for {:.1} s", lasting.as_secs_f64());

@@ -56,11 +56,15 @@ pub enum Kind {
     HubKilled,
     /// The broker is killed.
     BrokerKilled,
+    /// The edge's uplinks are thin, slow and lossy.
+    UplinkThin,
+    /// Nothing passes over the edge's uplinks, and nobody is told.
+    UplinkSilent,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::CameraCut,
         Self::CameraStalled,
         Self::CameraRestarted,
@@ -71,6 +75,8 @@ impl Kind {
         Self::EdgeKilled,
         Self::HubKilled,
         Self::BrokerKilled,
+        Self::UplinkThin,
+        Self::UplinkSilent,
     ];
 
     /// What it is called in logs and verdicts.
@@ -86,6 +92,8 @@ impl Kind {
             Self::EdgeKilled => "edge killed",
             Self::HubKilled => "hub killed",
             Self::BrokerKilled => "broker killed",
+            Self::UplinkThin => "uplink thin and lossy",
+            Self::UplinkSilent => "uplink silent",
         }
     }
 
@@ -93,7 +101,8 @@ impl Kind {
     fn lasting_ms(self) -> RangeInclusive<u64> {
         match self {
             Self::CameraCut | Self::EdgeGarbage | Self::HubGarbage => 0..=0,
-            Self::CameraStalled => 6_000..=20_000,
+            Self::CameraStalled | Self::UplinkThin => 6_000..=20_000,
+            Self::UplinkSilent => 1_000..=20_000,
             Self::CameraRestarted => 500..=5_000,
             Self::CameraClockStepped => 5_000..=20_000,
             Self::CameraKilled | Self::EdgeKilled | Self::HubKilled | Self::BrokerKilled => 200..=10_000,
@@ -116,6 +125,8 @@ pub enum Target {
     Hub,
     /// The broker.
     Broker,
+    /// What is between the edge and both.
+    Uplink,
 }
 
 impl fmt::Display for Target {
@@ -125,6 +136,7 @@ impl fmt::Display for Target {
             Self::Edge => f.write_str("the edge"),
             Self::Hub => f.write_str("the hub"),
             Self::Broker => f.write_str("the broker"),
+            Self::Uplink => f.write_str("the uplink"),
         }
     }
 }
@@ -217,6 +229,7 @@ fn draw(kind: Kind, time: Duration, cameras: usize, dice: &mut StdRng) -> Misfor
         Kind::EdgeGarbage | Kind::EdgeKilled => Target::Edge,
         Kind::HubGarbage | Kind::HubKilled => Target::Hub,
         Kind::BrokerKilled => Target::Broker,
+        Kind::UplinkThin | Kind::UplinkSilent => Target::Uplink,
     };
     Misfortune { at, lasting, kind, target, seed: dice.random() }
 }

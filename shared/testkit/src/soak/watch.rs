@@ -75,7 +75,7 @@ impl Watch {
         let program = match target {
             Target::Edge => "edge",
             Target::Hub => "hub",
-            Target::Camera(_) | Target::Broker => return,
+            Target::Camera(_) | Target::Broker | Target::Uplink => return,
         };
         self.lives.push(Life { program, begun: now, samples: vec![] });
     }

@@ -1,15 +1,19 @@
 //! Eight cameras or fewer, each a simulator of its own, an edge, Mosquitto and a hub, and how each misfortune is brought
 //! about. The system's clock is never touched: it is the cameras' own that steps.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use tempfile::TempDir;
 
 use super::plan::{Kind, Misfortune, Target};
 use crate::garbage::{exchange, garbage, on_udp};
+use crate::link::Shape;
+use crate::link::relay::Weather;
 use crate::process::{Launch, Program, port};
 use crate::stack::broker::Mosquitto;
 use crate::stack::{Camera, Stack, StackOptions};
@@ -26,6 +30,11 @@ const CONNECTIONS: usize = 20;
 const DATAGRAMS: usize = 200;
 /// Most bytes sent over one of the connections.
 const LONGEST: usize = 4096;
+/// A thin uplink: bits a second, one way's delay in ms, its queue, the share of datagrams that are lost.
+const THIN: RangeInclusive<u64> = 256_000..=4_000_000;
+const DELAY_MS: RangeInclusive<u64> = 20..=300;
+const QUEUE: Duration = Duration::from_millis(500);
+const LOSS: RangeInclusive<f64> = 0.01..=0.15;
 
 /// Everything that runs.
 #[derive(Debug)]
@@ -40,11 +49,11 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Starts it and waits until every camera is live.
+    /// Starts it and waits until every camera is live. What chance the uplink has follows from `seed`.
     ///
     /// # Panics
     /// When something does not come up.
-    pub(super) fn start(cameras: usize) -> Self {
+    pub(super) fn start(cameras: usize, seed: u64) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the broker");
         let broker = Mosquitto::start(folder.path());
         let mut all = vec![];
@@ -61,8 +70,13 @@ impl World {
             }
             all.push(camera);
         }
-        let mut stack =
-            Stack::start(StackOptions { cameras: all, external_broker: Some(broker.port), ..Default::default() });
+        let options = StackOptions {
+            cameras: all,
+            external_broker: Some(broker.port),
+            relayed: Some(seed),
+            ..Default::default()
+        };
+        let mut stack = Stack::start(options);
         for id in CAMERAS.into_iter().take(cameras) {
             stack.wait_for_state(id, "live");
         }
@@ -74,9 +88,16 @@ impl World {
     /// # Panics
     /// When whom it strikes has ended by itself.
     pub(super) fn begin(&mut self, misfortune: &Misfortune) -> bool {
-        let program = self.program(misfortune.target);
+        let Some(program) = self.program(misfortune.target) else {
+            self.stack.relay().set(weather(misfortune));
+            if misfortune.kind == Kind::UplinkSilent && misfortune.seed.is_multiple_of(2) {
+                self.stack.relay().cut();
+            }
+            return true;
+        };
         program.assert_running();
         match misfortune.kind {
+            Kind::UplinkThin | Kind::UplinkSilent => return false,
             Kind::CameraCut => program.signal(Signal::SIGUSR1),
             Kind::CameraStalled => program.signal(Signal::SIGSTOP),
             Kind::CameraRestarted => {
@@ -101,9 +122,9 @@ impl World {
     /// # Panics
     /// When whom it struck has ended by itself, or does not start.
     pub(super) fn end(&mut self, misfortune: &Misfortune) {
-        let program = self.program(misfortune.target);
+        let Some(program) = self.program(misfortune.target) else { return self.stack.relay().set(Weather::Fair) };
         match misfortune.kind {
-            Kind::CameraCut | Kind::EdgeGarbage | Kind::HubGarbage => {}
+            Kind::CameraCut | Kind::EdgeGarbage | Kind::HubGarbage | Kind::UplinkThin | Kind::UplinkSilent => {}
             Kind::CameraStalled => program.signal(Signal::SIGCONT),
             Kind::CameraRestarted | Kind::CameraKilled | Kind::EdgeKilled | Kind::HubKilled | Kind::BrokerKilled => {
                 program.restart()
@@ -148,14 +169,16 @@ impl World {
         Ok(())
     }
 
-    fn program(&mut self, target: Target) -> &mut Program {
-        match target {
+    /// `None` for the uplink, which is none.
+    fn program(&mut self, target: Target) -> Option<&mut Program> {
+        Some(match target {
             Target::Camera(0) => &mut self.stack.camera,
             Target::Camera(n) => &mut self.others[n - 1],
             Target::Edge => &mut self.stack.edge,
             Target::Hub => &mut self.stack.hub,
             Target::Broker => &mut self.broker.program,
-        }
+            Target::Uplink => return None,
+        })
     }
 }
 
@@ -168,6 +191,20 @@ pub(super) fn sees_people(camera: usize) -> bool {
 /// Which step of the clock a seed means.
 pub(super) fn clock_step(seed: u64) -> &'static str {
     CLOCK_STEPS[(seed % CLOCK_STEPS.len() as u64) as usize]
+}
+
+/// What the uplink is like in a misfortune of it.
+pub(super) fn weather(misfortune: &Misfortune) -> Weather {
+    if misfortune.kind == Kind::UplinkSilent {
+        return Weather::Silent;
+    }
+    let mut dice = StdRng::seed_from_u64(misfortune.seed);
+    Weather::Thin(Shape {
+        rate: dice.random_range(THIN),
+        delay: Duration::from_millis(dice.random_range(DELAY_MS)),
+        queue: QUEUE,
+        loss: dice.random_range(LOSS),
+    })
 }
 
 /// Garbage for ports of 127.0.0.1. Who was just started may not listen yet: then it is spared. Whether it was not: some
@@ -195,6 +232,17 @@ mod tests {
         for step in steps {
             assert!(Quirk::from_str(step, false).is_ok(), "{step}");
         }
+    }
+
+    #[test]
+    fn the_weather_follows_from_the_seed() {
+        let at = |kind, seed| {
+            let at = Duration::ZERO;
+            weather(&Misfortune { at, lasting: at, kind, target: Target::Uplink, seed })
+        };
+        assert_eq!(at(Kind::UplinkSilent, 1), Weather::Silent);
+        assert_eq!(at(Kind::UplinkThin, 1), at(Kind::UplinkThin, 1));
+        assert_ne!(at(Kind::UplinkThin, 1), at(Kind::UplinkThin, 2));
     }
 
     #[test]

@@ -21,10 +21,13 @@ pub mod pictures;
 pub mod store;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use omma_protocol::join::JoinToken;
 use tempfile::TempDir;
 
+use crate::link::relay::Relay;
 use crate::process::{Launch, Program};
 use crate::wait;
 use api::Api;
@@ -49,6 +52,7 @@ pub struct Stack {
     pub secrets: Vec<String>,
     cameras: Vec<Camera>,
     ports: Ports,
+    relay: Option<Arc<Relay>>,
     folder: TempDir,
 }
 
@@ -74,9 +78,15 @@ impl Stack {
         let token = cloud_hub(&["token"]).output();
         let api = api.signed_in(&token);
 
+        let relay = options.relayed.map(|seed| {
+            let broker = options.external_broker.unwrap_or(ports.mqtts);
+            Arc::new(Relay::start(ports.quic, broker, seed).expect("a relay"))
+        });
+        let join = relay.as_ref().map_or(join.clone(), |relay| through(relay, &join));
         let join_file = settings::write_secret(folder.path(), "join", &join);
         let who = format!("join_file = {join_file:?}\n{}", options.edge);
-        let mqtt = options.external_broker.map(|port| format!("url = \"mqtt://127.0.0.1:{port}\""));
+        let mqtt = options.external_broker.map(|port| relay.as_ref().map_or(port, |relay| relay.tcp_port()));
+        let mqtt = mqtt.map(|port| format!("url = \"mqtt://127.0.0.1:{port}\""));
         let edge_text = settings::edge(&options, &ports, folder.path(), &who, mqtt.as_deref().unwrap_or_default());
         let edge_config = settings::write(folder.path(), "edge.toml", &edge_text);
         let mut edge = Launch::of_workspace("edge-agent").args(["run", "--config", &edge_config]).start();
@@ -84,7 +94,8 @@ impl Stack {
         until_ready(&mut edge, &edge_api);
 
         let secrets = vec![CAMERA_PASSWORD.to_owned(), token, join];
-        let mut stack = Self { camera, hub, edge, api, edge_api, secrets, cameras: options.cameras, ports, folder };
+        let mut stack =
+            Self { camera, hub, edge, api, edge_api, secrets, cameras: options.cameras, ports, relay, folder };
         let ids: Vec<_> = stack.simulated().map(|camera| camera.id).collect();
         for id in ids {
             stack.wait_for_state(id, "live");
@@ -167,6 +178,14 @@ impl Stack {
         self.ports.quic
     }
 
+    /// What is between the edge and both hub and broker.
+    ///
+    /// # Panics
+    /// Where nothing is.
+    pub fn relay(&self) -> &Arc<Relay> {
+        self.relay.as_ref().expect("a stack with `relayed`")
+    }
+
     /// Port of live video.
     pub fn live_port(&self) -> u16 {
         self.ports.live
@@ -190,6 +209,16 @@ impl Stack {
     fn simulated(&self) -> impl Iterator<Item = &Camera> {
         self.cameras.iter().filter(|camera| camera.url.is_none())
     }
+}
+
+/// A token that leads to the relay.
+fn through(relay: &Relay, join: &str) -> String {
+    let mut join: JoinToken = join.parse().expect("a join token");
+    join.quic = format!("127.0.0.1:{}", relay.udp_port());
+    if join.has_broker() {
+        join.mqtts = format!("127.0.0.1:{}", relay.tcp_port());
+    }
+    join.reveal()
 }
 
 fn until_ready(program: &mut Program, api: &Api) {

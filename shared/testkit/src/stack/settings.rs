@@ -21,6 +21,8 @@ pub struct StackOptions {
     pub external_broker: Option<u16>,
     /// The hub has no broker at all.
     pub without_broker: bool,
+    /// A relay, with this seed, is between the edge and both hub and broker.
+    pub relayed: Option<u64>,
     /// Further lines of the edge's `[edge]`.
     pub edge: &'static str,
     /// The edge's folder; one in the stack's own where `None`.
@@ -31,7 +33,7 @@ impl Default for StackOptions {
     /// Two cameras of the same footage, looked at by the edge, and the hub's own broker.
     fn default() -> Self {
         let cameras = vec![Camera::simulated("door"), Camera::simulated("gate")];
-        Self { cameras, external_broker: None, without_broker: false, edge: "", edge_data: None }
+        Self { cameras, external_broker: None, without_broker: false, relayed: None, edge: "", edge_data: None }
     }
 }
 

@@ -104,15 +104,42 @@ async fn how_an_edge_is_is_known_and_no_text_of_it_is_long() {
 }
 
 #[tokio::test]
-async fn a_value_of_another_edge_and_one_that_is_none_end_the_connection() {
+async fn an_edge_of_a_later_version_stays_connected_though_its_report_is_not_understood() {
     let hub = hub().await;
-    for (topic, payload) in
-        [("omma/v1/edges/other/health", "{}"), ("omma/v1/edges/site/health", "{}"), (REPORTED, "no JSON")]
-    {
-        let mut edge = Values::accept(&hub).await;
+    let mut edge = Values::accept(&hub).await;
+    edge.say(REPORTED, r#"{"version":1,"state":"trial"}"#).await;
+    hub.until(|site| site.reported.is_some()).await;
+    let health = |waiting: u8| {
+        format!(
+            r#"{{"uptime_s":9,"clock_plausible":true,"outbox":{{"waiting":{waiting},"given_up":0,"set_aside":0}},"last_run":"ended","unclean_ends":0,"crash_reports":0}}"#
+        )
+    };
+    edge.say("omma/v1/edges/site/health", &health(1)).await;
+    for (topic, payload) in [
+        (REPORTED, r#"{"version":2,"state":"probation","until":{"hours":9}}"#),
+        (REPORTED, "no JSON"),
+        ("omma/v1/edges/site/health", "{}"),
+    ] {
         edge.say(topic, payload).await;
-        assert_eq!(edge.edge.closed().await, Close::Protocol as u32, "{topic} {payload}");
     }
+    // What it said before of its cameras is not so any more, and nobody here knows what is.
+    hub.until(|site| site.reported.is_none()).await;
+    // It is told what is desired, and heard, as ever.
+    desire(&hub, "site", "first").await;
+    edge.hears("first").await;
+    edge.say("omma/v1/edges/site/health", &health(2)).await;
+    hub.until(|site| site.health.as_ref().is_some_and(|told| told.what.outbox.waiting == 2)).await;
+    edge.say(REPORTED, r#"{"version":1,"state":"applied"}"#).await;
+    hub.until(|site| site.reported.is_some()).await;
+    assert!(edge.edge.connection.close_reason().is_none());
+}
+
+#[tokio::test]
+async fn a_value_of_another_edge_and_noise_end_the_connection() {
+    let hub = hub().await;
+    let mut edge = Values::accept(&hub).await;
+    edge.say("omma/v1/edges/other/health", "{}").await;
+    assert_eq!(edge.edge.closed().await, Close::Protocol as u32);
     let mut edge = Values::accept(&hub).await;
     edge.send.write_all(&[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]).await.unwrap();
     assert_eq!(edge.edge.closed().await, Close::Protocol as u32);

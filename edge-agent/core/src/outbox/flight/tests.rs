@@ -230,3 +230,20 @@ fn what_is_unanswered_went_over_this_connection_and_is_no_incident() {
     flight.connected(3);
     assert_eq!(flight.unanswered(), None);
 }
+
+#[test]
+fn large_pictures_go_one_after_the_other_so_that_no_state_waits_for_four_of_them() {
+    let mut flight = flight();
+    let now = Moment::ZERO;
+    flight.sent(1, Kind::Event, 1, now);
+    flight.acknowledged(&[[1, 1]], now, 9);
+    flight.nothing(Kind::Event, 9);
+    flight.nothing(Kind::Incident, 9);
+    flight.sent(2, Kind::Picture, PICTURE_BYTES - 1, now);
+    assert_eq!(flight.next(now, 9), first(Kind::Picture, 3, 9));
+    flight.sent(3, Kind::Picture, 1, now);
+    assert_eq!(flight.next(now, 9), Next::Wait(Some(now + RESEND)));
+    assert_eq!(flight.next(now, 10), first(Kind::Event, 10, 10));
+    flight.acknowledged(&[[2, 2]], now, 9);
+    assert_eq!(flight.next(now, 9), first(Kind::Picture, 4, 9));
+}

@@ -104,20 +104,36 @@ async fn what_the_hub_desires_is_asked_and_it_is_told_what_became_of_it_and_how_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_desire_of_another_edge_or_without_a_number_ends_the_connection() {
-    for (topic, revision) in [
-        ("omma/v1/edges/other/config/desired", Some("7")),
-        ("omma/v1/edges/site-1/config/desired", None),
-        ("omma/v1/edges/site-1/config/desired", Some("x")),
-    ] {
-        let hub = Hub::start(TransportConfig::default());
-        let mut edge = Running::start(&hub).await;
-        edge.say(topic, revision, "[[camera]]").await;
-        let mut state = edge.state.watch();
-        let down = |link: &crate::state::link::Link| matches!(link, crate::state::link::Link::Down { .. });
-        tokio::time::timeout(LONG, state.wait_for(down)).await.expect("still up").unwrap();
-        assert!(edge.asked.try_recv().is_err());
-        edge.token.cancel();
-        tokio::time::timeout(LONG, edge.uplink).await.unwrap().unwrap();
+async fn what_a_hub_of_a_later_version_desires_in_its_own_way_is_refused_over_a_connection_that_stays() {
+    let hub = Hub::start(TransportConfig::default());
+    let mut edge = Running::start(&hub).await;
+    edge.hears(ReportedState::File).await;
+    for revision in [None, Some("2.1")] {
+        edge.say("omma/v1/edges/site-1/config/desired", revision, "[[camera]]").await;
+        let refused = edge.hear().await;
+        let refused: ReportedMessage = serde_json::from_slice(&refused.payload).unwrap();
+        assert_eq!((refused.state, refused.revision), (ReportedState::Refused, None));
+        assert!(refused.reasons[0].contains(PROP_REVISION), "{refused:?}");
     }
+    assert!(edge.asked.try_recv().is_err());
+    // What it desires as this version knows it is asked.
+    edge.say("omma/v1/edges/site-1/config/desired", Some("7"), "[[camera]]").await;
+    let question = tokio::time::timeout(LONG, edge.asked.recv()).await.unwrap().unwrap();
+    assert_eq!(question.way, Way::Hub { revision: 7 });
+    assert_eq!(edge.state.now(), crate::state::link::Link::Up);
+    edge.token.cancel();
+    tokio::time::timeout(LONG, edge.uplink).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_desire_of_another_edge_ends_the_connection() {
+    let hub = Hub::start(TransportConfig::default());
+    let mut edge = Running::start(&hub).await;
+    edge.say("omma/v1/edges/other/config/desired", Some("7"), "[[camera]]").await;
+    let mut state = edge.state.watch();
+    let down = |link: &crate::state::link::Link| matches!(link, crate::state::link::Link::Down { .. });
+    tokio::time::timeout(LONG, state.wait_for(down)).await.expect("still up").unwrap();
+    assert!(edge.asked.try_recv().is_err());
+    edge.token.cancel();
+    tokio::time::timeout(LONG, edge.uplink).await.unwrap().unwrap();
 }

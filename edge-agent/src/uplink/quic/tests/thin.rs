@@ -1,0 +1,235 @@
+//! Video and records over one thin uplink, in simulated time: quinn, the groups and the lane as they are, the link of the
+//! testkit. Nothing is timed by the machine's clock.
+
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use edge_core::outbox::flight::{PICTURE_BYTES, PICTURES, WINDOW};
+use omma_testkit::link::Shape;
+use tokio::time::Instant;
+
+use super::*;
+use crate::uplink::quic::groups;
+use crate::uplink::quic::lane::{Beside, Lane};
+use wire::wired;
+
+/// Units a second, and in a group of pictures.
+const RATE: u64 = 10;
+const GROUP: u64 = 20;
+
+/// An uplink of so many kbit/s, 40 ms there and back.
+fn thin(kbit: u64) -> Shape {
+    Shape { rate: kbit * 1000, delay: Duration::from_millis(20), queue: Duration::from_millis(200), loss: 0.0 }
+}
+
+/// What goes over it.
+struct Load {
+    up: Shape,
+    cameras: usize,
+    /// kbit/s of each of them. A third of it are key pictures.
+    video: u64,
+    /// Bytes of each, and how many of them may be in flight.
+    record: usize,
+    window: usize,
+    /// How many there are.
+    records: usize,
+    seconds: u64,
+    /// Against what the lane does: one priority for them all the time.
+    fixed: Option<i32>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+struct Arrived {
+    /// By camera: the newest group, and how many units of a group that was the newest.
+    video: BTreeMap<CameraId, (u64, u64)>,
+    records: usize,
+}
+
+impl Load {
+    async fn carry(&self) -> Arrived {
+        let (config, join) = server(TransportConfig::default());
+        let (connection, at_hub, _ends) = wired(self.up, config, &join).await;
+        let (arrived, beside, step) =
+            (Arc::new(Mutex::new(Arrived::default())), Beside::default(), Step::new("uplink"));
+        tokio::spawn(video_arrives(at_hub.clone(), arrived.clone()));
+        tokio::spawn(records_arrive(at_hub, self.record, arrived.clone()));
+        let feeds: Vec<Feed> = (0..self.cameras).map(|_| Feed::new()).collect();
+        for (n, feed) in feeds.iter().enumerate() {
+            let (camera, units) = (format!("camera-{n}").parse().unwrap(), feed.read("behind", Moment::ZERO));
+            let sending = groups::send(
+                connection.clone(),
+                beside.clone(),
+                camera,
+                units,
+                groups::Counter::default(),
+                step.clone(),
+            );
+            tokio::spawn(sending);
+        }
+        let filming = async {
+            let begun = Instant::now();
+            for n in 0..self.seconds * RATE {
+                for (camera, feed) in feeds.iter().enumerate() {
+                    // Cameras begin their groups at different times.
+                    let n = n + camera as u64 * 7;
+                    feed.deliver(unit(n as i64, n % GROUP == 0, self.unit_bytes(n % GROUP == 0)), Moment::ZERO);
+                }
+                tokio::time::sleep_until(begun + Duration::from_millis(1000 / RATE) * (n as u32 + 1)).await;
+            }
+        };
+        tokio::select! {
+            () = filming => {}
+            failed = self.records_go(&connection, beside) => panic!("{failed}"),
+        }
+        let mut arrived = arrived.lock().unwrap();
+        std::mem::take(&mut arrived)
+    }
+
+    fn unit_bytes(&self, key: bool) -> usize {
+        let group = self.video * 1000 / 8 * GROUP / RATE;
+        if key { group as usize / 3 } else { group as usize * 2 / 3 / (GROUP as usize - 1) }
+    }
+
+    /// As the outbox's records do: so many in flight, answered one by one.
+    async fn records_go(&self, connection: &Connection, beside: Beside) -> QuicError {
+        let (send, mut answers) = connection.open_bi().await.unwrap();
+        if let Some(priority) = self.fixed {
+            return self.records_go_at(priority, send, answers).await;
+        }
+        let mut lane = Lane::new(send, beside).unwrap();
+        let (mut sent, mut answered) = (0, 0);
+        loop {
+            let in_flight = (sent - answered) * self.record;
+            lane.under_way(in_flight as u64);
+            if sent < self.records && sent - answered < self.window && (in_flight as u64) < PICTURE_BYTES {
+                if let Err(e) = lane.write([vec![1; self.record].into()]).await {
+                    return e;
+                }
+                sent += 1;
+                continue;
+            }
+            let mut answer = [0];
+            tokio::select! {
+                read = answers.read_exact(&mut answer) => match read {
+                    Ok(()) => answered += 1,
+                    Err(e) => return QuicError::Lost(e.to_string()),
+                },
+                () = lane.due() => lane.turn(),
+            }
+        }
+    }
+
+    async fn records_go_at(&self, priority: i32, mut send: SendStream, mut answers: RecvStream) -> QuicError {
+        send.set_priority(priority).unwrap();
+        let (mut sent, mut answered) = (0, 0);
+        loop {
+            let more = sent < self.records && sent - answered < self.window;
+            if more && ((sent - answered) * self.record) < PICTURE_BYTES as usize {
+                send.write_all(&vec![1; self.record]).await.unwrap();
+                sent += 1;
+            } else {
+                answers.read_exact(&mut [0]).await.unwrap();
+                answered += 1;
+            }
+        }
+    }
+}
+
+/// As the hub does: what comes of a group is of no use once a newer one has begun.
+async fn video_arrives(at_hub: Connection, arrived: Arc<Mutex<Arrived>>) {
+    while let Ok(mut stream) = at_hub.accept_uni().await {
+        let arrived = arrived.clone();
+        tokio::spawn(async move {
+            let mut reader = GroupReader::default();
+            while let Ok(Some(chunk)) = stream.read_chunk(65_536, true).await {
+                reader.push(&chunk.bytes);
+                while let Some(unit) = reader.next_unit().unwrap() {
+                    let header = reader.header().unwrap().unwrap().clone();
+                    let mut arrived = arrived.lock().unwrap();
+                    let (newest, units) = arrived.video.entry(header.camera).or_default();
+                    if header.group >= *newest {
+                        (*newest, *units) = (header.group, *units + 1);
+                    }
+                    drop(unit);
+                }
+            }
+        });
+    }
+}
+
+async fn records_arrive(at_hub: Connection, record: usize, arrived: Arc<Mutex<Arrived>>) {
+    let (mut send, mut receive) = at_hub.accept_bi().await.unwrap();
+    let mut bytes = vec![0; record];
+    while receive.read_exact(&mut bytes).await.is_ok() {
+        arrived.lock().unwrap().records += 1;
+        if send.write_all(&[1]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// An outage's pictures beside live video that the uplink holds.
+#[tokio::test(start_paused = true)]
+async fn back_fill_costs_no_unit_of_video_that_the_uplink_holds() {
+    let load = Load {
+        up: thin(1000),
+        cameras: 1,
+        video: 600,
+        record: 500_000,
+        window: PICTURES,
+        records: 4,
+        seconds: 60,
+        fixed: None,
+    };
+    let arrived = load.carry().await;
+    let (newest, units) = arrived.video[&"camera-0".parse().unwrap()];
+    assert_eq!(newest, load.seconds * RATE / GROUP - 1);
+    // The last ones are on their way.
+    let sent = load.seconds * RATE;
+    assert!(units + 5 >= sent, "{units} of {sent} units came");
+    assert_eq!(arrived.records, 4, "the uplink has room for them");
+
+    // Why not with equal shares: half of the uplink does not hold it.
+    let equal = Load { fixed: Some(Beside::default().newest()), ..load }.carry().await;
+    let (_, units_beside) = equal.video[&"camera-0".parse().unwrap()];
+    println!("{units} of {sent} units behind the lane, {units_beside} with equal shares");
+    assert!(units_beside + 5 < sent, "{units_beside} of {sent} units came");
+}
+
+/// The uplink is full of live video at every moment: records would wait for as long as anybody watches.
+#[tokio::test(start_paused = true)]
+async fn records_go_on_though_video_alone_overfills_the_uplink() {
+    for (cameras, kbit) in [(1, 1000), (4, 2500)] {
+        for (record, window) in [(50_000, PICTURES), (700, WINDOW)] {
+            let load = Load {
+                up: thin(kbit),
+                cameras,
+                video: 1500,
+                record,
+                window,
+                records: 100_000,
+                seconds: 60,
+                fixed: None,
+            };
+            let arrived = load.carry().await;
+            // What is promised, but for what is allowed at the beginning and is under way in the end.
+            let promised = edge_core::outbox::floor::RATE as usize * (load.seconds as usize - 20);
+            let bytes = arrived.records * record;
+            println!("{cameras} cameras, {kbit} kbit/s: {bytes} bytes of records of {record}, {:?}", arrived.video);
+            assert!(bytes >= promised, "{bytes} of {promised} bytes of records of {record} over {kbit} kbit/s");
+            assert!(bytes <= 4 * promised, "records take {bytes} bytes of {promised}");
+            assert_eq!(arrived.video.len(), cameras);
+            for (camera, (newest, units)) in &arrived.video {
+                let groups = load.seconds * RATE / GROUP;
+                assert!(newest + 6 >= groups, "{camera} is at group {newest} of {groups}");
+                assert!(*units > groups, "{camera} has {units} units of {groups} groups");
+            }
+            // Why not strictly behind.
+            let starved = Load { fixed: Some(1), ..load }.carry().await;
+            assert!(starved.records * record < promised / 4, "{} records", starved.records);
+        }
+    }
+}
