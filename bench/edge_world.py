@@ -92,20 +92,20 @@ def write_settings(folder, cameras):
 
 
 @contextlib.contextmanager
-def edge_world(folder, scenes, cameras, log="info", camera_log="info"):
-    """Runs them. `scenes`: name → what `omma-camera` plays; `cameras` as in `write_settings`."""
+def edge_world(folder, scenes, cameras, log="info", camera_log="info", programs=PROGRAMS):
+    """Runs them. `scenes`: name → what `omma-camera` plays; `cameras` as in `write_settings`; `programs`: where the edge is."""
     folder.mkdir(parents=True)
     write_settings(folder, cameras)
     played = [part for name, scene in scenes.items() for part in ("--camera", f"{name}={scene}")]
-    programs = {
+    running = {
         "broker": Program("broker", [shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", folder / "broker.conf"], folder),
         "camera": Program("camera", ["env", f"OMMA_LOG={camera_log}", "NO_COLOR=1", PROGRAMS / "omma-camera", "--listen",
                                      f"127.0.0.1:{PORTS['RTSP_PORT']}", *played], folder),
-        "edge": Program("edge", ["env", f"OMMA_LOG={log}", PROGRAMS / "edge-agent", "run", "--config", folder / "edge.toml"],
+        "edge": Program("edge", ["env", f"OMMA_LOG={log}", programs / "edge-agent", "run", "--config", folder / "edge.toml"],
                         folder),
     }
     try:
-        for name, program in programs.items():
+        for name, program in running.items():
             program.start()
             end = time.monotonic() + 120
             while name == "camera" and "listening rtsp://" not in program.log.read_text():
@@ -113,7 +113,7 @@ def edge_world(folder, scenes, cameras, log="info", camera_log="info"):
                 if time.monotonic() > end:
                     raise RuntimeError("the simulated cameras did not start")
                 time.sleep(0.1)
-        yield World(programs)
+        yield World(running)
     finally:
-        for program in reversed(programs.values()):
+        for program in reversed(running.values()):
             program.stop()

@@ -331,6 +331,7 @@ impl Looker {
             self.plan.broken();
         }
         self.let_go();
+        self.eyes.shared.decoders().forget(&self.camera.id);
         self.eyes.shared.seats().leaves(&self.camera.id, self.clock.now());
         let lasting = self.analysis.finish();
         self.put(lasting)

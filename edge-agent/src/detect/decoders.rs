@@ -83,6 +83,15 @@ impl Decoders {
         drop(gone);
     }
 
+    /// The camera has fallen silent: a decoder that nobody has used since is not kept for it.
+    pub(crate) fn forget(&self, camera: &CameraId) {
+        let mut idle = self.lock();
+        let (gone, kept): (Vec<_>, Vec<_>) = idle.drain(..).partition(|idle| idle.camera == *camera);
+        *idle = kept;
+        drop(idle);
+        drop(gone);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -91,5 +100,22 @@ impl Decoders {
 impl std::fmt::Debug for Decoders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Decoders").field("idle", &self.lock().len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_camera_that_fell_silent_no_decoder_is_kept() {
+        let decoders = Decoders::new(2);
+        let [door, gate] = ["door", "gate"].map(|id| id.parse::<CameraId>().unwrap());
+        for camera in [&door, &gate] {
+            decoders.give_back(camera, Decoder::new(Codec::H264, DecoderChoice::OpenH264).unwrap());
+        }
+        decoders.forget(&door);
+        let idle: Vec<CameraId> = decoders.lock().iter().map(|idle| idle.camera.clone()).collect();
+        assert_eq!(idle, [gate]);
     }
 }

@@ -7,7 +7,8 @@
 //! 2. [`telemetry`], [`metrics`] and [`tls`] are installed, once, before anything else starts.
 //!    [`crash`] keeps what a run leaves behind for the next.
 //! 3. [`shutdown`] gives the token on which everything ends, [`notify`] tells systemd.
-//! 4. [`http`] shows [`health`] and metrics; [`listen`] opens sockets with errors that say how to mend them.
+//! 4. [`http`] shows [`health`] and metrics, the [`heap`] among them; [`listen`] opens sockets with errors that say how to
+//!    mend them.
 //! 5. The steps of the pipeline count and time themselves with [`step`]; [`supervise`] restarts what fails, spaced
 //!    by [`backoff`].
 
@@ -18,6 +19,8 @@ pub mod config;
 pub mod telemetry;
 
 pub mod metrics;
+
+pub mod heap;
 
 pub mod step;
 

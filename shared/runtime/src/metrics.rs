@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::{Unit, describe_counter, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::{http, step, supervise};
+use crate::{heap, http, step, supervise};
 
 /// Upper bounds of histogram buckets whose metric counts seconds: dense where the 100 ms budget of live pictures is
 /// spent, ending at what any step takes when something is badly wrong.
@@ -82,6 +82,8 @@ fn process(text: &mut String) {
     };
     let stat = std::fs::read_to_string("/proc/self/stat").ok();
     add("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", resident_memory());
+    let heap = heap::in_use();
+    add("process_heap_bytes", "gauge", "Bytes asked of the C library's allocator and not given back.", heap);
     let cpu = stat.as_deref().and_then(cpu_seconds);
     add("process_cpu_seconds_total", "counter", "User and system CPU time in seconds.", cpu);
 }
@@ -146,6 +148,7 @@ mod tests {
             text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')).unwrap().parse().unwrap()
         };
         assert!(value("process_resident_memory_bytes") > 100_000.0, "{text}");
+        assert!(value("process_heap_bytes") > 10_000.0, "{text}");
         assert!(value("process_cpu_seconds_total") >= 0.0, "{text}");
     }
 

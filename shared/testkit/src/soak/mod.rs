@@ -2,7 +2,7 @@
 //!
 //! 1. [`plan`] makes of a seed what goes wrong when, to whom, and for how long.
 //! 2. [`world`] starts everything and carries the plan out; each step is logged with its time and its seed.
-//! 3. [`watch`] looks at edge and hub each second.
+//! 3. [`watch`] looks at edge and hub each second, and in lulls, when all cameras are away, at what their heaps still hold.
 //! 4. In the end the cameras are taken away, so that every event ends; what was numbered must arrive.
 //! 5. [`verdict`] compares what was found with what is promised; [`memory`] says whether memory grows.
 
@@ -110,7 +110,7 @@ fn live(world: &mut World, plan: &[Misfortune], time: Duration, findings: &mut F
     let mut watch = Watch::new(findings.cameras);
     watch.begins(Target::Edge, Duration::ZERO);
     watch.begins(Target::Hub, Duration::ZERO);
-    let mut steps = plan::steps(plan).into_iter().peekable();
+    let mut steps = plan::steps(plan, &plan::lulls(time)).into_iter().peekable();
     let mut calm_since = Duration::ZERO;
     let calm_tells = time.saturating_sub(plan::calm_from(time)) >= TELLING_CALM;
     findings.events_from_us = epoch_us();
@@ -156,6 +156,15 @@ fn take(step: Step, world: &mut World, watch: &mut Watch, begun: Instant, findin
             if matches!(misfortune.kind, Kind::EdgeKilled | Kind::HubKilled) {
                 watch.begins(misfortune.target, now);
             }
+        }
+        Step::LullBegins => {
+            say(now, "a lull: all cameras are away");
+            world.kill_cameras();
+            watch.lull_begins(now);
+        }
+        Step::LullEnds => {
+            say(now, &format!("the lull is over: {}", watch.lull_ends(now)));
+            world.start_cameras();
         }
     }
 }

@@ -4,10 +4,12 @@
 //! 0 s    5 s                  a third                        calm                 end
 //! ├──────┼────────────────────────┼─────────────────────────────┼────────────────────┤
 //!  rest   every misfortune         all but kills of edge and hub  nothing
+//!                                           ▔  ▔  ▔  ▔ lulls
 //! ```
 //!
 //! Edge and hub are killed in the first third only: what their memory does can be said of a process that lives long, and
-//! the misfortunes that go on are what might make it grow.
+//! the misfortunes that go on are what might make it grow. In a lull all cameras are away and nothing else goes wrong, so
+//! that edge and hub hold what they always hold, and nothing of what they are at: lulls are alike.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -16,6 +18,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+
+use super::memory::WARM_UP;
 
 /// Nothing goes wrong before.
 const FIRST: Duration = Duration::from_secs(5);
@@ -27,8 +31,13 @@ const APART: Duration = Duration::from_secs(3);
 const CALM: RangeInclusive<Duration> = Duration::from_secs(40)..=Duration::from_secs(120);
 /// In a short run one misfortune lasts for no more than this share of the time in which they may happen.
 const LONGEST_SHARE: u32 = 5;
+/// From one lull's beginning to the next one's.
+const LULL_EVERY: Duration = Duration::from_secs(100);
 /// How often a place is looked for. In a crowded plan there may be none for one more.
 const TRIES: usize = 1000;
+
+/// How long a lull is. The edge takes what it saw for gone 10 s after the last picture.
+pub const LULL: Duration = Duration::from_secs(20);
 
 /// The shortest run that every misfortune fits into.
 pub const SHORTEST: Duration = Duration::from_secs(90);
@@ -173,6 +182,10 @@ pub enum Step {
     Begin(Misfortune),
     /// One that lasts ends.
     End(Misfortune),
+    /// All cameras go away.
+    LullBegins,
+    /// They come back.
+    LullEnds,
 }
 
 /// The misfortunes of a run with so many cameras, ascending by when they begin. Of every kind there is one, and about as
@@ -188,10 +201,12 @@ pub fn plan(seed: u64, time: Duration, cameras: usize) -> Vec<Misfortune> {
     rest.shuffle(&mut dice);
     kinds.extend(rest);
 
+    let lulls = lulls(time);
     let mut misfortunes: Vec<Misfortune> = vec![];
     for kind in kinds {
         let place = (0..TRIES)
             .map(|_| draw(kind, time, cameras, &mut dice))
+            .filter(|drawn| lulls.iter().all(|lull| drawn.end() + APART <= *lull || drawn.at >= *lull + LULL + APART))
             .find(|drawn| misfortunes.iter().all(|other| !drawn.is_near(other)));
         misfortunes.extend(place);
     }
@@ -204,12 +219,20 @@ pub fn calm_from(time: Duration) -> Duration {
     time.saturating_sub((time / 3).clamp(*CALM.start(), *CALM.end()))
 }
 
-/// A plan's beginnings and ends in order.
-pub fn steps(plan: &[Misfortune]) -> Vec<(Duration, Step)> {
+/// When lulls begin: from when the last life of edge and hub is warm, until the calm.
+pub fn lulls(time: Duration) -> Vec<Duration> {
+    let first = time / 3 + WARM_UP;
+    let each = (0..).map(|n| first + LULL_EVERY * n);
+    each.take_while(|begin| *begin + LULL <= calm_from(time)).collect()
+}
+
+/// Beginnings and ends of misfortunes and lulls in order.
+pub fn steps(plan: &[Misfortune], lulls: &[Duration]) -> Vec<(Duration, Step)> {
     let begins = plan.iter().map(|misfortune| (misfortune.at, Step::Begin(*misfortune)));
     let lasting = plan.iter().filter(|misfortune| !misfortune.lasting.is_zero());
     let ends = lasting.map(|misfortune| (misfortune.end(), Step::End(*misfortune)));
-    let mut steps: Vec<_> = begins.chain(ends).collect();
+    let lulls = lulls.iter().flat_map(|begin| [(*begin, Step::LullBegins), (*begin + LULL, Step::LullEnds)]);
+    let mut steps: Vec<_> = begins.chain(ends).chain(lulls).collect();
     steps.sort_by_key(|(at, _)| *at);
     steps
 }
@@ -299,9 +322,30 @@ mod tests {
     }
 
     #[test]
+    fn in_a_lull_nothing_else_goes_wrong() {
+        for (time, _, plan) in plans() {
+            let mut lull = false;
+            let mut struck = 0;
+            for (_, step) in steps(&plan, &lulls(time)) {
+                match step {
+                    Step::LullBegins => lull = true,
+                    Step::LullEnds => lull = false,
+                    Step::Begin(misfortune) if !misfortune.lasting.is_zero() => struck += 1,
+                    Step::Begin(_) => {}
+                    Step::End(_) => struck -= 1,
+                }
+                assert!(!lull || matches!(step, Step::LullBegins), "{step:?} in a lull of {time:?}");
+                assert!(!lull || struck == 0, "a lull begins within a misfortune of {time:?}");
+            }
+        }
+        assert!(lulls(SHORTEST).is_empty());
+        assert_eq!(lulls(LONG).len(), 8);
+    }
+
+    #[test]
     fn what_lasts_ends_after_it_began() {
         let plan = plan(3, LONG, 8);
-        let steps = steps(&plan);
+        let steps = steps(&plan, &lulls(LONG));
         assert!(steps.is_sorted_by_key(|(at, _)| *at));
         for misfortune in plan {
             let of = |step| steps.iter().position(|(_, other)| *other == step);

@@ -16,6 +16,9 @@ const LINES: usize = 20;
 const MEMORY_IS_TOLD: Duration = Duration::from_secs(1800);
 /// Those whose memory is looked at.
 const PROGRAMS: [&str; 2] = ["edge", "hub"];
+/// What of it: what is in use in lulls, and what is resident all the time.
+const HEAP: &str = "heap";
+const RESIDENT: &str = "resident";
 
 /// An event in the hub's store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +72,10 @@ pub struct Memory {
     pub program: &'static str,
     /// When the life began, seconds from the start of the run.
     pub from_second: f64,
-    /// Resident memory in the end, MB.
-    pub resident_mb: f64,
+    /// `heap`, in use in lulls, or `resident`.
+    pub what: &'static str,
+    /// How much it was in the end, MB.
+    pub mb: f64,
     /// How fast it grew.
     pub slope: Slope,
     /// What that says.
@@ -137,7 +142,7 @@ impl Verdict {
             out_of_order: findings.out_of_order,
             events: findings.events.len(),
             silent: findings.watched.iter().filter(|&stream| !told(stream)).cloned().collect(),
-            memory: findings.lives.iter().filter_map(memory_of).collect(),
+            memory: findings.lives.iter().flat_map(memory_of).collect(),
             misfortunes: findings.misfortunes.clone(),
             errors: findings.errors.len(),
             error_lines: findings.errors.iter().take(LINES).cloned().collect(),
@@ -177,16 +182,19 @@ impl Verdict {
         fault(self.lost > 0, format!("of {} records the hub's store lacks {}", self.numbered, self.lost));
         fault(self.refused > 0, format!("the hub's store refused {}", self.refused));
         fault(self.out_of_order > 0, format!("{} were stored out of order", self.out_of_order));
-        for Memory { program, slope, judgement, .. } in &self.memory {
-            let grows = format!("the {program}'s memory grows by {}", in_words(slope));
+        for Memory { program, what, slope, judgement, .. } in &self.memory {
+            let grows = format!("the {program}'s {what} memory grows by {}", in_words(slope));
             fault(*judgement == Judgement::Growing, grows);
         }
         for program in PROGRAMS {
             let mut lives = findings.lives.iter().filter(|life| life.program == program);
             let sampled = lives.any(|life| !life.samples.is_empty());
-            let told = findings.time < MEMORY_IS_TOLD || self.memory.iter().any(|memory| memory.program == program);
             fault(!sampled, format!("the {program}'s memory was never seen"));
-            fault(sampled && !told, format!("no life of the {program} was long enough to tell of its memory"));
+            for what in [HEAP, RESIDENT] {
+                let told = self.memory.iter().any(|memory| memory.program == program && memory.what == what);
+                let untold = sampled && !told && findings.time >= MEMORY_IS_TOLD;
+                fault(untold, format!("no life of the {program} was long enough to tell of its {what} memory"));
+            }
         }
         faults
     }
@@ -222,28 +230,38 @@ impl Verdict {
     }
 }
 
-fn memory_of(life: &Life) -> Option<Memory> {
-    let slope = memory::slope(&life.samples)?;
-    Some(Memory {
-        program: life.program,
-        from_second: life.begun.as_secs_f64(),
-        resident_mb: life.samples.last()?.bytes / 1e6,
-        judgement: slope.judge(),
-        slope,
-    })
+fn memory_of(life: &Life) -> Vec<Memory> {
+    let kinds = [
+        (HEAP, memory::of_lulls(&life.lulls), &life.lulls),
+        (RESIDENT, memory::of_minutes(&life.samples), &life.samples),
+    ];
+    let told = kinds.into_iter().filter_map(|(what, slope, samples)| {
+        let (slope, last) = (slope?, samples.last()?);
+        Some(Memory {
+            program: life.program,
+            from_second: life.begun.as_secs_f64(),
+            what,
+            mb: last.bytes / 1e6,
+            judgement: slope.judge(),
+            slope,
+        })
+    });
+    told.collect()
 }
 
 fn sentence(memory: &Memory) -> String {
-    let Memory { program, from_second, resident_mb, slope, judgement } = memory;
+    let Memory { program, from_second, what, mb, slope, judgement } = memory;
     let says = match judgement {
         Judgement::Flat => "that is below",
         Judgement::Undecided => "that can't be told from",
         Judgement::Growing => "that is not below",
     };
     format!(
-        "The {program} that began at {from_second:.0} s has {resident_mb:.1} MB and grows by {}, over {} min: {says} {} MB/h.",
+        "The {what} memory of the {program} that began at {from_second:.0} s is {mb:.1} MB and grows by {}, over {} {}: {says} {} \
+         MB/h.",
         in_words(slope),
-        slope.minutes,
+        slope.points,
+        if *what == HEAP { "lulls" } else { "min" },
         memory::LIMIT
     )
 }

@@ -26,8 +26,9 @@ fn seen(stream: &str, opened_us: i64) -> Seen {
 
 fn life(program: &'static str, minutes: u64, mb_per_hour: f64) -> Life {
     let ages = (0..minutes * 12).map(|n| Duration::from_secs(n * 5));
-    let bytes = |age: Duration| 100e6 + mb_per_hour * 1e6 * age.as_secs_f64() / 3600.0;
-    Life { program, begun: Duration::ZERO, samples: ages.map(|age| Sample { age, bytes: bytes(age) }).collect() }
+    let sample = |age: Duration| Sample { age, bytes: 100e6 + mb_per_hour * 1e6 * age.as_secs_f64() / 3600.0 };
+    let lulls = (0..minutes / 2).map(|n| sample(Duration::from_secs(n * 120)));
+    Life { program, begun: Duration::ZERO, samples: ages.map(sample).collect(), lulls: lulls.collect() }
 }
 
 #[test]
@@ -39,14 +40,14 @@ fn a_good_run_passes() {
     assert!(text.contains("5 misfortunes") && text.contains("(seed 7)") && text.ends_with("Passed."), "{text}");
     assert!(text.contains("that is below 1 MB/h"), "{text}");
     let json = serde_json::to_value(&verdict).unwrap();
-    assert_eq!(json["memory"][0]["judgement"], "flat");
-    assert_eq!(json["memory"][1]["slope"]["minutes"], 15);
+    assert_eq!((&json["memory"][0]["what"], &json["memory"][0]["judgement"]), (&"heap".into(), &"flat".into()));
+    assert_eq!((&json["memory"][3]["what"], &json["memory"][3]["slope"]["points"]), (&"resident".into(), &15.into()));
 }
 
 #[test]
 fn every_broken_promise_is_a_fault() {
     type Spoil = fn(&mut Findings);
-    let rows: [(Spoil, &str); 15] = [
+    let rows: [(Spoil, &str); 17] = [
         (|f| f.live_after = None, "not all cameras are live"),
         (|f| f.live_after = Some(Duration::from_secs(31)), "only 31.0 s after"),
         (|f| f.newest = 4, "of 4 records the hub's store lacks 1"),
@@ -57,11 +58,16 @@ fn every_broken_promise_is_a_fault() {
         (|f| f.events.clear(), "no event began in the end on site.door, site.gate"),
         (|f| f.events.truncate(3), "no event began in the end on site.gate"),
         (|f| f.lives[1].samples.clear(), "the hub's memory was never seen"),
-        (|f| f.lives[0] = life("edge", 2, 0.0), "no life of the edge was long enough to tell of its memory"),
-        (|f| f.lives.push(life("edge", 20, 5.0)), "the edge's memory grows by 5.00 MB/h"),
+        (|f| f.lives[0].samples.truncate(24), "no life of the edge was long enough to tell of its resident memory"),
+        (|f| f.lives[0].lulls.truncate(3), "no life of the edge was long enough to tell of its heap memory"),
+        (|f| f.lives[1].samples = life("hub", 20, 5.0).samples, "the hub's resident memory grows by 5.00 MB/h"),
+        (|f| f.lives[0].lulls = life("edge", 20, 2.0).lulls, "the edge's heap memory grows by 2.00 MB/h"),
         (|f| f.errors.push("x".to_owned()), "1 ERROR lines"),
         (|f| f.broken = Some("hub has ended by itself".to_owned()), "the run broke off: hub has ended by itself"),
-        (|f| f.lives[1] = life("hub", 20, 1.5), "the hub's memory grows by 1.50 MB/h"),
+        (
+            |f| f.lives.push(Life { samples: vec![], ..life("hub", 20, 1.5) }),
+            "the hub's heap memory grows by 1.50 MB/h",
+        ),
     ];
     for (spoil, fault) in rows {
         let mut findings = good();

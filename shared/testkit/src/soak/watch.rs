@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::memory::Sample;
+use super::memory::{Sample, median};
 use super::plan::Target;
 use crate::stack::Stack;
 use crate::stack::api::Api;
@@ -14,6 +14,9 @@ use crate::stack::api::Api;
 const LOOK: Duration = Duration::from_secs(1);
 /// From one sample of memory to the next.
 const SAMPLE: Duration = Duration::from_secs(5);
+/// So long after cameras went away every event has ended, what is not needed was given back, and what was measured is
+/// in its buckets.
+const QUIET: Duration = Duration::from_secs(15);
 
 /// One life of a process.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +25,10 @@ pub struct Life {
     pub program: &'static str,
     /// When it began, from the start of the run.
     pub begun: Duration,
-    /// Its memory.
+    /// Its resident memory.
     pub samples: Vec<Sample>,
+    /// What its heap held in the end of each lull.
+    pub lulls: Vec<Sample>,
 }
 
 /// A counter of a process that is killed again and again.
@@ -63,6 +68,15 @@ pub(super) struct Watch {
     cameras: usize,
     looked: Option<Duration>,
     sampled: BTreeMap<&'static str, Duration>,
+    lull: Option<Lull>,
+}
+
+/// All cameras are away.
+#[derive(Debug)]
+struct Lull {
+    since: Duration,
+    /// What was seen of each program's heap, bytes.
+    heaps: BTreeMap<&'static str, Vec<f64>>,
 }
 
 impl Watch {
@@ -77,7 +91,7 @@ impl Watch {
             Target::Hub => "hub",
             Target::Camera(_) | Target::Broker | Target::Uplink => return,
         };
-        self.lives.push(Life { program, begun: now, samples: vec![] });
+        self.lives.push(Life { program, begun: now, samples: vec![], lulls: vec![] });
     }
 
     /// Looks where it is time to.
@@ -122,7 +136,32 @@ impl Watch {
         Ok(())
     }
 
+    /// All cameras went away.
+    pub(super) fn lull_begins(&mut self, now: Duration) {
+        self.lull = Some(Lull { since: now, heaps: BTreeMap::new() });
+    }
+
+    /// They come back. Says what the heaps held.
+    pub(super) fn lull_ends(&mut self, now: Duration) -> String {
+        let heaps = self.lull.take().map(|lull| lull.heaps).unwrap_or_default();
+        let mut held = vec![];
+        for (program, mut bytes) in heaps {
+            bytes.sort_by(f64::total_cmp);
+            let life = self.lives.iter_mut().rev().find(|life| life.program == program);
+            if let (Some(life), Some(bytes)) = (life, median(&bytes)) {
+                life.lulls.push(Sample { age: now.saturating_sub(life.begun), bytes });
+                held.push(format!("the {program} holds {:.3} MB", bytes / 1e6));
+            }
+        }
+        held.join(", ")
+    }
+
     fn sample(&mut self, program: &'static str, metrics: &BTreeMap<String, f64>, now: Duration) {
+        if let Some(lull) = self.lull.as_mut().filter(|lull| now >= lull.since + QUIET)
+            && let Some(bytes) = metrics.get("process_heap_bytes")
+        {
+            lull.heaps.entry(program).or_default().push(*bytes);
+        }
         let Some(bytes) = metrics.get("process_resident_memory_bytes") else { return };
         if self.sampled.get(program).is_some_and(|sampled| now < *sampled + SAMPLE) {
             return;
@@ -168,8 +207,26 @@ mod tests {
             program: "edge",
             begun: seconds(begun),
             samples: ages.iter().map(|age| Sample { age: seconds(*age), bytes: 7.0 }).collect(),
+            lulls: vec![],
         };
-        let hub = Life { program: "hub", begun: seconds(0), samples: vec![] };
+        let hub = Life { program: "hub", begun: seconds(0), samples: vec![], lulls: vec![] };
         assert_eq!(watch.lives, [of(0, &[0, 5]), hub, of(20, &[1])]);
+    }
+
+    #[test]
+    fn of_a_lull_the_end_counts() {
+        let seconds = Duration::from_secs;
+        let mut watch = Watch::default();
+        watch.begins(Target::Edge, seconds(10));
+        watch.lull_begins(seconds(100));
+        for (second, bytes) in [(101, 9e6), (114, 9e6), (115, 2e6), (116, 5e6), (119, 3e6)] {
+            let metrics = BTreeMap::from([("process_heap_bytes".to_owned(), bytes)]);
+            watch.sample("edge", &metrics, seconds(second));
+        }
+        assert_eq!(watch.lull_ends(seconds(120)), "the edge holds 3.000 MB");
+        assert_eq!(watch.lives[0].lulls, [Sample { age: seconds(110), bytes: 3e6 }]);
+        watch.lull_begins(seconds(200));
+        assert_eq!(watch.lull_ends(seconds(220)), "");
+        assert_eq!(watch.lives[0].lulls.len(), 1);
     }
 }

@@ -149,10 +149,19 @@ impl World {
             .for_each(Program::assert_running);
     }
 
-    /// Kills every camera, so that every event ends.
+    /// Kills every camera, none of which is away, so that every event ends.
     pub(super) fn kill_cameras(&mut self) {
         self.stack.camera.kill9();
         self.others.iter_mut().for_each(Program::kill9);
+    }
+
+    /// Starts every camera that was killed.
+    ///
+    /// # Panics
+    /// When one does not start.
+    pub(super) fn start_cameras(&mut self) {
+        self.stack.camera.restart();
+        self.others.iter_mut().for_each(Program::restart);
     }
 
     /// Writes what edge, hub and broker printed in all their lives into a folder.

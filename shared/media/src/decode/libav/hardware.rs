@@ -5,7 +5,7 @@
 //! word. Their pictures lie in the device's memory and are copied back as NV12. V4L2's memory-to-memory decoders, of small
 //! boards, are decoders of their own, whose pictures come some units late.
 //!
-//! This is the one file with unsafe code: nothing safe asks libavcodec for its devices.
+//! Unsafe code, as in one other file of the house: nothing safe asks libavcodec for its devices.
 #![expect(unsafe_code, reason = "libavcodec's devices have no safe interface")]
 
 use std::ptr::{self, NonNull};
