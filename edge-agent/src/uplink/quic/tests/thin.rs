@@ -75,7 +75,8 @@ impl Load {
                 for (camera, feed) in feeds.iter().enumerate() {
                     // Cameras begin their groups at different times.
                     let n = n + camera as u64 * 7;
-                    feed.deliver(unit(n as i64, n % GROUP == 0, self.unit_bytes(n % GROUP == 0)), Moment::ZERO);
+                    let key = n.is_multiple_of(GROUP);
+                    feed.deliver(unit(n as i64, key, self.unit_bytes(key)), Moment::ZERO);
                 }
                 tokio::time::sleep_until(begun + Duration::from_millis(1000 / RATE) * (n as u32 + 1)).await;
             }

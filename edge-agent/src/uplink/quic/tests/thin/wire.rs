@@ -21,6 +21,9 @@ use crate::uplink::quic::connect::client_config;
 const BACK: Shape =
     Shape { rate: 100_000_000, delay: Duration::from_millis(20), queue: Duration::from_secs(1), loss: 0.0 };
 
+/// A datagram, and when it arrives.
+type OnWire = (Instant, Vec<u8>);
+
 /// One end's socket.
 #[derive(Debug)]
 struct End {
@@ -28,8 +31,7 @@ struct End {
     there: SocketAddr,
     link: Mutex<Link>,
     begun: Instant,
-    /// Datagrams, each with when it arrives.
-    out: UnboundedSender<(Instant, Vec<u8>)>,
+    out: UnboundedSender<OnWire>,
     inbox: Mutex<UnboundedReceiver<Vec<u8>>>,
 }
 
@@ -53,8 +55,8 @@ pub(super) async fn wired(up: Shape, hub: ServerConfig, join: &JoinToken) -> (Co
     (at_edge.unwrap(), at_hub, [edge, hub])
 }
 
-fn one_way() -> (UnboundedSender<(Instant, Vec<u8>)>, UnboundedReceiver<Vec<u8>>) {
-    let (out, mut on_wire) = unbounded_channel::<(Instant, Vec<u8>)>();
+fn one_way() -> (UnboundedSender<OnWire>, UnboundedReceiver<Vec<u8>>) {
+    let (out, mut on_wire) = unbounded_channel::<OnWire>();
     let (arrive, inbox) = unbounded_channel();
     tokio::spawn(async move {
         while let Some((at, datagram)) = on_wire.recv().await {
