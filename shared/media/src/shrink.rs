@@ -32,6 +32,9 @@ impl Shrinker {
     ) -> Result<(), String> {
         let (left, bottom) = (part.left as usize, (part.top + part.height) as usize);
         let rows = plane.chunks(stride.max(1)).take(bottom).skip(part.top as usize);
+        if rows.len() < part.height as usize {
+            return Err(format!("{} rows where the part has {}", rows.len(), part.height));
+        }
         if (part.width, part.height) == (width, height) {
             for (row, to) in rows.zip(to.chunks_exact_mut((width as usize).max(1))) {
                 to.copy_from_slice(row.get(left..left + to.len()).ok_or("a row ends before the part does")?);
@@ -58,5 +61,36 @@ impl Shrinker {
         let mut to = TypedImage::<U8>::from_buffer(width, height, to).map_err(|e| e.to_string())?;
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
         self.resizer.resize_typed(&source, &mut to, &options).map_err(|e| e.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLANE: [u8; 23] = [1, 2, 3, 4, 0, 0, 5, 6, 7, 8, 0, 0, 9, 10, 11, 12, 0, 0, 13, 14, 15, 16, 0];
+
+    fn shrink(part: Part, size: (u32, u32)) -> Result<Vec<u8>, String> {
+        let mut to = vec![99; (size.0 * size.1) as usize];
+        Shrinker::default().shrink(&PLANE, 6, part, &mut to, size).map(|()| to)
+    }
+
+    #[test]
+    fn a_part_is_cut_out_or_shrunk_without_what_lies_beside_it() {
+        let part = Part { left: 2, top: 2, width: 2, height: 2 };
+        assert_eq!(shrink(part, (2, 2)), Ok(vec![11, 12, 15, 16]));
+        assert_eq!(shrink(Part { height: 1, ..part }, (1, 1)), Ok(vec![12]));
+        assert_eq!(shrink(Part { left: 0, top: 0, width: 4, height: 4 }, (1, 1)), Ok(vec![9]));
+    }
+
+    #[test]
+    fn a_plane_that_ends_before_the_part_is_refused_rather_than_filled_up_with_what_was_there() {
+        let part = Part { left: 0, top: 2, width: 4, height: 4 };
+        for size in [(4, 4), (2, 2)] {
+            assert_eq!(shrink(part, size), Err("2 rows where the part has 4".to_owned()));
+        }
+        for size in [(6, 1), (3, 1)] {
+            assert!(shrink(Part { left: 0, top: 3, width: 6, height: 1 }, size).is_err());
+        }
     }
 }

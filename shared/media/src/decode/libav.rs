@@ -169,10 +169,11 @@ impl Libav {
         }
     }
 
-    /// The picture that came last, given away as it is: libavcodec fills another for the next. `None` where it had to be
-    /// taken apart, and its planes are in this decoder's own memory.
+    /// The picture that came last, given away as it is: libavcodec fills another for the next. `None` where its planes are
+    /// in this decoder's own memory, and where its buffer may be one of the few that a device of V4L2 fills in turn.
     pub(super) fn give(&mut self) -> Option<Given> {
-        (self.picture.format() != Pixel::NV12).then(|| Given(std::mem::replace(&mut self.picture, Video::empty())))
+        let own = self.picture.format() != Pixel::NV12 && self.hardware != Some(Hardware::V4l2M2m);
+        own.then(|| Given(std::mem::replace(&mut self.picture, Video::empty())))
     }
 }
 
