@@ -20,15 +20,17 @@ struct State {
 }
 
 impl Complaint {
-    /// `who` sent something that can't be used.
-    pub(crate) fn about(&self, who: &dyn Display, error: &dyn Display) {
-        if let Some(unsaid) = self.due() {
+    /// `who` sent something that can't be used. Whether that is said now, rather than counted for the next that is.
+    pub(crate) fn about(&self, who: &dyn Display, error: &dyn Display) -> bool {
+        let due = self.due();
+        if let Some(unsaid) = due {
             let (who, error) = (shown(who), shown(error));
             tracing::warn!(
                 step = "ingest", %who, %error, unsaid,
                 "what a peer sent can't be used: is it of this version?"
             );
         }
+        due.is_some()
     }
 
     /// How many were not said, where one may be said now.

@@ -16,7 +16,7 @@
 //! | 64 results waiting | the oldest are lost, counted |
 //! | quinn's datagram buffer | the oldest are lost |
 //! | 2 s of units for each wanted camera | skip to the next key picture, counted |
-//! | 2 MB of unacknowledged bytes of units | they wait; a group that falls behind is reset |
+//! | 4.3 MB of unacknowledged bytes, 2 MB of them never of records | what comes waits; a group that falls behind is reset |
 //! | 32 states of events, and 4 pictures or 256 KB of them, in flight | the rest waits on disk |
 
 mod connect;

@@ -114,9 +114,7 @@ async fn serve(
                     spoken = true;
                     if let Err(unreadable) = heard(record, edge, destination)? {
                         step.dropped("unreadable value");
-                        if !std::mem::replace(&mut complained, true) {
-                            complaint.about(edge, &unreadable);
-                        }
+                        complained = complained || complaint.about(edge, &unreadable);
                     }
                 }
                 None => {

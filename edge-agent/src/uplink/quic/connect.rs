@@ -26,7 +26,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 const IDLE_MS: u32 = 7_000;
 /// What lies here is older than what is to come, so little may lie here: 2 MB of units is one key picture at 4K, and 160
 /// Mbit/s at a round trip of 100 ms. Records never take the units' part, whatever lies behind them: one of the longest may join
-/// what is in flight.
+/// what is in flight. Units may fill the records' part too, as one group of a camera does that is longer than all of this on a
+/// thin link: quinn bounds a connection and no stream. Then each waits for room like the other.
 const SEND_WINDOW: u64 = (2 << 20) + PICTURE_BYTES + MAX_RECORD as u64;
 const DATAGRAM_BUFFER: usize = 64 << 10;
 

@@ -136,12 +136,7 @@ impl Way {
     }
 }
 
-async fn datagrams(
-    front: Arc<UdpSocket>,
-    to: SocketAddr,
-    weather: watch::Receiver<Weather>,
-    seed: u64,
-) -> io::Result<()> {
+async fn datagrams(front: Arc<UdpSocket>, to: SocketAddr, weather: watch::Receiver<Weather>, seed: u64) {
     // One for each connection that an edge has made in the life of a test.
     let mut sessions = BTreeMap::<SocketAddr, Way>::new();
     let mut buffer = vec![0; DATAGRAM];
@@ -149,8 +144,13 @@ async fn datagrams(
         // An error is the news that nobody listened there when something was sent before.
         let Ok((length, from)) = front.recv_from(&mut buffer).await else { continue };
         if !sessions.contains_key(&from) {
-            let back = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?);
-            back.connect(to).await?;
+            let back = match session(to).await {
+                Ok(back) => Arc::new(back),
+                Err(error) => {
+                    eprintln!("relay: no socket for {from}: {error}");
+                    continue;
+                }
+            };
             let number = seed.wrapping_add(2 * sessions.len() as u64);
             let down = Way::new(front.clone(), Some(from), weather.clone(), number.wrapping_add(1));
             tokio::spawn(answers(back.clone(), down));
@@ -160,6 +160,12 @@ async fn datagrams(
             up.carry(&buffer[..length]);
         }
     }
+}
+
+async fn session(to: SocketAddr) -> io::Result<UdpSocket> {
+    let back = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    back.connect(to).await?;
+    Ok(back)
 }
 
 async fn answers(back: Arc<UdpSocket>, mut down: Way) {
@@ -176,9 +182,16 @@ async fn connections(
     to: SocketAddr,
     weather: watch::Receiver<Weather>,
     cut: Arc<Mutex<CancellationToken>>,
-) -> io::Result<()> {
+) {
     loop {
-        let (near, _) = listener.accept().await?;
+        let near = match listener.accept().await {
+            Ok((near, _)) => near,
+            Err(error) => {
+                eprintln!("relay: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
         let cut = cut.lock().unwrap_or_else(PoisonError::into_inner).clone();
         tokio::spawn(cut.run_until_cancelled_owned(connection(near, to, weather.clone())));
     }
