@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     /// How far lulls of one life lie apart where nothing leaks, MB.
-    const NOISE: f64 = 0.05;
+    const NOISE: f64 = 0.14;
 
     /// A sample each 5 s: 200 MB, and what `mb` adds at an age in hours.
     fn life(minutes: u64, mut mb: impl FnMut(f64) -> f64) -> Vec<Sample> {
@@ -203,10 +203,10 @@ mod tests {
         assert!((366..=400).contains(&undecided), "{undecided} of 400");
     }
 
-    /// The lulls of a run of half an hour, in a life that began after ten minutes: 90 MB, and a leak, and noise as measured.
+    /// The lulls of a run of half an hour, in a life that began after five minutes: 90 MB, and a leak, and noise as measured.
     fn lulls(mb_per_hour: f64, noise: f64, random: &mut StdRng) -> Vec<Sample> {
         let ages =
-            super::super::plan::lulls(Duration::from_secs(1800)).into_iter().map(|at| at - Duration::from_secs(580));
+            super::super::plan::lulls(Duration::from_secs(1800)).into_iter().map(|at| at - Duration::from_secs(280));
         ages.map(|age| {
             let leaked = mb_per_hour * age.as_secs_f64() / 3600.0;
             Sample { age, bytes: (90.0 + leaked + random.random_range(-noise..=noise)) * 1e6 }
@@ -225,7 +225,7 @@ mod tests {
             growing += usize::from(leak == Judgement::Growing);
             wrong += usize::from(none == Judgement::Growing) + usize::from(leak == Judgement::Flat);
         }
-        assert!(flat >= 380 && growing >= 380 && wrong == 0, "{flat} {growing} {wrong}");
+        assert!(flat >= 360 && growing >= 360 && wrong == 0, "{flat} {growing} {wrong}");
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         let mut samples = lulls(0.0, 0.0, &mut random);
         samples.insert(0, Sample { age: Duration::from_secs(200), bytes: 10e6 });
         let slope = of_lulls(&samples).unwrap();
-        assert_eq!((slope.mb_per_hour, slope.high, slope.points), (0.0, 0.0, 8));
+        assert_eq!((slope.mb_per_hour, slope.high, slope.points), (0.0, 0.0, 15));
         assert_eq!(of_lulls(&samples[..6]), None);
     }
 }

@@ -1,15 +1,16 @@
 //! What goes wrong when: a pure function of a seed, so that a run can be had again.
 //!
 //! ```text
-//! 0 s    5 s                  a third                        calm                 end
+//! 0 s    5 s                  5 min                          calm                 end
 //! ├──────┼────────────────────────┼─────────────────────────────┼────────────────────┤
 //!  rest   every misfortune         all but kills of edge and hub  nothing
 //!                                           ▔  ▔  ▔  ▔ lulls
 //! ```
 //!
-//! Edge and hub are killed in the first third only: what their memory does can be said of a process that lives long, and
-//! the misfortunes that go on are what might make it grow. In a lull all cameras are away and nothing else goes wrong, so
-//! that edge and hub hold what they always hold, and nothing of what they are at: lulls are alike.
+//! Edge and hub are killed in the first five minutes only (a third of a short run, a sixth of one over half an hour): what
+//! their memory does can be said of a process that lives long, and the misfortunes that go on are what might make it grow. In
+//! a lull all cameras are away and nothing else goes wrong, so that edge and hub hold what they always hold, and nothing of
+//! what they are at: lulls are alike.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -31,8 +32,10 @@ const APART: Duration = Duration::from_secs(3);
 const CALM: RangeInclusive<Duration> = Duration::from_secs(40)..=Duration::from_secs(120);
 /// In a short run one misfortune lasts for no more than this share of the time in which they may happen.
 const LONGEST_SHARE: u32 = 5;
+/// Edge and hub are killed for no longer, but where that were less than a sixth of the run.
+const EARLY: Duration = Duration::from_secs(300);
 /// From one lull's beginning to the next one's.
-const LULL_EVERY: Duration = Duration::from_secs(100);
+const LULL_EVERY: Duration = Duration::from_secs(75);
 /// How often a place is looked for. In a crowded plan there may be none for one more.
 const TRIES: usize = 1000;
 
@@ -214,6 +217,11 @@ pub fn plan(seed: u64, time: Duration, cameras: usize) -> Vec<Misfortune> {
     misfortunes
 }
 
+/// Until when edge and hub are killed.
+fn early_until(time: Duration) -> Duration {
+    (time / 3).min(EARLY.max(time / 6))
+}
+
 /// From when on nothing goes wrong.
 pub fn calm_from(time: Duration) -> Duration {
     time.saturating_sub((time / 3).clamp(*CALM.start(), *CALM.end()))
@@ -221,7 +229,7 @@ pub fn calm_from(time: Duration) -> Duration {
 
 /// When lulls begin: from when the last life of edge and hub is warm, until the calm.
 pub fn lulls(time: Duration) -> Vec<Duration> {
-    let first = time / 3 + WARM_UP;
+    let first = early_until(time) + WARM_UP;
     let each = (0..).map(|n| first + LULL_EVERY * n);
     each.take_while(|begin| *begin + LULL <= calm_from(time)).collect()
 }
@@ -241,7 +249,7 @@ fn draw(kind: Kind, time: Duration, cameras: usize, dice: &mut StdRng) -> Misfor
     let calm = calm_from(time);
     let longest = calm.saturating_sub(FIRST) / LONGEST_SHARE;
     let lasting = Duration::from_millis(dice.random_range(kind.lasting_ms())).min(longest);
-    let latest = if kind.is_early() { time / 3 } else { calm }.saturating_sub(lasting).max(FIRST);
+    let latest = if kind.is_early() { early_until(time) } else { calm }.saturating_sub(lasting).max(FIRST);
     let at = Duration::from_millis(dice.random_range(FIRST.as_millis() as u64..=latest.as_millis() as u64));
     let target = match kind {
         Kind::CameraCut
@@ -304,7 +312,10 @@ mod tests {
         for (time, _, plan) in plans() {
             for misfortune in plan {
                 assert!(misfortune.at >= FIRST && misfortune.end() <= calm_from(time), "{misfortune:?} in {time:?}");
-                assert!(!misfortune.kind.is_early() || misfortune.end() <= time / 3, "{misfortune:?} in {time:?}");
+                assert!(
+                    !misfortune.kind.is_early() || misfortune.end() <= early_until(time),
+                    "{misfortune:?} in {time:?}"
+                );
             }
         }
         assert_eq!(LONG - calm_from(LONG), Duration::from_secs(120));
@@ -339,7 +350,7 @@ mod tests {
             }
         }
         assert!(lulls(SHORTEST).is_empty());
-        assert_eq!(lulls(LONG).len(), 8);
+        assert_eq!(lulls(LONG).len(), 15);
     }
 
     #[test]
