@@ -27,7 +27,7 @@
 
 mod door;
 
-mod connect;
+pub mod connect;
 
 mod guests;
 

@@ -7,6 +7,8 @@ pub mod config;
 
 pub mod pipeline;
 
+pub mod step;
+
 pub mod identity;
 
 pub mod access;

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use cloud_hub::access::{Access, edges::Edges};
 use cloud_hub::config::Config;
 use cloud_hub::identity::{Identity, files};
-use cloud_hub::{api, pipeline};
+use cloud_hub::{api, pipeline, step};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use omma_protocol::id::EdgeId;
 use omma_protocol::join::JoinToken;
@@ -105,7 +105,7 @@ fn run(config: Config) -> anyhow::Result<()> {
     telemetry::init(telemetry::Format::Auto)?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     allow_connections();
-    let metrics = metrics::install()?;
+    let metrics = metrics::install(step::ALL)?;
     pipeline::describe_metrics();
     let runtime = tokio::runtime::Runtime::new().context("start the runtime")?;
     let result = runtime.block_on(async {

@@ -49,7 +49,7 @@ impl Answer {
 
 fn recorder() -> Metrics {
     static RECORDER: OnceLock<Metrics> = OnceLock::new();
-    RECORDER.get_or_init(|| metrics::install().unwrap()).clone()
+    RECORDER.get_or_init(|| metrics::install(cloud_hub::step::ALL).unwrap()).clone()
 }
 
 async fn start(folder: &Path) -> Hub {

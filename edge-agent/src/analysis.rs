@@ -63,6 +63,7 @@ use crate::detect::{AskedDetector, DetectorTurn, Shared};
 use crate::health::watchdog::Pulse;
 use crate::outbox::{Ended, Outbox};
 use crate::state::gates::Gates;
+use crate::step;
 use crate::unit::Reader;
 use admission::{Admission, Admitted};
 use look::turn_of;
@@ -178,12 +179,12 @@ impl Looker {
         let seeded = AnalysisConfig::seeded(camera.min_score, camera.rate, rand::random());
         let config = AnalysisConfig { rules: camera.rules.clone(), ..seeded };
         let steps = Steps {
-            unit: Step::new("unit"),
-            gate: Step::new("gate"),
-            decode: Step::new("decode"),
-            detect: Step::new("detect"),
-            track: Step::new("track"),
-            event: Step::new("event"),
+            unit: Step::new(step::UNIT),
+            gate: Step::new(step::GATE),
+            decode: Step::new(step::DECODE),
+            detect: Step::new(step::DETECT),
+            track: Step::new(step::TRACK),
+            event: Step::new(step::EVENT),
         };
         Self {
             plan: Plan::new(camera.gate.clone()),

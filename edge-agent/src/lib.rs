@@ -17,6 +17,8 @@ pub mod config;
 
 pub mod pipeline;
 
+pub mod step;
+
 pub mod clock;
 
 pub mod source;

@@ -10,7 +10,7 @@ use edge_agent::config::checked::{Config, Upstream};
 use edge_agent::health::watchdog::{self, Manager, Watchdog};
 use edge_agent::health::{self, Leave, Why};
 use edge_agent::pipeline::{self, Supervision};
-use edge_agent::{AGENT, discover, doctor};
+use edge_agent::{AGENT, discover, doctor, step};
 use omma_media::decode::Decoder;
 use omma_protocol::camera::Placement;
 use omma_protocol::unit::Codec;
@@ -83,7 +83,7 @@ fn run(file: &File) -> anyhow::Result<ExitCode> {
     telemetry::init(Format::Auto)?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     tls::install_provider();
-    let metrics = metrics::install()?;
+    let metrics = metrics::install(step::ALL)?;
     pipeline::describe_metrics();
     tracing::info!(agent = AGENT, edge = %config.edge(), "starting");
     let (record, past) = Record::begin(&config.data, AGENT);

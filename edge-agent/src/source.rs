@@ -44,6 +44,7 @@ use tracing::Instrument;
 use crate::clock::EdgeClock;
 use crate::config::checked::Camera;
 use crate::state::Reports;
+use crate::step;
 use crate::unit::Feed;
 use error::SourceError;
 use rtsp::{Coded, Farewells, Item};
@@ -86,7 +87,7 @@ impl Source {
     ) -> Self {
         let session = Session::new(clock.now(), seed);
         let reconnects = counter!("omma_source_connects_total", "camera" => camera.id.to_string());
-        let step = Step::new("source");
+        let step = Step::new(step::SOURCE);
         Self {
             transport: ChangeOver::new(camera.transport.into()),
             farewells: Farewells::default(),

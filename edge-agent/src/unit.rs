@@ -15,6 +15,8 @@ use omma_protocol::unit::AccessUnit;
 use omma_runtime::step::Step;
 use tokio::sync::Notify;
 
+use crate::step;
+
 /// Over this, no group of pictures is kept and new readers wait for the next key picture.
 const GROUP_UNITS: usize = 600;
 const GROUP_BYTES: usize = 16 << 20;
@@ -66,7 +68,7 @@ impl Feed {
     /// Without readers.
     pub fn new() -> Self {
         let shared = Shared { group: GroupBuffer::new(GROUP_UNITS, GROUP_BYTES), readers: vec![] };
-        Self { shared: Arc::new(Mutex::new(shared)), step: Step::new("unit") }
+        Self { shared: Arc::new(Mutex::new(shared)), step: Step::new(step::UNIT) }
     }
 
     /// Hands a unit to every reader. Never waits.
@@ -99,7 +101,7 @@ impl Feed {
         }
     }
 
-    /// A new reader. `behind` is the reason under which its dropped units are counted.
+    /// A new reader. `behind` is the reason of [`step::UNIT`] under which its dropped units are counted.
     pub fn read(&self, behind: &'static str, now: Moment) -> Reader {
         let joint =
             Arc::new(Joint { queue: Mutex::new(UnitQueue::new(Bound::STREAM)), behind, arrived: Notify::new() });
@@ -183,7 +185,7 @@ mod tests {
         for n in 0..15 {
             deliver(&feed, n, n % 10 == 0);
         }
-        let mut reader = feed.read("test", Moment::ZERO);
+        let mut reader = feed.read("analysis behind", Moment::ZERO);
         deliver(&feed, 15, false);
         assert_eq!(read_all(&mut reader), [10, 11, 12, 13, 14, 15]);
         let waiting = tokio::spawn(async move { reader.next().await.unit.time.0 });
@@ -195,7 +197,8 @@ mod tests {
     #[test]
     fn a_slow_reader_skips_to_a_key_picture_and_holds_nobody_up() {
         let feed = Feed::new();
-        let (mut slow, mut quick) = (feed.read("slow", Moment::ZERO), feed.read("quick", Moment::ZERO));
+        let (mut slow, mut quick) =
+            (feed.read("analysis behind", Moment::ZERO), feed.read("uplink behind", Moment::ZERO));
         let mut seen = vec![];
         for n in 0..65 {
             deliver(&feed, n, n % 10 == 0);
@@ -209,10 +212,10 @@ mod tests {
     #[test]
     fn after_an_interruption_every_reader_waits_for_a_key_picture() {
         let feed = Feed::new();
-        let mut old = feed.read("test", Moment::ZERO);
+        let mut old = feed.read("analysis behind", Moment::ZERO);
         deliver(&feed, 0, true);
         feed.interrupted();
-        let mut new = feed.read("test", Moment::ZERO);
+        let mut new = feed.read("analysis behind", Moment::ZERO);
         deliver(&feed, 1, false);
         deliver(&feed, 2, true);
         assert_eq!((read_all(&mut old), read_all(&mut new)), (vec![0, 2], vec![2]));

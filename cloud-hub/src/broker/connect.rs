@@ -13,7 +13,7 @@ const LONGEST: u32 = 64 * 1024;
 ///
 /// # Errors
 /// Where they are the beginning of none.
-pub(super) fn whole(begun: &[u8]) -> Result<bool, DecodeError> {
+pub fn whole(begun: &[u8]) -> Result<bool, DecodeError> {
     let mut begun = BytesMut::from(begun);
     let read = match VersionCodec.decode(&mut begun)? {
         None => return Ok(false),
@@ -30,7 +30,7 @@ pub(super) fn whole(begun: &[u8]) -> Result<bool, DecodeError> {
 }
 
 /// Bytes of the packet that `begun` begins, its fixed header among them (MQTT 5.0 §2.1); `None` where they don't say so yet.
-pub(super) fn length(begun: &[u8]) -> Option<usize> {
+pub fn length(begun: &[u8]) -> Option<usize> {
     let digits = begun.get(1..)?.iter().take(4);
     let header = 2 + digits.clone().take_while(|digit| **digit >= 0x80).count();
     let last = begun.get(header - 1)?;

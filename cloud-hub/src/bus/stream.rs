@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::Want;
 use super::subscription::{Reader, Subscription};
+use crate::step;
 
 /// Bounds of the cached group: twenty seconds at 30 pictures a second. Beyond, a new viewer waits for a key picture.
 const MAX_GROUP_UNITS: usize = 600;
@@ -61,7 +62,7 @@ impl Stream {
             want: watch::Sender::default(),
             clock_us: AtomicI64::new(0),
             metrics: Metrics {
-                step: Step::new("bus"),
+                step: Step::new(step::BUS),
                 units: counter!("omma_bus_units_total", "stream" => stream.clone()),
                 results: counter!("omma_bus_results_total", "stream" => stream.clone()),
                 dropped_units: counter!("omma_bus_dropped_units_total", "stream" => stream.clone()),

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::turns::{Look, Turns};
 use crate::bus::{Bus, Item, Subscription, Want};
+use crate::step;
 
 /// A stream that is silent for this long has its open events closed: whoever stood there may be gone by the time it
 /// comes back.
@@ -43,7 +44,7 @@ pub(super) fn spawn(
         pace: Pace::new(rate),
         pool: FramePool::new(FRAMES),
         decoder: None,
-        step: Step::new("decode"),
+        step: Step::new(step::DECODE),
         unsupported: false,
     };
     // Linux keeps 15 characters of a thread's name.

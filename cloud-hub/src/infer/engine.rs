@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::turns::{Look, Turn, Turns};
 use super::{InferState, Sink};
 use crate::bus::Bus;
+use crate::step;
 
 /// What the thread needs.
 pub(super) struct Engine {
@@ -39,10 +40,10 @@ struct Steps {
 impl Default for Steps {
     fn default() -> Self {
         Self {
-            infer: Step::new("infer"),
-            detect: Step::new("detect"),
-            track: Step::new("track"),
-            event: Step::new("event"),
+            infer: Step::new(step::INFER),
+            detect: Step::new(step::DETECT),
+            track: Step::new(step::TRACK),
+            event: Step::new(step::EVENT),
         }
     }
 }

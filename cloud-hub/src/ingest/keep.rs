@@ -18,6 +18,7 @@ use omma_runtime::step::Step;
 use tokio_util::sync::CancellationToken;
 
 use crate::complaint::Complaint;
+use crate::step;
 use crate::store::{Arrival, Outcome, Store, StoreError};
 
 /// Messages in one transaction.
@@ -45,7 +46,7 @@ impl Keeper {
     /// `health` tells whether the store works.
     pub fn new(store: Store, health: Part) -> Self {
         health.ready();
-        let (step, ingest) = (Step::new("store"), Step::new("ingest"));
+        let (step, ingest) = (Step::new(step::STORE), Step::new(step::INGEST));
         let failing = Failing { health, batches: Mutex::default() };
         let (turn, unreadable) = (tokio::sync::Mutex::default(), Complaint::default());
         Self(Arc::new(Inner { store, turn, failing, unreadable, step, ingest }))

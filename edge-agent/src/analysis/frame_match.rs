@@ -16,6 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Results;
 use crate::clock::EdgeClock;
+use crate::step;
 use crate::unit::Reader;
 
 /// Runs until the camera's analysis has ended. What waits then is of no use to anyone.
@@ -26,7 +27,7 @@ pub async fn run(
     results: Results,
     clock: EdgeClock,
 ) {
-    let (mut matching, step) = (FrameMatch::default(), Step::new("track"));
+    let (mut matching, step) = (FrameMatch::default(), Step::new(step::TRACK));
     let unmatched = counter!("omma_track_without_frame_total", "camera" => camera.to_string());
     loop {
         let wake = matching.wake().map(|moment| clock.instant(moment));
@@ -92,7 +93,7 @@ mod tests {
         let (feed, clock, camera): (_, _, CameraId) = (Feed::new(), EdgeClock::start(), "door".parse().unwrap());
         let (analysis, found) = broadcast::channel(8);
         let (results, mut told) = broadcast::channel(8);
-        let main = feed.read("test", clock.now());
+        let main = feed.read("frame match behind", clock.now());
         let running = tokio::spawn(run(camera.clone(), main, found, results, clock.clone()));
         for n in 0..10 {
             let time = CaptureTime(n * 40_000);

@@ -33,6 +33,7 @@ use super::store::{Read, StoreError};
 use super::{ORDERS, Order, ReadError, Stored, Which};
 use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
+use crate::step;
 use telling::Share;
 
 /// How long the disk may take: orders wait meanwhile, and more than [`ORDERS`] of them would hold detection back.
@@ -87,7 +88,7 @@ impl Keeper {
             state,
             part,
             pulse: Pulse::unwatched(),
-            step: Step::new("outbox"),
+            step: Step::new(step::OUTBOX),
             retry,
             waking: false,
             failing: None,

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use super::error::SourceError;
 use super::rtsp::Coded;
+use crate::step;
 
 /// Longest time from one key picture to the next, where pictures come that often.
 const KEY_EVERY: Duration = Duration::from_secs(2);
@@ -74,7 +75,7 @@ pub struct Encoded {
 impl Encoded {
     /// With what a reader will send. The channel need not hold more than one.
     pub fn new(shots: mpsc::Receiver<Read>) -> Self {
-        let (transcoder, step) = (Some(Box::new(Transcoder::new(Instant::now()))), Step::new("source"));
+        let (transcoder, step) = (Some(Box::new(Transcoder::new(Instant::now()))), Step::new(step::SOURCE));
         Self { shots, newest: None, transcoder, work: None, broken: 0, step }
     }
 

@@ -46,6 +46,7 @@ use crate::clock::EdgeClock;
 use crate::control::notices::{Notices, ReplyTo};
 use crate::outbox::{Ended, Outbox};
 use crate::state::link::LinkState;
+use crate::step;
 use crate::uplink::records::{Due, EncodeError, Records};
 use broker::Broker;
 use link::{Heard, Link, LinkEvent};
@@ -89,7 +90,7 @@ impl MqttUplink {
         clock: EdgeClock,
         state: LinkState,
     ) -> Self {
-        let step = Step::new("uplink");
+        let step = Step::new(step::UPLINK);
         Self {
             records: Records::new(outbox, backfill, clock.clone(), step.clone()),
             step,

@@ -54,6 +54,7 @@ use crate::clock::EdgeClock;
 use crate::outbox::{Ended, Outbox};
 use crate::state::Reports;
 use crate::state::link::LinkState;
+use crate::step;
 use crate::unit::Feeds;
 use crate::uplink::records::EncodeError;
 use connect::Connected;
@@ -126,7 +127,7 @@ impl QuicUplink {
         clock: EdgeClock,
         state: LinkState,
     ) -> Self {
-        let (edge, retry, step) = (join.edge.clone(), retry(random_seed()), Step::new("uplink"));
+        let (edge, retry, step) = (join.edge.clone(), retry(random_seed()), Step::new(step::UPLINK));
         Self { edge, join, feeds, results, reports, clock, state, retry, step, lasting: None, values: None }
     }
 

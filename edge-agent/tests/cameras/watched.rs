@@ -114,7 +114,7 @@ impl Watcher {
             rules: RulesConfig::default(),
         };
         let (feed, reports, clock) = (Feed::new(), Reports::new([&camera]), EdgeClock::start());
-        let (reader, watch) = (feed.read("test", clock.now()), reports.watch());
+        let (reader, watch) = (feed.read("analysis behind", clock.now()), reports.watch());
         let token = CancellationToken::new();
         let source = Source::new(Arc::new(camera), feed, reports, clock.clone(), DeviceLock::default(), 7);
         tokio::spawn(source.run(token.clone()));

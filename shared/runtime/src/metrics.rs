@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::{Unit, describe_counter, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::step::Kind;
 use crate::{heap, http, step, supervise};
 
 /// Upper bounds of histogram buckets whose metric counts seconds: dense where the 100 ms budget of live pictures is
@@ -33,17 +34,19 @@ impl From<BuildError> for MetricsError {
     }
 }
 
-/// Installs the process's recorder. Call it before any meter is made.
+/// Installs the process's recorder, and begins the drop counters of the program's `steps` at 0: a rate has to see the first
+/// drop too. Call it before any meter is made.
 ///
 /// # Errors
 /// When there is one already.
-pub fn install() -> Result<Metrics, MetricsError> {
+pub fn install(steps: &[Kind]) -> Result<Metrics, MetricsError> {
     let handle = builder()?.install_recorder()?;
     describe_histogram!(step::DURATION, Unit::Seconds, "Time of one unit of a step's work.");
     describe_counter!(step::DONE, "Units of work that a step has done.");
     describe_counter!(step::DROPPED, "Units of work that a step threw away, by reason.");
     describe_counter!(supervise::RESTARTS, "Restarts of tasks that failed.");
     http::describe();
+    steps.iter().for_each(|kind| kind.drop_counters().for_each(drop));
     Ok(Metrics { handle })
 }
 
@@ -121,7 +124,7 @@ mod tests {
         let recorder = builder().unwrap().build_recorder();
         let metrics = Metrics { handle: recorder.handle() };
         ::metrics::with_local_recorder(&recorder, || {
-            let step = Step::new("decode");
+            let step = Step::new(Kind::new("decode", &["broken", "late", "unsupported"]));
             step.observe(Duration::from_millis(3));
             step.done();
             step.dropped("broken");
@@ -135,9 +138,16 @@ mod tests {
             r#"omma_step_done_total{step="decode"} 1"#,
             r#"omma_step_dropped_total{step="decode",reason="broken"} 1"#,
             r#"omma_step_dropped_total{step="decode",reason="late"} 2"#,
+            r#"omma_step_dropped_total{step="decode",reason="unsupported"} 0"#,
         ] {
             assert!(text.lines().any(|l| l == line), "no line {line} in\n{text}");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "`decode` drops for a reason that its kind does not name: late")]
+    fn a_drop_for_a_reason_that_nobody_declared_fails_tests() {
+        Step::new(Kind::new("decode", &["broken"])).dropped("late");
     }
 
     #[test]

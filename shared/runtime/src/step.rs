@@ -6,6 +6,7 @@
 //! | `omma_step_done_total{step}` | units of work done |
 //! | `omma_step_dropped_total{step,reason}` | units of work thrown away, and why |
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{Counter, Histogram, counter, histogram};
@@ -14,6 +15,30 @@ pub(crate) const DURATION: &str = "omma_step_duration_seconds";
 pub(crate) const DONE: &str = "omma_step_done_total";
 pub(crate) const DROPPED: &str = "omma_step_dropped_total";
 
+/// What a step is called, and why it may throw work away: each word makes a time series, and each begins at 0. A program's
+/// stand together in its module `step`.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    name: &'static str,
+    drops: &'static [&'static str],
+}
+
+impl Kind {
+    /// `name` is the step's word on the path: `decode`, `uplink`, …
+    pub const fn new(name: &'static str, drops: &'static [&'static str]) -> Self {
+        Self { name, drops }
+    }
+
+    /// The counter of each reason, which is there from now on.
+    pub(crate) fn drop_counters(self) -> impl Iterator<Item = (&'static str, Counter)> {
+        self.drops.iter().map(move |reason| (*reason, drop_counter(self.name, reason)))
+    }
+}
+
+fn drop_counter(step: &'static str, reason: &'static str) -> Counter {
+    counter!(DROPPED, "step" => step, "reason" => reason)
+}
+
 /// One step's meters. Make it once, after [`metrics::install`](crate::metrics::install), and keep it: what is made
 /// before measures nothing.
 #[derive(Clone)]
@@ -21,14 +46,21 @@ pub struct Step {
     name: &'static str,
     duration: Histogram,
     done: Counter,
+    dropped: Arc<[(&'static str, Counter)]>,
     span: tracing::Span,
 }
 
 impl Step {
-    /// `name` is the step's word on the path: `decode`, `uplink`, …
-    pub fn new(name: &'static str) -> Self {
-        let span = tracing::info_span!("step", step = name);
-        Self { name, duration: histogram!(DURATION, "step" => name), done: counter!(DONE, "step" => name), span }
+    /// The meters of a step of this kind. Those of one kind count together.
+    pub fn new(kind: Kind) -> Self {
+        let name = kind.name;
+        Self {
+            name,
+            duration: histogram!(DURATION, "step" => name),
+            done: counter!(DONE, "step" => name),
+            dropped: kind.drop_counters().collect(),
+            span: tracing::info_span!("step", step = name),
+        }
     }
 
     /// The step's word.
@@ -51,14 +83,20 @@ impl Step {
         self.done.increment(1);
     }
 
-    /// One unit of work was thrown away. `reason` is one of a handful of fixed words: each makes a time series.
+    /// One unit of work was thrown away. `reason` is one of the step's [`Kind`].
     pub fn dropped(&self, reason: &'static str) {
         self.dropped_many(reason, 1);
     }
 
     /// Many were thrown away at once.
     pub fn dropped_many(&self, reason: &'static str, count: u64) {
-        counter!(DROPPED, "step" => self.name, "reason" => reason).increment(count);
+        match self.dropped.iter().find(|(known, _)| *known == reason) {
+            Some((_, counter)) => counter.increment(count),
+            None => {
+                debug_assert!(false, "`{}` drops for a reason that its kind does not name: {reason}", self.name);
+                drop_counter(self.name, reason).increment(count);
+            }
+        }
     }
 }
 

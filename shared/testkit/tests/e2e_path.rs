@@ -127,6 +127,16 @@ fn every_step_has_counted(stack: &Stack) {
     for step in ["ingest", "decode", "detect", "track", "event", "infer", "bus", "store"] {
         assert!(steps(&hub).contains(step), "the hub's {step} has done nothing: {:?}", steps(&hub));
     }
+    // Also where nothing was dropped.
+    for (metrics, droppers) in [
+        (&edge, &["source", "unit", "decode", "detect", "track", "event", "outbox", "uplink"][..]),
+        (&hub, &["ingest", "bus", "decode", "detect", "store", "live"]),
+    ] {
+        for step in droppers {
+            let drops = format!("omma_step_dropped_total{{step=\"{step}\",reason=");
+            assert!(metrics.keys().any(|name| name.starts_with(&drops)), "{step} has no drop counter: {metrics:?}");
+        }
+    }
     assert_eq!(hub.get("omma_ingest_datagrams_ignored_total"), Some(&0.0), "an edge's QUIC is taken for garbage");
     for metrics in [edge, hub] {
         assert!(metrics["process_resident_memory_bytes"] > 1e6);

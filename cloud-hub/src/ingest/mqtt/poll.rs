@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Received;
+use crate::step;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const MAX_WAIT: Duration = Duration::from_secs(10);
@@ -59,7 +60,7 @@ impl Poll {
             received,
             connection,
             health,
-            step: Step::new("ingest"),
+            step: Step::new(step::INGEST),
             backoff: Backoff::new(FIRST_WAIT, MAX_WAIT, random_seed()),
             since: None,
             asked: None,

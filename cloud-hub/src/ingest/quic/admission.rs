@@ -14,6 +14,7 @@ use super::streams::Streams;
 use super::{Close, Destination, datagrams, lasting, values};
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::complaint::Complaint;
+use crate::step;
 use omma_runtime::step::Step;
 
 /// From the first packet until Hello has been read.
@@ -86,7 +87,7 @@ pub(super) struct Admitted {
 
 impl Connections {
     pub(super) fn new(edges: Edges, attempts: Attempts, destination: Destination) -> Self {
-        let (here, complaint, step) = (Mutex::default(), Complaint::default(), Step::new("ingest"));
+        let (here, complaint, step) = (Mutex::default(), Complaint::default(), Step::new(step::INGEST));
         Self(Arc::new(Inner { edges, attempts, destination, here, complaint, step }))
     }
 

@@ -5,6 +5,8 @@ use metrics::{
 };
 use omma_runtime::step::Step;
 
+use crate::step;
+
 /// Meters. Made once, after the process's recorder was installed.
 pub(super) struct Metrics {
     /// One unit of its work is a picture: from its arrival at the bus until every viewer who keeps up has it.
@@ -37,7 +39,7 @@ impl Metrics {
     pub(super) fn new() -> Self {
         let key_request = |answer| counter!("omma_live_key_requests_total", "answer" => answer);
         Self {
-            step: Step::new("live"),
+            step: Step::new(step::LIVE),
             sessions: gauge!("omma_live_sessions"),
             pictures: counter!("omma_live_pictures_total"),
             packets: counter!("omma_live_packets_total"),

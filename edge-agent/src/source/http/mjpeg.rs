@@ -12,6 +12,7 @@ use tokio::sync::mpsc::Sender;
 use super::client::{self, Client};
 use crate::source::encoded::{Picture, Read, Shot};
 use crate::source::error::SourceError;
+use crate::step;
 
 /// Hands over picture after picture, and at last why there are no more. The client keeps the connection.
 pub(super) async fn read(client: Client, body: Incoming, shots: Sender<Read>) {
@@ -23,7 +24,7 @@ pub(super) async fn read(client: Client, body: Incoming, shots: Sender<Read>) {
 
 async fn read_on(mut body: Incoming, shots: &Sender<Read>) -> Result<Infallible, SourceError> {
     let opened = Instant::now();
-    let (mut parts, step) = (Multipart::default(), Step::new("source"));
+    let (mut parts, step) = (Multipart::default(), Step::new(step::SOURCE));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| client::failed(&e))?;
         let Some(data) = frame.data_ref() else { continue };

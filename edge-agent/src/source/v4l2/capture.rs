@@ -29,6 +29,7 @@ use super::units::Units;
 use crate::config::checked::DeviceOptions;
 use crate::source::encoded::{Encoded, Picture, Shot};
 use crate::source::error::SourceError;
+use crate::step;
 
 /// Of the kernel: one that is copied, one that is filled, and two for a thread that is late.
 const BUFFERS: u32 = 4;
@@ -145,7 +146,7 @@ impl<'a> Camera<'a> {
         let mut buffers = Buffers::with_buffers(&self.device, Type::VideoCapture, BUFFERS)
             .map_err(|e| DeviceError::opening(self.path, "ask for buffers", &e))?;
         buffers.set_timeout(FIRST_PICTURE);
-        let (handle, step) = (self.device.handle(), Step::new("source"));
+        let (handle, step) = (self.device.handle(), Step::new(step::SOURCE));
         let mut last = None;
         loop {
             // Also where nothing comes that could be handed over.

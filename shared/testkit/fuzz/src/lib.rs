@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use cloud_hub::broker::connect;
 use edge_agent::config::checked::Config;
 use omma_protocol::camera::Placement;
 use omma_testkit::fuzz::Target;
 
 /// Every target by name, which is the name of its folder of inputs too.
-pub const TARGETS: &[(&str, Target)] = &[("desired_cameras", desired_cameras)];
+pub const TARGETS: &[(&str, Target)] = &[("desired_cameras", desired_cameras), ("mqtt_connect", mqtt_connect)];
 
 /// An edge without a hub, which has one camera of its own.
 const EDGE: &str = r#"
@@ -46,6 +47,20 @@ pub fn desired_cameras(data: &[u8]) {
             assert!(!lines.is_empty() && lines.iter().all(|line| !line.trim().is_empty()), "{lines:?}");
             let again = file.with_cameras(text).map(|_| ()).map_err(|faults| faults.lines().collect());
             assert_eq!(again, Err(lines));
+        }
+    }
+}
+
+/// Who comes to a door of the hub's broker: let through only with a whole CONNECT, whose length was known before, and waited for
+/// until then, whatever follows it.
+pub fn mqtt_connect(data: &[u8]) {
+    if connect::whole(data).is_ok_and(|whole| whole) {
+        let Some(length) = connect::length(data) else { panic!("let through without a length") };
+        assert!(length <= data.len(), "{length} of {} bytes", data.len());
+        assert_eq!(connect::whole(&data[..length]).ok(), Some(true));
+        // Each is read from its beginning: of a long one, some tell enough.
+        for n in (0..length).step_by(1 + length / 64).chain([length - 1]) {
+            assert_eq!(connect::whole(&data[..n]).ok(), Some(false), "{n} of {length}");
         }
     }
 }

@@ -56,7 +56,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(Some(&arguments.config)).map_err(|faults| anyhow!("{faults}"))?;
     telemetry::init(Format::Auto)?;
     tls::install_provider();
-    let metrics = metrics::install()?;
+    let metrics = metrics::install(&[])?;
     let token = shutdown::token().context("listen for signals")?;
     let health = Health::new();
     let part = health.part("outbox");
