@@ -4,8 +4,10 @@
 use omma_runtime::step::Kind;
 
 /// Takes what edges send, over QUIC and MQTT.
-pub const INGEST: Kind =
-    Kind::new("ingest", &["broken", "fence", "full", "over", "reset", "silent", "unknown camera", "unreadable"]);
+pub const INGEST: Kind = Kind::new(
+    "ingest",
+    &["broken", "fence", "full", "over", "reset", "silent", "unknown camera", "unreadable", "unreadable value"],
+);
 
 /// Passes on what is live.
 pub const BUS: Kind = Kind::new("bus", &["slow"]);

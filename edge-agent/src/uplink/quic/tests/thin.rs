@@ -53,7 +53,7 @@ impl Load {
         let (config, join) = server(TransportConfig::default());
         let (connection, at_hub, _ends) = wired(self.up, config, &join).await;
         let (arrived, beside, step) =
-            (Arc::new(Mutex::new(Arrived::default())), Beside::default(), Step::new("uplink"));
+            (Arc::new(Mutex::new(Arrived::default())), Beside::default(), Step::new(crate::step::UPLINK));
         tokio::spawn(video_arrives(at_hub.clone(), arrived.clone()));
         tokio::spawn(records_arrive(at_hub, self.record, arrived.clone()));
         let feeds: Vec<Feed> = (0..self.cameras).map(|_| Feed::new()).collect();
