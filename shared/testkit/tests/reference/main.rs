@@ -14,6 +14,8 @@ mod mqtt;
 
 mod metrics;
 
+mod drops;
+
 mod fields;
 
 mod source;

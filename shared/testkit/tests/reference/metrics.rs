@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::LitStr;
 
+use crate::drops;
 use crate::fields::{head, row};
 
 const PROGRAMS: [(&str, &[&str]); 3] = [
@@ -53,8 +54,8 @@ pub(crate) fn page(root: &Path) -> String {
         let mut files = vec![];
         folders.iter().for_each(|folder| rust_files(&root.join(folder), &mut files));
         files.sort();
-        for file in files {
-            let text = fs::read_to_string(&file).unwrap();
+        for file in &files {
+            let text = fs::read_to_string(file).unwrap();
             let tokens: TokenStream = text.parse().unwrap_or_else(|e| panic!("{}: {e}", file.display()));
             found.look(tokens);
         }
@@ -65,6 +66,9 @@ pub(crate) fn page(root: &Path) -> String {
             let kinds: Vec<&str> = metric.kinds.into_iter().collect();
             let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
             out += &row(&[&format!("`{name}`"), &kinds.join(", "), &labels.join(", "), &metric.help.join(" ")]);
+        }
+        if let Some(table) = drops::table(&files, &mut faults) {
+            out += &format!("\nIts steps drop for these reasons, counted from 0 on:\n\n{table}");
         }
     }
     assert!(faults.is_empty(), "metrics:\n{}", faults.join("\n"));
@@ -209,7 +213,7 @@ fn is(tree: &TokenTree, punctuation: char) -> bool {
 }
 
 /// What a text literal holds.
-fn text(tree: &TokenTree) -> Option<String> {
+pub(crate) fn text(tree: &TokenTree) -> Option<String> {
     let TokenTree::Literal(literal) = tree else { return None };
     syn::parse_str::<LitStr>(&literal.to_string()).ok().map(|text| text.value())
 }
