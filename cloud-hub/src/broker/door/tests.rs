@@ -40,9 +40,10 @@ impl Port {
         let mut client = self.client(host).await;
         // Who is refused may be so before it has said anything.
         client.write_all(CONNECT).await.ok();
+        let mut answer = [0];
         let mut behind = tokio::select! {
             accepted = self.inside.accept() => accepted.unwrap().0,
-            _ = client.read(&mut [0]) => return None,
+            _ = client.read(&mut answer) => return None,
             () = tokio::time::sleep(LONG) => panic!("it is neither let through nor closed"),
         };
         let mut heard = [0; CONNECT.len()];
