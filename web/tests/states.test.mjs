@@ -100,6 +100,8 @@ test("what befell an edge is a quiet line under the events, which opens", async 
     { ...of, time_us: wrong_us, received_us },
     { ...of, id: id.replace(/1$/, "2"), kind: "panic", message: "a part crashed", time_us: received_us, received_us },
   ];
+  // The page leaves this year out.
+  await page.clock.setFixedTime("2026-06-01T12:00:00Z");
   await signIn(page, hub.url, TOKEN);
   const line = page.locator("summary", { hasText: "Incidents" });
   await line.waitFor();
@@ -208,6 +210,40 @@ test("events appear as they happen, newest first, and get their pictures", async
   assertNoFaults(REFUSED);
 });
 
+test("a crop that is not square is shown whole in the list, and not cut off at its ends", async () => {
+  hub.crop = await twoEnds();
+  hub.events = [event(1, { has_crop: true })];
+  await signIn(page, hub.url, TOKEN);
+  const image = page.locator(".event .picture-crop");
+  await image.waitFor();
+  await image.evaluate((element) => element.decode());
+  const seen = await page.evaluate(async (bytes) => {
+    const picture = await createImageBitmap(new Blob([new Uint8Array(bytes)]));
+    const canvas = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    canvas.drawImage(picture, 0, 0);
+    const { data } = canvas.getImageData(0, 0, picture.width, picture.height);
+    const of = (high, low) => data.some((value, i) => i % 4 === high && value > 180 && data[i - high + low] < 90);
+    return { red: of(0, 2), blue: of(2, 0) };
+  }, [...(await page.locator(".event .picture").screenshot())]);
+  assert.deepEqual(seen, { red: true, blue: true });
+  await screenshot(page, "long-crop");
+  assertNoFaults(REFUSED);
+});
+
+/** Twice as wide as high, grey between a red and a blue end. */
+async function twoEnds() {
+  const bytes = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(320, 160);
+    const context = canvas.getContext("2d");
+    for (const [colour, from, to] of [["grey", 0, 320], ["red", 0, 48], ["blue", 272, 320]]) {
+      context.fillStyle = colour;
+      context.fillRect(from, 0, to - from, 160);
+    }
+    return [...new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer())];
+  });
+  return Buffer.from(bytes);
+}
+
 test("an event opens in large by keyboard and closes with Escape", async () => {
   hub.events = [event(1, { has_crop: true, rule: "visitor" })];
   await signIn(page, hub.url, TOKEN);
@@ -215,7 +251,10 @@ test("an event opens in large by keyboard and closes with Escape", async () => {
   await row.locator("img").waitFor();
   for (const size of [PHONE, DESKTOP]) {
     await page.setViewportSize(size);
-    const [slot, image] = [await row.locator(".picture").boundingBox(), await row.locator("img").boundingBox()];
+    // Both at once: the page may still be about to be laid out for its size.
+    const [slot, image] = await row.evaluate((element) =>
+      [".picture", "img"].map((one) => element.querySelector(one).getBoundingClientRect().toJSON()),
+    );
     assert.equal(slot.width, slot.height, "crops are square, and so is their place");
     assert.deepEqual(image, slot, "there are no bars beside it");
   }
