@@ -12,7 +12,7 @@
 //!
 //! | bound | when it is reached |
 //! |---|---|
-//! | [`SEATS`] on each port, [`STRANGERS`] of them for who comes from one address and has shown no CONNECT | the next one is closed |
+//! | [`SEATS`] on each port; once half are taken, a sixteenth for those of one address that have shown no CONNECT | the next one is closed |
 //! | [`HANDSHAKE`] for TLS and CONNECT | the connection is closed |
 //! | [`MAX_PACKET`] | the client is disconnected |
 //! | [`MAX_QUEUE`] messages for a slow subscriber | the oldest is dropped |
@@ -23,7 +23,6 @@
 //! of this machine can hold file descriptors of the hub's so, as far as its own reach.
 //!
 //! [`SEATS`]: hub_core::seats::SEATS
-//! [`STRANGERS`]: hub_core::seats::STRANGERS
 
 mod door;
 
@@ -287,7 +286,7 @@ pub(crate) fn describe() {
     );
     metrics::describe_counter!(
         "omma_broker_handshake_failures_total",
-        "Connections to the embedded broker that came to no MQTT CONNECT, by door and reason: `tls`, `malformed`, `silent` (none within 10 s), `gone` (left before), `full` (1024 are there), `address` (64 of its address, of IPv6 of its /64, are there that have shown none yet), `system` (no file descriptors or memory left)."
+        "Connections to the embedded broker that came to no MQTT CONNECT, by door and reason: `tls`, `malformed`, `silent` (none within 10 s), `gone` (left before), `full` (1024 are there), `address` (512 are there, and 64 of its address, of IPv6 of its /64, have shown none yet), `system` (no file descriptors or memory left)."
     );
     metrics::describe_counter!(
         "omma_broker_disconnects_total",

@@ -7,8 +7,11 @@
 //! ```
 //!
 //! A seat costs the port's host memory and file descriptors, so that there are [`SEATS`]. Whoever has shown no CONNECT yet
-//! may be anyone: of one [`origin`] at most [`STRANGERS`] sit at once, so that one host can't keep all others out. Guests
-//! are not shared out so: a whole fleet may come through one NAT or one load balancer.
+//! may be anyone. While less than half of the seats are taken, everyone gets one: a whole fleet may come at once through one
+//! NAT or one load balancer, after a restart of the hub. From then on strangers of one [`origin`] may have a sixteenth of
+//! all seats, so that one host, or one IPv6 /64, can't keep all others out. Guests are not shared out so.
+//!
+//! Who has many addresses, such as an IPv6 /48 with its 65536 networks, can take every seat all the same.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,12 +20,11 @@ use crate::origin::origin;
 
 /// Seats of one port.
 pub const SEATS: usize = 1024;
-/// Seats that strangers of one origin may have.
-pub const STRANGERS: usize = 64;
 
 /// The seats of one port.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Seats {
+    all: usize,
     taken: usize,
     /// By origin; none has 0.
     strangers: BTreeMap<IpAddr, usize>,
@@ -32,14 +34,26 @@ pub struct Seats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
     /// Nobody does.
-    #[error("{SEATS} are there already")]
-    Port,
+    #[error("{0} are there already")]
+    Port(usize),
     /// Nobody of this origin does.
-    #[error("{STRANGERS} of its address are there already that have shown no MQTT CONNECT")]
-    Origin,
+    #[error("seats are scarce, and {0} of its address have one already that have shown no MQTT CONNECT")]
+    Origin(usize),
+}
+
+impl Default for Seats {
+    fn default() -> Self {
+        Self::of(SEATS)
+    }
 }
 
 impl Seats {
+    /// So many, all free.
+    #[must_use]
+    pub fn of(all: usize) -> Self {
+        Self { all, taken: 0, strangers: BTreeMap::new() }
+    }
+
     /// `from` takes a seat as a stranger.
     ///
     /// # Errors
@@ -47,11 +61,12 @@ impl Seats {
     pub fn come(&mut self, from: IpAddr) -> Result<(), Full> {
         let origin = origin(from);
         let strangers = self.strangers.get(&origin).copied().unwrap_or(0);
-        if self.taken >= SEATS {
-            return Err(Full::Port);
+        let scarce = self.taken >= self.all / 2;
+        if self.taken >= self.all {
+            return Err(Full::Port(self.all));
         }
-        if strangers >= STRANGERS {
-            return Err(Full::Origin);
+        if scarce && strangers >= self.all / 16 {
+            return Err(Full::Origin(strangers));
         }
         self.strangers.insert(origin, strangers + 1);
         self.taken += 1;
@@ -90,17 +105,26 @@ mod tests {
     #[test]
     fn one_host_that_says_nothing_keeps_nobody_else_out() {
         let mut seats = Seats::default();
-        assert_eq!(strangers(&mut seats, host(1)), STRANGERS);
-        assert_eq!(seats.come(host(1)), Err(Full::Origin));
+        assert_eq!(strangers(&mut seats, host(1)), SEATS / 2);
+        assert_eq!(seats.come(host(1)), Err(Full::Origin(SEATS / 2)));
         assert_eq!(seats.come(host(2)), Ok(()));
+        assert_eq!(strangers(&mut seats, host(3)), SEATS / 16);
     }
 
     #[test]
     fn the_addresses_of_one_network_are_one_origin() {
         let mut seats = Seats::default();
         let host = |n: usize| IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, u16::try_from(n).unwrap()]);
-        assert_eq!((0..SEATS).filter(|n| seats.come(host(*n)).is_ok()).count(), STRANGERS);
+        assert_eq!((0..SEATS).filter(|n| seats.come(host(*n)).is_ok()).count(), SEATS / 2);
         assert_eq!(seats.come("2001:db8:0:8::1".parse().unwrap()), Ok(()));
+    }
+
+    #[test]
+    fn a_fleet_behind_one_nat_is_not_refused_when_all_of_it_comes_at_once() {
+        let mut seats = Seats::default();
+        for n in 0..200 {
+            assert_eq!(seats.come(host(1)), Ok(()), "the {n}th");
+        }
     }
 
     #[test]
@@ -110,7 +134,7 @@ mod tests {
             assert_eq!(seats.come(host(1)), Ok(()), "the {n}th");
             seats.shown(host(1));
         }
-        assert_eq!((seats.come(host(1)), seats.come(host(2))), (Err(Full::Port), Err(Full::Port)));
+        assert_eq!((seats.come(host(1)), seats.come(host(2))), (Err(Full::Port(SEATS)), Err(Full::Port(SEATS))));
         seats.leave();
         assert_eq!(seats.come(host(2)), Ok(()));
     }
@@ -124,6 +148,6 @@ mod tests {
             seats.leave();
         }
         assert_eq!((seats.taken, seats.strangers.len()), (0, 0));
-        assert_eq!(strangers(&mut seats, host(1)), STRANGERS);
+        assert_eq!(strangers(&mut seats, host(1)), SEATS / 2);
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Door {
     inside: SocketAddr,
     guests: Guests,
     seats: Arc<Mutex<Seats>>,
+    /// For TLS and CONNECT.
+    handshake: Duration,
     complaints: Complaints,
 }
 
@@ -88,7 +90,8 @@ impl Door {
         guests: Guests,
     ) -> Self {
         let tls = tls.map(|config| Tls(TlsAcceptor::from(Arc::new(config))));
-        Self { name, listener, tls, inside, guests, seats: Arc::default(), complaints: Complaints::default() }
+        let (seats, complaints) = (Arc::default(), Complaints::default());
+        Self { name, listener, tls, inside, guests, seats, handshake: HANDSHAKE, complaints }
     }
 
     /// Never ends; what it has begun ends with the runtime.
@@ -107,8 +110,8 @@ impl Door {
                 Ok(seat) => seat,
                 Err(full) => {
                     let (reason, complaint) = match full {
-                        Full::Port => ("full", &door.complaints.full),
-                        Full::Origin => ("address", &door.complaints.address),
+                        Full::Port(_) => ("full", &door.complaints.full),
+                        Full::Origin(_) => ("address", &door.complaints.address),
                     };
                     door.refuse(reason, Some(complaint), from, &full);
                     continue;
@@ -123,7 +126,7 @@ impl Door {
         if let Err(error) = client.set_nodelay(true) {
             tracing::debug!(step = "ingest", %from, %error, "a client's socket");
         }
-        match timeout(HANDSHAKE, self.shake_hands(client)).await.unwrap_or(Err(Refused::Silent)) {
+        match timeout(self.handshake, self.shake_hands(client)).await.unwrap_or(Err(Refused::Silent)) {
             Ok((client, begun)) => {
                 seat.shown();
                 if let Err(error) = self.let_through(client, &begun, from).await {
@@ -267,3 +270,6 @@ async fn hand_down(broker: &mut (impl AsyncRead + Unpin), client: &mut (impl Asy
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,11 @@
 //! Debian's Mosquitto clients, which no one here wrote, against the broker in the box.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::process::{Command, Output};
 use std::time::SystemTime;
 
 use hub_core::fence::HUB_CLIENT;
-use hub_core::seats::STRANGERS;
 use tempfile::TempDir;
 
 use super::*;
@@ -201,48 +200,6 @@ async fn garbage_ends_its_own_connection_and_nothing_else() {
         }
     }
     allowed(&hub.edge(&["-t", STATUS, "-m", "x"]).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_host_that_opens_connections_and_says_nothing_keeps_no_other_host_out() {
-    let hub = running().await;
-    allowed(&hub.edge(&["-t", STATUS, "-r", "-m", "here"]).await);
-    let plain = hub.config.plain.unwrap();
-    let silent: Vec<_> = (0..STRANGERS).map(|_| TcpStream::connect(plain).unwrap()).collect();
-    let mut one_more = TcpStream::connect(plain).unwrap();
-    one_more.set_read_timeout(Some(HANDSHAKE / 2)).unwrap();
-    let read = one_more.read(&mut [0]);
-    assert!(matches!(read, Ok(0)), "it is closed at once: {read:?}");
-    let listen = ["-t", "omma/#", "-C", "1", "-W", "30"];
-    // It tries on, as clients do.
-    let heard = hub.anonymous("mosquitto_sub", &["-t", "omma/#", "-C", "1", "-W", "1"]).await;
-    assert_eq!(String::from_utf8_lossy(&heard.stdout), "", "{}", said(&heard));
-    let heard = hub.anonymous("mosquitto_sub", &[&["-A", "127.0.0.2"], &listen[..]].concat()).await;
-    assert_eq!(String::from_utf8_lossy(&heard.stdout), "here\n", "{}", said(&heard));
-    drop(silent);
-    let listened = async {
-        while hub.anonymous("mosquitto_sub", &listen).await.stdout != b"here\n" {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(omma_testkit::wait::LONG, listened).await.expect("the seats are not given back");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn more_clients_than_strangers_may_be_come_from_one_address() {
-    const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02";
-    let hub = running().await;
-    let clients: Vec<_> = (0..2 * STRANGERS)
-        .map(|n| {
-            let mut client = TcpStream::connect(hub.config.plain.unwrap()).unwrap();
-            client.write_all(&[CONNECT, format!("{n:02x}").as_bytes()].concat()).unwrap();
-            let mut answer = [0; 4];
-            client.read_exact(&mut answer).unwrap();
-            assert_eq!(answer, [0x20, 2, 0, 0], "CONNACK (MQTT 3.1.1 §3.2)");
-            client
-        })
-        .collect();
-    assert_eq!(clients.len(), 2 * STRANGERS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
