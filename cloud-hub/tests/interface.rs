@@ -231,6 +231,8 @@ async fn wrong_requests_get_a_reason_and_guessing_is_slowed_down() {
         let answer = hub.with_token(method, path, &hub.sign_in).await;
         let said = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!((answer.status, answer.json()["error"]["kind"].as_str()), (status, Some(kind)), "{path}: {said}");
+        // RFC 9110 §15.5.6.
+        assert_eq!(status == 405, answer.head.to_lowercase().contains("\nallow: "), "{path}: {}", answer.head);
     }
     assert_eq!(hub.with_token("GET", "/assets/no.js", "").await.status, 404);
     for _ in 0..hub_core::attempts::BURST {

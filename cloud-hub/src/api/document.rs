@@ -13,6 +13,10 @@ use super::{ROOT, refusal, routes};
 use crate::live;
 
 const SCHEME: &str = "sign_in_token";
+/// A 405 is of no operation: it says that there is none.
+const DESCRIPTION: &str = "Cameras of many sites: live video, and events with their pictures.\n\n\
+     A path answers 404 where it is not described here, and 405 to a method that it does not describe (HEAD goes with GET): \
+     both with an `Error`, as every refusal. `Allow` names the methods.";
 
 /// The description, of a hub that need not run.
 pub fn document() -> OpenApi {
@@ -73,11 +77,8 @@ fn described(status: &str) -> &'static str {
 
 /// What stands before the routes.
 pub(super) fn head() -> OpenApi {
-    let info = InfoBuilder::new()
-        .title("Omma")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Cameras of many sites: live video, and events with their pictures."))
-        .build();
+    let info =
+        InfoBuilder::new().title("Omma").version(env!("CARGO_PKG_VERSION")).description(Some(DESCRIPTION)).build();
     let mut components = Components::new();
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     components.add_security_scheme(SCHEME, scheme);

@@ -28,12 +28,13 @@ use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router, middleware};
+use axum::{Json, Router};
 use omma_protocol::wire::quic::values::MAX_DESIRED;
 use tokio::sync::watch;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -101,7 +102,7 @@ fn version_1(api: Api, live: LiveState) -> Router {
         .with_state(api.clone())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .merge(live::router(live.clone()))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(middleware::from_fn(|request, next: Next| in_time(next.run(request))))
         .layer(middleware::from_fn_with_state(api, sign_in::sign_in));
     signed_in.merge(live::socket(live)).into()
 }
@@ -124,6 +125,14 @@ fn desired_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(edges::configure, edges::give_back)).layer(DefaultBodyLimit::max(MAX_DESIRED))
 }
 
+/// A refusal in place of an answer that takes longer than [`TIMEOUT`].
+async fn in_time(answer: impl Future<Output = Response>) -> Result<Response, Refusal> {
+    tokio::time::timeout(TIMEOUT, answer).await.map_err(|_| {
+        let message = format!("no answer within {} s: try again", TIMEOUT.as_secs());
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", message)
+    })
+}
+
 async fn unknown(uri: Uri) -> Refusal {
     Refusal::not_found(format!("there is no `{}`: see /api/openapi.json", uri.path()))
 }
@@ -134,4 +143,20 @@ async fn not_allowed() -> Refusal {
 
 fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_come_in_time_is_refused_with_a_body_as_any_other() {
+        let response = in_time(std::future::pending()).await.into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let body = axum::body::to_bytes(response.into_body(), MAX_BODY).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["kind"], "timeout", "{body}");
+    }
 }
