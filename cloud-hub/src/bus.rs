@@ -76,7 +76,8 @@ impl Bus {
         Self::default()
     }
 
-    /// Hands one coded picture to every reader. A stream must be fed by one source at a time, in capture order.
+    /// Hands one coded picture to every reader. A stream must be fed by one source at a time, in the order
+    /// of decoding.
     pub fn unit(&self, id: &StreamId, unit: AccessUnit) {
         self.stream(id).unit(unit);
     }

@@ -16,7 +16,7 @@ pub const BUS: Kind = Kind::new("bus", &["slow"]);
 pub const INFER: Kind = Kind::new("infer", &[]);
 
 /// Makes frames of units.
-pub const DECODE: Kind = Kind::new("decode", &["broken", "replaced", "unsupported"]);
+pub const DECODE: Kind = Kind::new("decode", &["broken", "late", "replaced", "unsupported"]);
 
 /// Looks at frames.
 pub const DETECT: Kind = Kind::new("detect", &["failed"]);

@@ -202,7 +202,7 @@ impl Source {
             self.step.dropped_many("packet unusable", u64::from(coded.unusable_packets));
         }
         let reorders = self.watch.info().is_some_and(|video| video.reorders);
-        let stamped = self.stamps.stamp(coded.rtp, self.clock.date(coded.first_packet), reorders);
+        let stamped = self.stamps.stamp(coded.rtp, self.clock.date(coded.first_packet), coded.key, reorders);
         if let Some(jump) = stamped.jump {
             self.step.dropped("timestamp jumped");
             let (rtp_ms, late_ms) = (jump.rtp_us / 1000, jump.late_us / 1000);

@@ -22,7 +22,8 @@ pub enum Verdict {
     /// A higher group has begun: drop it, and the rest of its stream.
     Over,
     /// A group begins with something that is no key picture, or a unit was taken longer before one that came before it than
-    /// reordering explains, or when the latest was: the edge breaks the protocol.
+    /// reordering explains, or when the latest was: the edge breaks the protocol. The same time as an older one's passes,
+    /// since only the latest is remembered.
     Broken,
 }
 

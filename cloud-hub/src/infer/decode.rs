@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use omma_media::decode::{DecodeError, Decoder, DecoderChoice};
 use omma_media::frame::FramePool;
 use omma_protocol::id::StreamId;
-use omma_protocol::unit::AccessUnit;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::{AccessUnit, REORDERED};
 use omma_runtime::step::Step;
 use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
@@ -44,6 +45,7 @@ pub(super) fn spawn(
         pace: Pace::new(rate),
         pool: FramePool::new(FRAMES),
         decoder: None,
+        latest: None,
         step: Step::new(step::DECODE),
         unsupported: false,
     };
@@ -60,6 +62,8 @@ struct Reader {
     pace: Pace,
     pool: FramePool,
     decoder: Option<Decoder>,
+    /// The latest unit's.
+    latest: Option<CaptureTime>,
     step: Step,
     unsupported: bool,
 }
@@ -136,12 +140,70 @@ impl Reader {
             Some(decoder) => decoder,
             none => none.insert(Decoder::new(unit.codec, DecoderChoice::Auto)?),
         };
+        if unit.key && self.latest.is_some_and(|latest| latest.since(unit.time) > REORDERED) {
+            // An edge whose clock was set back: beside the times of before, all that comes would be late.
+            decoder.begin_again();
+            self.latest = None;
+        }
+        self.latest = self.latest.max(Some(unit.time));
+        let late = decoder.counts().late;
         let decoded = decoder.decode(unit)?;
         self.step.observe(arrived.elapsed());
-        let Some(decoded) = decoded else { return Ok(None) };
+        let Some(decoded) = decoded else {
+            self.step.dropped_many("late", decoder.counts().late - late);
+            return Ok(None);
+        };
         self.unsupported = false;
         self.step.done();
         let due = self.pace.takes(decoded.time());
         Ok(due.then(|| Look { frame: decoded.into_frame(&self.pool), arrived }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use omma_media::bitstream::access_unit::split_access_units;
+    use omma_media::bitstream::is_key;
+    use omma_protocol::unit::Codec;
+
+    use super::*;
+
+    /// Real footage, ten pictures a second.
+    fn units(begin: CaptureTime) -> Vec<AccessUnit> {
+        let folder = PathBuf::from(std::env::var_os("OMMA_FOOTAGE").expect("OMMA_FOOTAGE: run tests by `make test`"));
+        let stream = std::fs::read(folder.join("vtest.h264")).unwrap();
+        let unit = |(n, data): (usize, &[u8])| AccessUnit {
+            time: CaptureTime(begin.0 + n as i64 * 100_000),
+            key: is_key(Codec::H264, data),
+            codec: Codec::H264,
+            data: data.to_vec().into(),
+        };
+        split_access_units(&stream).into_iter().take(30).enumerate().map(unit).collect()
+    }
+
+    #[test]
+    fn an_edge_whose_clock_is_set_back_by_an_hour_is_looked_at_all_the_same() {
+        let stream: StreamId = "site.door".parse().unwrap();
+        let mut reader = Reader {
+            subscription: Bus::new().subscribe(&stream, Want::UNITS),
+            stream,
+            turns: Arc::default(),
+            pace: Pace::new(10.0),
+            pool: FramePool::new(FRAMES),
+            decoder: None,
+            latest: None,
+            step: Step::new("decode"),
+            unsupported: false,
+        };
+        let noon = 1_780_000_000_000_000;
+        for begin in [noon, noon - 3_600_000_000] {
+            let units = units(CaptureTime(begin));
+            let looks = units.iter().filter_map(|unit| reader.look(unit, Instant::now()).unwrap());
+            let times: Vec<_> = looks.map(|look| look.frame.time).collect();
+            assert!(times.len() + 2 >= units.len(), "{} of {}", times.len(), units.len());
+            assert!(times.iter().all(|time| time.0 >= begin && time.0 < begin + 3_600_000_000));
+        }
     }
 }

@@ -12,8 +12,9 @@
 //! because a camera that begins with a burst of old pictures is late in all of them.
 //!
 //! What can't be true starts the relation anew, and says so: RTP stamps that run more than a second ahead of arrival
-//! or go back more than a second (a camera that restarted), and stamps that fall behind arrival by more than a second
-//! for the whole window (a frozen or slow RTP clock).
+//! or go back more than a second (a camera that restarted), a key picture's that goes back at all where pictures are
+//! reordered (what is sent before it is shown before it: H.264 §8.2.1, H.265 §7.4.2.2), and stamps that fall behind
+//! arrival by more than a second for the whole window (a frozen or slow RTP clock).
 //!
 //! What the least delay still is, encoder and network, a camera with the right time tells: its sender reports (RFC 3550
 //! §6.4.1) say which date an RTP stamp has. They are followed, as slowly, while they are sane ([`lag`]).
@@ -73,13 +74,17 @@ pub struct CaptureClock {
 }
 
 impl CaptureClock {
-    /// Stamps a unit with RTP timestamp `rtp` (90 kHz) whose first packet came at `arrival`. `reorders`: whether pictures
-    /// of the stream may be sent in another order than they were taken.
-    pub fn stamp(&mut self, rtp: u32, arrival: CaptureTime, reorders: bool) -> Stamped {
+    /// Stamps a unit with RTP timestamp `rtp` (90 kHz) whose first packet came at `arrival`. `key`: whether it is a key
+    /// picture. `reorders`: whether pictures of the stream may be sent in another order than they were taken.
+    pub fn stamp(&mut self, rtp: u32, arrival: CaptureTime, key: bool, reorders: bool) -> Stamped {
         let arrival = arrival.0.clamp(0, LATEST_US);
         let (time, jump) = match &mut self.relation {
             None => (self.relate(rtp, arrival), None),
             Some(relation) => match relation.advance(rtp, arrival, &mut self.lag) {
+                Ok(time) if key && reorders && self.order.back(relation.ticks) > 0 => {
+                    let jump = Jump { rtp_us: -micros(self.order.back(relation.ticks)), late_us: arrival - time };
+                    (self.relate(rtp, arrival), Some(jump))
+                }
                 Ok(time) => (time, None),
                 Err(jump) => (self.relate(rtp, arrival), Some(jump)),
             },

@@ -11,7 +11,8 @@
 //!
 //! - `a` and `b` belong to the frame that is nearest;
 //! - `c` belongs to none: a frame is missing there;
-//! - `d` waits: a frame that is nearer may still be on its way, at most for [`PATIENCE`].
+//! - `d` waits: a frame that is nearer may still be on its way, at most for [`PATIENCE`]. So does `c` where the main stream
+//!   has B-pictures, which are sent after a later one.
 //!
 //! Everything comes out in the order in which it went in. What belongs to no frame comes out too: the camera's main
 //! stream may be away, and who counts what is seen must not go blind for that.
@@ -40,6 +41,8 @@ const ROUNDING: Duration = Duration::from_millis(2);
 pub struct FrameMatch<T> {
     /// Capture times of the main stream, in order.
     frames: VecDeque<CaptureTime>,
+    /// Whether the main stream has been seen to send a frame after one that is shown after it.
+    reorders: bool,
     waiting: VecDeque<Waiting<T>>,
 }
 
@@ -60,7 +63,7 @@ enum Place {
 
 impl<T> Default for FrameMatch<T> {
     fn default() -> Self {
-        Self { frames: VecDeque::new(), waiting: VecDeque::new() }
+        Self { frames: VecDeque::new(), reorders: false, waiting: VecDeque::new() }
     }
 }
 
@@ -76,6 +79,7 @@ impl<T> FrameMatch<T> {
         }
         // B-pictures are sent after one that is shown after them.
         let place = self.frames.partition_point(|frame| *frame < time);
+        self.reorders |= place < self.frames.len();
         self.frames.insert(place, time);
     }
 
@@ -111,7 +115,8 @@ impl<T> FrameMatch<T> {
         let reach = self.interval().map_or(Duration::ZERO, |interval| interval / 2 + ROUNDING);
         match nearest {
             Some(frame) if apart(frame) <= reach => Place::Frame(frame),
-            Some(_) if after.is_some() => Place::Nowhere,
+            // A B-picture may be on its way though a later frame is there.
+            Some(_) if after.is_some() && !self.reorders => Place::Nowhere,
             Some(_) | None => Place::NotYet,
         }
     }

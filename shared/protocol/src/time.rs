@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 /// When a picture was taken: microseconds since the Unix epoch, on the clock of the edge that has the camera.
 ///
 /// `(StreamId, CaptureTime)` identifies a frame everywhere. Any two of one stream are at least one tick of the RTP clock
-/// apart, so that [`CaptureTime::rtp`] is an identity too, and frames come in the order of their times.
+/// apart, so that [`CaptureTime::rtp`] is an identity too. Frames come in the
+/// order of their times; access units come in the order of decoding ([`crate::unit::REORDERED`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CaptureTime(pub i64);

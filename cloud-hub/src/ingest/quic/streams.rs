@@ -35,7 +35,7 @@ enum Broken {
     Wire(#[from] WireError),
     #[error("a stream of unknown kind {0}")]
     Kind(u8),
-    #[error("a group that does not begin with a key picture, or goes back in time")]
+    #[error("a group that does not begin with a key picture, or goes back further than pictures are reordered")]
     Order,
 }
 

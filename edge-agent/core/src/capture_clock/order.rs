@@ -32,6 +32,11 @@ impl Order {
         self.floor = self.latest;
     }
 
+    /// By how many ticks a picture is stamped before the last ones' latest; 0 where it is not.
+    pub(super) fn back(&self, ticks: i64) -> i64 {
+        self.recent.iter().map(|(other, _)| other.saturating_sub(ticks)).max().unwrap_or_default().max(0)
+    }
+
     /// The time of the next picture, which is `time` where nothing speaks against that.
     pub(super) fn place(&mut self, ticks: i64, time: CaptureTime, reorders: bool) -> CaptureTime {
         let time = match self.latest {

@@ -35,25 +35,25 @@ proptest! {
             if n % restart_every == 0 {
                 clock.restart();
             }
-            check_identity(&mut last, clock.stamp(rtp, CaptureTime(arrival), false).time)?;
+            check_identity(&mut last, clock.stamp(rtp, CaptureTime(arrival), false, false).time)?;
         }
     }
 
     #[test]
     fn no_time_is_given_twice_whatever_comes_in(
         units in prop::collection::vec(
-            (prop_oneof![any::<u32>(), 0u32..40, 0u32..200_000], prop_oneof![any::<i64>(), NOON..NOON + 3_000_000], any::<bool>()),
+            (prop_oneof![any::<u32>(), 0u32..40, 0u32..200_000], prop_oneof![any::<i64>(), NOON..NOON + 3_000_000], any::<bool>(), any::<bool>()),
             1..300,
         ),
         restart_every in 1usize..50,
     ) {
         let mut clock = CaptureClock::default();
         let (mut given, mut latest) = (BTreeSet::new(), CaptureTime(0));
-        for (n, (rtp, arrival, reorders)) in units.into_iter().enumerate() {
+        for (n, (rtp, arrival, key, reorders)) in units.into_iter().enumerate() {
             if n % restart_every == 0 {
                 clock.restart();
             }
-            let time = clock.stamp(rtp, CaptureTime(arrival), reorders).time;
+            let time = clock.stamp(rtp, CaptureTime(arrival), key, reorders).time;
             prop_assert!(given.insert(time.ticks()), "{time} twice");
             prop_assert!(latest.since(time) <= REORDERED, "{time} after {latest}");
             latest = latest.max(time);
@@ -65,7 +65,7 @@ proptest! {
         let mut clock = CaptureClock::default();
         let mut before: Option<(u32, CaptureTime)> = None;
         for (n, ((rtp, captured), jitter)) in camera(start, fps).zip(jitter).enumerate() {
-            let stamped = clock.stamp(rtp, CaptureTime(captured + jitter), false);
+            let stamped = clock.stamp(rtp, CaptureTime(captured + jitter), false, false);
             prop_assert_eq!(stamped.jump, None);
             if n as u32 > 3 * fps {
                 let error = stamped.time.0 - captured;
@@ -86,12 +86,12 @@ proptest! {
     fn rtp_that_restarts_is_related_anew(start: u32, new_start: u32, fps in 5u32..60) {
         let mut clock = CaptureClock::default();
         for (rtp, captured) in camera(start, fps).take(100) {
-            clock.stamp(rtp, CaptureTime(captured), false);
+            clock.stamp(rtp, CaptureTime(captured), false, false);
         }
         let gap = NOON + 60_000_000 - NOON;
         let mut last = None;
         for (rtp, captured) in camera(new_start, fps).take(100) {
-            let stamped = clock.stamp(rtp, CaptureTime(captured + gap), false);
+            let stamped = clock.stamp(rtp, CaptureTime(captured + gap), false, false);
             check_identity(&mut last, stamped.time)?;
             // The new RTP clock is believed only as far as it could be the old one.
             prop_assert!((stamped.time.0 - captured - gap).abs() <= JUMP_US + 12);
@@ -103,7 +103,10 @@ proptest! {
 fn the_32_bit_wrap_is_no_jump() {
     let mut clock = CaptureClock::default();
     for (rtp, captured) in camera(u32::MAX - 90_000, 30).take(90) {
-        assert_eq!(clock.stamp(rtp, CaptureTime(captured), false), Stamped { time: CaptureTime(captured), jump: None });
+        assert_eq!(
+            clock.stamp(rtp, CaptureTime(captured), false, false),
+            Stamped { time: CaptureTime(captured), jump: None }
+        );
     }
 }
 
@@ -112,7 +115,7 @@ fn a_burst_of_old_pictures_at_the_start_does_not_shift_the_rest() {
     let mut clock = CaptureClock::default();
     let now = NOON + 1_500_000;
     for (rtp, captured) in camera(1, 30).take(300) {
-        let time = clock.stamp(rtp, CaptureTime(captured.max(now)), false).time;
+        let time = clock.stamp(rtp, CaptureTime(captured.max(now)), false, false).time;
         if captured > now {
             assert!((time.0 - captured).abs() <= 12, "off by {}", time.0 - captured);
         }
@@ -125,7 +128,7 @@ fn a_network_stall_is_no_jump() {
     for (n, (rtp, captured)) in camera(1, 30).take(900).enumerate() {
         // Units 300 to 360 all come together, two seconds late.
         let arrival = if (300..360).contains(&n) { NOON + 12_000_000 } else { captured };
-        let stamped = clock.stamp(rtp, CaptureTime(arrival), false);
+        let stamped = clock.stamp(rtp, CaptureTime(arrival), false, false);
         assert_eq!(stamped.jump, None, "unit {n}");
         assert!((stamped.time.0 - captured).abs() <= 12, "unit {n}");
     }
@@ -135,8 +138,8 @@ fn a_network_stall_is_no_jump() {
 fn rtp_hours_ahead_is_noticed_at_once() {
     let mut clock = CaptureClock::default();
     let (rtp, captured) = camera(1, 30).next().unwrap();
-    clock.stamp(rtp, CaptureTime(captured), false);
-    let stamped = clock.stamp(rtp + 90_000 * 7200, CaptureTime(captured + 33_333), false);
+    clock.stamp(rtp, CaptureTime(captured), false, false);
+    let stamped = clock.stamp(rtp + 90_000 * 7200, CaptureTime(captured + 33_333), false, false);
     assert_eq!(stamped.time.0, captured + 33_333);
     assert_eq!(stamped.jump, Some(Jump { rtp_us: 7_200_000_000, late_us: 33_333 - 7_200_000_000 }));
 }
@@ -147,7 +150,7 @@ fn a_frozen_rtp_clock_is_left_behind() {
     let (mut jumps, mut worst) = (0, 0);
     for n in 0..1_800i64 {
         let arrival = NOON + n * 33_333;
-        let stamped = clock.stamp(77, CaptureTime(arrival), false);
+        let stamped = clock.stamp(77, CaptureTime(arrival), false, false);
         jumps += usize::from(stamped.jump.is_some());
         worst = worst.max(arrival - stamped.time.0);
     }
@@ -170,7 +173,7 @@ fn pictures_sent_in_another_order_keep_their_own_times() {
     let mut clock = CaptureClock::default();
     let mut first = None;
     for (shown, arrival) in reordered(1_000) {
-        let stamped = clock.stamp((u32::MAX - 50_000).wrapping_add(shown as u32 * 3_000), arrival, true);
+        let stamped = clock.stamp((u32::MAX - 50_000).wrapping_add(shown as u32 * 3_000), arrival, false, true);
         assert_eq!(stamped.jump, None);
         let taken = first.get_or_insert(stamped.time).0 + shown * 100_000 / 3;
         // The quickest pictures are those that were sent before their turn: what comes before the first of them is dated
@@ -181,11 +184,45 @@ fn pictures_sent_in_another_order_keep_their_own_times() {
 }
 
 #[test]
+fn a_clock_that_steps_back_at_a_key_picture_does_not_date_the_group_among_those_before() {
+    let mut clock = CaptureClock::default();
+    let (mut latest, mut jumps) = (CaptureTime(0), 0);
+    for sent in 0..140 {
+        // Groups of I P B B P B B. The 11th and those after it are stamped 0.2 s too early.
+        let (group, place) = (sent / 7, sent % 7);
+        let shown = group * 7 + [0, 3, 1, 2, 6, 4, 5][place as usize];
+        let rtp = 1_000_000 + shown * 3_000 - if group >= 10 { 18_000 } else { 0 };
+        let arrival = CaptureTime(NOON + (sent + 2) * 100_000 / 3);
+        let stamped = clock.stamp(rtp as u32, arrival, place == 0, true);
+        jumps += usize::from(stamped.jump.is_some());
+        assert!(place != 0 || stamped.time > latest, "group {group} begins at {}, before {latest}", stamped.time);
+        let apart = arrival.0.abs_diff(stamped.time.0);
+        assert!(apart < 150_000, "picture {shown} came at {arrival} and is dated {}", stamped.time);
+        latest = latest.max(stamped.time);
+    }
+    assert_eq!(jumps, 1);
+}
+
+/// H.265's CRA pictures are sent before pictures that are shown before them.
+#[test]
+fn key_pictures_before_pictures_that_lead_them_begin_nothing_anew() {
+    let mut clock = CaptureClock::default();
+    let stamp = |(shown, arrival): (i64, _)| clock.stamp(shown as u32 * 3_000, arrival, shown % 12 == 3, true);
+    let dated: Vec<_> = reordered(241).map(stamp).collect();
+    assert!(dated.iter().all(|stamped| stamped.jump.is_none()));
+    // Beyond the first, whose dates are learnt: each three in their own order.
+    for group in dated[1..].chunks_exact(3).skip(1) {
+        let [last, first, second] = [0, 1, 2].map(|n| group[n].time);
+        assert!(first < second && second < last, "{first}, {second}, {last}");
+    }
+}
+
+#[test]
 fn where_nothing_is_said_of_another_order_stamps_increase() {
     let mut clock = CaptureClock::default();
     let mut last = None;
     for (shown, arrival) in reordered(100) {
-        let stamped = clock.stamp(shown as u32 * 3_000, arrival, false);
+        let stamped = clock.stamp(shown as u32 * 3_000, arrival, false, false);
         assert_eq!(stamped.jump, None);
         check_identity(&mut last, stamped.time).unwrap();
     }
@@ -197,7 +234,7 @@ fn a_crystal_off_by_100_ppm_is_followed() {
     for (n, (rtp, captured)) in camera(1, 30).take(30 * 600).enumerate() {
         // The camera's second is 100 µs longer than ours.
         let arrival = captured + (captured - NOON) / 10_000;
-        let time = clock.stamp(rtp, CaptureTime(arrival), false).time;
+        let time = clock.stamp(rtp, CaptureTime(arrival), false, false).time;
         assert!((time.0 - arrival).abs() <= 2_000, "unit {n} is off by {}", time.0 - arrival);
     }
 }
@@ -208,7 +245,7 @@ fn late_with_reports(delay: i64, ahead: impl Fn(usize) -> Option<i64>) -> i64 {
     let mut clock = CaptureClock::default();
     let mut late = 0;
     for (n, (rtp, captured)) in camera(u32::MAX - 5, 25).take(25 * 90).enumerate() {
-        let stamped = clock.stamp(rtp, CaptureTime(captured + delay), false);
+        let stamped = clock.stamp(rtp, CaptureTime(captured + delay), false, false);
         assert_eq!(stamped.jump, None);
         late = stamped.time.0 - captured;
         if n % 125 == 7
@@ -245,7 +282,7 @@ fn what_was_learned_of_a_camera_is_known_in_its_next_session() {
         clock.restart();
         for (n, (rtp, captured)) in camera(session * 77, 25).take(25 * 60).enumerate() {
             let captured = captured + i64::from(session) * 100_000_000;
-            let stamped = clock.stamp(rtp, CaptureTime(captured + 150_000), false);
+            let stamped = clock.stamp(rtp, CaptureTime(captured + 150_000), false, false);
             assert!(session == 0 || (stamped.time.0 - captured).abs() < 100, "unit {n}: {}", stamped.time.0 - captured);
             if n % 100 == 0 {
                 clock.report(rtp, CaptureTime(captured));
@@ -269,7 +306,7 @@ proptest! {
                 clock.restart();
             }
             let before = last;
-            let time = clock.stamp(rtp, CaptureTime(captured + delays[part % delays.len()]), false).time;
+            let time = clock.stamp(rtp, CaptureTime(captured + delays[part % delays.len()]), false, false).time;
             check_identity(&mut last, time)?;
             if n % 25 == 3 {
                 clock.report(rtp, CaptureTime(captured + errors[part % errors.len()]));

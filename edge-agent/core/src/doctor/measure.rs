@@ -57,7 +57,7 @@ impl Measure {
     /// Takes the next picture.
     pub fn picture(&mut self, picture: Picture) {
         let arrival_us = i64::try_from(picture.arrival.as_micros()).unwrap_or(i64::MAX);
-        let jumped = self.clock.stamp(picture.rtp, CaptureTime(arrival_us), false).jump.is_some();
+        let jumped = self.clock.stamp(picture.rtp, CaptureTime(arrival_us), picture.key, false).jump.is_some();
         let (ticks, stretch) = match self.seen.last() {
             Some(last) => {
                 let step = i64::from(picture.rtp.wrapping_sub(last.ticks as u32).cast_signed());

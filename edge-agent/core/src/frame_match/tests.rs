@@ -65,6 +65,19 @@ fn a_frame_on_its_way_is_waited_for_and_the_order_stays() {
 }
 
 #[test]
+fn b_pictures_on_their_way_are_waited_for() {
+    // I P B B P B B, and the next P.
+    let mut streams = streams([0, 120, 40, 80, 240, 160, 200, 360]);
+    assert!(found(&mut streams, &[280, 320]).is_empty(), "they come after a later one");
+    streams.frame(ms(280));
+    assert_eq!(out(&mut streams, NOW), [(280, Some(280))]);
+    // The other is lost.
+    streams.frame(ms(480));
+    assert_eq!(out(&mut streams, NOW), []);
+    assert_eq!(out(&mut streams, NOW + PATIENCE), [(320, None)]);
+}
+
+#[test]
 fn without_a_main_stream_nothing_is_held_for_long() {
     for frames in [vec![], vec![0], vec![0, 40, 80]] {
         let mut streams = streams(frames);
