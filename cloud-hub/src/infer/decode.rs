@@ -194,7 +194,7 @@ mod tests {
             pool: FramePool::new(FRAMES),
             decoder: None,
             latest: None,
-            step: Step::new("decode"),
+            step: Step::new(step::DECODE),
             unsupported: false,
         };
         let noon = 1_780_000_000_000_000;

@@ -90,7 +90,7 @@ fn capture_times_go_on_through_a_clock_set_forward_by_hours() {
         if n % 100 == 0 {
             world.look();
         }
-        let stamped = capture.stamp(n * 9_000, world.date(), false);
+        let stamped = capture.stamp(n * 9_000, world.date(), false, false);
         assert!(last.is_none_or(|last| stamped.time.ticks() > last.ticks()), "unit {n}");
         last = Some(stamped.time);
         // One unit says that its camera's clock and the edge's dates have parted; all are dated right.
