@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
+use edge_core::outbox::stand_in::write_back::Taken;
 use omma_protocol::event::{Event, Lasting};
 use omma_protocol::id::OutboxId;
 use omma_runtime::crash;
@@ -50,15 +51,27 @@ pub(super) struct Put {
     pub(super) error: Option<StoreError>,
 }
 
+impl Put {
+    /// As memory is told of it.
+    pub(super) fn taken(&self) -> Taken {
+        // What a disk deleted that failed then it may have again when it is opened.
+        let deleted = !matches!(self.error, Some(StoreError::Io { .. } | StoreError::Damaged(_)));
+        Taken { before: self.before, kept: self.kept, deleted }
+    }
+}
+
 /// The handle on the thread. Owned by the keeper.
 #[derive(Debug)]
 pub(super) struct Database {
     jobs: Sender<Job>,
     /// Ends when the job that was not waited for is done.
     late: Option<Receiver<()>>,
+    /// The answer of that job, where it puts something.
+    late_put: Option<Receiver<Answer<Put>>>,
     view: Option<View>,
 }
 
+type Answer<T> = (Result<T, StoreError>, Option<View>);
 type Job = Box<dyn FnOnce(&mut Opened) + Send>;
 
 impl Database {
@@ -69,7 +82,7 @@ impl Database {
     pub(super) fn start(folder: &Path, budget: u64, store: Option<Store>) -> Result<Self, StoreError> {
         let view = store.as_ref().map(View::of);
         let jobs = Opened::start(Opened { store, ..Opened::new(folder, budget) })?;
-        Ok(Self { jobs, late: None, view })
+        Ok(Self { jobs, late: None, late_put: None, view })
     }
 
     /// What it is like, as far as is known; `None` where it can't be read.
@@ -83,6 +96,27 @@ impl Database {
         patience: Duration,
         work: impl FnOnce(&mut Opened) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let (told, ended) = self.begin(work)?;
+        self.wait(patience, &told, ended)
+    }
+
+    /// As [`Database::ask`]; where that is [`StoreError::Silent`] and [`Database::is_putting`], the answer comes with
+    /// [`Database::late_put`].
+    pub(super) fn ask_to_put(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&mut Opened) -> Result<Put, StoreError> + Send + 'static,
+    ) -> Result<Put, StoreError> {
+        let (told, ended) = self.begin(work)?;
+        let put = self.wait(patience, &told, ended);
+        self.late_put = self.late.is_some().then_some(told);
+        put
+    }
+
+    fn begin<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Opened) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<(Receiver<Answer<T>>, Receiver<()>), StoreError> {
         if self.is_late() {
             return Err(StoreError::Silent);
         }
@@ -94,8 +128,16 @@ impl Database {
             tell.send((answer, opened.store.as_ref().map(View::of))).unwrap_or_default();
             drop::<Sender<()>>(done);
         };
-        let gone = || StoreError::Io { doing: "use the outbox's database", reason: "its thread is gone".to_owned() };
         self.jobs.send(Box::new(job)).map_err(|_| gone())?;
+        Ok((told, ended))
+    }
+
+    fn wait<T>(
+        &mut self,
+        patience: Duration,
+        told: &Receiver<Answer<T>>,
+        ended: Receiver<()>,
+    ) -> Result<T, StoreError> {
         match told.recv_timeout(patience) {
             Ok((answer, view)) => {
                 self.view = view;
@@ -112,11 +154,47 @@ impl Database {
         }
     }
 
+    /// Waits until the thread is no longer late, but not longer than `patience`.
+    pub(super) fn wait_for_late(&mut self, patience: Duration) {
+        self.late.take_if(|ended| ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected));
+    }
+
+    /// The thread answers nothing until it is told to.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> Sender<()> {
+        let (release, released) = mpsc::channel();
+        self.jobs.send(Box::new(move |_| released.recv().unwrap_or_default())).expect("it runs");
+        release
+    }
+
+    /// Whether what became of a put is not known yet.
+    pub(super) fn is_putting(&self) -> bool {
+        self.late_put.is_some()
+    }
+
+    /// What became of the put that was not waited for, once. `None` where there was none.
+    ///
+    /// # Errors
+    /// [`StoreError::Silent`] while the thread is at it; then it is asked for again.
+    pub(super) fn late_put(&mut self) -> Option<Result<Put, StoreError>> {
+        if self.late_put.is_some() && self.is_late() {
+            return Some(Err(StoreError::Silent));
+        }
+        let told = self.late_put.take()?;
+        let (answer, view) = told.try_recv().unwrap_or_else(|_| (Err(gone()), None));
+        self.view = view;
+        Some(answer)
+    }
+
     /// Whether the thread is still at what nobody waits for any more.
     fn is_late(&mut self) -> bool {
         self.late.take_if(|ended| ended.try_recv() == Err(TryRecvError::Disconnected));
         self.late.is_some()
     }
+}
+
+fn gone() -> StoreError {
+    StoreError::Io { doing: "use the outbox's database", reason: "its thread is gone".to_owned() }
 }
 
 impl View {

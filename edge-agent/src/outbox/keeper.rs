@@ -40,11 +40,15 @@ use telling::Share;
 const PATIENCE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
-/// How long closing a database that failed may take.
+/// How long closing a database that failed may take, and a write that was late, at the end.
 const CLOSE: Duration = Duration::from_secs(10);
+/// How long all of it may take at the end.
+const END: Duration = Duration::from_secs(30);
 
 pub(super) struct Keeper {
     database: Database,
+    /// How long it waits for the disk.
+    patience: Duration,
     stand_in: StandIn,
     inbox: mpsc::Receiver<Order>,
     /// To be woken when it is time to try the disk again.
@@ -81,6 +85,7 @@ impl Keeper {
         let stand_in = StandIn::new(*id.borrow(), memory);
         Self {
             database,
+            patience: PATIENCE,
             stand_in,
             inbox,
             orders,
@@ -172,8 +177,13 @@ impl Keeper {
         }
         let began = Instant::now();
         what.iter().for_each(|_| self.step.done());
-        let rest = if self.stand_in.is_on() { what } else { self.put_on_disk(what) };
-        let given_up: usize = rest.into_iter().map(|lasting| self.stand_in.put(lasting).len()).sum();
+        let was_on_disk = !self.stand_in.is_on();
+        let rest = if was_on_disk { self.put_on_disk(what) } else { what };
+        let given_up: usize = if was_on_disk && self.database.is_putting() {
+            self.stand_in.put_late(rest).len()
+        } else {
+            rest.into_iter().map(|lasting| self.stand_in.put(lasting).len()).sum()
+        };
         self.step.observe(began.elapsed());
         self.gave_up(given_up, Share::Memory);
     }
@@ -182,7 +192,7 @@ impl Keeper {
     fn put_on_disk(&mut self, what: Vec<Lasting>) -> Vec<Lasting> {
         let what = Arc::new(what);
         let batch = Arc::clone(&what);
-        let put = self.database.ask(PATIENCE, move |opened| opened.put(&[], &[], &batch));
+        let put = self.database.ask_to_put(self.patience, move |opened| opened.put(&[], &[], &batch));
         let (kept, error) = match put {
             Ok(put) => {
                 self.sees_the_disk();
@@ -255,7 +265,7 @@ impl Keeper {
         }
         loop {
             let Read { found, damaged } =
-                self.database.ask(PATIENCE, move |opened| opened.store()?.read(which)).map_err(|e| {
+                self.database.ask(self.patience, move |opened| opened.store()?.read(which)).map_err(|e| {
                     self.fails(&e);
                     ReadError::Failed
                 })?;
@@ -302,7 +312,7 @@ impl Keeper {
                 return;
             }
             let going = deleted.clone();
-            match self.database.ask(PATIENCE, move |opened| opened.store()?.delete(&going)) {
+            match self.database.ask(self.patience, move |opened| opened.store()?.delete(&going)) {
                 Ok(()) => self.stand_in.gone(&deleted),
                 Err(e) => return self.fails(&e),
             }

@@ -71,7 +71,10 @@ fn metric(stack: &Stack, name: &str) -> u64 {
 /// Whether the edge says that its outbox is ready.
 fn outbox_is_ready(stack: &Stack) -> Result<bool, String> {
     let answer = stack.edge_api.get("/readyz")?.text();
-    Ok(!answer.contains("disk is full"))
+    let readiness: serde_json::Value = serde_json::from_str(&answer).map_err(|e| format!("{answer}: {e}"))?;
+    let parts = readiness["parts"].as_array().ok_or_else(|| format!("no parts: {answer}"))?;
+    let outbox = parts.iter().find(|part| part["name"] == "outbox").ok_or_else(|| format!("no outbox: {answer}"))?;
+    outbox["ready"].as_bool().ok_or_else(|| format!("not said: {answer}"))
 }
 
 fn stored(stack: &Stack) -> usize {

@@ -21,9 +21,16 @@ pub struct Held {
     pub what: Lasting,
     /// Its number on the disk, where it lies there too.
     pub on_disk: Option<u64>,
+    /// Its place in the write that the disk has not answered yet ([`super::stand_in::late`]).
+    pub late: Option<usize>,
 }
 
 impl Held {
+    /// In memory alone.
+    pub fn alone(what: Lasting) -> Self {
+        Self { what, on_disk: None, late: None }
+    }
+
     /// What it takes of memory, about.
     pub fn bytes(&self) -> u64 {
         match &self.what {
@@ -143,6 +150,16 @@ impl Memory {
     /// None of them is on disk any more.
     pub fn is_alone(&mut self) {
         self.records.values_mut().for_each(|held| held.on_disk = None);
+    }
+
+    /// This one is the `place`th of a write that the disk has not answered yet.
+    pub(super) fn is_late(&mut self, sequence: u64, place: usize) {
+        self.records.entry(sequence).and_modify(|held| held.late = Some(place));
+    }
+
+    /// No write is late any more.
+    pub(super) fn nothing_is_late(&mut self) {
+        self.records.values_mut().for_each(|held| held.late = None);
     }
 
     /// All records, the oldest first.

@@ -19,9 +19,12 @@
 //! 4. When the disk takes something again, memory goes there in order, piece by piece ([`write_back`]). What is put meanwhile
 //!    goes into memory, behind what waits there. The disk is served from its first piece on, so that the uplink's numbers
 //!    change once.
+//! 5. What the disk was asked to write and has not answered for in time stays in memory until it answers ([`late`]).
 //!
 //! A record that was under way in between is sent once more, under its new number; the hub knows it by its event and
 //! revision.
+
+pub mod late;
 
 pub mod write_back;
 
@@ -63,20 +66,35 @@ pub struct StandIn {
     deleted: BTreeSet<u64>,
     /// The newest state of each event that was acknowledged and never was on the disk.
     passed: BTreeMap<EventId, Event>,
+    /// Those of them that were the last, and that the disk knows of: at most [`PASSED`], while memory stands in.
+    closed: BTreeMap<EventId, Event>,
+    /// The write that the disk has not answered yet.
+    late: Option<late::Late>,
 }
 
 impl StandIn {
     /// For an outbox on disk. `budget` bytes are what waits in memory, and a quarter of that the copies, at the most.
     pub fn new(disk: OutboxId, budget: u64) -> Self {
         let copies = Memory::new(disk, budget / 4);
-        let (deleted, passed) = (BTreeSet::new(), BTreeMap::new());
-        Self { budget, copies, memory: None, readable: true, returning: false, piece: 1, deleted, passed }
+        let (deleted, passed, closed) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Self {
+            budget,
+            copies,
+            memory: None,
+            readable: true,
+            returning: false,
+            piece: 1,
+            deleted,
+            passed,
+            closed,
+            late: None,
+        }
     }
 
     /// The disk has this under that number.
     pub fn kept(&mut self, sequence: u64, what: Lasting) {
         // What finds no room is on the disk alone.
-        drop(self.copies.put_as(sequence, Held { what, on_disk: Some(sequence) }));
+        drop(self.copies.put_as(sequence, Held { on_disk: Some(sequence), ..Held::alone(what) }));
     }
 
     /// The disk has these no more: deleted or given up.
@@ -137,7 +155,7 @@ impl StandIn {
 
     /// Puts something into memory. Gives what is given up for it.
     pub fn put(&mut self, what: Lasting) -> Vec<Held> {
-        self.memory.as_mut().map(|memory| lost(memory.put(Held { what, on_disk: None }))).unwrap_or_default()
+        self.memory.as_mut().map(|memory| lost(memory.put(Held::alone(what)))).unwrap_or_default()
     }
 
     /// Which of them the uplink is served from, where the disk holds `waiting` records.
@@ -159,6 +177,9 @@ impl StandIn {
         } else if let Some(memory) = self.memory.as_mut().filter(|memory| memory.id() == of) {
             let removed: Vec<Held> = sequences.iter().filter_map(|sequence| memory.remove(*sequence)).collect();
             for held in removed {
+                if let (Some(late), Some(place)) = (&mut self.late, held.late) {
+                    late.acknowledged.insert(place);
+                }
                 match held {
                     Held { on_disk: Some(sequence), .. } => drop(self.deleted.insert(sequence)),
                     Held { what: Lasting::Event(event), .. } => self.pass(event),

@@ -1,8 +1,10 @@
 //! How memory goes to a disk that takes something again, a piece at a time, and what of it goes at the end.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::{CLOSE, Keeper, Opened, PATIENCE};
+use super::{CLOSE, END, Keeper, Opened};
+use crate::outbox::database::Put;
 use crate::outbox::store::StoreError;
 
 impl Keeper {
@@ -28,30 +30,60 @@ impl Keeper {
 
     /// The next piece of what is in memory. With the last one memory no longer stands in.
     fn write_piece(&mut self) -> Result<(), StoreError> {
+        if let Some(put) = self.database.late_put() {
+            return self.hears_of(put);
+        }
         if !self.stand_in.is_returning() {
-            self.database.ask(PATIENCE, Opened::open)?;
+            self.database.ask(self.patience, Opened::open)?;
             self.sees_the_disk();
         }
         let piece = Arc::new(self.stand_in.piece());
         let writing = Arc::clone(&piece);
         let put = move |opened: &mut Opened| opened.put(&writing.deleted, &writing.passed, &writing.records);
-        let put = self.database.ask(PATIENCE, put)?;
-        self.stand_in.written(&piece, put.before, put.kept);
+        let put = self.database.ask_to_put(self.patience, put);
+        if self.database.is_putting() {
+            self.stand_in.is_late(&piece);
+        }
+        let put = put?;
+        self.stand_in.written(&piece, put.taken());
         self.disk_gave_up(&put);
         put.error.map_or(Ok(()), Err)
     }
 
-    /// What is in memory is lost where the disk does not take it now.
+    /// What became of the put that was not waited for. Nothing else is written before that is known: the disk would get the
+    /// same records again.
+    fn hears_of(&mut self, put: Result<Put, StoreError>) -> Result<(), StoreError> {
+        let put = put.inspect_err(|e| {
+            if *e != StoreError::Silent || !self.database.is_putting() {
+                self.stand_in.nothing_is_late();
+            }
+        })?;
+        self.sees_the_disk();
+        self.stand_in.written_late(put.taken());
+        self.disk_gave_up(&put);
+        put.error.map_or(Ok(()), Err)
+    }
+
+    /// What is in memory is lost where the disk does not take it now. A disk that is slow is waited for, at most [`END`].
     pub(super) fn end(&mut self) {
+        let until = Instant::now() + END;
         let mut written = Ok(());
-        while written.is_ok() && self.stand_in.is_on() {
+        while self.stand_in.is_on() {
             self.pulse.beat();
+            let left = until.saturating_duration_since(Instant::now());
+            self.database.wait_for_late(left.min(CLOSE));
             written = self.write_piece();
+            match &written {
+                _ if left.is_zero() => break,
+                Ok(()) => {}
+                // The next piece is of one record again.
+                Err(StoreError::Silent) => self.fails(&StoreError::Silent),
+                Err(_) => break,
+            }
         }
         let lost = self.stand_in.count_unsaved();
-        if let Err(e) = written
-            && lost > 0
-        {
+        if lost > 0 {
+            let e = written.err().unwrap_or(StoreError::Silent);
             self.step.dropped_many("no disk at the end", lost);
             tracing::error!(lost, error = %e, "the outbox's disk takes nothing: what waited in memory is lost");
         }
@@ -64,6 +96,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use edge_core::outbox::stand_in::write_back::RECORDS;
     use omma_protocol::event::{Lasting, Phase};
@@ -105,11 +138,78 @@ mod tests {
     fn a_damaged_record_that_cannot_be_deleted_is_told_once() {
         let folder = tempfile::tempdir().unwrap();
         let (mut keeper, ..) = keeper(folder.path());
-        keeper.open(PATIENCE);
+        keeper.open(Duration::from_secs(60));
         let disk = keeper.database.view().unwrap().id;
         assert_eq!(keeper.untold(&[1, 2]), [1, 2]);
         keeper.stand_in.acknowledged(disk, &[1, 2]);
         assert_eq!(keeper.untold(&[1, 2, 3]), [3]);
+    }
+
+    /// A keeper whose disk has not answered in time for what was put, and answers when it is told to.
+    fn late(folder: &Path) -> (Handles, std::sync::mpsc::Sender<()>) {
+        let mut handles = keeper(folder);
+        let keeper = &mut handles.0;
+        keeper.open(Duration::from_secs(60));
+        // Nobody but the test says when the disk is tried.
+        (keeper.waking, keeper.patience) = (true, Duration::ZERO);
+        let answers = keeper.database.hold();
+        keeper.put((1..=3).map(state).collect());
+        assert_eq!(keeper.stand_in.count_unsaved(), 3, "the disk is late");
+        (handles, answers)
+    }
+
+    /// What a late disk took once was thrown away, and each try gave it another copy.
+    #[test]
+    fn a_disk_that_answers_too_late_gets_no_record_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((mut keeper, _orders, _told, _seen), answers) = late(folder.path());
+        for _ in 0..3 {
+            keeper.write_back();
+            assert_eq!(keeper.stand_in.count_unsaved(), 3, "it still is");
+        }
+        answers.send(()).unwrap();
+        keeper.database.wait_for_late(Duration::from_secs(60));
+        keeper.write_back();
+        assert!(!keeper.stand_in.is_on(), "it has all");
+
+        // Nor does it where pieces are late.
+        let answers = keeper.database.hold();
+        keeper.put(vec![state(4)]);
+        keeper.put(vec![state(5)]);
+        answers.send(()).unwrap();
+        keeper.database.wait_for_late(Duration::from_secs(60));
+        keeper.write_back();
+        assert_eq!(keeper.stand_in.count_unsaved(), 1);
+        let answers = keeper.database.hold();
+        keeper.write_back();
+        keeper.write_back();
+        assert_eq!(keeper.stand_in.count_unsaved(), 1);
+        answers.send(()).unwrap();
+        while keeper.stand_in.is_on() {
+            keeper.database.wait_for_late(Duration::from_secs(60));
+            keeper.write_back();
+        }
+        keeper.patience = Duration::from_secs(60);
+        keeper.end();
+        let store = Store::open_or_set_aside(folder.path(), 1 << 30).unwrap();
+        assert_eq!(on_disk(&store), (1..=5).map(state).collect::<Vec<_>>(), "in order, and each once");
+    }
+
+    /// It was lost, though the disk had only been slow.
+    #[test]
+    fn an_edge_that_ends_while_its_disk_is_late_waits_for_it_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((mut keeper, _orders, _told, _seen), answers) = late(folder.path());
+        keeper.put((4..=6).map(state).collect());
+        keeper.patience = Duration::from_secs(5);
+        let slow = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            answers.send(()).unwrap();
+        });
+        keeper.end();
+        slow.join().unwrap();
+        let store = Store::open_or_set_aside(folder.path(), 1 << 30).unwrap();
+        assert_eq!(on_disk(&store), (1..=6).map(state).collect::<Vec<_>>(), "in order, and each once");
     }
 
     /// All of it once went in one piece, and whoever wanted something of the outbox waited for that.

@@ -11,7 +11,7 @@ fn memory() -> Memory {
 }
 
 fn alone(what: Lasting) -> Held {
-    Held { what, on_disk: None }
+    Held::alone(what)
 }
 
 /// By a look at everything: the oldest picture, else the oldest state of a closed event or incident, else the oldest.

@@ -1,4 +1,4 @@
-//! Random histories of a disk that fills up, fails, and comes back, of an edge that is killed at any of these moments and
+//! Random histories of a disk that fills up, fails, answers too late, and comes back, of an edge that is killed at any of these moments and
 //! between any two pieces that memory is written back in, and of connections that are cut: flight and memory beside a model of
 //! the disk, and a hub that stores each number once.
 //! `OMMA_HISTORIES` says how many (10,000 unless set), `OMMA_SEED` which.
@@ -18,6 +18,7 @@ use super::things::{id, number, thing};
 use crate::Moment;
 use crate::outbox::flight::{Flight, Kind, Next};
 use crate::outbox::pace::Pace;
+use crate::outbox::stand_in::write_back::Taken;
 use crate::outbox::stand_in::{Served, StandIn};
 use step::{Disk, Happens, Step, step};
 
@@ -32,6 +33,8 @@ struct World {
     id: OutboxId,
     newest: u64,
     records: BTreeMap<u64, Lasting>,
+    /// What it took and has not answered yet, and whether that was all of it.
+    late: Option<(Taken, bool)>,
     stand_in: StandIn,
     flight: Flight,
     numbered: OutboxId,
@@ -71,6 +74,7 @@ impl World {
             id: disk,
             newest: 0,
             records: BTreeMap::new(),
+            late: None,
             stand_in: StandIn::new(disk, MEMORY),
             flight: flight(),
             numbered: disk,
@@ -132,7 +136,8 @@ impl World {
                 self.stand_in = StandIn::new(self.id, MEMORY);
                 let left: BTreeSet<u32> = self.records.values().map(number).collect();
                 self.forgotten.retain(|thing| !left.contains(thing));
-                if self.disk == Disk::Broken {
+                self.late = None;
+                if matches!(self.disk, Disk::Broken | Disk::Late) {
                     self.fails();
                 }
                 self.flight = flight();
@@ -144,7 +149,12 @@ impl World {
         let memory = self.stand_in.memory();
         assert!(memory.is_none_or(|memory| memory.bytes() <= MEMORY), "more is in memory than may be");
         let unsaved = self.stand_in.unsaved(usize::MAX, u64::MAX);
-        let waiting: Vec<u32> = self.records.values().chain(unsaved.iter().map(|(_, what)| what)).map(number).collect();
+        let on_disk: BTreeSet<u32> = self.records.values().map(number).collect();
+        assert_eq!(on_disk.len(), self.records.len(), "something is on the disk twice: {:?}", self.records);
+        // What the disk has not answered for is in memory too.
+        let answered = self.late.map_or(u64::MAX, |(late, _)| late.before);
+        let on_disk = self.records.range(..=answered).map(|(_, what)| what);
+        let waiting: Vec<u32> = on_disk.chain(unsaved.iter().map(|(_, what)| what)).map(number).collect();
         let different: BTreeSet<u32> = waiting.iter().copied().collect();
         assert_eq!(different.len(), waiting.len(), "something is in two places: {waiting:?}");
         let returning = self.stand_in.is_returning();
@@ -178,6 +188,13 @@ impl World {
                 return self.stand_in.kept(self.newest, what);
             }
             self.fails();
+            if self.disk == Disk::Late {
+                self.late = Some((Taken { before: self.newest, kept: 1, deleted: true }, true));
+                self.newest += 1;
+                self.records.insert(self.newest, what.clone());
+                let given_up = self.stand_in.put_late(vec![what]);
+                return self.lost.extend(given_up.iter().map(|held| number(&held.what)));
+            }
         }
         let given_up = self.stand_in.put(what);
         self.lost.extend(given_up.iter().map(|held| number(&held.what)));
@@ -185,7 +202,7 @@ impl World {
 
     fn fails(&mut self) {
         self.drawn += 1;
-        let readable = self.disk != Disk::Broken;
+        let readable = !matches!(self.disk, Disk::Broken | Disk::Late);
         self.broke |= !readable;
         let given_up = self.stand_in.begin(id(self.drawn), readable);
         self.lost.extend(given_up.iter().map(|held| number(&held.what)));
@@ -198,26 +215,41 @@ impl World {
     }
 
     fn write_piece(&mut self, room: usize) {
+        if let Some((taken, all)) = self.late.take_if(|_| self.disk != Disk::Late) {
+            self.stand_in.written_late(taken);
+            if !all {
+                self.disk = Disk::Full { brim: false };
+                self.fails();
+            }
+            return;
+        }
+        if self.late.is_some() {
+            return self.fails();
+        }
         if matches!(self.disk, Disk::Broken | Disk::Full { brim: true }) {
             return self.fails();
         }
         let piece = self.stand_in.piece();
-        assert_eq!(
-            piece.records.is_empty(),
-            self.stand_in.count_unsaved() == 0,
-            "a piece is never nothing of something"
-        );
+        let nothing = piece.records.is_empty() && piece.deleted.is_empty() && piece.passed.is_empty();
+        assert!(!nothing || self.stand_in.count_unsaved() == 0, "a piece is never nothing of something");
         piece.deleted.iter().for_each(|sequence| drop(self.records.remove(sequence)));
-        if self.disk != Disk::Works && !piece.passed.is_empty() {
+        let takes = matches!(self.disk, Disk::Works | Disk::Late);
+        if !takes && !piece.passed.is_empty() {
             return self.fails();
         }
-        let room = if self.disk == Disk::Works { room } else { 0 };
+        let room = if takes { room } else { 0 };
         let before = self.newest;
         for what in piece.records.iter().take(room) {
             self.newest += 1;
             self.records.insert(self.newest, what.clone());
         }
-        self.stand_in.written(&piece, before, room.min(piece.records.len()));
+        let taken = Taken { before, kept: room.min(piece.records.len()), deleted: true };
+        if self.disk == Disk::Late {
+            self.late = Some((taken, room >= piece.records.len()));
+            self.stand_in.is_late(&piece);
+            return self.fails();
+        }
+        self.stand_in.written(&piece, taken);
         if room < piece.records.len() {
             self.disk = Disk::Full { brim: false };
             self.fails();
@@ -233,7 +265,7 @@ impl World {
         let heard: Vec<u32> = sequences.iter().filter_map(known).collect();
         self.forgotten.extend(heard);
         self.stand_in.acknowledged(of, sequences);
-        if matches!(self.disk, Disk::Works | Disk::Full { brim: false }) {
+        if matches!(self.disk, Disk::Works | Disk::Full { brim: false }) && self.late.is_none() {
             let deleted = self.stand_in.deleted(usize::MAX);
             deleted.iter().for_each(|sequence| drop(self.records.remove(sequence)));
             self.stand_in.gone(&deleted);
@@ -266,7 +298,7 @@ impl World {
 
     fn read(&mut self, which: Next) -> Option<(u64, Lasting)> {
         if self.served() == Served::Disk {
-            if self.disk == Disk::Broken {
+            if matches!(self.disk, Disk::Broken | Disk::Late) {
                 self.fails();
                 self.tell();
                 return None;
@@ -333,7 +365,8 @@ impl World {
 
     /// Nothing fails any more. Whether everything arrived.
     fn settles(&mut self) -> bool {
-        for step in [Step::DiskWorks, Step::TryAgain(255), Step::WriteBack(255, 255), Step::Connect] {
+        let tried = [Step::DiskWorks, Step::TryAgain(255), Step::DiskWorks, Step::TryAgain(255)];
+        for step in tried.into_iter().chain([Step::WriteBack(255, 255), Step::Connect]) {
             self.apply(&step);
         }
         for _ in 0..10_000 {

@@ -58,7 +58,7 @@ impl Load {
         tokio::spawn(records_arrive(at_hub, self.record, arrived.clone()));
         let feeds: Vec<Feed> = (0..self.cameras).map(|_| Feed::new()).collect();
         for (n, feed) in feeds.iter().enumerate() {
-            let (camera, units) = (format!("camera-{n}").parse().unwrap(), feed.read("behind", Moment::ZERO));
+            let (camera, units) = (format!("camera-{n}").parse().unwrap(), feed.read("uplink behind", Moment::ZERO));
             let sending = groups::send(
                 connection.clone(),
                 beside.clone(),

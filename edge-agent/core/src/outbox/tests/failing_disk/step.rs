@@ -31,6 +31,8 @@ pub(super) enum Disk {
         brim: bool,
     },
     Broken,
+    /// It takes what it is asked to, and answers when it works again, is full or broken.
+    Late,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +52,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (any::<u8>(), 100u16..4000).prop_map(|(which, bytes)| Happens::Pictured(which, bytes)),
         1 => Just(Happens::Incident),
     ];
-    let fails = prop_oneof![any::<bool>().prop_map(|brim| Disk::Full { brim }), Just(Disk::Broken)];
+    let fails = prop_oneof![any::<bool>().prop_map(|brim| Disk::Full { brim }), Just(Disk::Broken), Just(Disk::Late)];
     prop_oneof![
         6 => prop::collection::vec(happens, 1..10).prop_map(Step::Happens),
         2 => fails.prop_map(Step::DiskFails),
