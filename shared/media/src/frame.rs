@@ -106,63 +106,58 @@ pub struct Frame {
     /// Height in luma samples.
     pub height: u32,
     colour: Colour,
-    samples: Samples,
-}
-
-#[derive(Debug)]
-enum Samples {
     /// The three planes, one behind the other, rows without padding.
-    Copied(Vec<u8>),
-    /// Where the decoder has put them.
+    samples: Vec<u8>,
+    /// Where the decoder has put them, and not in `samples`.
     #[cfg(feature = "libav")]
-    Given(crate::decode::libav::Given),
+    given: Option<crate::decode::libav::Given>,
 }
 
 impl Frame {
     /// The picture.
     pub fn planes(&self) -> Planes<'_> {
-        let samples = match &self.samples {
-            Samples::Copied(samples) => samples,
-            #[cfg(feature = "libav")]
-            Samples::Given(given) => return given.planes(self.colour),
-        };
+        #[cfg(feature = "libav")]
+        if let Some(given) = &self.given {
+            return given.planes(self.colour);
+        }
         let (width, height) = (self.width as usize, self.height as usize);
         let (chroma_width, luma) = (width.div_ceil(2), width * height);
         let chroma = chroma_width * height.div_ceil(2);
-        let (y, rest) = samples.split_at(luma);
+        let (y, rest) = self.samples.split_at(luma);
         let (u, v) = rest.split_at(chroma);
         let colour = self.colour;
         Planes { width: self.width, height: self.height, y, u, v, y_stride: width, uv_stride: chroma_width, colour }
     }
 
     fn empty() -> Self {
-        let samples = Samples::Copied(vec![]);
-        Self { time: CaptureTime(0), width: 0, height: 0, colour: Colour::default(), samples }
+        Self {
+            time: CaptureTime(0),
+            width: 0,
+            height: 0,
+            colour: Colour::default(),
+            samples: vec![],
+            #[cfg(feature = "libav")]
+            given: None,
+        }
     }
 
     #[cfg(feature = "libav")]
     pub(crate) fn given(given: crate::decode::libav::Given, colour: Colour, time: CaptureTime) -> Self {
         let Planes { width, height, .. } = given.planes(colour);
-        Self { time, width, height, colour, samples: Samples::Given(given) }
+        Self { time, width, height, colour, given: Some(given), ..Self::empty() }
     }
 
     fn fill(&mut self, planes: Planes<'_>, time: CaptureTime) {
         let (width, height) = (planes.width as usize, planes.height as usize);
         let (chroma_width, luma) = (width.div_ceil(2), width * height);
         let chroma = chroma_width * height.div_ceil(2);
-        let mut samples = match std::mem::replace(&mut self.samples, Samples::Copied(vec![])) {
-            Samples::Copied(samples) => samples,
-            #[cfg(feature = "libav")]
-            Samples::Given(_) => vec![],
-        };
-        samples.resize(luma + 2 * chroma, 0);
-        let (y, rest) = samples.split_at_mut(luma);
+        self.samples.resize(luma + 2 * chroma, 0);
+        let (y, rest) = self.samples.split_at_mut(luma);
         let (u, v) = rest.split_at_mut(chroma);
         copy_rows(planes.y, planes.y_stride, y, width);
         copy_rows(planes.u, planes.uv_stride, u, chroma_width);
         copy_rows(planes.v, planes.uv_stride, v, chroma_width);
         (self.time, self.width, self.height, self.colour) = (time, planes.width, planes.height, planes.colour);
-        self.samples = Samples::Copied(samples);
     }
 }
 
