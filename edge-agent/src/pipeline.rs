@@ -25,7 +25,7 @@
 //! | results of a sub-stream → main stream's frames | result | 64, each 0.5 s | goes on with its own time, count |
 //! | what befell the edge ([`Incidents`]), its outbox → outbox | incident | as of events | as of events |
 //! | event → outbox | event, picture | the disk's share; 16 MB of memory while the disk takes nothing; 256 batches | oldest pictures, then oldest closed events, counted and logged; of the last, analysis waits for some seconds |
-//! | outbox → MQTT uplink, or QUIC's where there is no broker | record | 32 states, 4 incidents and 4 pictures in flight; the past's pictures at a limited rate | waits on disk, or in memory while that takes nothing |
+//! | outbox → MQTT uplink, or QUIC's where there is no broker | record | 32 states, 4 incidents and 4 pictures or 256 KB of them in flight; the past's pictures at a limited rate | waits on disk, or in memory while that takes nothing |
 //! | results → QUIC uplink | result | 64 | the oldest are lost, count |
 //! | results → [`Teller`] | result | 64 | the oldest are lost, count |
 //! | state, [`Teller`] → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |

@@ -1,9 +1,9 @@
 //! How often an address may show a wrong token before it has to wait.
 //!
-//! A bucket for each address, of IPv6 for each /64 ([`origin`]), holds [`BURST`] failures and gets one back every [`REFILL`]. Only a token that has turned
-//! out to be wrong takes from it or is held up by it: whoever has the right one never notices, not even where a
-//! stranger behind the same proxy or NAT guesses. It need not stop guessing, which 32 random bytes do: it keeps a
-//! guesser from filling logs, and tells one whose token is old to stop trying.
+//! A bucket for each address, of IPv6 for each /64 ([`origin`]), holds [`BURST`] failures and gets one back every
+//! [`REFILL`]. Only a token that has turned out to be wrong takes from it or is held up by it: whoever has the right one
+//! never notices, not even where a stranger behind the same proxy or NAT guesses. It need not stop guessing, which 32
+//! random bytes do: it keeps a guesser from filling logs, and tells one whose token is old to stop trying.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

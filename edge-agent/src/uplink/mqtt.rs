@@ -15,7 +15,7 @@
 //!
 //! | bound | when full |
 //! |---|---|
-//! | 32 states of events, 4 incidents and 4 pictures in flight | the rest waits on disk |
+//! | 32 states of events, 4 incidents and 4 pictures or 256 KB of them in flight | the rest waits on disk |
 //! | the rate of pictures from before the connection (`outbox.backfill_kbit_s`) | they wait on disk |
 //! | [`link::REQUESTS`] publishes handed to the client | publishing is tried again when one has gone out |
 //!

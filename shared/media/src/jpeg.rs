@@ -6,14 +6,12 @@
 
 pub mod decode;
 
-pub mod part;
-
 use bytes::Bytes;
 use jpeg_encoder::{ImageBuffer, JpegColorType, SamplingFactor};
 
 use crate::frame::{Matrix, Planes, Range};
+use crate::part::Part;
 use crate::shrink::Shrinker;
-use part::Part;
 
 /// Why there is no JPEG.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

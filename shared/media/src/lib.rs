@@ -2,7 +2,7 @@
 //!
 //! This crate does no I/O and never reads a clock. In the order of the path: bytes become access units and are
 //! understood without decoding ([`bitstream`]), kept since the last key picture so that anyone may join ([`group`]),
-//! decoded ([`decode`]) into pooled frames ([`frame`]), shrunk ([`shrink`]), and coded again for people ([`jpeg`]) or
+//! decoded ([`decode`]) into pooled frames ([`frame`]), cut to a [`part`] and shrunk ([`shrink`]), and coded again for people ([`jpeg`]) or
 //! viewers ([`encode`]). Cameras that code nothing give their pictures as they are ([`raw`]).
 
 pub mod bitstream;
@@ -16,6 +16,8 @@ pub mod decode;
 pub mod encode;
 
 pub mod jpeg;
+
+pub mod part;
 
 pub mod shrink;
 

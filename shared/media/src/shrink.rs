@@ -8,7 +8,7 @@ use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::jpeg::part::Part;
+use crate::part::Part;
 
 /// Shrinks planes, and keeps what it needs for that from one to the next.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 //! A square, since things lie and stand, and lists have one place for all. It never leaves the frame: near an edge it is
 //! moved, so that the thing is not in its middle, and where the thing is about as large as the frame there is less around it.
 
-use omma_media::jpeg::part::Part;
+use omma_media::part::Part;
 use omma_protocol::geometry::Rect;
 
 /// Side of the square for each length of the thing's longer side.

@@ -1,14 +1,14 @@
 //! Fits a decoded picture into a network's input: `[1, 3, height, width]` f32 planes.
 //!
-//! 1. The three planes are shrunk as they are ([`Shrinker`]). Shrinking first is the cheaper order: what is left to convert is the
-//!    small picture.
+//! 1. The three planes are shrunk as they are ([`Shrinker`]). Shrinking first is the cheaper order: what is left to
+//!    convert is the small picture.
 //! 2. The small picture becomes blue, green and red (or red, green and blue).
 //! 3. Each pixel becomes `(p - mean) / std` in the plane of its colour, and what the picture doesn't cover is padded.
 //!
 //! All buffers are kept from picture to picture and made anew only when the picture's size changes.
 
 use omma_media::frame::{Matrix, Planes, Range};
-use omma_media::jpeg::part::Part;
+use omma_media::part::Part;
 use omma_media::shrink::Shrinker;
 use omma_protocol::geometry::Rect;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_bgr, yuv420_to_rgb};

@@ -82,15 +82,15 @@ impl Libav {
         self.numbers.announced(sps);
     }
 
-    /// Forgets all pictures. A device that could not decode so often is given up.
-    ///
-    /// # Errors
-    /// libavcodec does not decode this in software.
     /// Whether a device decodes, or did until it was given up.
     pub(super) fn had_device(&self) -> bool {
         self.had_device
     }
 
+    /// Forgets all pictures. A device that could not decode so often is given up.
+    ///
+    /// # Errors
+    /// libavcodec does not decode this in software.
     pub(super) fn restart(&mut self) -> Result<(), DecodeError> {
         if self.strikes >= STRIKES {
             (self.hardware, self.strikes) = (None, 0);

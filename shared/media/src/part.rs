@@ -24,7 +24,7 @@ impl Part {
     }
 
     /// The same part of the chroma planes, in their samples.
-    pub(super) fn chroma(self) -> Self {
+    pub(crate) fn chroma(self) -> Self {
         let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
         Self { left: self.left / 2, top: self.top / 2, width, height }
     }
