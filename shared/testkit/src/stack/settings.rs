@@ -52,21 +52,25 @@ pub struct Camera {
     pub scene: Scene,
     /// How a simulated one is asked for that over HTTP: page and query ([`crate::simulator::http`]). RTSP where `None`.
     pub page: Option<&'static str>,
+    /// `always` or `gated`.
+    pub gate: &'static str,
 }
 
 /// What a simulated camera plays, without end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scene {
     /// People who walk by.
     Walkers,
     /// The same place with nobody in it.
     Empty,
+    /// What does not move in this film.
+    Still(PathBuf),
 }
 
 impl Camera {
     /// Plays people who walk by, without end.
     pub fn simulated(id: &'static str) -> Self {
-        Self { id, placement: "edge", url: None, sub_url: None, scene: Scene::Walkers, page: None }
+        Self { id, placement: "edge", url: None, sub_url: None, scene: Scene::Walkers, page: None, gate: "gated" }
     }
 
     /// Plays a place with nobody in it, without end.
@@ -82,13 +86,15 @@ impl Camera {
     /// The simulator's `--camera` that shows it, 10 pictures a second.
     ///
     /// # Panics
-    /// Where `OMMA_FOOTAGE` is not set.
+    /// Where it plays our footage and `OMMA_FOOTAGE` is not set.
     pub fn argument(&self) -> String {
-        let kind = match self.scene {
-            Scene::Walkers => "file",
-            Scene::Empty => "still",
+        let footage = || from_env("OMMA_FOOTAGE").join("vtest.h264");
+        let (kind, film) = match &self.scene {
+            Scene::Walkers => ("file", footage()),
+            Scene::Empty => ("still", footage()),
+            Scene::Still(film) => ("still", film.clone()),
         };
-        format!("{}={kind}:{}@10", self.id, from_env("OMMA_FOOTAGE").join("vtest.h264").display())
+        format!("{}={kind}:{}@10", self.id, film.display())
     }
 
     /// Is somewhere else.
@@ -172,7 +178,7 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
         text += &format!("[mqtt]\n{mqtt}\n");
     }
     let password = write_secret(folder, "camera-password", CAMERA_PASSWORD);
-    for Camera { id, placement, url, sub_url, page, .. } in &options.cameras {
+    for Camera { id, placement, url, sub_url, page, gate, .. } in &options.cameras {
         let login = format!("{CAMERA_USER}:${{file:{password}}}");
         let simulated = match page {
             Some(page) => format!("http://{login}@127.0.0.1:{}/{id}/{page}", ports.camera_http),
@@ -180,6 +186,9 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
         };
         let url = url.as_deref().unwrap_or(&simulated);
         text += &format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\nplacement = \"{placement}\"\nrate = 5.0\n");
+        if *placement == "edge" {
+            text += &format!("gate = \"{gate}\"\n");
+        }
         if let Some(sub_url) = sub_url {
             text += &format!("sub_url = \"{sub_url}\"\n");
         }

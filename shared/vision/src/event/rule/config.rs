@@ -19,8 +19,8 @@ pub struct RulesConfig {
     pub masks: Vec<Mask>,
     /// In the order of their evaluation.
     pub rules: Vec<Rule>,
-    /// How long what is parked is known again. `None`: only as long as its event is open.
-    pub parked: Option<Parked>,
+    /// When a thing is parked, and how long it is known again.
+    pub parked: Parked,
 }
 
 /// The rule of a camera that has none: every confirmed thing makes an event.
@@ -30,7 +30,7 @@ impl Default for RulesConfig {
     fn default() -> Self {
         let rule =
             Rule { name: DEFAULT_RULE.into(), trigger: Trigger::Seen, limits: Limits::default(), schedule: None };
-        Self { zones: vec![], lines: vec![], masks: vec![], rules: vec![rule], parked: None }
+        Self { zones: vec![], lines: vec![], masks: vec![], rules: vec![rule], parked: Parked::default() }
     }
 }
 

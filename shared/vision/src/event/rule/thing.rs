@@ -124,15 +124,14 @@ impl Thing {
         self.stood() >= config.still_after
     }
 
-    pub(super) fn is_parked(&self, parked: Option<Parked>) -> bool {
-        parked.is_some_and(|parked| self.stood() >= parked.after)
+    pub(super) fn is_parked(&self, parked: Parked) -> bool {
+        self.stood() >= parked.after
     }
 
     /// How long it is remembered when it is not seen.
-    pub(super) fn is_remembered_for(&self, config: &EventsConfig, parked: Option<Parked>) -> Duration {
+    pub(super) fn is_remembered_for(&self, config: &EventsConfig, parked: Parked) -> Duration {
         let shortly = config.close_after.max(config.close_after_still);
-        let parked = parked.filter(|_| self.is_parked(parked));
-        parked.map_or(shortly, |parked| self.stood().min(parked.known_for).max(shortly))
+        if self.is_parked(parked) { self.stood().min(parked.known_for).max(shortly) } else { shortly }
     }
 
     /// How far it has gone, in heights of the picture.

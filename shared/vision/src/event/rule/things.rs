@@ -49,7 +49,7 @@ impl Things {
     }
 
     /// Those that are parked.
-    pub(super) fn parked(&self, parked: Option<Parked>) -> impl Iterator<Item = &Thing> {
+    pub(super) fn parked(&self, parked: Parked) -> impl Iterator<Item = &Thing> {
         self.all.iter().filter(move |thing| thing.is_parked(parked))
     }
 
@@ -70,12 +70,12 @@ impl Things {
     }
 
     /// Forgets what has been out of sight for long.
-    pub(super) fn forget(&mut self, time: CaptureTime, config: &EventsConfig, parked: Option<Parked>) {
+    pub(super) fn forget(&mut self, time: CaptureTime, config: &EventsConfig, parked: Parked) {
         self.all.retain(|thing| time.since(thing.last_seen) <= thing.is_remembered_for(config, parked));
     }
 
     /// The stream has ended: of what was there, only what is parked is known again.
-    pub(super) fn end(&mut self, parked: Option<Parked>) {
+    pub(super) fn end(&mut self, parked: Parked) {
         self.all.retain(|thing| thing.is_parked(parked));
     }
 

@@ -5,7 +5,7 @@ mod shapes;
 
 use omma_protocol::detection::Label;
 
-use super::config::{Parked, RulesConfig};
+use super::config::RulesConfig;
 use super::geometry::Polygon;
 use super::schedule::LocalTime;
 use super::written::RulesWritten;
@@ -48,7 +48,6 @@ pub fn check(written: &RulesWritten, site: Site<'_>) -> Result<RulesConfig, Vec<
     };
     if !written.rule.is_empty() {
         config.rules = written.rule.iter().enumerate().filter_map(|(n, rule)| check.rule(n, rule)).collect();
-        config.parked = Some(Parked::default());
     }
     if check.faults.is_empty() { Ok(config) } else { Err(check.faults) }
 }

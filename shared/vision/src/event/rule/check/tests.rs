@@ -84,7 +84,7 @@ fn what_a_rule_asks_for_follows_from_its_keys() {
     );
     let visitor = &config.rules[0];
     assert_eq!((visitor.limits.min_score, visitor.limits.min_path, visitor.limits.min_frames), (0.6, 0.2, 0));
-    assert!(visitor.schedule.is_some() && config.rules[1].schedule.is_none() && config.parked.is_some());
+    assert!(visitor.schedule.is_some() && config.rules[1].schedule.is_none());
     assert_eq!((&*config.lines[0].to_right, &*config.lines[0].to_left), ("in", "out"));
 }
 
@@ -92,7 +92,7 @@ fn what_a_rule_asks_for_follows_from_its_keys() {
 fn without_rules_everything_makes_events_masks_or_not() {
     assert_eq!(read("").unwrap(), RulesConfig::default());
     let masked = read("[[mask]]\npoints = [[0, 0], [1, 0], [1, 1]]").unwrap();
-    assert_eq!((masked.rules, masked.parked), (RulesConfig::default().rules, None));
+    assert_eq!(masked.rules, RulesConfig::default().rules);
 }
 
 #[test]

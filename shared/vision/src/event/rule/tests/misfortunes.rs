@@ -107,6 +107,19 @@ fn a_restart_makes_no_event_of_what_stands_where_it_stood_and_one_of_what_does_n
 }
 
 #[test]
+fn a_parked_car_makes_no_event_anew_where_there_are_no_rules() {
+    let mut before = Site::new(DRIVE, "");
+    let parks = |ms| Some(vec![car(if ms > 6 * MINUTE { 2 } else { 1 }, 0.6)]);
+    // The detector loses it for longer than its event stays open.
+    let told = before.run(0..10 * MINUTE, |ms| parks(ms).filter(|_| !(5 * MINUTE..6 * MINUTE).contains(&ms)));
+    assert_eq!(reasons(&told).len(), 1);
+    let mut after = Site::new(DRIVE, "");
+    after.events.know(&before.events.parked(), at(11 * MINUTE), 16.0 / 9.0);
+    let told = after.run(11 * MINUTE..13 * MINUTE, |_| Some(vec![car(1, 0.6), person(2, 0.1)]));
+    assert_eq!(reasons(&told).len(), 1, "the person is new, the car is not");
+}
+
+#[test]
 fn a_camera_that_is_turned_takes_no_car_of_one_view_for_one_of_another() {
     let mut site = Site::new(DRIVE, "[[rule]]\nname = \"car\"");
     let mut parked = |minutes: std::ops::Range<i64>, id: u64, turn: Turn| {

@@ -98,10 +98,9 @@ fn what_trembles_goes_nowhere_and_who_walks_goes_as_far_as_the_picture_shows() {
 
 #[test]
 fn a_thing_is_parked_when_it_stood_for_as_long_and_until_it_leaves_its_place() {
-    let parked = Some(Parked { after: Duration::from_secs(10), known_for: Duration::from_secs(3600) });
+    let parked = Parked { after: Duration::from_secs(10), known_for: Duration::from_secs(3600) };
     let stand = |frames| (0..frames).map(|_| Rect { x: 0.5, y: 0.4, w: 0.1, h: 0.2 });
     assert!(!thing(stand(50)).is_parked(parked) && thing(stand(52)).is_parked(parked));
-    assert!(!thing(stand(52)).is_parked(None));
     let leaving = thing(stand(52).chain([Rect { x: 0.56, y: 0.4, w: 0.1, h: 0.2 }]));
     assert!(!leaving.is_parked(parked));
     let config = EventsConfig::default();
