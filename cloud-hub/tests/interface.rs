@@ -182,6 +182,7 @@ async fn a_new_hub_is_empty_and_closed() {
     assert_eq!(hub.get("/api/v1/cameras").await.json(), json!({ "cameras": [] }));
     assert_eq!(hub.get("/api/v1/edges").await.json(), json!({ "edges": [] }));
     assert_eq!(hub.get("/api/v1/events").await.json(), json!({ "events": [], "next": null }));
+    assert_eq!(hub.get("/api/v1/labels").await.json(), json!({ "labels": [] }));
     assert_eq!(hub.get("/api/v1/incidents").await.json(), json!({ "incidents": [], "next": null }));
 
     let none = "GET /api/v1/session HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n".to_owned();

@@ -1,4 +1,4 @@
-//! `GET events`, `events/{id}`, and its best picture whole and from near.
+//! `GET events`, `labels`, `events/{id}`, and its best picture whole and from near.
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -181,6 +181,20 @@ pub(super) async fn list(
     events.truncate(limit as usize);
     let next = events.last().filter(|_| more).map(|last| last.event.id.to_string());
     Ok(Json(Events { events: events.into_iter().map(Event::from).collect(), next }))
+}
+
+/// What events have been about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Labels {
+    /// Each once, in the order of their bytes.
+    #[schema(example = json!(["car", "person"]))]
+    labels: Vec<String>,
+}
+
+/// The classes that events have been about so far: what `label` of `/events` may be asked for.
+#[utoipa::path(get, path = "/labels", tag = "events", responses((status = 200, body = Labels)))]
+pub(super) async fn labels(State(api): State<Api>) -> Result<Json<Labels>, Refusal> {
+    Ok(Json(Labels { labels: api.store.labels().await? }))
 }
 
 /// One event.

@@ -115,6 +115,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(edges::edge))
         .merge(desired_routes())
         .routes(routes!(events::list))
+        .routes(routes!(events::labels))
         .routes(routes!(events::one))
         .routes(routes!(events::picture))
         .routes(routes!(events::crop))

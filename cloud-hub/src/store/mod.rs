@@ -202,6 +202,14 @@ impl Store {
         self.0.database.events(filter).await
     }
 
+    /// The classes that events have been about, in the order of their bytes.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn labels(&self) -> Result<Vec<String>, StoreError> {
+        self.0.database.labels().await
+    }
+
     /// One event.
     ///
     /// # Errors

@@ -83,6 +83,21 @@ impl Database {
         events.map_err(StoreError::at("read events"))
     }
 
+    /// One look into the index for each label, however many events there are.
+    pub(in crate::store) async fn labels(&self) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar(
+            "WITH RECURSIVE labels (label) AS (
+                SELECT MIN(label) FROM events
+                UNION ALL
+                SELECT (SELECT MIN(label) FROM events WHERE label > labels.label) FROM labels WHERE label IS NOT NULL
+            )
+            SELECT label FROM labels WHERE label IS NOT NULL",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(StoreError::at("read the labels of events"))
+    }
+
     pub(in crate::store) async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new(SELECT);
         query.push(" AND e.id = ").push_bind(id.0.as_bytes().to_vec());
