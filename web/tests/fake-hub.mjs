@@ -167,6 +167,7 @@ export class FakeHub {
     if (pathname === "/api/v1/cameras") return json(200, { cameras: this.cameras });
     if (pathname === "/api/v1/edges") return json(200, { edges: this.edges });
     if (pathname === "/api/v1/incidents") return json(200, { incidents: this.incidents });
+    if (pathname === "/api/v1/labels") return json(200, { labels: [...new Set(this.events.map(({ label }) => label))].sort() });
     if (pathname === "/api/v1/events") return json(200, this.#page(searchParams));
     const view = /^\/api\/v1\/events\/[^/]+\/(picture|crop)$/.exec(pathname)?.[1];
     if (view !== undefined) {
@@ -180,9 +181,9 @@ export class FakeHub {
   #page(query) {
     const limit = Number(query.get("limit") ?? 50);
     const before = query.get("before");
-    const stream = query.get("stream");
+    const asked = (event) => ["stream", "label"].every((key) => [null, event[key]].includes(query.get(key)));
     const all = this.events
-      .filter((event) => (before === null || event.id < before) && (stream === null || event.stream === stream))
+      .filter((event) => (before === null || event.id < before) && asked(event))
       .toSorted((a, b) => (a.id < b.id ? 1 : -1));
     const events = all.slice(0, limit);
     return { events, next: all.length > limit ? events.at(-1).id : null };

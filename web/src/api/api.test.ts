@@ -73,10 +73,17 @@ test("a token is cut out of the address, and only it", () => {
 });
 
 test("the place in the page reads back", () => {
-  for (const place of [{ camera: null, mode: "live" }, { camera: "a.b", mode: "exact" }, { camera: "a.b", mode: "live" }] as const) {
+  const nothing = { camera: null, mode: "live", label: null, onlyCamera: false } as const;
+  for (const place of [
+    nothing,
+    { ...nothing, camera: "a.b", mode: "exact" },
+    { ...nothing, camera: "a.b", label: "traffic light" },
+    { ...nothing, camera: "a.b", onlyCamera: true },
+  ] as const) {
     assert.deepEqual(readPlace(writePlace(place)), place);
   }
-  assert.equal(readPlace("#mode=fast").mode, "live");
+  assert.deepEqual(readPlace("#mode=fast&label=&only=me"), nothing);
+  assert.equal(writePlace({ ...nothing, label: "a&b" }), "#label=a%26b");
 });
 
 test("the end of a session is sent though the page is being left, and to the hub only", () => {

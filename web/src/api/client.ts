@@ -15,6 +15,7 @@ const TIMEOUT_MS = 10_000;
 
 export interface EventQuery {
   readonly stream?: string;
+  readonly label?: string;
   readonly before?: string;
   readonly limit: number;
 }
@@ -69,6 +70,7 @@ export class HubClient {
   events(query: EventQuery, signal?: AbortSignal): Promise<Result<EventPage>> {
     const search = new URLSearchParams({ limit: String(query.limit) });
     if (query.stream !== undefined) search.set("stream", query.stream);
+    if (query.label !== undefined) search.set("label", query.label);
     if (query.before !== undefined) search.set("before", query.before);
     return this.json(`/api/v1/events?${search.toString()}`, signal, (body) => {
       const { events, next }: Unread<"Events"> = isRecord(body) ? body : {};
@@ -77,6 +79,14 @@ export class HubClient {
         events: events.map(parseStoredEvent).filter((event) => event !== null),
         next: typeof next === "string" ? next : null,
       };
+    });
+  }
+
+  /** The classes that events have been about: what `label` of a query may be. */
+  labels(signal?: AbortSignal): Promise<Result<readonly string[]>> {
+    return this.json("/api/v1/labels", signal, (body) => {
+      const { labels }: Unread<"Labels"> = isRecord(body) ? body : {};
+      return Array.isArray(labels) ? labels.filter((label) => typeof label === "string") : null;
     });
   }
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { failed, success } from "../api/result.ts";
 import type { Camera } from "../api/types.ts";
 import { camerasState } from "./poll.ts";
+import { namesOf } from "./words.ts";
 
 const GONE = failed({ kind: "unreachable", message: "gone" });
 
@@ -19,4 +20,9 @@ test("cameras stay in their order, and stay while the hub gives no answer", () =
   const stale = camerasState(ready, GONE);
   assert.deepEqual(stale, { ...ready, stale: "gone" });
   assert.deepEqual(camerasState(stale, success(ready.cameras)), ready);
+});
+
+test("where two sites have a camera of one name, events say which", () => {
+  const names = namesOf([camera("a", "door"), camera("a", "yard"), camera("b", "door")]);
+  assert.deepEqual([...names.values()], ["door (a)", "yard", "door (b)"]);
 });

@@ -58,3 +58,10 @@ export function bySite(cameras: readonly Camera[]): readonly { readonly edge: st
   for (const camera of cameras) sites.set(camera.edge, [...(sites.get(camera.edge) ?? []), camera]);
   return [...sites].map(([edge, its]) => ({ edge, cameras: its }));
 }
+
+/** Names by stream; with its site where another camera has that name too. */
+export function namesOf(cameras: readonly Camera[]): ReadonlyMap<string, string> {
+  const names = cameras.map(({ name }) => name);
+  const alike = new Set(names.filter((name, at) => names.indexOf(name) !== at));
+  return new Map(cameras.map(({ stream, name, edge }) => [stream, alike.has(name) ? `${name} (${edge})` : name] as const));
+}

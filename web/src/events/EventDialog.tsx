@@ -1,38 +1,50 @@
-import { useEffect, useRef, useState, type CSSProperties, type ReactNode } from "react";
-import type { Rect } from "../api/json.ts";
-import { colourOf } from "../live/overlay.ts";
-import { CloseIcon, PictureIcon } from "../ui/icons.tsx";
+import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { CloseIcon } from "../ui/icons.tsx";
 import { everyMinute } from "../ui/ticker.ts";
 import { useStore } from "../ui/useStore.ts";
 import { Elapsed } from "./Elapsed.tsx";
 import type { StoredEvent } from "../api/event.ts";
-import { cssShare } from "./crop.ts";
-import { usePicture } from "./EventPicture.tsx";
+import { DialogPicture } from "./DialogPicture.tsx";
 import type { Pictures } from "./pictures.ts";
-import { capitalised, clockTime, dayOf, duration, percent, reason } from "./words.ts";
+import { StepButton } from "./StepButton.tsx";
+import { capitalised, clockTime, dayOf, duration, fullTime, percent, reason } from "./words.ts";
 
 interface EventDialogProps {
   readonly event: StoredEvent;
   readonly camera: string;
   readonly pictures: Pictures;
+  /** Ids of the events beside it in the list; null at its ends. */
+  readonly newer: string | null;
+  readonly older: string | null;
+  readonly onStep: (id: string) => void;
   readonly onClose: () => void;
 }
 
-/** The native dialog brings the focus trap, Escape, closing by a click beside it, and the way back to where the focus was. */
-export function EventDialog({ event, camera, pictures, onClose }: EventDialogProps) {
+/**
+ * The native dialog brings the focus trap, Escape and closing by a click beside it. It stays open from one event to the
+ * next, by its buttons or the arrow keys, in the order of the list.
+ */
+export function EventDialog({ event, camera, pictures, newer, older, onStep, onClose }: EventDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const hasCrop = event.picture?.hasCrop === true;
   const [near, setNear] = useState(false);
-  const shown = usePicture(event, near && hasCrop ? "crop" : "picture", pictures, true);
   useEffect(() => dialog.current?.showModal(), []);
   const day = dayOf(event.openedUs, useStore(everyMinute));
+  const step = (to: string | null): void => {
+    if (to !== null) onStep(to);
+  };
+  const onKeyDown = ({ key, altKey, ctrlKey, metaKey }: KeyboardEvent): void => {
+    if (altKey || ctrlKey || metaKey) return; // The browser's own: Alt and ← is its way back.
+    if (key === "ArrowLeft") step(newer);
+    if (key === "ArrowRight") step(older);
+  };
   return (
-    <dialog ref={dialog} className="dialog" aria-labelledby="event-title" closedby="any" onClose={onClose}>
+    <dialog ref={dialog} className="dialog" aria-labelledby="event-title" closedby="any" onClose={onClose} onKeyDown={onKeyDown}>
       <div className="dialog-head">
-        <div>
+        <div aria-live="polite" aria-atomic="true">
           <h2 id="event-title">{capitalised(event.label)}</h2>
           <p className="quiet">
-            {camera}, {day === null ? "today" : day} at {clockTime(event.openedUs)}
+            {camera}, <time title={fullTime(event.openedUs)}>{day ?? "today"} at {clockTime(event.openedUs)}</time>
           </p>
         </div>
         {hasCrop && (
@@ -45,23 +57,10 @@ export function EventDialog({ event, camera, pictures, onClose }: EventDialogPro
           <CloseIcon />
         </button>
       </div>
-      <div className={`dialog-picture picture-${shown.kind}`}>
-        {shown.kind === "shown" && shown.view === "crop" && (
-          <img className="dialog-crop" src={shown.url} alt={`${capitalised(event.label)} on ${camera}, from near`} />
-        )}
-        {shown.kind === "shown" && shown.view === "picture" && (
-          <span className="dialog-frame">
-            <img src={shown.url} alt={`${capitalised(event.label)} on ${camera}, best view`} />
-            <span className="dialog-box" style={placed(shown.box, colourOf(event.label))} />
-          </span>
-        )}
-        {shown.kind === "loading" && <p className="hint">Loading the picture…</p>}
-        {shown.kind === "failed" && <p className="hint">The picture could not be loaded. {shown.message}</p>}
-        {shown.kind === "none" && (
-          <p className="hint">
-            <PictureIcon /> The edge has not sent a picture of this event yet.
-          </p>
-        )}
+      <div className="dialog-stage">
+        <DialogPicture key={event.id} event={event} camera={camera} view={near && hasCrop ? "crop" : "picture"} pictures={pictures} />
+        <StepButton to="newer" possible={newer !== null} onStep={() => step(newer)} />
+        <StepButton to="older" possible={older !== null} onStep={() => step(older)} />
       </div>
       <dl className="facts dialog-facts">
         <Fact name="Score">{percent(event.score)}</Fact>
@@ -84,10 +83,6 @@ export function EventDialog({ event, camera, pictures, onClose }: EventDialogPro
       </p>
     </dialog>
   );
-}
-
-function placed([x, y, width, height]: Rect, borderColor: string): CSSProperties {
-  return { left: cssShare(x), top: cssShare(y), width: cssShare(width), height: cssShare(height), borderColor };
 }
 
 function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {

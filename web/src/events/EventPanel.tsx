@@ -1,9 +1,13 @@
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import type { HubClient } from "../api/client.ts";
-import type { Camera } from "../api/types.ts";
 import { EventDialog } from "./EventDialog.tsx";
-import { EventRow } from "./EventRow.tsx";
-import { EventList, type OlderState } from "./list.ts";
+import { EventFilterBar } from "./EventFilterBar.tsx";
+import { EventRow, rowOf } from "./EventRow.tsx";
+import type { EventFilter } from "./filter.ts";
+import type { Labels } from "./labels.ts";
+import { EventList } from "./list.ts";
+import { around } from "./feed.ts";
+import { NoEvents, Older, Placeholders } from "./EventPanelStates.tsx";
 import type { Pictures } from "./pictures.ts";
 import type { LiveSocket } from "./socket.ts";
 import { IncidentList } from "../incidents/IncidentList.tsx";
@@ -15,29 +19,42 @@ interface EventPanelProps {
   readonly hub: HubClient;
   readonly socket: LiveSocket;
   readonly pictures: Pictures;
+  readonly labels: Labels;
   readonly incidents: Readable<Incidents>;
   /** Names of cameras by stream. */
   readonly names: ReadonlyMap<string, string>;
-  readonly selected: Camera | null;
+  readonly filter: EventFilter;
+  readonly onLabel: (label: string | null) => void;
+  readonly onOnlySelected: (only: boolean) => void;
 }
 
-export function EventPanel({ hub, socket, pictures, incidents, names, selected }: EventPanelProps) {
-  const [onlySelected, setOnlySelected] = useState(false);
+export function EventPanel({ hub, socket, pictures, labels, incidents, names, filter, onLabel, onOnlySelected }: EventPanelProps) {
   const [open, setOpen] = useState<string | null>(null);
-  const stream = onlySelected ? (selected?.stream ?? null) : null;
-  const list = useMemo(() => new EventList(hub, socket, stream), [hub, socket, stream]);
+  const { stream, label } = filter;
+  const list = useMemo(() => new EventList(hub, socket, { stream, label }), [hub, socket, stream, label]);
   const state = useStore(list.state);
-  const shown = state.kind === "ready" ? state.feed.events.find((event) => event.id === open) : undefined;
+  const shown = open !== null && state.kind === "ready" ? around(state.feed, open) : null;
+  // Who looks at one picture after the other comes to the end of what is loaded.
+  const wantsOlder = shown !== null && shown.older === null && state.kind === "ready" && state.older.kind === "there";
+  useEffect(() => {
+    if (wantsOlder) void list.loadOlder();
+  }, [list, wantsOlder]);
+  const close = (): void => {
+    setOpen(null);
+    // Not the row that it was opened from: the one that was looked at last.
+    if (open !== null) rowOf(open)?.focus();
+  };
   return (
     <section className="events" aria-label="Events">
       <div className="panel-head">
         <h2>Events</h2>
-        {names.size > 1 && (
-          <label className="check">
-            <input type="checkbox" checked={onlySelected} onChange={(change) => setOnlySelected(change.target.checked)} />
-            <span>This camera only</span>
-          </label>
-        )}
+        <EventFilterBar
+          labels={labels.state}
+          label={label}
+          onLabel={onLabel}
+          onlySelected={names.size > 1 || stream !== null ? stream !== null : null}
+          onOnlySelected={onOnlySelected}
+        />
       </div>
       <div className="events-body">
         {state.kind === "loading" && <Placeholders />}
@@ -51,10 +68,14 @@ export function EventPanel({ hub, socket, pictures, incidents, names, selected }
           </div>
         )}
         {state.kind === "ready" && state.feed.events.length === 0 && (
-          <div className="empty">
-            <p className="empty-title">Nothing has happened yet</p>
-            <p>An event appears here, with its picture, as soon as something is seen that the camera’s labels ask for.</p>
-          </div>
+          <NoEvents
+            filter={filter}
+            camera={stream === null ? null : (names.get(stream) ?? stream)}
+            onAll={() => {
+              onLabel(null);
+              onOnlySelected(false);
+            }}
+          />
         )}
         {state.kind === "ready" && state.feed.events.length > 0 && (
           <ol className="event-list">
@@ -68,38 +89,17 @@ export function EventPanel({ hub, socket, pictures, incidents, names, selected }
         {state.kind === "ready" && <Older state={state.older} onMore={() => void list.loadOlder()} />}
       </div>
       <IncidentList state={incidents} />
-      {shown !== undefined && (
-        <EventDialog event={shown} camera={names.get(shown.stream) ?? shown.stream} pictures={pictures} onClose={() => setOpen(null)} />
+      {shown !== null && (
+        <EventDialog
+          event={shown.event}
+          camera={names.get(shown.event.stream) ?? shown.event.stream}
+          pictures={pictures}
+          newer={shown.newer}
+          older={shown.older}
+          onStep={setOpen}
+          onClose={close}
+        />
       )}
     </section>
-  );
-}
-
-function Older({ state, onMore }: { readonly state: OlderState; readonly onMore: () => void }) {
-  switch (state.kind) {
-    case "none":
-      return null;
-    case "loading":
-      return <p className="hint">Loading…</p>;
-    case "there":
-    case "failed":
-      return (
-        <div className="older">
-          {state.kind === "failed" && <p className="hint">{state.message}</p>}
-          <button type="button" className="button" onClick={onMore}>
-            Load older events
-          </button>
-        </div>
-      );
-  }
-}
-
-function Placeholders() {
-  return (
-    <div className="placeholders" role="status" aria-label="Loading the events">
-      {["a", "b", "c", "d", "e"].map((key) => (
-        <div key={key} className="placeholder" />
-      ))}
-    </div>
   );
 }

@@ -6,7 +6,6 @@ import { cropAround, cssShare } from "./crop.ts";
 import type { StoredEvent, View } from "../api/event.ts";
 import type { Pictures } from "./pictures.ts";
 import { PictureSlot, type SlotState } from "./slot.ts";
-import { capitalised } from "./words.ts";
 
 interface EventPictureProps {
   readonly event: StoredEvent;
@@ -18,21 +17,20 @@ interface EventPictureProps {
 /** Width by height of the small frame, as the style sheet has it. */
 const FRAME = 1;
 
-/** What is around the thing: the crop, or where there is none that part of the whole picture. */
+/** What is around the thing: the crop, or where there is none that part of the whole picture. The words beside it say what it is. */
 export function EventPicture({ event, pictures, wanted }: EventPictureProps) {
   const shown = usePicture(event, event.picture?.hasCrop === true ? "crop" : "picture", pictures, wanted);
   const [aspect, setAspect] = useState<number | null>(null);
-  const alt = `${capitalised(event.label)}, best view`;
   return (
     <span className={`picture picture-${shown.kind}`}>
       {shown.kind !== "shown" ? (
         <PictureIcon className="picture-icon" />
       ) : shown.view === "crop" ? (
-        <img className="picture-crop" src={shown.url} alt={alt} />
+        <img className="picture-crop" src={shown.url} alt="" />
       ) : (
         <img
           src={shown.url}
-          alt={alt}
+          alt=""
           style={aspect === null ? HIDDEN : placed(cropAround(shown.box, aspect, FRAME))}
           onLoad={({ currentTarget }) => setAspect(currentTarget.naturalWidth / currentTarget.naturalHeight)}
         />

@@ -7,7 +7,7 @@ import type { StoredEvent } from "../api/event.ts";
 import { EventPicture } from "./EventPicture.tsx";
 import type { Pictures } from "./pictures.ts";
 import { useNearView } from "./useNearView.ts";
-import { capitalised, clockTime, dayOf, duration, percent, reason } from "./words.ts";
+import { capitalised, clockTime, dayOf, duration, fullTime, percent, reason } from "./words.ts";
 
 interface EventRowProps {
   readonly event: StoredEvent;
@@ -22,7 +22,7 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
   const day = dayOf(event.openedUs, useStore(everyMinute));
   const why = reason(event.why);
   return (
-    <button ref={row} type="button" className={`event phase-${event.phase}`} onClick={() => onOpen(event.id)}>
+    <button ref={row} id={rowId(event.id)} type="button" className={`event phase-${event.phase}`} onClick={() => onOpen(event.id)}>
       <EventPicture event={event} pictures={pictures} wanted={near} />
       <span className="event-words">
         <span className="event-first">
@@ -34,7 +34,7 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
         </span>
         <span className="event-camera">{why === null ? camera : `${camera}: ${why}`}</span>
         <span className="event-last">
-          <time dateTime={new Date(event.openedUs / 1000).toISOString()}>
+          <time dateTime={new Date(event.openedUs / 1000).toISOString()} title={fullTime(event.openedUs)}>
             {day === null ? "" : `${day}, `}
             {clockTime(event.openedUs)}
           </time>
@@ -51,3 +51,12 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
     </button>
   );
 });
+
+function rowId(event: string): string {
+  return `event-${event}`;
+}
+
+/** The row of an event on the page; null where it is not in the list. */
+export function rowOf(event: string): HTMLElement | null {
+  return document.getElementById(rowId(event));
+}

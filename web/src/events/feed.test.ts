@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StoredEvent, StoredPicture } from "../api/event.ts";
 import {
+  around,
   CAPACITY,
   EMPTY_FEED,
   hasOlder,
@@ -130,4 +131,13 @@ test("the list is bounded; what falls off the end can be had again", () => {
   for (let n = 300; n > -5000; n -= 50) feed = withOlder(feed, page(n, n - 49, n - 49));
   assert.ok(feed.events.length <= MAX_CAPACITY);
   assert.equal(hasOlder(feed), false);
+});
+
+test("beside an event are the next newer and the next older, and nothing at the list's ends", () => {
+  const feed = [1, 2, 3].reduce((before, n) => withEvent(before, event(n)), EMPTY_FEED);
+  const beside = (n: number) => {
+    const found = around(feed, event(n).id);
+    return found && [found.newer, found.event.id, found.older].map((id) => id && Number(id));
+  };
+  assert.deepEqual([1, 2, 3, 4].map(beside), [[2, 1, null], [3, 2, 1], [null, 3, 2], null]);
 });

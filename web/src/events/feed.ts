@@ -65,6 +65,13 @@ export function withPicture(feed: Feed, id: string, picture: StoredPicture): Fee
   return { ...feed, events };
 }
 
+/** An event and the ids of those beside it in the list; null where it is not there. */
+export function around({ events }: Feed, id: string): { event: StoredEvent; newer: string | null; older: string | null } | null {
+  const at = events.findIndex((event) => event.id === id);
+  const event = events[at];
+  return event === undefined ? null : { event, newer: events[at - 1]?.id ?? null, older: events[at + 1]?.id ?? null };
+}
+
 /** Whether "load older" can do more. */
 export function hasOlder(feed: Feed): boolean {
   return feed.next !== null && feed.events.length < MAX_CAPACITY;

@@ -93,7 +93,7 @@ const tracks = (): number[] | string => {
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
   hub = new Hub();
-  list = new EventList(hub.client, hub.socket, null);
+  list = new EventList(hub.client, hub.socket, { stream: null, label: null });
   end = list.state.subscribe(() => {});
 });
 afterEach(() => {
@@ -221,4 +221,20 @@ test("who looks away is asked for nothing", async () => {
   mock.timers.tick(60_000);
   hub.reconnect();
   assert.equal(hub.asked.length, 2);
+});
+
+test("what a filter keeps out is neither asked of the hub nor taken from the socket", async () => {
+  const filtered = new EventList(hub.client, hub.socket, { stream: "a.b", label: "car" });
+  const stop = filtered.state.subscribe(() => {});
+  assert.match(hub.asked.at(-1) ?? "", /\?limit=50&stream=a\.b&label=car$/);
+  hub.rows = [];
+  await hub.answer(1);
+  for (const [track, rest] of [[1, { label: "car" }], [2, {}], [3, { label: "car", stream: "a.c" }]] as const) {
+    const { opened_us: openedUs, best_us: bestUs, closed_us: closedUs, picture_revision: _, box: __, ...same } = row(track, rest);
+    const event = { ...same, ...rest, phase: "closed", place: "edge", box: [0, 0, 1, 1], openedUs, bestUs, closedUs, rule: null, why: null } as const;
+    hub.say({ type: "event", event });
+  }
+  const state = filtered.state.get();
+  assert.deepEqual(state.kind === "ready" && state.feed.events.map(({ track }) => track), [1]);
+  stop();
 });

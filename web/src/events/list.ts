@@ -11,6 +11,7 @@ import { explain } from "../api/result.ts";
 import type { HubMessage } from "../live/wire.ts";
 import { Store, type Readable } from "../ui/store.ts";
 import { EMPTY_FEED, hasOlder, newestLimit, PAGE, withEvent, withNewest, withOlder, withPicture, withRoom, type Feed } from "./feed.ts";
+import { passes, queryOf, type EventFilter } from "./filter.ts";
 import { Refetch } from "./refetch.ts";
 import type { LiveSocket } from "./socket.ts";
 
@@ -33,11 +34,10 @@ export class EventList {
   /** Pages of older ones that were added so far. */
   private pages = 0;
 
-  /** `stream`: only of this camera; null for all. */
   constructor(
     private readonly hub: HubClient,
     private readonly socket: Pick<LiveSocket, "state" | "listen">,
-    private readonly stream: string | null,
+    private readonly filter: EventFilter,
   ) {}
 
   get state(): Readable<ListState> {
@@ -55,7 +55,7 @@ export class EventList {
     if (state.kind !== "ready" || state.older.kind === "loading" || before === null) return;
     this.feed = withRoom(this.feed);
     this.store.set({ kind: "ready", feed: this.feed, older: { kind: "loading" } });
-    const page = await this.hub.events({ ...this.filter(), before, limit: PAGE }, this.life.signal);
+    const page = await this.hub.events({ ...queryOf(this.filter), before, limit: PAGE }, this.life.signal);
     if (page.kind === "aborted") return;
     // Where the list has started again meanwhile, these would follow on a hole.
     if (page.kind === "success" && this.feed.next === before) {
@@ -86,7 +86,7 @@ export class EventList {
   }
 
   private heard(message: HubMessage): void {
-    if (message.type === "event" && (this.stream === null || message.event.stream === this.stream)) {
+    if (message.type === "event" && passes(this.filter, message.event)) {
       this.change(withEvent(this.feed, message.event));
     } else if (message.type === "picture") {
       this.change(withPicture(this.feed, message.event, { revision: message.revision, hasCrop: message.hasCrop }));
@@ -97,7 +97,7 @@ export class EventList {
 
   private async fetchNewest(signal: AbortSignal): Promise<boolean> {
     const { pages } = this;
-    const page = await this.hub.events({ ...this.filter(), limit: newestLimit(this.feed) }, signal);
+    const page = await this.hub.events({ ...queryOf(this.filter), limit: newestLimit(this.feed) }, signal);
     if (page.kind === "success" && this.pages !== pages) {
       // It was asked for when the list was shorter, and would take away what was loaded since.
       this.newest?.want();
@@ -108,10 +108,6 @@ export class EventList {
       this.store.set({ kind: "failed", message: explain(page.failure) });
     }
     return page.kind === "success";
-  }
-
-  private filter(): { stream?: string } {
-    return this.stream === null ? {} : { stream: this.stream };
   }
 
   private older(): OlderState {

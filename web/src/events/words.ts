@@ -11,6 +11,12 @@ export function clockTime(us: number, locale?: string, timeZone?: string): strin
   }).format(us / 1000);
 }
 
+/** The whole of it, with the zone: the site's may be another than the browser's. */
+export function fullTime(us: number, locale?: string, timeZone?: string): string {
+  const zone = timeZone === undefined ? {} : { timeZone };
+  return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", ...zone }).format(us / 1000);
+}
+
 /** The date, where it is not today's; null where it is. */
 export function dayOf(us: number, nowMs: number, locale?: string): string | null {
   const then = new Date(us / 1000);

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { CameraList } from "../cameras/CameraList.tsx";
 import type { CamerasState } from "../cameras/poll.ts";
+import { namesOf } from "../cameras/words.ts";
 import { EventPanel } from "../events/EventPanel.tsx";
 import { EmptyTile, LiveTile } from "../live/LiveTile.tsx";
 import type { Mode } from "../live/wire.ts";
@@ -22,9 +23,16 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const socket = useStore(session.socket.state);
   const [place, setPlace] = usePlace();
   const selected = useChosen(cameras, place.camera);
-  const names = useMemo(() => namesOf(cameras), [cameras]);
+  const names = useMemo(() => namesOf(cameras.kind === "ready" ? cameras.cameras : []), [cameras]);
+  // A link may be opened before the cameras are known.
+  const filter = { stream: place.onlyCamera ? (selected?.stream ?? place.camera) : null, label: place.label };
   const setMode = useCallback((mode: Mode) => setPlace((before) => ({ ...before, mode })), [setPlace]);
   const setCamera = useCallback((camera: string) => setPlace((before) => ({ ...before, camera })), [setPlace]);
+  const setLabel = useCallback((label: string | null) => setPlace((before) => ({ ...before, label })), [setPlace]);
+  // With the camera, so that the link means the same one wherever it is opened.
+  const setOnlySelected = (onlyCamera: boolean): void =>
+    setPlace((before) => ({ ...before, onlyCamera, camera: onlyCamera ? (selected?.stream ?? before.camera) : before.camera }));
+  useTitle(selected?.name ?? null);
   return (
     <div className="room">
       <Header version={session.version} cameras={cameras} socket={socket} onSignOut={onSignOut} />
@@ -40,16 +48,23 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
         hub={hub}
         socket={session.socket}
         pictures={session.pictures}
+        labels={session.labels}
         incidents={session.incidents.state}
         names={names}
-        selected={selected}
+        filter={filter}
+        onLabel={setLabel}
+        onOnlySelected={setOnlySelected}
       />
     </div>
   );
 }
 
-function namesOf(state: CamerasState): ReadonlyMap<string, string> {
-  return new Map(state.kind === "ready" ? state.cameras.map((camera) => [camera.stream, camera.name]) : []);
+/** So that one tab of many is found, and a bookmark says what it is of. */
+function useTitle(camera: string | null): void {
+  useEffect(() => {
+    document.title = camera === null ? "Omma" : `${camera} – Omma`;
+    return () => void (document.title = "Omma");
+  }, [camera]);
 }
 
 function useChosen(cameras: CamerasState, wanted: string | null) {

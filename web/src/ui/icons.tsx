@@ -60,6 +60,8 @@ export const SunIcon = (props: IconProps) => (
 export const MoonIcon = (props: IconProps) => <Icon {...props} path="M16.500 11.800A7 7 0 0 1 8.200 3.500a7 7 0 1 0 8.300 8.300Z" />;
 export const LeaveIcon = (props: IconProps) => <Icon {...props} path="M8 3H4a1 1 0 0 0-1 1v12a1 1 0 0 0 1 1h4M13 6l4 4-4 4M17 10H8" />;
 export const CloseIcon = (props: IconProps) => <Icon {...props} path="M5 5l10 10M15 5 5 15" />;
+export const NewerIcon = (props: IconProps) => <Icon {...props} path="M12.500 4 6.500 10l6 6" />;
+export const OlderIcon = (props: IconProps) => <Icon {...props} path="M7.500 4l6 6-6 6" />;
 export const PictureIcon = (props: IconProps) => (
   <Icon {...props} path="M3 4.500h14v11H3zM3 13l4-4 3.500 3.500L13 10l4 4M13 8h.01" />
 );

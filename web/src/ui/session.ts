@@ -1,6 +1,7 @@
 /** What one signed-in page keeps open towards its hub. Whoever opened it owes it a `close()`. */
 import type { HubClient } from "../api/client.ts";
 import { pollCameras } from "../cameras/poll.ts";
+import { Labels } from "../events/labels.ts";
 import { Pictures } from "../events/pictures.ts";
 import { LiveSocket, socketUrl } from "../events/socket.ts";
 import { pollFleet } from "../fleet/poll.ts";
@@ -10,6 +11,7 @@ export class Session {
   readonly socket: LiveSocket;
   readonly cameras: ReturnType<typeof pollCameras>;
   readonly pictures: Pictures;
+  readonly labels: Labels;
   readonly incidents: ReturnType<typeof pollIncidents>;
   readonly fleet: ReturnType<typeof pollFleet>;
 
@@ -21,6 +23,7 @@ export class Session {
     this.socket = new LiveSocket(socketUrl(location.href), hub.tokenForSocket());
     this.cameras = pollCameras(hub);
     this.pictures = new Pictures(hub);
+    this.labels = new Labels(hub, this.socket);
     this.incidents = pollIncidents(hub);
     this.fleet = pollFleet(hub);
   }

@@ -1,0 +1,44 @@
+import type { Readable } from "../ui/store.ts";
+import { useStore } from "../ui/useStore.ts";
+import { withLabels } from "./labels.ts";
+import { capitalised } from "./words.ts";
+
+interface EventFilterBarProps {
+  readonly labels: Readable<readonly string[]>;
+  readonly label: string | null;
+  readonly onLabel: (label: string | null) => void;
+  /** Null where there is but one camera. */
+  readonly onlySelected: boolean | null;
+  readonly onOnlySelected: (only: boolean) => void;
+}
+
+/** Offers the labels that were seen, and the one of the address, which may not have been yet. */
+export function EventFilterBar({ labels, label, onLabel, onlySelected, onOnlySelected }: EventFilterBarProps) {
+  const seen = useStore(labels);
+  const offered = label === null ? seen : withLabels(seen, [label]);
+  return (
+    <div className="filters">
+      {offered.length > 0 && (
+        <select
+          className={label === null ? "select" : "select chosen"}
+          aria-label="Label"
+          value={label ?? ""}
+          onChange={({ target }) => onLabel(target.value === "" ? null : target.value)}
+        >
+          <option value="">All labels</option>
+          {offered.map((one) => (
+            <option key={one} value={one}>
+              {capitalised(one)}
+            </option>
+          ))}
+        </select>
+      )}
+      {onlySelected !== null && (
+        <label className="check">
+          <input type="checkbox" checked={onlySelected} onChange={({ target }) => onOnlySelected(target.checked)} />
+          <span>This camera only</span>
+        </label>
+      )}
+    </div>
+  );
+}
