@@ -3,7 +3,7 @@ import { createRoot } from "react-dom/client";
 import { storeToken, takeTokenFromAddress } from "./api/token.ts";
 import { App } from "./ui/App.tsx";
 import { Gate } from "./ui/gate.ts";
-import { applyTheme, storedTheme } from "./ui/theme.ts";
+import { applyTheme } from "./ui/theme.ts";
 import "./ui/styles/base.css";
 import "./ui/styles/frame.css";
 import "./ui/styles/live.css";
@@ -11,7 +11,7 @@ import "./ui/styles/events.css";
 
 const token = takeTokenFromAddress();
 if (token !== null) storeToken(token);
-applyTheme(storedTheme());
+applyTheme();
 
 const gate = new Gate();
 // A link with a token may be pasted into a page that is open already: only what is behind `#` changes, so nothing is

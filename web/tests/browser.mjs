@@ -41,6 +41,7 @@ export class Browser {
       viewport: DESKTOP,
       locale: "en-GB",
       timezoneId: "UTC",
+      colorScheme: "dark", // As the person's system prefers it; Playwright's own is light.
       reducedMotion: "reduce", // So that nothing is looked at in the middle of a transition.
     });
     return browser;

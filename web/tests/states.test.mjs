@@ -204,7 +204,8 @@ test("events appear as they happen, newest first, and get their pictures", async
   await until("the event has ended", async () => /2\.5 s/.test(await rows.first().innerText()));
   assert.match(await rows.nth(1).innerText(), /Car/);
   const natural = () => rows.first().locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth).join());
-  assert.equal(await natural(), "64");
+  // The list is fetched once more after the sign-in, and with it may come another revision of the picture.
+  await until("it is the whole frame's", async () => (await natural()) === "64");
   hub.say({ type: "picture", event: event(3).id, revision: 4, has_crop: true });
   await until("the better picture is shown from near", async () => (await natural()) === "48");
   assertNoFaults(REFUSED);
@@ -310,12 +311,135 @@ test("only the events of one camera, when asked for", async () => {
   assert.ok((await rows.allInnerTexts()).every((text) => text.includes("Yard")));
 });
 
+test("only events of one label, by the address too: the hub gives no others, and what happens goes through the same filter", async () => {
+  hub.events = [event(1), event(2, { label: "car" }), event(3)];
+  await signIn(page, hub.url, TOKEN);
+  const rows = page.locator(".event");
+  await until("all", async () => (await rows.count()) === 3);
+  const filter = page.getByRole("combobox", { name: "Label" });
+  await until("the labels", async () => (await filter.locator("option").allInnerTexts()).join() === "All labels,Car,Person");
+  await filter.selectOption("Car");
+  await until("one", async () => (await rows.count()) === 1);
+  assert.ok(hub.asked.some((path) => /\/events\?.*label=car/.test(path)), "the hub was asked for no others");
+  assert.equal(new URL(page.url()).hash, "#label=car");
+  await until("the socket", () => hub.listeners === 1);
+  hub.happen(event(4, { label: "dog" }));
+  hub.happen(event(5, { label: "car" }));
+  await until("two", async () => (await rows.count()) === 2);
+  assert.ok((await rows.allInnerTexts()).every((text) => text.includes("Car")));
+  await until("a label that has just been seen is offered", async () => (await filter.locator("option").allInnerTexts()).includes("Dog"));
+  await assertAccessible(page);
+  await screenshot(page, "filtered");
+  await page.goto("about:blank");
+  await page.goto(`${hub.url}/#label=bus`);
+  await page.getByText("No such event yet").waitFor();
+  assert.equal(await filter.inputValue(), "bus", "what the link asks for is chosen though it was never seen");
+  await page.getByRole("button", { name: "Show all events" }).click();
+  await until("all again", async () => (await rows.count()) === 5);
+  assert.equal(new URL(page.url()).hash, "");
+});
+
+test("from one picture to the next by the arrow keys and by buttons, to what was not loaded yet", async () => {
+  hub.events = Array.from({ length: 52 }, (_, n) => event(n, { label: `thing ${n}` }));
+  await signIn(page, hub.url, TOKEN);
+  await page.locator(".event img").first().waitFor();
+  const dialog = page.getByRole("dialog");
+  const shows = async (n) => {
+    await dialog.getByRole("heading", { name: `Thing ${n}`, exact: true }).waitFor();
+    await dialog.getByRole("img", { name: `Thing ${n} on door, best view` }).waitFor();
+  };
+  const [newer, older] = ["Newer event", "Older event"].map((name) => dialog.getByRole("button", { name }));
+  await page.locator(".event").first().click();
+  await shows(51);
+  const place = await older.boundingBox();
+  await page.keyboard.press("ArrowLeft");
+  await shows(51);
+  assert.equal(await newer.getAttribute("aria-disabled"), "true", "there is none newer");
+  await page.keyboard.press("ArrowRight");
+  await shows(50);
+  assert.deepEqual(await older.boundingBox(), place, "the button stays under the pointer");
+  await older.click();
+  await shows(49);
+  await assertAccessible(page);
+  await page.keyboard.press("ArrowLeft");
+  await shows(50);
+  for (let n = 49; n >= 0; n -= 1) {
+    await page.keyboard.press("ArrowRight");
+    await dialog.getByRole("heading", { name: `Thing ${n}`, exact: true }).waitFor();
+    if (n === 2) await until("more is loaded at the end of what was", async () => (await page.locator(".event").count()) === 52);
+  }
+  assert.equal(await older.getAttribute("aria-disabled"), "true", "there is none older");
+  await page.keyboard.press("ArrowLeft");
+  await shows(1);
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+  const focused = await page.evaluate(() => document.activeElement.innerText);
+  assert.match(focused, /^Thing 1\n/, "the focus is on the row of the one that was looked at last");
+});
+
+test("on a phone the events begin on the first screen, and what is measured is folded away above them", async () => {
+  const long = "Loading dock on the north side of building 2, behind the gate";
+  const cameras = ["Front door", "Yard", long].map((name, n) => camera(`north.c${n}`, { name }));
+  hub.cameras = [...cameras, ...cameras.map((one) => ({ ...one, edge: "south-warehouse", stream: one.stream.replace("north", "south-warehouse") }))];
+  hub.events = Array.from({ length: 12 }, (_, n) => event(n, { stream: hub.cameras[n % 6].stream }));
+  await page.setViewportSize(PHONE);
+  await signIn(page, `${hub.url}/#camera=south-warehouse.c2`, TOKEN);
+  await page.getByRole("main").getByRole("heading", { name: long }).waitFor();
+  await page.getByRole("button", { name: `${long} (south-warehouse)` }).first().waitFor();
+  const inView = (locator) => locator.evaluate((element) => element.getBoundingClientRect().right <= innerWidth + 1);
+  for (const [role, name] of [["button", `${long} Live`], ["heading", "south-warehouse"]]) {
+    const site = page.getByRole("region", { name: "Site south-warehouse" });
+    await until(`${name} is in view`, () => inView(site.getByRole(role, { name })));
+  }
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, "the page is too wide");
+  const second = page.locator(".event").nth(1);
+  await second.waitFor();
+  const { y, height } = await second.boundingBox();
+  assert.ok(y + height <= PHONE.height, `the second event ends at ${y + height}`);
+  const measured = page.getByText("Capture to screen");
+  assert.ok(!(await measured.isVisible()));
+  await assertAccessible(page);
+  await screenshot(page, "phone-many");
+  await page.getByText("Measured", { exact: true }).click();
+  assert.ok(await measured.isVisible());
+  await assertAccessible(page);
+  await page.setViewportSize(DESKTOP);
+  await page.getByText("Measured", { exact: true }).waitFor({ state: "detached" });
+  assert.ok(await measured.isVisible(), "where there is room it is always there");
+});
+
+test("light or dark is what the system prefers, until the person says otherwise", async () => {
+  const use = (theme) => page.getByRole("button", { name: `Use the ${theme} theme` });
+  // For a frame colours are on their way.
+  const isOn = (ground) =>
+    until(ground, () => page.evaluate((rgb) => getComputedStyle(document.documentElement).backgroundColor === rgb, ground));
+  const [LIGHT, DARK] = ["rgb(238, 242, 242)", "rgb(10, 14, 16)"];
+  await page.emulateMedia({ colorScheme: "light" });
+  await signIn(page, hub.url, TOKEN);
+  await use("dark").waitFor();
+  await isOn(LIGHT);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await use("light").waitFor();
+  await isOn(DARK);
+  await use("light").click();
+  await isOn(LIGHT);
+  await page.reload();
+  await use("dark").waitFor();
+  await isOn(LIGHT);
+  await use("dark").click();
+  await isOn(DARK);
+  await page.emulateMedia({ colorScheme: "light" });
+  await use("dark").waitFor(); // What agrees with the system is no choice against it.
+  await isOn(LIGHT);
+});
+
 test("the hub goes away and comes back: the page says so, and misses no event", async () => {
   hub.events = [event(1)];
   await signIn(page, hub.url, TOKEN);
   await page.locator(".event").waitFor();
   await hub.stop();
   await page.getByText("Hub not reachable").waitFor();
+  await page.getByText("1 of 1 were live").waitFor();
   await assertAccessible(page);
   assert.equal(await page.locator(".event").count(), 1, "what is known stays");
   hub.events.push(event(2), event(3));

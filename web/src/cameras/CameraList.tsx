@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { EdgeLine } from "../fleet/EdgeLine.tsx";
 import type { Fleet } from "../fleet/poll.ts";
 import { CameraIcon, CameraOffIcon } from "../ui/icons.tsx";
@@ -17,7 +18,7 @@ export function CameraList({ state, fleet, selected, onSelect }: CameraListProps
     <nav className="cameras" aria-label="Cameras">
       <div className="panel-head">
         <h2>Cameras</h2>
-        {state.kind === "ready" && state.cameras.length > 0 && <span className="count">{summary(state.cameras)}</span>}
+        {state.kind === "ready" && state.cameras.length > 0 && <span className="count">{summary(state)}</span>}
       </div>
       {content(state, fleet, selected, onSelect)}
     </nav>
@@ -36,11 +37,13 @@ function content(state: CamerasState, fleet: Fleet, selected: string | null, onS
     );
   }
   return (
-    <div className="sites">
+    <div className={state.stale === null ? "sites" : "sites stale"}>
       {bySite(state.cameras).map((site) => (
         <section key={site.edge} className="site" aria-label={`Site ${site.edge}`}>
-          <h3>{site.edge}</h3>
-          <EdgeOf fleet={fleet} name={site.edge} />
+          <div className="site-head">
+            <h3>{site.edge}</h3>
+            <EdgeOf fleet={fleet} name={site.edge} />
+          </div>
           <ul>
             {site.cameras.map((camera) => (
               <li key={camera.stream}>
@@ -68,8 +71,14 @@ interface CameraButtonProps {
 
 function CameraButton({ camera, current, onSelect }: CameraButtonProps) {
   const { tone, words, detail } = describeCamera(camera);
+  const button = useRef<HTMLButtonElement>(null);
+  // Of many, the one of the address may be far down the list, or far along the strip that it is on a phone.
+  useEffect(() => {
+    if (current) button.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [current]);
   return (
     <button
+      ref={button}
       type="button"
       className="camera"
       aria-current={current}
@@ -86,7 +95,7 @@ function CameraButton({ camera, current, onSelect }: CameraButtonProps) {
   );
 }
 
-function summary(cameras: readonly Camera[]): string {
+function summary({ cameras, stale }: Extract<CamerasState, { kind: "ready" }>): string {
   const live = cameras.filter((camera) => camera.state === "live").length;
-  return `${live} of ${cameras.length} live`;
+  return `${live} of ${cameras.length} ${stale === null ? "live" : "were live"}`;
 }

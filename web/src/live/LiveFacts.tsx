@@ -1,5 +1,7 @@
 import type { ReactNode } from "react";
 import type { Camera } from "../api/types.ts";
+import { oneColumn } from "../ui/media.ts";
+import { useStore } from "../ui/useStore.ts";
 import type { LiveView } from "./player.ts";
 import { milliseconds, perSecond } from "./words.ts";
 
@@ -8,8 +10,19 @@ interface LiveFactsProps {
   readonly camera: Camera;
 }
 
-/** What is measured of the picture above. */
-export function LiveFacts({ view, camera }: LiveFactsProps) {
+/** What is measured of the picture above. On a phone it is folded away: the events would be below the screen's end. */
+export function LiveFacts(props: LiveFactsProps) {
+  const facts = <Facts {...props} />;
+  if (!useStore(oneColumn)) return facts;
+  return (
+    <details className="fold">
+      <summary>Measured</summary>
+      {facts}
+    </details>
+  );
+}
+
+function Facts({ view, camera }: LiveFactsProps) {
   const playing = view.state.kind === "playing" ? view : null;
   const stats = playing?.stats ?? null;
   const latency = stats?.latency ?? null;

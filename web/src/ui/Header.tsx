@@ -3,7 +3,9 @@ import type { CamerasState } from "../cameras/poll.ts";
 import type { SocketState } from "../events/socket.ts";
 import { connection } from "./connection.ts";
 import { LeaveIcon, Mark, MoonIcon, SunIcon } from "./icons.tsx";
-import { applyTheme, storedTheme } from "./theme.ts";
+import { prefersLight } from "./media.ts";
+import { chooseTheme, chosenTheme, themeOf } from "./theme.ts";
+import { useStore } from "./useStore.ts";
 
 interface HeaderProps {
   readonly version: string;
@@ -13,7 +15,8 @@ interface HeaderProps {
 }
 
 export function Header({ version, cameras, socket, onSignOut }: HeaderProps) {
-  const [theme, setTheme] = useState(storedTheme);
+  const [chosen, setChosen] = useState(chosenTheme);
+  const theme = themeOf(chosen, useStore(prefersLight));
   const link = connection(cameras, socket);
   const other = theme === "dark" ? "light" : "dark";
   return (
@@ -34,8 +37,8 @@ export function Header({ version, cameras, socket, onSignOut }: HeaderProps) {
           aria-label={`Use the ${other} theme`}
           title={`Use the ${other} theme`}
           onClick={() => {
-            applyTheme(other);
-            setTheme(other);
+            chooseTheme(other);
+            setChosen(chosenTheme());
           }}
         >
           {theme === "dark" ? <SunIcon /> : <MoonIcon />}

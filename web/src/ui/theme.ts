@@ -1,13 +1,30 @@
-/** Dark unless the person chose light on this browser. */
+/** As the system prefers it, unless the person chose on this browser. */
+import { prefersLight } from "./media.ts";
+
 export type Theme = "dark" | "light";
 
 const KEY = "omma.theme";
 
-export function storedTheme(): Theme {
-  return localStorage.getItem(KEY) === "light" ? "light" : "dark";
+/** Null where the person has not chosen. */
+export function chosenTheme(): Theme | null {
+  const stored = localStorage.getItem(KEY);
+  return stored === "light" || stored === "dark" ? stored : null;
 }
 
-export function applyTheme(theme: Theme): void {
-  document.documentElement.dataset["theme"] = theme;
-  localStorage.setItem(KEY, theme);
+/** What the style sheet makes of it. */
+export function themeOf(chosen: Theme | null, light: boolean): Theme {
+  return chosen ?? (light ? "light" : "dark");
+}
+
+/** A choice that agrees with the system is none: the page goes on following it. */
+export function chooseTheme(theme: Theme): void {
+  if (theme === themeOf(null, prefersLight.get())) localStorage.removeItem(KEY);
+  else localStorage.setItem(KEY, theme);
+  applyTheme();
+}
+
+export function applyTheme(): void {
+  const chosen = chosenTheme();
+  if (chosen === null) delete document.documentElement.dataset["theme"];
+  else document.documentElement.dataset["theme"] = chosen;
 }
