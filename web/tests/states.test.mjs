@@ -340,7 +340,7 @@ test("only events of one label, by the address too: the hub gives no others, and
 });
 
 test("from one picture to the next by the arrow keys and by buttons, to what was not loaded yet", async () => {
-  hub.events = Array.from({ length: 52 }, (_, n) => event(n, { label: `thing ${n}` }));
+  hub.events = Array.from({ length: 52 }, (_, n) => event(n, { label: `thing ${n}`, has_crop: n === 51 }));
   await signIn(page, hub.url, TOKEN);
   await page.locator(".event img").first().waitFor();
   const dialog = page.getByRole("dialog");
@@ -352,6 +352,7 @@ test("from one picture to the next by the arrow keys and by buttons, to what was
   await page.locator(".event").first().click();
   await shows(51);
   const place = await older.boundingBox();
+  await dialog.getByRole("checkbox", { name: "Close-up" }).focus(); // Which the next event does not have.
   await page.keyboard.press("ArrowLeft");
   await shows(51);
   assert.equal(await newer.getAttribute("aria-disabled"), "true", "there is none newer");

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { CloseIcon } from "../ui/icons.tsx";
 import { everyMinute } from "../ui/ticker.ts";
 import { useStore } from "../ui/useStore.ts";
@@ -30,16 +30,24 @@ export function EventDialog({ event, camera, pictures, newer, older, onStep, onC
   const [near, setNear] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
   const day = dayOf(event.openedUs, useStore(everyMinute));
-  const step = (to: string | null): void => {
-    if (to !== null) onStep(to);
-  };
-  const onKeyDown = ({ key, altKey, ctrlKey, metaKey }: KeyboardEvent): void => {
-    if (altKey || ctrlKey || metaKey) return; // The browser's own: Alt and ← is its way back.
-    if (key === "ArrowLeft") step(newer);
-    if (key === "ArrowRight") step(older);
-  };
+  const step = useCallback(
+    (to: string | null): void => {
+      if (to !== null) onStep(to);
+    },
+    [onStep],
+  );
+  // Of the whole page: what had the focus may go with the event that it belonged to, as the check box does.
+  useEffect(() => {
+    const pressed = ({ key, altKey, ctrlKey, metaKey }: KeyboardEvent): void => {
+      if (altKey || ctrlKey || metaKey) return; // The browser's own: Alt and ← is its way back.
+      if (key === "ArrowLeft") step(newer);
+      if (key === "ArrowRight") step(older);
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, [newer, older, step]);
   return (
-    <dialog ref={dialog} className="dialog" aria-labelledby="event-title" closedby="any" onClose={onClose} onKeyDown={onKeyDown}>
+    <dialog ref={dialog} className="dialog" aria-labelledby="event-title" closedby="any" onClose={onClose}>
       <div className="dialog-head">
         <div aria-live="polite" aria-atomic="true">
           <h2 id="event-title">{capitalised(event.label)}</h2>
