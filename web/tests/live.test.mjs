@@ -115,6 +115,23 @@ test("events appear as they happen, with their pictures", async () => {
   await dialog.waitFor({ state: "hidden" });
 });
 
+test("events of one label only, among those that were seen", async () => {
+  const filter = page.getByRole("combobox", { name: "Label" });
+  await until("people were seen", async () => (await filter.locator("option").allInnerTexts()).includes("Person"));
+  await filter.selectOption("Person");
+  const rows = page.locator(".event");
+  await until("only people", async () => {
+    const texts = await rows.allInnerTexts();
+    return texts.length > 0 && texts.every((text) => text.startsWith("Person"));
+  });
+  const { labels } = await page.evaluate(async (bearer) => {
+    const answer = await fetch("/api/v1/labels", { headers: { authorization: `Bearer ${bearer}` } });
+    return answer.json();
+  }, token);
+  assert.ok(labels.includes("person"), JSON.stringify(labels));
+  await filter.selectOption("All labels");
+});
+
 test("the page is accessible and looks as it should, wide and narrow", async () => {
   for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     await page.setViewportSize(size);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseWhy } from "../api/why.ts";
-import { capitalised, clockTime, dayOf, duration, percent, reason } from "./words.ts";
+import { capitalised, clockTime, dayOf, duration, fullTime, percent, reason } from "./words.ts";
 
 test("durations read at a glance", () => {
   const rows = [[-5, "0.0 s"], [0.44, "0.4 s"], [9.96, "10 s"], [59.4, "59 s"], [60, "1 min 00 s"], [185, "3 min 05 s"], [7620, "2 h 07 min"]] as const;
@@ -17,6 +17,7 @@ test("the day is said where it is not today", () => {
 
 test("times, shares, labels", () => {
   assert.equal(clockTime(Date.UTC(2026, 0, 1, 0, 5, 9) * 1000, "en-US", "UTC"), "00:05:09");
+  assert.match(fullTime(Date.UTC(2026, 0, 1, 0, 5, 9) * 1000, "en-GB", "UTC"), /1 January 2026.*00:05:09 UTC/);
   assert.deepEqual([percent(0.005), percent(1.2), percent(-1)], ["1 %", "100 %", "0 %"]);
   assert.deepEqual([capitalised("person"), capitalised("")], ["Person", ""]);
 });
