@@ -5,7 +5,7 @@ stretches between, coded as cameras code.
 
     OUT/tuning-KIND.h264, checking-KIND.h264   each with other walkers
     OUT/empty-KIND.h264, empty-hd.h264         nobody at all
-    OUT/pictures.json                          how many pictures each film has"""
+    OUT/pictures.json                          how many pictures each film has: an odd number, those with walkers"""
 
 import collections
 import json
@@ -105,6 +105,9 @@ def film_of(runs, pictures, scene):
         for number, box in run:
             yield paste(pictures[number], scene, box, size, strength)
         yield from [scene] * EMPTY
+    # Round and round, looks at every second picture then are at the others.
+    if (EMPTY + sum(len(run) + EMPTY for run in runs)) % 2 == 0:
+        yield scene
 
 
 def code(pictures, rate, gop, profile, filters, options, path):
