@@ -12,9 +12,13 @@
 //! 6. good detections that are still left begin new tracks.
 //!
 //! ```text
-//! Tentative ──`confirm_hits` frames in a row──▶ Confirmed ⇄ lost: not seen in this frame
-//!     └──not seen──▶ gone                           └──not seen for `max_lost`──▶ gone
+//! Tentative ──`confirm_hits` looks in a row──▶ Confirmed ⇄ lost: not seen in this frame
+//!     └──not seen──▶ gone                          └──not seen for `max_lost`──▶ gone
 //! ```
+//!
+//! Where frames come closer than looks do, since the gate asks for more of them while somebody may be coming, a tentative track
+//! needs what it would at the camera's rate: it must have been found for `one_look`, and is gone after as long. So more frames
+//! confirm nothing that fewer would not, and what is found in every second one only is confirmed too, whichever those are.
 //!
 //! The crate `trackforge` was looked at and not taken: its filter steps by frames, where ours are skipped by the gate
 //! and come at changing intervals; it associates across classes; and it brings a matrix library for what are four
@@ -49,6 +53,9 @@ const MAX_BUFFER: f32 = 0.5;
 /// Smallest overlap of a thing found once, in boxes enlarged so much.
 const NEW_OVERLAP: f32 = 0.2;
 
+/// As at five looks a second: however seldom they are, who is found in three frames within 200 ms is there.
+const MAX_ONE_LOOK: Duration = Duration::from_millis(150);
+
 /// How things are followed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrackerConfig {
@@ -60,6 +67,9 @@ pub struct TrackerConfig {
     pub min_overlap: f32,
     /// Frames in a row in which a thing must be found before it is told of; at least 2.
     pub confirm_hits: u32,
+    /// From the first of these to the last it must be at least this long; and a thing is let go that was not found for so long
+    /// before. Shorter than the time between two looks.
+    pub one_look: Duration,
     /// How long a confirmed thing may be out of sight and keep its id.
     pub max_lost: Duration,
     /// Most tracks at once. At the bound no new one begins.
@@ -73,6 +83,7 @@ impl Default for TrackerConfig {
             low_score: 0.4,
             min_overlap: 0.25,
             confirm_hits: 2,
+            one_look: Duration::ZERO,
             max_lost: Duration::from_millis(1500),
             max_tracks: 256,
         }
@@ -89,8 +100,11 @@ impl TrackerConfig {
 
     /// For so many looks a second: a thing may be missed in two of them and keep its id, however seldom they are.
     pub fn looking(self, rate: f32) -> Self {
-        let three = Duration::try_from_secs_f32(3.5 / rate).unwrap_or(self.max_lost);
-        Self { max_lost: self.max_lost.max(three), ..self }
+        let looks = |n: f32| Duration::try_from_secs_f32(n / rate).ok();
+        let max_lost = looks(3.5).map_or(self.max_lost, |three| three.max(self.max_lost));
+        // A frame may be looked at a quarter early.
+        let one_look = looks(0.75).map_or(MAX_ONE_LOOK, |one| one.min(MAX_ONE_LOOK));
+        Self { max_lost, one_look, ..self }
     }
 }
 
@@ -154,7 +168,9 @@ impl Tracker {
         self.associate(time, &mut good, &mut seen, near);
         self.associate(time, &mut good, &mut seen, new);
         self.associate(time, &mut poor, &mut seen, near);
-        self.tracks.retain(|track| track.id.is_some() || track.last_frame == frame);
+        let one_look = self.config.one_look;
+        self.tracks
+            .retain(|track| track.id.is_some() || track.last_frame == frame || time.since(track.last_seen) < one_look);
         self.begin(time, good);
 
         seen.sort_by_key(|track: &Track| track.id);
@@ -214,7 +230,8 @@ impl Tracker {
         track.motion.correct(detection.rect);
         track.life.go_on(detection.score);
         (track.last_seen, track.last_frame) = (time, self.frame);
-        if track.id.is_none() && track.life.frames() >= self.config.confirm_hits {
+        let long_enough = time.since(track.life.first_seen()) >= self.config.one_look;
+        if track.id.is_none() && track.life.frames() >= self.config.confirm_hits && long_enough {
             self.last_id += 1;
             track.id = Some(TrackId(self.last_id));
         }

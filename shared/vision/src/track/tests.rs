@@ -1,5 +1,8 @@
 //! Simulated things, looked at at changing intervals.
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
 use super::*;
 
 fn at(ms: i64) -> CaptureTime {
@@ -189,5 +192,31 @@ fn garbage_is_left_out_and_the_number_of_tracks_is_bounded() {
 fn at_one_look_in_two_seconds_things_are_followed_too() {
     let mut tracker = Tracker::new(TrackerConfig::default().looking(0.5));
     assert_eq!(walk(&mut tracker, 0, 20_000, 2000, |_| 0.3), [1]);
-    assert_eq!(TrackerConfig::default().looking(5.0), TrackerConfig::default());
+    let one_look = Duration::from_millis(150);
+    assert_eq!(TrackerConfig::default().looking(5.0), TrackerConfig { one_look, ..TrackerConfig::default() });
+    assert_eq!(TrackerConfig::default().looking(0.5).one_look, one_look);
+}
+
+/// In which frame a walker is confirmed, where a frame is taken each 100 ms, and looked at from `first` on each `every`th.
+fn confirmed(found: &[bool], first: usize, every: usize) -> Option<usize> {
+    let mut tracker = Tracker::new(TrackerConfig::default().looking(5.0));
+    (first..found.len()).step_by(every).find(|&n| {
+        let walker = found[n].then(|| person(0.1 + 0.008 * n as f32, 0.4, 0.7));
+        !tracker.update(at(100 * n as i64), walker.into_iter().collect()).is_empty()
+    })
+}
+
+#[test]
+fn twice_as_many_looks_confirm_as_soon_as_the_luckier_half_of_them_and_nothing_else() {
+    let mut random = StdRng::seed_from_u64(4);
+    let (mut lucky, mut neither) = (0, 0);
+    for _ in 0..2000 {
+        let share = random.random_range(0.1..0.9);
+        let found: Vec<bool> = (0..20).map(|_| random.random_bool(share)).collect();
+        let halves = [confirmed(&found, 0, 2), confirmed(&found, 1, 2)];
+        assert_eq!(confirmed(&found, 0, 1), halves.into_iter().flatten().min(), "{found:?}: {halves:?}");
+        lucky += usize::from(halves[0].is_some() != halves[1].is_some());
+        neither += usize::from(halves == [None, None]);
+    }
+    assert!(lucky > 100 && neither > 100, "{lucky}, {neither}");
 }
