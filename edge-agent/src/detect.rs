@@ -108,6 +108,11 @@ impl Shared {
         self.detector.ask(camera, rank, None)
     }
 
+    /// The detector where nobody looks or waits: for a look that nobody must wait for.
+    pub(crate) fn idle_detector(&self) -> Option<DetectorTurn> {
+        self.detector.take_idle()
+    }
+
     /// Asks for the camera's turn to decode, which is of use until then.
     pub(crate) fn ask_core(&self, camera: &CameraId, rank: Rank, until: Option<Instant>) -> AskedCore {
         self.cores.ask(camera, rank, until)

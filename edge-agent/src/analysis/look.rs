@@ -46,6 +46,20 @@ impl Looker {
                 }
                 Ok(())
             }
+            Look::Spare => self.look_if_nothing_waits(Waiting { frame, at }),
+        }
+    }
+
+    /// Where others look or wait, or this camera does itself, nobody waits for a look beyond the rate.
+    fn look_if_nothing_waits(&mut self, spare: Waiting) -> Result<(), Ended> {
+        let past = self.plan.is_past(spare.at);
+        let late = !past && self.clock.now().saturating_sub(spare.at) > self.interval / 2;
+        if late || self.waiting.is_some() || self.asked.is_some() {
+            return Ok(());
+        }
+        match self.eyes.shared.idle_detector() {
+            Some(turn) => self.look(&spare, if past { Kind::Back } else { Kind::Live }, turn),
+            None => Ok(()),
         }
     }
 

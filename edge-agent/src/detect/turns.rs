@@ -54,6 +54,12 @@ impl<T> Turns<T> {
         asked
     }
 
+    /// A turn where nobody has or waits for what it is; nothing is asked for otherwise.
+    pub(super) fn take_idle(&self) -> Option<Turn<T>> {
+        let thing = self.lock().idle.pop()?;
+        Some(Turn { thing: Some(thing), turns: self.clone() })
+    }
+
     /// The camera is no more.
     pub(super) fn forget(&self, camera: &CameraId) {
         // Outside of the lock, which a request that is dropped may want.
@@ -156,6 +162,20 @@ mod tests {
         assert!(granted(&mut b).is_none());
         drop(tracked);
         assert!(granted(&mut b).is_some());
+    }
+
+    #[test]
+    fn what_is_not_urgent_takes_only_what_nobody_has_and_takes_nobodys_place() {
+        let turns = Turns::of(vec!["detector"]);
+        let spare = turns.take_idle().unwrap();
+        assert!(turns.take_idle().is_none());
+        let mut a = turns.ask(&camera("a"), Rank::Usual, None);
+        assert_eq!(turns.waiting(), 1);
+        drop(spare);
+        let held = granted(&mut a).expect("whoever waits is next");
+        assert!(turns.take_idle().is_none());
+        drop(held);
+        assert!(turns.take_idle().is_some());
     }
 
     #[test]

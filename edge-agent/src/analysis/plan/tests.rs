@@ -171,7 +171,7 @@ impl Edge {
                 self.probes += 1;
                 self.plan.probed(time, &found);
             }
-            Look::Detect => {
+            Look::Detect | Look::Spare => {
                 self.looks.push((number, self.plan.is_past(self.moment(number))));
                 let tracks = self.tracker.update(time, found.clone());
                 self.plan.tracked(time, &found, &tracks);

@@ -13,6 +13,7 @@ use super::group::{Groups, Order};
 use super::report::{Counts, Reason, Report, State};
 use super::scene::Scene;
 use super::sizes::Sizes;
+use super::spare::Spare;
 use super::still::{Seen, Still};
 use super::thumbnail::{Mask, Thumbnail};
 use super::tier::{Tier, Why, choose};
@@ -40,6 +41,8 @@ pub enum Look {
     Probe,
     /// Detect, follow, and tell [`Gate::tracked`].
     Detect,
+    /// The same, but only where nobody has to wait for it: the detector has nothing else to do.
+    Spare,
 }
 
 /// Gates one camera.
@@ -52,6 +55,7 @@ pub struct Gate {
     pub(super) still: Still,
     pub(super) budget: Budget,
     pub(super) pace: Pace,
+    pub(super) spare: Spare,
     pub(super) state: State,
     pub(super) reason: Reason,
     pub(super) tier: (Tier, Why),
@@ -89,6 +93,7 @@ impl Gate {
             still: Still::default(),
             budget: Budget::new(),
             pace: Pace::new(config.rate),
+            spare: Spare::default(),
             state: if config.mode == Mode::Always { State::Active } else { State::Learning },
             reason: Reason::Start,
             tier: choose(&config, Tier::KeyPictures, None, Duration::ZERO),
@@ -165,12 +170,19 @@ impl Gate {
         // The tracker hears of the present after all of the past: what is clear takes a thumbnail's time and not a look's.
         let past = thumbnail.take().filter(|_| self.seeks && time < self.since);
         self.seeks = past.is_some_and(|thumbnail| self.scene.was_clear(&thumbnail(&self.config.mask)));
-        if self.seeks || !self.pace.takes(time) {
+        if self.seeks {
             return Look::Pass;
         }
+        let look = if self.pace.takes(time) {
+            Look::Detect
+        } else if self.config.mode == Mode::Gated && self.spare.takes(time, self.tracked) {
+            Look::Spare
+        } else {
+            return Look::Pass;
+        };
         self.tracked = time;
         self.counts.detections += 1;
-        Look::Detect
+        look
     }
 
     /// Takes what a probe of the frame of `time` found. Where it is news, the gate is open, and the kept units from the
@@ -198,6 +210,7 @@ impl Gate {
         self.enter(State::Active, time);
         // Who stood there all the time is part of the scene, and who was there at a probe in vain may be.
         self.seeks = from.is_some_and(|from| self.in_vain < from) && self.reason != Reason::Safety;
+        self.spare.open(time, self.seeks);
         from
     }
 
@@ -207,7 +220,9 @@ impl Gate {
         self.detected = self.detected.max(time);
         let good = detections.iter().filter(|detection| detection.score >= self.config.min_score);
         self.things = good.take(MAX_THINGS).map(|detection| enlarged(detection.rect)).collect();
-        match self.still.see(time, detections, self.config.min_score, tracks) {
+        let seen = self.still.see(time, detections, self.config.min_score, tracks);
+        self.spare.see(time, seen);
+        match seen {
             Seen::Moves => (self.sign, self.followed) = (self.sign.max(time), true),
             Seen::News if !self.followed && time.since(self.since) < UNPROVEN => self.sign = self.sign.max(time),
             Seen::News | Seen::Nothing => {}
@@ -231,12 +246,16 @@ impl Gate {
         self.groups.keep_from()
     }
 
-    /// How soon a thing is told of. Where a probe was in vain within what is kept, the clear past is not passed over, and
-    /// looking at all of it takes longer than is promised else.
+    /// How soon a thing is told of. A group is all that is promised where a probe was in vain within what is kept, since the clear
+    /// past is then not passed over, and looking at all of it takes longer than is promised else; and where the detector had no
+    /// time for looks beyond the rate. Who comes while the gate is open is found by a look at the rate.
     fn promise(&self) -> Duration {
         let group = self.groups.length();
         let promise = self.tier.0.promise(group);
-        if self.keep_from().is_some_and(|from| self.in_vain >= from) { promise.max(group) } else { promise }
+        let looks_at_all = self.keep_from().is_some_and(|from| self.in_vain >= from);
+        let promise = if looks_at_all || self.spare.is_refused() { promise.max(group) } else { promise };
+        let open = matches!(self.state, State::Learning | State::Active);
+        if open { promise.max(self.pace.interval()) } else { promise }
     }
 
     /// What the gate does and why.

@@ -26,7 +26,8 @@
 //!     for each frame that comes out of decode(unit)
 //!         match gate.frame(frame.time, |mask| Thumbnail::of(&frame.planes(), mask)) {
 //!             Look::Pass => {}
-//!             Look::Detect => { found = detect(frame); gate.tracked(frame.time, &found, &tracker.update(…found)) }
+//!             Look::Spare if the detector is busy => {}
+//!             Look::Detect | Look::Spare => { found = detect(frame); gate.tracked(frame.time, &found, &tracker.update(…found)) }
 //!             Look::Probe => if let Some(key) = gate.probed(frame.time, &detect(frame)) {   // not for the tracker
 //!                 todo = kept units from `key` on;             // instead of what was left: the tracker sees all in order
 //!             }
@@ -67,6 +68,8 @@ pub use report::{Counts, Reason, Report, State};
 
 mod thumbnail;
 pub use thumbnail::{MAX_CELLS, Mask, Thumbnail};
+
+mod spare;
 
 mod sizes;
 

@@ -36,6 +36,7 @@ impl Gate {
         self.sizes.interrupted();
         self.sizes.trust();
         self.scene.restart();
+        self.spare.restart();
         self.pace = Pace::new(self.config.rate);
         (self.probe_due, self.detected, self.tracked, self.in_vain) = (NEVER, NEVER, NEVER, NEVER);
         self.enter(if self.state == State::Looking { State::Idle } else { self.state }, time);

@@ -11,6 +11,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 
+mod spare;
+
 mod world;
 use world::{Kind, World};
 

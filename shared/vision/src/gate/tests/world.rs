@@ -46,6 +46,12 @@ pub(super) struct World {
     pub(super) gate: Gate,
     pub(super) kind: Kind,
     pub(super) detector_is_gone: bool,
+    /// The detector finds only in pictures whose number, divided by 2, leaves this.
+    pub(super) found_in: Option<usize>,
+    /// Others have the detector: no look beyond the rate is made.
+    pub(super) detector_is_busy: bool,
+    /// The score of who walks.
+    pub(super) score: f32,
     pub(super) no_key_pictures: bool,
     /// Added to every time from here on, µs.
     pub(super) offset: i64,
@@ -53,11 +59,15 @@ pub(super) struct World {
     pub(super) decoded: u64,
     pub(super) detections: usize,
     pub(super) probes: usize,
+    /// Looks beyond the rate that were asked for.
+    pub(super) spare: usize,
     pub(super) hits: usize,
     /// When the first probe found something.
     pub(super) found_at: Option<CaptureTime>,
     /// Frames that the tracker had, and whether the walker was found in them.
     pub(super) tracked: Vec<(CaptureTime, bool)>,
+    /// When the tracker told of somebody: the newest unit then.
+    pub(super) told: Vec<CaptureTime>,
     random: StdRng,
     tracker: Tracker,
     kept: VecDeque<Unit>,
@@ -82,17 +92,22 @@ impl World {
             gate: Gate::new(config),
             kind: Kind::Calm,
             detector_is_gone: false,
+            found_in: None,
+            detector_is_busy: false,
+            score: 0.7,
             no_key_pictures: false,
             offset: 1_000_000_000,
             units: 0,
             decoded: 0,
             detections: 0,
             probes: 0,
+            spare: 0,
             hits: 0,
             found_at: None,
             tracked: vec![],
+            told: vec![],
             random,
-            tracker: Tracker::new(TrackerConfig::default()),
+            tracker: Tracker::new(TrackerConfig::default().looking(5.0)),
             kept: VecDeque::new(),
             decoder: None,
             number: 0,
@@ -107,8 +122,8 @@ impl World {
 
     /// Counts from here on.
     pub(super) fn forget(&mut self) {
-        (self.units, self.decoded, self.detections, self.probes, self.hits) = (0, 0, 0, 0, 0);
-        (self.found_at, self.tracked) = (None, vec![]);
+        (self.units, self.decoded, self.detections, self.probes, self.spare, self.hits) = (0, 0, 0, 0, 0, 0);
+        (self.found_at, self.tracked, self.told) = (None, vec![], vec![]);
     }
 
     /// When the next picture is taken.
@@ -176,14 +191,18 @@ impl World {
         assert!(key || self.decoder == Some(number - 1), "the decoder has not what picture {number} builds on");
         self.decoder = Some(number);
         self.decoded += 1;
-        let things = self.kept[at].things.iter().filter(|_| !self.detector_is_gone);
+        let finds = !self.detector_is_gone && self.found_in.is_none_or(|parity| number % 2 == parity);
+        let things = self.kept[at].things.iter().filter(|_| finds);
         let found: Vec<Detection> = things.map(|(_, found)| found.clone()).collect();
         match self.gate.frame(time, |mask| picture(&self.scene, &self.noise, &self.kept[at], mask)) {
             Look::Pass => {}
-            Look::Detect => {
+            Look::Spare if self.detector_is_busy => self.spare += 1,
+            look @ (Look::Detect | Look::Spare) => {
                 self.detections += 1;
+                self.spare += usize::from(look == Look::Spare);
                 let tracks = self.tracker.update(time, found.clone());
                 self.tracked.push((time, found.iter().any(|thing| &*thing.label == "person")));
+                self.told.extend(self.kept.back().map(|unit| unit.time).filter(|_| !tracks.is_empty()));
                 if !self.detector_is_gone {
                     self.gate.tracked(time, &found, &tracks);
                 }
@@ -219,11 +238,11 @@ impl World {
         };
         let mut things = vec![];
         if self.parked {
-            things.push(self.thing("car", 0.6, 0.5));
+            things.push(self.thing("car", 0.7, 0.6, 0.5));
         }
         let mut moving = 0.0;
         if let Some((begin, pictures)) = self.walker.filter(|&(begin, pictures)| self.number < begin + pictures) {
-            things.push(self.thing("person", 0.9 * (self.number - begin) as f32 / pictures as f32, 0.3));
+            things.push(self.thing("person", self.score, 0.9 * (self.number - begin) as f32 / pictures as f32, 0.3));
             moving = 300.0;
         }
         let bytes = match (key, self.kind) {
@@ -242,10 +261,10 @@ impl World {
     }
 
     /// A thing with its left upper corner there: where it is, and how it is found, with some jitter.
-    fn thing(&mut self, label: &str, x: f32, y: f32) -> (Rect, Detection) {
+    fn thing(&mut self, label: &str, score: f32, x: f32, y: f32) -> (Rect, Detection) {
         let place = Rect { x, y, w: 0.1, h: 0.3 };
         let rect = Rect { x: x + 0.002 * self.normal(), y: y + 0.003 * self.normal(), ..place };
-        (place, Detection { label: Label::from(label), score: 0.7, rect })
+        (place, Detection { label: Label::from(label), score, rect })
     }
 
     fn normal(&mut self) -> f32 {
