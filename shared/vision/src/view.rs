@@ -27,7 +27,7 @@ const SPEAKING: usize = BLOCKS * BLOCKS / 2;
 /// The least median of the blocks' correlations of two pictures of one view.
 const SAME: f32 = 0.5;
 /// Standard deviation of a block's cells, in levels of luma, under which it says nothing.
-const FLAT: f32 = 8.0;
+const FLAT: f64 = 8.0;
 /// How long a view that was left may come back.
 const REMEMBERED: Duration = Duration::from_secs(10);
 /// Two pictures further apart are not compared: between them it may have become night.
@@ -106,36 +106,43 @@ fn likeness(a: &Thumbnail, b: &Thumbnail) -> Option<f32> {
         return None;
     }
     let blocks = (0..BLOCKS * BLOCKS).map(|n| (n / BLOCKS, n % BLOCKS));
-    let mut alike: Vec<f32> =
-        blocks.filter_map(|(row, column)| correlation(block(a, row, column), block(b, row, column))).collect();
+    let mut alike: Vec<f32> = blocks.filter_map(|(row, column)| correlation(block(a, b, row, column))).collect();
     alike.sort_unstable_by(f32::total_cmp);
     alike.get(alike.len() / 2).copied().filter(|_| alike.len() >= SPEAKING)
 }
 
-/// The cells of a block.
-fn block(picture: &Thumbnail, row: usize, column: usize) -> impl Iterator<Item = f32> + Clone {
+/// The cells of a block, of two pictures of one size.
+fn block(a: &Thumbnail, b: &Thumbnail, row: usize, column: usize) -> impl Iterator<Item = (f32, f32)> {
     let part = |whole: usize, n: usize| whole * n / BLOCKS..whole * (n + 1) / BLOCKS;
-    let across = part(picture.columns, column);
-    let lines = picture.means.chunks(picture.columns.max(1));
-    let lines = lines.skip(part(picture.rows, row).start).take(part(picture.rows, row).len());
-    lines.flat_map(move |line| line.get(across.clone()).unwrap_or_default()).copied()
+    let (down, across) = (part(a.rows, row), part(a.columns, column));
+    let width = a.columns.max(1);
+    let lines = a.means.chunks(width).zip(b.means.chunks(width)).skip(down.start).take(down.len());
+    lines.flat_map(move |(a, b)| {
+        let a = a.get(across.clone()).unwrap_or_default();
+        let b = b.get(across.clone()).unwrap_or_default();
+        a.iter().copied().zip(b.iter().copied())
+    })
 }
 
 /// Pearson's, `-1.0..=1.0`; `None` where one has no contrast.
-fn correlation(a: impl Iterator<Item = f32> + Clone, b: impl Iterator<Item = f32> + Clone) -> Option<f32> {
-    let count = a.clone().count() as f32;
-    let (mean_a, mean_b) = (a.clone().sum::<f32>() / count, b.clone().sum::<f32>() / count);
-    let mean_product = |x: &mut dyn Iterator<Item = (f32, f32)>| x.map(|(a, b)| a * b).sum::<f32>() / count;
-    let (a, b) = (a.map(|cell| cell - mean_a), b.map(|cell| cell - mean_b));
-    let deviation_a = mean_product(&mut a.clone().zip(a.clone())).sqrt();
-    let deviation_b = mean_product(&mut b.clone().zip(b.clone())).sqrt();
+///
+/// In one pass, with sums in 64 bits: differences of sums of squares are exact to far less than a level of luma.
+fn correlation(cells: impl Iterator<Item = (f32, f32)>) -> Option<f32> {
+    let sums = cells.fold([0.0_f64; 6], |[count, a, b, aa, bb, ab], (x, y)| {
+        let (x, y) = (f64::from(x), f64::from(y));
+        [count + 1.0, a + x, b + y, aa + x * x, bb + y * y, ab + x * y]
+    });
+    let [mean_a, mean_b, mean_aa, mean_bb, mean_ab] = [1, 2, 3, 4, 5].map(|n| sums[n] / sums[0]);
+    let deviation_a = (mean_aa - mean_a * mean_a).sqrt();
+    let deviation_b = (mean_bb - mean_b * mean_b).sqrt();
     let contrast = deviation_a >= FLAT && deviation_b >= FLAT;
-    contrast.then(|| mean_product(&mut a.zip(b)) / (deviation_a * deviation_b))
+    contrast.then(|| ((mean_ab - mean_a * mean_b) / (deviation_a * deviation_b)) as f32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const SIDE: usize = 24;
 
@@ -203,6 +210,30 @@ mod tests {
         assert_eq!(turns([at(0, 1), at(200, 2), at(10_300, 1)]), [Turn::None, Turn::Away, Turn::Away]);
         assert_eq!(turns([at(0, 1), at(200, 2), at(10_300, 2), at(10_400, 1)]).last(), Some(&Turn::Away));
         assert_eq!(turns([at(0, 1), at(60_100, 2), at(60_300, 1)]), [Turn::None, Turn::None, Turn::Away]);
+    }
+
+    proptest! {
+        #[test]
+        fn in_one_pass_it_is_the_correlation_of_the_definition(
+            cells in prop::collection::vec((0.0f32..=255.0, 0.0f32..=255.0), 0..600),
+            (scale, shift) in (0.0f32..=1.0, 0.0f32..200.0),
+        ) {
+            let cells: Vec<_> = cells.into_iter().map(|(a, b)| (a * scale + shift, (a + b) / 2.0)).collect();
+            let count = cells.len() as f64;
+            let mean = |of: &dyn Fn(f64, f64) -> f64| {
+                cells.iter().map(|(a, b)| of(f64::from(*a), f64::from(*b))).sum::<f64>() / count
+            };
+            let (a, b) = (mean(&|a, _| a), mean(&|_, b| b));
+            let (of_a, of_b) = (mean(&|x, _| (x - a).powi(2)).sqrt(), mean(&|_, y| (y - b).powi(2)).sqrt());
+            let got = correlation(cells.iter().copied());
+            // At the very bound rounding decides.
+            prop_assume!((of_a - FLAT).abs() > 1e-6 && (of_b - FLAT).abs() > 1e-6);
+            prop_assert_eq!(got.is_some(), of_a >= FLAT && of_b >= FLAT);
+            if let Some(got) = got {
+                let expected = mean(&|x, y| (x - a) * (y - b)) / (of_a * of_b);
+                prop_assert!((f64::from(got) - expected).abs() < 1e-6, "{got}, expected {expected}");
+            }
+        }
     }
 
     #[test]
