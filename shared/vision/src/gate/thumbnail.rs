@@ -7,7 +7,7 @@ use omma_media::frame::Planes;
 const CELL: usize = 16;
 /// Enough for 1920×1088 in cells of 16: 120 × 68 = 8,160. Bounds the gate's memory.
 pub const MAX_CELLS: usize = 8192;
-/// No picture is larger (H.264 §A.3: level 6.2); cells have then at most 256 rows.
+/// No picture is larger (H.264 §A.3: level 6.2).
 const MAX_SIDE: usize = 16_384;
 /// Rows and columns in which a mask is kept: finer than any thumbnail.
 const MASK_SIDE: usize = 256;
@@ -87,32 +87,38 @@ impl Thumbnail {
         }
         let (columns, rows) = (width.div_ceil(cell), height.div_ceil(cell));
         let mut means = Vec::with_capacity(columns * rows);
-        // Down first and across after, since whole rows are added by vector instructions. No cell has more than 256 rows,
-        // whose sum fits 16 bits.
-        let mut sums = vec![0u16; width];
+        // Across and then down, by pieces of a fixed length, whose bytes the compiler adds in one instruction or two.
+        let mut sums = vec![0u32; columns];
         let lines: Vec<&[u8]> = planes.y.chunks(stride).take(height).map(|line| &line[..width]).collect();
         for (row, lines) in lines.chunks(cell).enumerate() {
             sums.fill(0);
             for line in lines {
-                for (sum, &sample) in sums.iter_mut().zip(*line) {
-                    *sum += u16::from(sample);
+                let (pieces, rest) = line.as_chunks::<CELL>();
+                for (sum, pieces) in sums.iter_mut().zip(pieces.chunks(cell / CELL)) {
+                    *sum += pieces.iter().map(add).sum::<u32>();
                 }
+                sums[columns - 1] += rest.iter().map(|&sample| u32::from(sample)).sum::<u32>();
             }
             let y = (row * cell + lines.len() / 2) as f32 / height as f32;
-            means.extend(sums.chunks(cell).enumerate().map(|(column, across)| {
-                let x = (column * cell + across.len() / 2) as f32 / width as f32;
-                let sum: u32 = across.iter().map(|&sum| u32::from(sum)).sum();
-                if mask.covers(x, y) { f32::NAN } else { sum as f32 / (across.len() * lines.len()) as f32 }
+            means.extend(sums.iter().enumerate().map(|(column, &sum)| {
+                let across = cell.min(width - column * cell);
+                let x = (column * cell + across / 2) as f32 / width as f32;
+                if mask.covers(x, y) { f32::NAN } else { sum as f32 / (across * lines.len()) as f32 }
             }));
         }
         Self { columns, rows, means }
     }
 }
 
+fn add(piece: &[u8; CELL]) -> u32 {
+    piece.iter().map(|&sample| u32::from(sample)).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use omma_media::frame::Colour;
+    use proptest::prelude::*;
 
     fn thumbnail(y: &[u8], width: u32, height: u32, y_stride: usize, mask: &Mask) -> Thumbnail {
         let planes = Planes { width, height, y, u: &[], v: &[], y_stride, uv_stride: 0, colour: Colour::default() };
@@ -135,6 +141,29 @@ mod tests {
         let y = vec![7; 3840 * 2160];
         let got = thumbnail(&y, 3840, 2160, 3840, &Mask::default());
         assert!((got.columns, got.rows) == (120, 68) && got.means.iter().all(|&mean| mean == 7.0));
+    }
+
+    proptest! {
+        #[test]
+        fn each_cell_is_the_mean_of_its_samples(
+            (width, height) in prop_oneof![(1..80usize, 1..80usize), Just((3000, 33)), Just((9000, 300))],
+            gap in 0..3usize,
+            seed in any::<u32>(),
+        ) {
+            let stride = width + gap;
+            let y: Vec<u8> = (0..(stride * height) as u32).map(|n| ((n ^ seed).wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
+            let got = thumbnail(&y, width as u32, height as u32, stride, &Mask::default());
+            let cell = width.div_ceil(got.columns).next_power_of_two().max(CELL);
+            prop_assert_eq!((got.columns, got.rows), (width.div_ceil(cell), height.div_ceil(cell)));
+            for (n, mean) in got.means.iter().enumerate() {
+                let (top, left) = (n / got.columns * cell, n % got.columns * cell);
+                let (down, across) = (top..height.min(top + cell), left..width.min(left + cell));
+                let samples = down.len() * across.len();
+                let rows = down.map(|row| &y[row * stride..][across.clone()]);
+                let sum: u32 = rows.flatten().map(|&sample| u32::from(sample)).sum();
+                prop_assert_eq!(*mean, sum as f32 / samples as f32, "cell {}", n);
+            }
+        }
     }
 
     #[test]
