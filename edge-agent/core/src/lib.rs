@@ -5,7 +5,7 @@
 //! steps; only capture times are dates.
 //!
 //! In the order of the path: when is a camera tried again ([`session`]), over which transport ([`change_over`]), which
-//! other address does it name ([`redirect`]), where in an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded
+//! other address does it name ([`redirect`]), what is put right between it and the library that reads it ([`interpreter`]), where in an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded
 //! pictures wait for a reader ([`unit_queue`]) and when it gives them up ([`lateness`]), which may be looked back at
 //! ([`kept_units`]), which frame of the main stream a result of the sub-stream belongs to ([`frame_match`]), which
 //! lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]).
@@ -22,6 +22,8 @@ pub mod session;
 pub mod change_over;
 
 pub mod redirect;
+
+pub mod interpreter;
 
 pub mod multipart;
 

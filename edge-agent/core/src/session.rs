@@ -40,6 +40,8 @@ pub enum Failure {
     Refused,
     /// Anything else.
     Failed,
+    /// The next attempt is made in another way, which mends what ended this one: at once.
+    Mended,
 }
 
 /// What the caller does next.
@@ -145,6 +147,7 @@ impl Session {
         let delay = match failure {
             Failure::Failed => self.retry.next_delay(),
             Failure::Refused => self.refused.next_delay(),
+            Failure::Mended => Duration::ZERO,
         };
         self.state = State::Waiting { until: now + delay };
     }
@@ -197,6 +200,16 @@ mod tests {
         assert_eq!(session.poll(S), Act::Connect);
         assert_eq!(session.wake(), S + CONNECT_TIMEOUT);
         assert_eq!(session.poll(S + CONNECT_TIMEOUT), Act::Abandon(CONNECT_TIMEOUT));
+    }
+
+    #[test]
+    fn what_is_mended_is_tried_at_once_and_costs_no_patience() {
+        let mut session = Session::new(S, 7);
+        assert_eq!(session.poll(S), Act::Connect);
+        session.failed(S, Failure::Mended);
+        assert_eq!(session.poll(S), Act::Connect);
+        session.failed(S, Failure::Failed);
+        assert!(session.wake() <= S + FIRST_RETRY);
     }
 
     #[test]

@@ -11,6 +11,10 @@ use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use edge_core::Moment;
+use edge_core::interpreter::conversation::Conversation;
+use edge_core::interpreter::framing::{Piece, Pieces};
+use edge_core::interpreter::packet::Sequences;
+use edge_core::interpreter::{Mend, Mends, mend};
 use edge_core::multipart::{Multipart, MultipartError, Picture};
 use edge_core::onvif::device::{Device, Stream};
 use edge_core::onvif::{address, answer, lines, probe};
@@ -46,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mqtt_topic", mqtt_topic),
     ("mqtt_command", mqtt_command),
     ("rtsp_redirect", rtsp_redirect),
+    ("rtsp_interpreter", rtsp_interpreter),
     ("browser_message", browser_message),
     ("join_token", join_token),
     ("bitstream", bitstream),
@@ -184,6 +189,63 @@ pub fn rtsp_redirect(data: &[u8]) {
     if let Ok(url) = redirect::target(&from, &String::from_utf8_lossy(data)) {
         assert_eq!((url.scheme(), url.host_str()), ("rtsp", Some("camera")));
         assert_eq!((url.username(), url.password()), ("", None));
+    }
+}
+
+/// What a camera sends and the interpreter reads: however it is cut, the same pieces come out, which are what went in. What
+/// is mended is a whole message still, and never longer but for the address that datagrams come from.
+pub fn rtsp_interpreter(data: &[u8]) {
+    let read = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut pieces, mut found) = (Pieces::default(), vec![]);
+        for chunk in chunks {
+            pieces.buffer().extend_from_slice(chunk);
+            found.extend(std::iter::from_fn(|| pieces.next_piece()));
+        }
+        found
+    };
+    let (whole, mut joined) = (read(&mut std::iter::once(data)), vec![]);
+    let (mut mends, mut sequences, mut conversation) =
+        (Mends::default(), Sequences::default(), Conversation::default());
+    for mend in Mend::ALL {
+        mends.insert(mend);
+    }
+    for piece in whole {
+        match piece {
+            Piece::Through(bytes) => joined.extend_from_slice(&bytes),
+            Piece::Packet(mut packet) => {
+                joined.extend_from_slice(&packet);
+                let before = packet.clone();
+                sequences.admit(&mut packet);
+                assert_eq!(
+                    (packet.len(), &packet[..6.min(packet.len())]),
+                    (before.len(), &before[..6.min(before.len())])
+                );
+            }
+            Piece::Message { mut head, mut body } => {
+                joined.extend_from_slice(&head.bytes());
+                joined.extend_from_slice(&body);
+                conversation.ask(&mut head.clone());
+                conversation.answer(&mut head, true);
+                let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+                let before = lines(&head.bytes());
+                let length = body.len();
+                mend(&mut head, &mut body, mends, Some([192, 0, 2, 20].into()));
+                assert!(body.len() <= length);
+                assert!(lines(&head.bytes()) <= before && head.bytes().ends_with(b"\n"));
+                assert!(head.value("RTP-Info").is_none());
+            }
+        }
+    }
+    assert!(data.starts_with(&joined));
+    let cut: usize = read(&mut data.chunks(7)).iter().map(length).sum();
+    assert_eq!(cut, joined.len());
+}
+
+fn length(piece: &Piece) -> usize {
+    match piece {
+        Piece::Through(bytes) => bytes.len(),
+        Piece::Packet(packet) => packet.len(),
+        Piece::Message { head, body } => head.bytes().len() + body.len(),
     }
 }
 
