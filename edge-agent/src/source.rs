@@ -6,11 +6,14 @@
 //! 1. wait until the session says connect, and until the last one is ended with TEARDOWN;
 //! 2. open the stream ([`rtsp`], [`http`], [`v4l2`]) and take units, each under the session's time-out;
 //! 3. stamp each and hand it to the camera's [`Feed`];
-//! 4. when it ends, say why in the camera's report, and begin again.
+//! 4. when it ends, say why in the camera's report, and begin again: at once and through the interpreter, where that puts
+//!    right what ended it.
 
 pub mod rtsp;
 
 mod redirect;
+
+mod interpreter;
 
 pub mod http;
 
@@ -31,6 +34,8 @@ use std::time::Duration;
 use edge_core::Moment;
 use edge_core::capture_clock::CaptureClock;
 use edge_core::change_over::{ChangeOver, Evidence};
+use edge_core::interpreter::same_age::SameAge;
+use edge_core::interpreter::{Mend, Mends};
 use edge_core::session::{Act, Failure, SILENCE, Session};
 use futures::FutureExt;
 use metrics::{Counter, counter, describe_counter};
@@ -65,6 +70,10 @@ pub struct Source {
     clock: EdgeClock,
     session: Session,
     transport: ChangeOver,
+    mends: Mends,
+    ages: SameAge,
+    /// Since when this session is live.
+    live: Option<Moment>,
     farewells: Farewells,
     device_lock: v4l2::DeviceLock,
     stamps: CaptureClock,
@@ -90,6 +99,9 @@ impl Source {
         let step = Step::new(step::SOURCE);
         Self {
             transport: ChangeOver::new(camera.transport.into()),
+            mends: Mends::default(),
+            ages: SameAge::default(),
+            live: None,
             farewells: Farewells::default(),
             device_lock,
             stamps: CaptureClock::default(),
@@ -131,7 +143,11 @@ impl Source {
         }
         self.reconnects.increment(1);
         let (camera, farewells, way) = (Arc::clone(&self.camera), self.farewells.clone(), self.transport.way());
-        let device_lock = self.device_lock.clone();
+        let (device_lock, mends) = (self.device_lock.clone(), self.mends);
+        for mend in mends.iter() {
+            counter!("omma_source_interpreted_total", "camera" => camera.id.to_string(), "fault" => mend.name())
+                .increment(1);
+        }
         let mut packets_asked_for = false;
         let opening = async {
             if camera.url.is_http() {
@@ -140,9 +156,9 @@ impl Source {
             if let Some(device) = camera.url.device() {
                 return Ok(Stream::V4l2(v4l2::open(&device, camera.device, &device_lock).await?));
             }
-            let described = rtsp::describe(&camera.url, &farewells).await?;
+            let described = rtsp::describe(&camera.url, &farewells, way, mends).await?;
             packets_asked_for = true;
-            Ok(Stream::Rtsp(Box::new(described.play(way).await?)))
+            Ok(Stream::Rtsp(Box::new(described.play().await?)))
         };
         let failure = match self.in_time(opening).await {
             Ok(Ok(mut stream)) => {
@@ -224,6 +240,7 @@ impl Source {
         self.transport.picture();
         if self.session.unit(now) {
             self.told.clear();
+            self.live = Some(now);
             let way = self.transport.way().name();
             tracing::info!(camera = %self.camera.id, url = %self.camera.url, way, "live");
             self.reports.change(&self.camera.id, |report| report.state = CameraState::Live);
@@ -231,19 +248,43 @@ impl Source {
         key
     }
 
+    /// What the interpreter is to put right from now on, where this failure comes of a fault that it can. One that it has
+    /// put right already, and in vain, it leaves alone again.
+    fn newly_mended(&mut self, error: &SourceError) -> Option<Mend> {
+        let age = self.live.take().map(|since| self.clock.now().saturating_sub(since));
+        let same_age = self.ages.ended(age, matches!(error, SourceError::Closed));
+        let expired = same_age && self.camera.url.credentials().is_some() && self.camera.url.is_rtsp();
+        let found = error.mend().or((expired && !self.mends.has(Mend::Nonce)).then_some(Mend::Nonce));
+        let mend = found.filter(|mend| mend.works_over(self.transport.way()))?;
+        let new = self.mends.insert(mend);
+        if !new {
+            self.mends.remove(mend);
+        }
+        self.reports.interpreted(&self.camera.id, self.mends);
+        new.then_some(mend)
+    }
+
     fn ended(&mut self, error: SourceError, evidence: Evidence) {
         let (now, kind) = (self.clock.now(), error.kind());
+        counter!("omma_source_failures_total", "camera" => self.camera.id.to_string(), "kind" => kind).increment(1);
+        if let Some(mend) = self.newly_mended(&error) {
+            tracing::info!(camera = %self.camera.id, mend = mend.name(), "a fault of the camera is put right from here on");
+            self.session.failed(now, Failure::Mended);
+            self.transport.failed(Evidence::None);
+            return;
+        }
         let failure = if error.is_refusal() { Failure::Refused } else { Failure::Failed };
         self.session.failed(now, failure);
+        let by_tcp = error.mend().is_some_and(|mend| !mend.works_over(self.transport.way()));
         let other = self.transport.failed(evidence);
-        counter!("omma_source_failures_total", "camera" => self.camera.id.to_string(), "kind" => kind).increment(1);
         if let Some(way) = other {
             tracing::debug!(camera = %self.camera.id, way = way.name(), "the other transport is tried");
         }
         if self.transport.is_finding_out() {
             return;
         }
-        let reason = self.camera.url.redact(&error.to_string());
+        let hint = if by_tcp { "; this is put right over TCP, not over UDP" } else { "" };
+        let reason = self.camera.url.redact(&format!("{error}{hint}"));
         // One line when it begins to fail and then once in a while, not one for each attempt.
         if self.told.get(kind).is_none_or(|told| now.saturating_sub(*told) >= TELL_AGAIN) {
             tracing::warn!(camera = %self.camera.id, url = %self.camera.url, %reason, "camera failed: trying again");
@@ -290,4 +331,8 @@ impl Stream {
 pub(crate) fn describe() {
     describe_counter!("omma_source_connects_total", "Times a camera was connected to.");
     describe_counter!("omma_source_failures_total", "Connections to a camera that failed or ended, by kind of fault.");
+    describe_counter!(
+        "omma_source_interpreted_total",
+        "Connections to a camera in which a fault of its RTSP is put right, by fault; see operate/cameras.md."
+    );
 }

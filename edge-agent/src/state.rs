@@ -9,8 +9,11 @@ pub mod gates;
 
 pub mod switches;
 
+use std::collections::BTreeMap;
+
 use axum::routing::get;
 use axum::{Json, Router};
+use edge_core::interpreter::{Mend, Mends};
 use omma_protocol::camera::{CameraReport, CameraState};
 use omma_protocol::id::{CameraId, EdgeId};
 use serde::Serialize;
@@ -25,7 +28,12 @@ use switches::Switches;
 
 /// What is known of all cameras, in the order of the configuration. Clones share it; the QUIC uplink watches it.
 #[derive(Debug, Clone)]
-pub struct Reports(watch::Sender<Vec<CameraReport>>);
+pub struct Reports {
+    /// What the hub is told.
+    told: watch::Sender<Vec<CameraReport>>,
+    /// What is put right of each camera's RTSP, where something is. The edge's own business.
+    interpreted: watch::Sender<BTreeMap<CameraId, Mends>>,
+}
 
 impl Reports {
     /// All connecting.
@@ -37,7 +45,7 @@ impl Reports {
             state: CameraState::Connecting,
             video: None,
         });
-        Self(watch::Sender::new(reports.collect()))
+        Self { told: watch::Sender::new(reports.collect()), interpreted: watch::Sender::new(BTreeMap::new()) }
     }
 
     /// Of those that have a sub-stream, all connecting.
@@ -47,8 +55,11 @@ impl Reports {
 
     /// These cameras are there from now on. Those that `stay` as they are keep their reports, all others are connecting.
     pub fn set<'a>(&self, cameras: impl IntoIterator<Item = &'a Camera>, stay: impl Fn(&CameraId) -> bool) {
-        let mut begun = Self::new(cameras).0.borrow().clone();
-        self.0.send_modify(|reports| {
+        let mut begun = Self::new(cameras).told.borrow().clone();
+        self.interpreted.send_modify(|interpreted| {
+            interpreted.retain(|camera, _| stay(camera) && begun.iter().any(|begun| begun.camera == *camera));
+        });
+        self.told.send_modify(|reports| {
             for report in &mut begun {
                 if let Some(known) = reports.iter().find(|known| known.camera == report.camera && stay(&known.camera)) {
                     *report = known.clone();
@@ -60,7 +71,7 @@ impl Reports {
 
     /// Changes one camera's report and tells the watchers if that made a difference.
     pub fn change(&self, camera: &CameraId, change: impl FnOnce(&mut CameraReport)) {
-        self.0.send_if_modified(|reports| {
+        self.told.send_if_modified(|reports| {
             let Some(report) = reports.iter_mut().find(|report| report.camera == *camera) else { return false };
             let before = report.clone();
             change(report);
@@ -70,12 +81,24 @@ impl Reports {
 
     /// One camera's.
     pub fn of(&self, camera: &CameraId) -> Option<CameraReport> {
-        self.0.borrow().iter().find(|report| report.camera == *camera).cloned()
+        self.told.borrow().iter().find(|report| report.camera == *camera).cloned()
+    }
+
+    /// From now on this is put right of a camera's RTSP.
+    pub fn interpreted(&self, camera: &CameraId, mends: Mends) {
+        self.interpreted.send_modify(|interpreted| {
+            interpreted.insert(camera.clone(), mends);
+        });
+    }
+
+    /// What is put right of a camera's RTSP.
+    pub fn mends(&self, camera: &CameraId) -> Vec<Mend> {
+        self.interpreted.borrow().get(camera).into_iter().flat_map(|mends| mends.iter()).collect()
     }
 
     /// For a task that tells others.
     pub fn watch(&self) -> watch::Receiver<Vec<CameraReport>> {
-        self.0.subscribe()
+        self.told.subscribe()
     }
 }
 
@@ -142,6 +165,9 @@ struct ShownCamera {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     video: Option<omma_protocol::camera::VideoInfo>,
+    /// Faults of its RTSP that are put right.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    interpreted: Vec<Mend>,
     /// Whether it is looked at; absent where the edge never does.
     #[serde(skip_serializing_if = "Option::is_none")]
     detection: Option<bool>,
@@ -162,12 +188,14 @@ struct ShownStream {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     video: Option<omma_protocol::camera::VideoInfo>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    interpreted: Vec<Mend>,
 }
 
 impl ShownStream {
-    fn of(report: CameraReport) -> Self {
+    fn of(report: CameraReport, interpreted: Vec<Mend>) -> Self {
         let reason = report.state.reason().map(str::to_owned);
-        Self { state: report.state.name(), reason, video: report.video }
+        Self { state: report.state.name(), reason, video: report.video, interpreted }
     }
 }
 
@@ -187,7 +215,7 @@ impl State {
     }
 
     fn show(&self) -> Shown {
-        let reports = self.reports.0.borrow();
+        let reports = self.reports.told.borrow();
         let cameras = reports.iter().map(|report| ShownCamera {
             camera: report.camera.clone(),
             name: report.name.clone(),
@@ -195,7 +223,8 @@ impl State {
             reason: report.state.reason().map(str::to_owned),
             video: report.video.clone(),
             detection: self.switches.is_on(&report.camera),
-            sub: self.subs.of(&report.camera).map(ShownStream::of),
+            interpreted: self.reports.mends(&report.camera),
+            sub: self.subs.of(&report.camera).map(|sub| ShownStream::of(sub, self.subs.mends(&report.camera))),
             unseen: self.unseen(&report.camera),
             gate: self.gates.show(&report.camera),
         });

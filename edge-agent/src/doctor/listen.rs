@@ -1,7 +1,7 @@
 //! Connects to a camera and listens, in each way that is to be tried until pictures come.
 //!
 //! The session is the source's ([`rtsp`]), with its time-outs ([`edge_core::session`]): what does not come here would
-//! not come there. But nothing is tried again.
+//! not come there. But nothing is tried again, except where the interpreter puts right what it failed by.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use edge_core::Moment;
 use edge_core::doctor::measure::Measure;
 use edge_core::doctor::report::{Asked, Attempt, Description, FORMAT, Failure, FailureKind, Report, Way};
+use edge_core::interpreter::{Mend, Mends};
 use edge_core::session::{CONNECT_TIMEOUT, SILENCE};
 use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
@@ -33,7 +34,7 @@ pub async fn examine(target: &Target, asked: Asked, span: Duration, token: Cance
     let mut heard = Heard::default();
     for &way in asked.ways() {
         let described = heard.description.take();
-        heard = Heard { description: described, ..Heard::default() };
+        heard = Heard { description: described, mends: heard.mends, ..Heard::default() };
         let attempt = ear.listen(way, &mut heard).await;
         ear.farewells.said(FAREWELL).await;
         let failed = attempt.failure.as_ref().map(|failure| failure.kind);
@@ -56,6 +57,7 @@ pub async fn examine(target: &Target, asked: Asked, span: Duration, token: Cance
         description: heard.description,
         video: heard.measure.video().cloned(),
         measured: heard.measure.measured(),
+        interpreted: heard.mends.iter().collect(),
     }
 }
 
@@ -63,6 +65,8 @@ pub async fn examine(target: &Target, asked: Asked, span: Duration, token: Cance
 struct Heard {
     description: Option<Description>,
     measure: Measure,
+    /// What is put right.
+    mends: Mends,
 }
 
 struct Ear<'a> {
@@ -75,9 +79,19 @@ struct Ear<'a> {
 
 /// Why listening ended before its time.
 enum End {
-    Failed(Failure),
+    Failed {
+        failure: Failure,
+        /// What may put it right.
+        mend: Option<Mend>,
+    },
     /// The operator wished so.
     Interrupted,
+}
+
+impl End {
+    fn of(failure: Failure) -> Self {
+        Self::Failed { failure, mend: None }
+    }
 }
 
 impl Ear<'_> {
@@ -86,7 +100,12 @@ impl Ear<'_> {
             Attempt { transport: way, described_after_ms: None, first_picture_after_ms: None, failure: None };
         attempt.failure = match self.session(way, &mut attempt, heard).await {
             Ok(()) => None,
-            Err(End::Failed(failure)) => Some(failure),
+            Err(End::Failed { mend: Some(mend), .. }) if mend.works_over(way) && heard.mends.insert(mend) => {
+                heard.measure = Measure::default();
+                self.farewells.said(FAREWELL).await;
+                return Box::pin(self.listen(way, heard)).await;
+            }
+            Err(End::Failed { failure, .. }) => Some(failure),
             Err(End::Interrupted) if heard.measure.has_pictures() => None,
             Err(End::Interrupted) => {
                 let reason = "it was ended by a signal before a picture came".to_owned();
@@ -99,15 +118,17 @@ impl Ear<'_> {
     async fn session(&self, way: Way, attempt: &mut Attempt, heard: &mut Heard) -> Result<(), End> {
         let began = self.clock.now();
         let connected_by = began + CONNECT_TIMEOUT;
-        let Some(described) = self.until(connected_by, rtsp::describe(&self.target.url, &self.farewells)).await? else {
-            return Err(End::Failed(self.no_answer().await));
+        let Some(described) =
+            self.until(connected_by, rtsp::describe(&self.target.url, &self.farewells, way, heard.mends)).await?
+        else {
+            return Err(End::of(self.no_answer().await));
         };
         let described = described.map_err(|e| self.failed(&e))?;
         attempt.described_after_ms = Some(millis(self.clock.now().saturating_sub(began)));
         heard.description = Some(described.description());
-        let Some(stream) = self.until(connected_by, described.play(way)).await? else {
+        let Some(stream) = self.until(connected_by, described.play()).await? else {
             let reason = format!("the camera does not answer SETUP or PLAY within {} s", CONNECT_TIMEOUT.as_secs());
-            return Err(End::Failed(Failure { kind: FailureKind::Silent, reason }));
+            return Err(End::of(Failure { kind: FailureKind::Silent, reason }));
         };
         let mut stream = stream.map_err(|e| self.failed(&e))?;
         let (mut silent_at, mut done_at): (Moment, Option<Moment>) = (connected_by, None);
@@ -162,7 +183,8 @@ impl Ear<'_> {
             | SourceError::Device(_)
             | SourceError::Failed(_) => FailureKind::Failed,
         };
-        End::Failed(Failure { kind, reason: self.target.url.redact(&error.to_string()) })
+        let failure = Failure { kind, reason: self.target.url.redact(&error.to_string()) };
+        End::Failed { failure, mend: error.mend() }
     }
 
     /// Nothing came back in time: from a host that is not there, or from a port that speaks another language?

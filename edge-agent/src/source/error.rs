@@ -1,6 +1,7 @@
 //! Why a camera gives no pictures, in words that an operator can act on.
 
 use edge_core::change_over::Evidence;
+use edge_core::interpreter::Mend;
 
 use super::v4l2::error::DeviceError;
 
@@ -12,7 +13,7 @@ pub enum SourceError {
     Refused(String),
     /// 401 or 403, after the camera has described itself to the same user.
     #[error(
-        "the camera tells this user what it has, and refuses to show it: check in the camera that the user may see this stream; if so, it wants another nonce for each request, which only Basic authentication avoids ({0})"
+        "the camera tells this user what it has, and refuses to show it: check in the camera that the user may see this stream ({0})"
     )]
     Withheld(String),
     /// 404.
@@ -77,6 +78,22 @@ const RTP_PACKET: &str = "\nssrc: ";
 /// How errors begin of RTP packets that are refused before their content is looked at.
 const REFUSED_UNREAD: [&str; 2] = ["wrong ssrc", "Out-of-order packet"];
 
+/// What retina says, in lower case, where it refuses what the interpreter can put right.
+const MENDED: [(&str, Mend); 10] = [
+    ("unexpected content type application/sdp", Mend::ContentType),
+    ("unable to parse sdp", Mend::Description),
+    ("invalid timeout=0 in session header", Mend::Session),
+    ("unparseable timeout", Mend::Session),
+    ("unparseable session header", Mend::Session),
+    ("rtp-info missing stream url", Mend::RtpInfo),
+    ("rtp-info param has no =", Mend::RtpInfo),
+    // Where SETUP told it. Where the first packet did, that one is of another session.
+    ("ssrc { init: playresponseheader", Mend::Ssrc),
+    ("empty nal", Mend::EmptyPackets),
+    // Of H.265.
+    ("short nal", Mend::EmptyPackets),
+];
+
 impl SourceError {
     /// Its word in metrics.
     pub fn kind(&self) -> &'static str {
@@ -93,6 +110,18 @@ impl SourceError {
             Self::Closed => "closed",
             Self::Device(error) => error.kind(),
             Self::Failed(_) => "failed",
+        }
+    }
+
+    /// The fault behind it, where that is one that the interpreter puts right.
+    pub fn mend(&self) -> Option<Mend> {
+        match self {
+            // Signed by a nonce that was good a moment ago. 403 is no question of that.
+            Self::Withheld(what) => what.starts_with("401").then_some(Mend::Nonce),
+            Self::Unreadable(what) => {
+                MENDED.iter().find(|(words, _)| what.to_ascii_lowercase().contains(words)).map(|(_, mend)| *mend)
+            }
+            _ => None,
         }
     }
 
@@ -163,6 +192,28 @@ fn in_a_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_be_put_right_is_known_by_retinas_words() {
+        let told = "wrong ssrc after 0 RTP pkts + 0 RTCP pkts; expecting ssrc=Some(Ssrc { init: PlayResponseHeader, ssrc: 0x1 })";
+        let learnt =
+            "wrong ssrc after 1 RTP pkts + 0 RTCP pkts; expecting ssrc=Some(Ssrc { init: RtpPacket, ssrc: 0x1 })";
+        for (text, mend) in [
+            (
+                "DESCRIBE response at <URL> has unexpected content type application/sdp; charset=utf-8",
+                Some(Mend::ContentType),
+            ),
+            ("DESCRIBE response at <URL> has unexpected content type text/html", None),
+            (told, Some(Mend::Ssrc)),
+            (learnt, None),
+        ] {
+            assert_eq!(SourceError::Unreadable(text.to_owned()).mend(), mend);
+        }
+        let nonce = "401 response to SETUP CSeq=3: Received Unauthorized after trying digest auth";
+        assert_eq!(SourceError::Withheld(nonce.to_owned()).mend(), Some(Mend::Nonce));
+        let right = "403 response to SETUP CSeq=3: Unexpected RTSP response status";
+        assert_eq!(SourceError::Withheld(right.to_owned()).mend(), None);
+    }
 
     #[test]
     fn what_retina_says_is_shown_in_a_line_without_addresses() {

@@ -6,7 +6,7 @@
 //!
 //! Gives H.264 or H.265 access units in Annex B with their parameter sets before each key picture. What retina tolerates of
 //! real cameras it is told to tolerate. Beyond that a camera that answers with another address is followed
-//! ([`redirect`]), and a packet that is not of this stream, or comes out of order, is left out where retina would have
+//! ([`redirect`]), one that retina refuses for no good reason is spoken to through an [`interpreter`], and a packet that is not of this stream, or comes out of order, is left out where retina would have
 //! ended the stream. Two use it: the source, which only wants pictures, and the doctor, which wants to know everything
 //! on the way.
 
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::doctor::report::{Description, Offer, Way};
+use edge_core::interpreter::{Mend, Mends};
 use futures::StreamExt;
 use omma_media::bitstream::is_key;
 use omma_protocol::time::CaptureTime;
@@ -31,11 +32,14 @@ use url::Url;
 
 use crate::AGENT;
 use crate::source::error::{SourceError, packet_fault};
+use crate::source::interpreter::{self, Door};
 use crate::source::redirect;
 use crate::source::url::CameraUrl;
 
 /// Packets in a row that could not be used, after which they are the reason why there is no picture.
 const MANY: u32 = 8;
+/// How long packets of another source than the one that was announced may come before the first of this one.
+const ANNOUNCED: Duration = Duration::from_secs(2);
 
 /// One access unit as it came.
 #[derive(Debug)]
@@ -103,6 +107,7 @@ impl Farewells {
 pub struct Described {
     session: Session<retina::client::Described>,
     redirected: bool,
+    way: Way,
 }
 
 /// A playing stream.
@@ -113,23 +118,36 @@ pub struct Stream {
     /// Packets left out since the last picture, and what was wrong with the last one.
     unusable: u32,
     fault: Option<String>,
+    /// Since when, until a picture comes.
+    without_picture: Option<Instant>,
 }
 
-/// Connects and asks what there is. Follows a camera that answers with another of its addresses.
+/// Connects and asks what there is, so that pictures can come this `way`. Follows a camera that answers with another of its
+/// addresses. What `mends` names is put right.
 ///
 /// # Errors
 /// See [`SourceError`].
-pub async fn describe(url: &CameraUrl, farewells: &Farewells) -> Result<Described, SourceError> {
+pub async fn describe(
+    url: &CameraUrl,
+    farewells: &Farewells,
+    way: Way,
+    mends: Mends,
+) -> Result<Described, SourceError> {
     let mut at = url.bare().clone();
     let mut teardown = TeardownPolicy::Auto;
     for _ in 0..=redirect::MOST + 1 {
-        match Session::describe(at.clone(), options(url, farewells).teardown(teardown)).await {
+        let door = if mends.is_empty() { None } else { Some(interpreter::open(url, &at, mends, way).await?) };
+        let options = options(url, farewells, door.as_ref()).teardown(teardown);
+        let asked = door.map_or_else(|| at.clone(), |door| door.url);
+        match Session::describe(asked.clone(), options).await {
             // Retina would say goodbye, with the login, to the host that the description names: a camera's inner address
             // is somebody else's here.
-            Ok(session) if matches!(teardown, TeardownPolicy::Auto) && names_other_host(session.streams(), &at) => {
+            Ok(session)
+                if matches!(teardown, TeardownPolicy::Auto) && names_other_host(session.streams(), [&at, &asked]) =>
+            {
                 teardown = TeardownPolicy::Never;
             }
-            Ok(session) => return Ok(Described { session, redirected: at != *url.bare() }),
+            Ok(session) => return Ok(Described { session, redirected: at != *url.bare(), way }),
             Err(e) if matches!(e.status_code(), Some(300..=399)) => at = redirect::follow(&at).await?,
             Err(e) => return Err(SourceError::of(&e)),
         }
@@ -138,16 +156,19 @@ pub async fn describe(url: &CameraUrl, farewells: &Farewells) -> Result<Describe
     Err(SourceError::Unusable(what.to_owned()))
 }
 
-fn names_other_host(streams: &[retina::client::Stream], at: &Url) -> bool {
-    streams.iter().filter_map(retina::client::Stream::control).any(|control| control.host_str() != at.host_str())
+fn names_other_host(streams: &[retina::client::Stream], own: [&Url; 2]) -> bool {
+    let mut controls = streams.iter().filter_map(retina::client::Stream::control);
+    controls.any(|control| own.iter().all(|own| control.host_str() != own.host_str()))
 }
 
-fn options(url: &CameraUrl, farewells: &Farewells) -> SessionOptions {
+fn options(url: &CameraUrl, farewells: &Farewells, door: Option<&Door>) -> SessionOptions {
+    // The interpreter signs by itself.
+    let credentials = url.credentials().filter(|_| door.is_none());
     let credentials =
-        url.credentials().map(|c| Credentials { username: c.user.clone(), password: c.password.expose().clone() });
+        credentials.map(|c| Credentials { username: c.user.clone(), password: c.password.expose().clone() });
     SessionOptions::default()
         .creds(credentials)
-        .user_agent(AGENT.to_owned())
+        .user_agent(door.map_or_else(|| AGENT.to_owned(), |door| door.token.clone()))
         .session_group(Arc::clone(&farewells.0))
         .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
 }
@@ -180,10 +201,10 @@ impl Described {
     ///
     /// # Errors
     /// See [`SourceError`].
-    pub async fn play(mut self, way: Way) -> Result<Stream, SourceError> {
+    pub async fn play(mut self) -> Result<Stream, SourceError> {
         let fail = |e: retina::Error| SourceError::of(&e);
         let (index, codec) = choose(self.session.streams())?;
-        let transport = match way {
+        let transport = match self.way {
             Way::Tcp => retina::client::Transport::Tcp(Default::default()),
             Way::Udp => retina::client::Transport::Udp(Default::default()),
         };
@@ -194,7 +215,8 @@ impl Described {
             .initial_seq(InitialSequenceNumberPolicy::Ignore)
             .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
         let demuxed = self.session.play(play).await.map_err(fail)?.demuxed().map_err(fail)?;
-        Ok(Stream { demuxed, index, codec, unusable: 0, fault: None })
+        let without_picture = Some(Instant::now());
+        Ok(Stream { demuxed, index, codec, unusable: 0, fault: None, without_picture })
     }
 }
 
@@ -226,7 +248,7 @@ impl Stream {
         loop {
             match self.demuxed.next().await {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
-                    self.fault = None;
+                    (self.fault, self.without_picture) = (None, None);
                     let (rtp, first_packet) = (frame.timestamp().timestamp() as u32, frame.start_ctx().received());
                     let (lost_packets, new_parameter_sets) = (frame.loss(), frame.has_new_parameters());
                     let data: Bytes = frame.into_data().into();
@@ -248,7 +270,7 @@ impl Stream {
                 }
                 Some(Ok(_)) => {}
                 Some(Err(e)) => match packet_fault(&e) {
-                    Some(fault) => self.leave_out(fault),
+                    Some(fault) => self.leave_out(fault)?,
                     None => return Err(SourceError::of(&e)),
                 },
                 None => return Err(SourceError::Closed),
@@ -256,12 +278,19 @@ impl Stream {
         }
     }
 
-    fn leave_out(&mut self, fault: String) {
+    fn leave_out(&mut self, fault: String) -> Result<(), SourceError> {
         if self.fault.is_none() {
             tracing::debug!(%fault, "a packet is left out");
         }
         self.unusable = self.unusable.saturating_add(1);
+        // Nothing else comes, so what was announced is wrong, and not these packets.
+        let nothing_else = self.without_picture.is_some_and(|since| since.elapsed() > ANNOUNCED);
+        let error = SourceError::Unreadable(fault.clone());
+        if nothing_else && self.unusable >= MANY && error.mend() == Some(Mend::Ssrc) {
+            return Err(error);
+        }
         self.fault = Some(fault);
+        Ok(())
     }
 
     /// The reason for the silence of a stream, where it is known better.

@@ -94,6 +94,11 @@ impl CameraUrl {
         matches!(self.bare.scheme(), "http" | "https")
     }
 
+    /// Whether the camera is asked over RTSP.
+    pub fn is_rtsp(&self) -> bool {
+        self.bare.scheme() == "rtsp"
+    }
+
     /// With this user name and password in place of its own.
     #[must_use]
     pub fn with_credentials(self, credentials: Credentials) -> Self {

@@ -1,5 +1,6 @@
 //! Odd packets and odd pictures.
 
+use edge_agent::config::Transport;
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::h264;
 use omma_media::bitstream::nal::nals;
@@ -28,9 +29,21 @@ plays! {
     start_codes_within_large_packets: AnnexBInRtp LargePackets;
 }
 
+is_interpreted! {
+    packets_without_content: EmptyPackets, EmptyPackets;
+}
+
 is_told! {
-    packets_without_content: EmptyPackets, "Empty NAL";
     no_key_picture: NoKeyPictures, "no key picture for 20 s";
+}
+
+/// Datagrams go past the interpreter.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packets_without_content_over_udp() {
+    let camera = Camera::start(&[Quirk::EmptyPackets]).await;
+    let mut watcher = Watcher::of(&camera.url(), Transport::Udp);
+    let reason = watcher.fails("this is put right over TCP, not over UDP").await;
+    assert!(reason.contains("Empty NAL") && watcher.interpreted().is_empty(), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

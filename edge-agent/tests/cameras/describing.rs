@@ -27,9 +27,12 @@ plays! {
     moved_to_another_address: Redirects;
 }
 
+is_interpreted! {
+    content_type_with_a_charset: ContentTypeCharset, ContentType;
+    a_description_that_breaks_off: BrokenSdp, Description;
+}
+
 is_told! {
-    content_type_with_a_charset: ContentTypeCharset, "unexpected content type application/sdp; charset=utf-8";
-    a_description_that_breaks_off: BrokenSdp, "Unable to parse SDP";
     mpeg_ts: Mpeg2Ts, "the camera sends mp2t: set this stream to H.264";
     moved_in_a_circle: RedirectsInCircle, "in a circle";
     moved_to_another_host: RedirectsAway, "rtsp://192.0.2.1: put it into `url`";

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use edge_agent::config::Transport;
+use edge_core::interpreter::Mend;
 use omma_testkit::simulator::quirk::Quirk;
 
 use crate::film::RATE;
-use crate::watched::{Camera, Watcher};
+use crate::watched::{Camera, Watcher, is_interpreted_over};
 
 plays! {
     white_space_in_headers: PaddedHeaders;
@@ -20,11 +22,36 @@ plays! {
     a_space_before_the_time_out: SessionSpace;
 }
 
-is_told! {
-    rtp_info_without_a_url: RtpInfoGarbage, "RTP-Info missing stream URL";
-    another_parameter_behind_the_time_out: SessionExtra, "Unparseable timeout";
-    a_time_out_of_zero: SessionZeroTimeout, "Invalid timeout=0";
-    an_ssrc_that_is_another: WrongSsrc, "wrong ssrc";
+is_interpreted! {
+    rtp_info_without_a_url: RtpInfoGarbage, RtpInfo;
+    another_parameter_behind_the_time_out: SessionExtra, Session;
+    a_time_out_of_zero: SessionZeroTimeout, Session;
+    an_ssrc_that_is_another: WrongSsrc, Ssrc;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ssrc_that_is_another_over_udp() {
+    is_interpreted_over(Quirk::WrongSsrc, Mend::Ssrc, Transport::Udp).await;
+}
+
+/// Each is found when the one before is put right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_faults_at_once() {
+    let quirks = [Quirk::ContentTypeCharset, Quirk::SessionExtra, Quirk::RtpInfoGarbage, Quirk::EmptyPackets];
+    let camera = Camera::start(&quirks).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(30).await;
+    assert_eq!(watcher.beginnings, 1);
+    assert_eq!(watcher.interpreted(), [Mend::ContentType, Mend::Session, Mend::RtpInfo, Mend::EmptyPackets]);
+}
+
+/// TEARDOWN goes through the interpreter too: a camera of one session lets the next one in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_session_that_is_interpreted_and_ended() {
+    let camera = Camera::start(&[Quirk::OneSession, Quirk::RtpInfoGarbage, Quirk::FallsSilent]).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(5).await;
+    watcher.breaks_off_and_goes_on().await;
 }
 
 const TIME_OUT: Duration = Duration::from_secs(3);

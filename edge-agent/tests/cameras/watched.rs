@@ -12,6 +12,7 @@ use edge_agent::source::url::CameraUrl;
 use edge_agent::source::v4l2::DeviceLock;
 use edge_agent::state::Reports;
 use edge_agent::unit::{Feed, Reader};
+use edge_core::interpreter::Mend;
 use edge_core::unit_queue::Arrived;
 use omma_media::decode::{Decoder, DecoderChoice};
 use omma_protocol::camera::{CameraReport, CameraState, Placement};
@@ -75,6 +76,7 @@ impl Camera {
 pub(crate) struct Watcher {
     reader: Reader,
     reports: watch::Receiver<Vec<CameraReport>>,
+    all: Reports,
     clock: EdgeClock,
     decoder: Option<Decoder>,
     last: Option<Arrived>,
@@ -116,11 +118,12 @@ impl Watcher {
         let (feed, reports, clock) = (Feed::new(), Reports::new([&camera]), EdgeClock::start());
         let (reader, watch) = (feed.read("analysis behind", clock.now()), reports.watch());
         let token = CancellationToken::new();
-        let source = Source::new(Arc::new(camera), feed, reports, clock.clone(), DeviceLock::default(), 7);
+        let source = Source::new(Arc::new(camera), feed, reports.clone(), clock.clone(), DeviceLock::default(), 7);
         tokio::spawn(source.run(token.clone()));
         Self {
             reader,
             reports: watch,
+            all: reports,
             clock,
             decoder: None,
             last: None,
@@ -213,6 +216,11 @@ impl Watcher {
         }
     }
 
+    /// What the state says is put right.
+    pub(crate) fn interpreted(&self) -> Vec<Mend> {
+        self.all.mends(&"door".parse().unwrap())
+    }
+
     /// When the newest unit was taken.
     pub(crate) fn newest(&self) -> CaptureTime {
         self.last.as_ref().map_or(CaptureTime(0), |last| last.unit.time)
@@ -232,6 +240,23 @@ pub(crate) async fn plays_on(camera: Camera) {
     assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1), "it did not play without a gap");
     // A decoder may keep one picture back.
     assert!(watcher.decoded + 1 >= UNITS, "only {} of {UNITS} pictures came out", watcher.decoded);
+}
+
+/// A camera with this quirk is refused once, and then plays through the interpreter without a gap.
+pub(crate) async fn is_interpreted(quirk: Quirk, mend: Mend) {
+    is_interpreted_over(quirk, mend, Transport::Auto).await;
+}
+
+/// So it is over this transport.
+pub(crate) async fn is_interpreted_over(quirk: Quirk, mend: Mend, transport: Transport) {
+    let camera = Camera::start(&[quirk]).await;
+    let mut watcher = Watcher::of(&camera.url(), transport);
+    match transport {
+        Transport::Auto | Transport::Tcp => watcher.decodes(UNITS).await,
+        Transport::Udp => watcher.reads(UNITS).await,
+    }
+    watcher.state("live", |report| report.state == CameraState::Live).await;
+    assert_eq!((watcher.beginnings, watcher.interpreted()), (1, vec![mend]), "it did not play without a gap");
 }
 
 /// A camera with this quirk does not play, for a reason with these words.

@@ -22,12 +22,17 @@ struct Camera {
 
 impl Camera {
     fn start() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let footage = std::env::var_os("OMMA_FOOTAGE").expect("OMMA_FOOTAGE: run tests by `make test`");
         let film = PathBuf::from(footage).join("vtest.h264");
         let port = port::free();
         let mut program = Launch::of_workspace("omma-camera")
             .args(["--listen", &format!("127.0.0.1:{port}"), "--user", USER, "--password-env", "CAMERA_PASSWORD"])
             .args(["--camera", &format!("door=file:{}@10", film.display())])
+            .args(arguments.iter().copied())
             .env("CAMERA_PASSWORD", PASSWORD)
             .start();
         program.wait_for_line("listening rtsp://");
@@ -114,6 +119,22 @@ fn what_keeps_pictures_away_is_named() {
     let nobody = format!("rtsp://127.0.0.1:{}/door", port::free());
     let (code, json) = examine(knowing(doctor(&["--json", &nobody]), PASSWORD));
     assert_eq!((code, codes(&json)), (Some(2), vec!["unreachable"]), "{json:#}");
+    camera.program.stop();
+}
+
+/// As the agent does it: the fault is found, and the next attempt goes through the interpreter.
+#[test]
+fn what_is_put_right_is_told() {
+    let mut camera = Camera::with(&["--quirk", "rtp-info-garbage", "--quirk", "nonce-per-request"]);
+    for transport in ["tcp", "udp"] {
+        let url = camera.url("door");
+        let launch = doctor(&["--json", "--seconds", "2", "--transport", transport, &url]);
+        let (_, json) = examine(knowing(launch, PASSWORD));
+        assert_eq!(json["interpreted"], serde_json::json!(["rtp_info", "nonce"]), "{json:#}");
+        assert_eq!((&json["failure"], json["attempts"].as_array().unwrap().len()), (&Value::Null, 1), "{json:#}");
+        let told: Vec<_> = json["workarounds"].as_array().unwrap().iter().map(|told| &told["code"]).collect();
+        assert_eq!(told, ["rtp_info_interpreted", "nonce_interpreted"]);
+    }
     camera.program.stop();
 }
 

@@ -6,6 +6,8 @@
 use omma_protocol::unit::Codec;
 use serde::Serialize;
 
+use crate::interpreter::Mend;
+
 /// The version of these keys.
 pub const FORMAT: u32 = 1;
 
@@ -30,6 +32,8 @@ pub struct Report {
     pub video: Option<Video>,
     /// What was measured, where a picture came.
     pub measured: Option<Measured>,
+    /// Faults of its RTSP that were put right.
+    pub interpreted: Vec<Mend>,
     /// Why there are no pictures, or none any more before the time was up.
     pub failure: Option<Failure>,
 }

@@ -111,6 +111,7 @@ pub(super) fn report(pictures: &[Picture]) -> Report {
         camera: "rtsp://192.0.2.20".into(),
         credentials_given: true,
         credentials_literal: false,
+        interpreted: vec![],
         transport_asked: Asked::Auto,
         attempts: vec![attempt(Way::Tcp, None)],
         description: Some(Description {

@@ -53,6 +53,7 @@ fn report() -> Report {
         camera: "rtsp://192.0.2.20/…".into(),
         credentials_given: true,
         credentials_literal: true,
+        interpreted: vec![],
         transport_asked: Asked::Auto,
         attempts: vec![Attempt {
             transport: Way::Tcp,

@@ -4,6 +4,7 @@ use super::*;
 use crate::Moment;
 use crate::doctor::report::{Asked, Coding, FailureKind, Offer, Reordering, Way};
 use crate::doctor::series::{Camera, attempt, coding, failed, report};
+use crate::interpreter::Mend;
 
 fn codes(report: &Report) -> Vec<&'static str> {
     diagnose(report).iter().map(|finding| finding.code).collect()
@@ -144,6 +145,7 @@ fn dates_and_reports() {
 fn workarounds_are_told() {
     let mut report = Camera::default().report();
     report.credentials_literal = true;
+    report.interpreted = Mend::ALL.to_vec();
     let description = report.description.as_mut().unwrap();
     (description.parameter_sets_readable, description.sends_to_closed_sessions) = (false, true);
     description.redirected = true;
@@ -158,6 +160,13 @@ fn workarounds_are_told() {
             "redirected",
             "parameter_sets_ignored",
             "session_ended_firmly",
+            "content_type_interpreted",
+            "description_interpreted",
+            "session_interpreted",
+            "rtp_info_interpreted",
+            "ssrc_interpreted",
+            "empty_packets_interpreted",
+            "nonce_interpreted",
             "packets_left_out",
             "dated_anew",
             "stamps_made_to_grow"

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::doctor::report::{Report, Way};
+use crate::interpreter::Mend;
 
 /// One of them, in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,6 +62,10 @@ pub fn workarounds(report: &Report) -> Vec<Workaround> {
             );
         }
     }
+    for mend in report.interpreted.iter().filter(|_| report.measured.is_some()) {
+        let (code, what) = interpreted(*mend);
+        add(code, what.to_owned());
+    }
     if let Some(measured) = &report.measured {
         if measured.unusable_packets > 0 {
             add(
@@ -79,4 +84,29 @@ pub fn workarounds(report: &Report) -> Vec<Workaround> {
         }
     }
     found
+}
+
+fn interpreted(mend: Mend) -> (&'static str, &'static str) {
+    match mend {
+        Mend::ContentType => {
+            ("content_type_interpreted", "Its description's Content-Type has parameters, which are left out.")
+        }
+        Mend::Description => ("description_interpreted", "A part of its description can't be read, and is left out."),
+        Mend::Session => (
+            "session_interpreted",
+            "Its Session header has a time-out of 0, or more than a time-out: where none can be read it is 60 s.",
+        ),
+        Mend::RtpInfo => ("rtp_info_interpreted", "Its RTP-Info header can't be read and is left out."),
+        Mend::Ssrc => (
+            "ssrc_interpreted",
+            "Its Transport header names another SSRC than its packets, so that the first packet's is taken.",
+        ),
+        Mend::EmptyPackets => {
+            ("empty_packets_interpreted", "It sends RTP packets without content, which are left out.")
+        }
+        Mend::Nonce => (
+            "nonce_interpreted",
+            "It refuses a nonce that it has given: requests are signed anew by the one that comes with the refusal.",
+        ),
+    }
 }

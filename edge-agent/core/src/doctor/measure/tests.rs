@@ -116,7 +116,7 @@ fn keys_of_the_json_stay() {
     for (path, expected) in [
         (
             "",
-            "attempts camera credentials_given credentials_literal description failure format measured transport_asked video",
+            "attempts camera credentials_given credentials_literal description failure format interpreted measured transport_asked video",
         ),
         ("/attempts/0", "described_after_ms failure first_picture_after_ms transport"),
         (

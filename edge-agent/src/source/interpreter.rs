@@ -1,0 +1,202 @@
+//! Stands between retina and a camera that it refuses, and puts right what [`edge_core::interpreter`] names.
+//!
+//! ```text
+//!   retina ⇄ a port of this machine ⇄ interpreter ⇄ camera
+//! ```
+//!
+//! 1. [`open`] connects to the camera, and gives the URL that retina is to take in its place, and a token.
+//! 2. One connection is let in, and only from who shows the token in each request: retina does, as its user agent.
+//! 3. Requests get the camera's own URL and are signed here: Digest covers the URL (RFC 7616 §3.4), and retina knows
+//!    another one.
+//! 4. When either side closes, so does the other.
+//!
+//! Nothing waits here: what is read is written before more is read. Where one side does not take it, the other is not
+//! read, as if there were nothing in between.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use edge_core::doctor::report::Way;
+use edge_core::interpreter::conversation::{Answer, Conversation, UNAUTHORIZED};
+use edge_core::interpreter::framing::{Piece, Pieces};
+use edge_core::interpreter::packet::Sequences;
+use edge_core::interpreter::{Mend, Mends, mend};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use url::{Position, Url};
+
+use crate::AGENT;
+use crate::source::error::SourceError;
+use crate::source::url::CameraUrl;
+use login::Login;
+
+mod login;
+
+/// How long retina has to come.
+const COMES: Duration = Duration::from_secs(2);
+/// How long either side has to take what is written to it.
+const TAKES: Duration = Duration::from_secs(10);
+/// Free space to read into, bytes.
+const READ: usize = 32 << 10;
+const RTSP_PORT: u16 = 554;
+
+/// Where retina is to go in place of the camera.
+pub(super) struct Door {
+    /// Path and query are the camera's.
+    pub(super) url: Url,
+    /// What it shows as its user agent.
+    pub(super) token: String,
+}
+
+/// Connects to the camera at `at`, and waits for retina. The task ends with the connection: it must outlive the stream,
+/// whose TEARDOWN comes last.
+///
+/// # Errors
+/// When there is no connection. The caller limits the time.
+pub(super) async fn open(camera: &CameraUrl, at: &Url, mends: Mends, way: Way) -> Result<Door, SourceError> {
+    let host = at.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let unreachable = |e: io::Error| SourceError::Unreachable(e.to_string());
+    let stream = TcpStream::connect((host, at.port().unwrap_or(RTSP_PORT))).await.map_err(unreachable)?;
+    let failed = |e: io::Error| SourceError::Failed(format!("interpreter: {e}"));
+    let (local, peer) = (stream.local_addr().map_err(failed)?, stream.peer_addr().map_err(failed)?);
+    let listener = TcpListener::bind(SocketAddr::new(inside(local.ip(), way), 0)).await.map_err(failed)?;
+    let inner = listener.local_addr().map_err(failed)?;
+    let mut url = at.clone();
+    let no_url = |()| SourceError::Failed("interpreter: no URL".to_owned());
+    url.set_ip_host(inner.ip()).and_then(|()| url.set_port(Some(inner.port()))).map_err(no_url)?;
+    let token = format!("{:032x}", rand::random::<u128>());
+    let interpreter = Interpreter {
+        camera: at[..Position::BeforePath].to_owned(),
+        inner: url[..Position::BeforePath].to_owned(),
+        token: token.clone(),
+        peer: peer.ip(),
+        mends,
+        login: Login::new(camera.credentials().cloned()),
+        conversation: Conversation::default(),
+        sequences: Sequences::default(),
+    };
+    tokio::spawn(async move {
+        if let Err(e) = interpreter.run(listener, stream).await {
+            // Both ends see their connection close, and say what that means to them.
+            tracing::debug!(error = %e, "an interpreted connection ended");
+        }
+    });
+    Ok(Door { url, token })
+}
+
+/// Where to wait for retina: it receives datagrams at the address by which it came, which must be one that the camera
+/// reaches. An address of this machine as the sender's can't come from the network.
+fn inside(local: IpAddr, way: Way) -> IpAddr {
+    match (way, local) {
+        (Way::Udp, local) => local,
+        (Way::Tcp, IpAddr::V4(_)) => Ipv4Addr::LOCALHOST.into(),
+        (Way::Tcp, IpAddr::V6(_)) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+struct Interpreter {
+    /// Scheme, host and port as the camera knows them.
+    camera: String,
+    /// And as retina does.
+    inner: String,
+    token: String,
+    peer: IpAddr,
+    mends: Mends,
+    login: Login,
+    conversation: Conversation,
+    sequences: Sequences,
+}
+
+impl Interpreter {
+    async fn run(mut self, listener: TcpListener, mut camera: TcpStream) -> io::Result<()> {
+        let (mut player, from) = timeout(COMES, listener.accept()).await??;
+        drop(listener);
+        if from.ip() != player.local_addr()?.ip() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        player.set_nodelay(true)?;
+        camera.set_nodelay(true)?;
+        let (mut asked, mut answered) = (Pieces::default(), Pieces::default());
+        let (mut to_player, mut to_camera) = (BytesMut::new(), BytesMut::new());
+        let mut read = timeout(COMES, read_more(&mut player, &mut asked)).await??;
+        // A read that gives nothing is the end of one side, and so of both.
+        while read > 0 {
+            while let Some(piece) = asked.next_piece() {
+                self.ask(piece, &mut to_camera)?;
+            }
+            while let Some(piece) = answered.next_piece() {
+                self.answer(piece, &mut to_player, &mut to_camera);
+            }
+            write(&mut camera, &mut to_camera).await?;
+            write(&mut player, &mut to_player).await?;
+            read = tokio::select! {
+                read = read_more(&mut player, &mut asked) => read?,
+                read = read_more(&mut camera, &mut answered) => read?,
+            };
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, piece: Piece, to_camera: &mut BytesMut) -> io::Result<()> {
+        let Piece::Message { mut head, body } = piece else { return Err(io::ErrorKind::InvalidData.into()) };
+        if head.value(USER_AGENT) != Some(self.token.as_str()) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        head.edit(USER_AGENT, |_| Some(AGENT.to_owned()));
+        if let Some((method, uri)) = head.request()
+            && let Some(rest) =
+                uri.strip_prefix(&self.inner).filter(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            head.set_first(&format!("{method} {}{rest} RTSP/1.0", self.camera));
+        }
+        self.conversation.ask(&mut head);
+        self.login.sign(&mut head);
+        to_camera.extend_from_slice(&head.bytes());
+        to_camera.extend_from_slice(&body);
+        Ok(())
+    }
+
+    fn answer(&mut self, piece: Piece, to_player: &mut BytesMut, to_camera: &mut BytesMut) {
+        match piece {
+            Piece::Through(bytes) => to_player.extend_from_slice(&bytes),
+            Piece::Packet(mut packet) => {
+                if !self.mends.has(Mend::EmptyPackets) || self.sequences.admit(&mut packet) {
+                    to_player.extend_from_slice(&packet);
+                }
+            }
+            Piece::Message { mut head, mut body } => {
+                let can_sign = head.status() == Some(UNAUTHORIZED) && self.login.challenged(&head);
+                match self.conversation.answer(&mut head, can_sign) {
+                    Answer::Pass => {
+                        mend(&mut head, &mut body, self.mends, Some(self.peer));
+                        to_player.extend_from_slice(&head.bytes());
+                        to_player.extend_from_slice(&body);
+                    }
+                    Answer::Sign(mut request) => {
+                        self.login.sign(&mut request);
+                        to_camera.extend_from_slice(&request.bytes());
+                    }
+                }
+            }
+        }
+    }
+}
+
+const USER_AGENT: &str = "User-Agent";
+
+/// Giving up the wait loses nothing.
+async fn read_more(stream: &mut TcpStream, pieces: &mut Pieces) -> io::Result<usize> {
+    let buffer = pieces.buffer();
+    buffer.reserve(READ);
+    stream.read_buf(buffer).await
+}
+
+async fn write(stream: &mut TcpStream, bytes: &mut BytesMut) -> io::Result<()> {
+    timeout(TAKES, stream.write_all_buf(bytes)).await?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+use std::net::Ipv4Addr;
+
+use super::*;
+
+const ANSWER: &[u8] = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp; x=1\r\n\r\n";
+
+async fn camera() -> (TcpListener, CameraUrl) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("rtsp://viewer:s3cret@{}/door?x=1", listener.local_addr().unwrap());
+    (listener, CameraUrl::parse(&url).unwrap())
+}
+
+async fn door(url: &CameraUrl) -> Door {
+    let mut mends = Mends::default();
+    mends.insert(Mend::ContentType);
+    open(url, url.bare(), mends, Way::Tcp).await.unwrap()
+}
+
+async fn enter(door: &Door) -> TcpStream {
+    TcpStream::connect((door.url.host_str().unwrap(), door.url.port().unwrap())).await.unwrap()
+}
+
+async fn describe(stream: &mut TcpStream, door: &Door, token: &str) {
+    let request = format!("DESCRIBE {} RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: {token}\r\n\r\n", door.url);
+    stream.write_all(request.as_bytes()).await.unwrap();
+}
+
+async fn read(stream: &mut TcpStream) -> String {
+    let mut bytes = vec![0; 4096];
+    let count = stream.read(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes[..count]).into_owned()
+}
+
+/// What one end gets until it is closed.
+async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = vec![];
+    // A connection of which something was not read may end with a reset.
+    if let Err(e) = stream.read_to_end(&mut bytes).await {
+        assert_eq!(e.kind(), io::ErrorKind::ConnectionReset);
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn the_camera_is_asked_by_its_own_url_and_its_answer_mended() {
+    let (listener, url) = camera().await;
+    let door = door(&url).await;
+    let (mut camera, _) = listener.accept().await.unwrap();
+    let mut player = enter(&door).await;
+    describe(&mut player, &door, &door.token).await;
+    let asked = read(&mut camera).await;
+    assert_eq!(asked, format!("DESCRIBE {} RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: {AGENT}\r\n\r\n", url.bare()));
+    camera.write_all(ANSWER).await.unwrap();
+    assert_eq!(read(&mut player).await, "RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\n\r\n");
+    drop(camera);
+    assert_eq!(read_all(&mut player).await, b"", "the camera's end is the player's");
+}
+
+#[tokio::test]
+async fn when_the_player_goes_the_camera_is_left() {
+    let (listener, url) = camera().await;
+    let door = door(&url).await;
+    let (mut camera, _) = listener.accept().await.unwrap();
+    let mut player = enter(&door).await;
+    describe(&mut player, &door, &door.token).await;
+    assert!(!read(&mut camera).await.is_empty());
+    drop(player);
+    assert_eq!(read_all(&mut camera).await, b"");
+}
+
+#[tokio::test]
+async fn nobody_else_of_this_machine_gets_in() {
+    let (listener, url) = camera().await;
+    for token in ["", AGENT, "0"] {
+        let door = door(&url).await;
+        let (mut camera, _) = listener.accept().await.unwrap();
+        let mut stranger = enter(&door).await;
+        describe(&mut stranger, &door, token).await;
+        assert_eq!(read_all(&mut stranger).await, b"");
+        assert_eq!(read_all(&mut camera).await, b"", "a stranger's request reached the camera");
+    }
+}
+
+#[tokio::test]
+async fn only_one_gets_in() {
+    let (listener, url) = camera().await;
+    let door = door(&url).await;
+    let (mut camera, _) = listener.accept().await.unwrap();
+    let mut player = enter(&door).await;
+    describe(&mut player, &door, &door.token).await;
+    assert!(!read(&mut camera).await.is_empty());
+    let second = TcpStream::connect((door.url.host_str().unwrap(), door.url.port().unwrap())).await;
+    assert_eq!(second.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn who_does_not_come_is_not_waited_for() {
+    let (listener, url) = camera().await;
+    let _door = door(&url).await;
+    let (mut camera, _) = listener.accept().await.unwrap();
+    assert_eq!(read_all(&mut camera).await, b"");
+}
+
+#[tokio::test]
+async fn a_password_that_is_wrong_is_shown_once() {
+    let (listener, url) = camera().await;
+    let door = door(&url).await;
+    let (mut camera, _) = listener.accept().await.unwrap();
+    let mut player = enter(&door).await;
+    describe(&mut player, &door, &door.token).await;
+    assert!(!read(&mut camera).await.contains("Authorization"));
+    for number in 1..=2 {
+        let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", algorithm=MD5";
+        let refusal = format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {number}\r\n{challenge}\r\n\r\n");
+        camera.write_all(refusal.as_bytes()).await.unwrap();
+        if number == 1 {
+            let again = read(&mut camera).await;
+            assert!(again.contains(&format!("uri=\"{}\"", url.bare())) && again.contains("CSeq: 2\r\n"), "{again}");
+        }
+    }
+    let told = read(&mut player).await;
+    assert!(told.starts_with("RTSP/1.0 403 Forbidden\r\nCSeq: 1\r\n"), "{told}");
+}
