@@ -3,32 +3,19 @@
 #![expect(clippy::disallowed_methods, reason = "models and footage are files")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share fails by panicking, too")]
 
+mod footage;
+mod recall;
+#[path = "../setup/mod.rs"]
 mod setup;
 
 use std::path::Path;
 
-use bytes::Bytes;
-use omma_media::bitstream::access_unit::split_access_units;
-use omma_media::bitstream::is_key;
-use omma_media::decode::{Decoder, DecoderChoice};
+use footage::{MODELS, each_frame, load};
 use omma_media::frame::Planes;
 use omma_protocol::detection::Detection;
 use omma_protocol::geometry::Rect;
-use omma_protocol::time::CaptureTime;
-use omma_protocol::unit::{AccessUnit, Codec};
-use omma_vision::detect::{Detector, DetectorConfig};
-use omma_vision::engine::{Device, EngineChoice};
+use omma_vision::engine::EngineChoice;
 use setup::path;
-
-/// All that set-up brings.
-const MODELS: [&str; 6] = [
-    "nanodet-g-256x416",
-    "nanodet-g-416x416",
-    "nanodet-g-416x640",
-    "centernet-288x512",
-    "centernet-512x512",
-    "coco-ssd-300x300",
-];
 
 /// What a detector is sure of. Python shrinks and converts colours with other filters, so that scores differ a little: what
 /// is sure on one side must be there on the other.
@@ -62,7 +49,7 @@ fn what_python_finds_in_vtest_is_found_by_yolox() {
 }
 
 fn finds_what_python_finds(model: &str, folder: &Path) {
-    let expected: Vec<Expected> = serde_json::from_str(include_str!("fixtures/vtest.json")).unwrap();
+    let expected: Vec<Expected> = serde_json::from_str(include_str!("../fixtures/vtest.json")).unwrap();
     let mut detector = load(folder, EngineChoice::Ort);
     let (mut pictures, mut compared) = (0, 0);
     each_frame(|frame, planes| {
@@ -126,41 +113,9 @@ fn both_engines_find_the_same() {
     }
 }
 
-fn load(folder: &Path, engine: EngineChoice) -> Detector {
-    let config = DetectorConfig {
-        model: folder.to_owned(),
-        engine,
-        onnxruntime: Some(path("OMMA_ONNXRUNTIME")),
-        device: Device::Cpu,
-        min_score: 0.3,
-        ..DetectorConfig::default()
-    };
-    Detector::load(&config).unwrap()
-}
-
 /// A part of a picture. Chroma has half the size in both directions.
 fn cropped(planes: Planes<'_>, [x, y, width, height]: [usize; 4]) -> Planes<'_> {
     let chroma = y / 2 * planes.uv_stride + x / 2;
     let (u, v) = (&planes.u[chroma..], &planes.v[chroma..]);
     Planes { width: width as u32, height: height as u32, y: &planes.y[y * planes.y_stride + x..], u, v, ..planes }
-}
-
-/// Decodes vtest and hands over each frame and its number.
-fn each_frame(mut look: impl FnMut(usize, Planes<'_>)) {
-    let stream = std::fs::read(path("OMMA_FOOTAGE").join("vtest.h264")).unwrap();
-    let mut decoder = Decoder::new(Codec::H264, DecoderChoice::Auto).unwrap();
-    let mut frames = 0;
-    for (index, data) in split_access_units(&stream).into_iter().enumerate() {
-        let unit = AccessUnit {
-            time: CaptureTime(index as i64 * 100_000),
-            key: is_key(Codec::H264, data),
-            codec: Codec::H264,
-            data: Bytes::copy_from_slice(data),
-        };
-        if let Some(decoded) = decoder.decode(&unit).unwrap() {
-            look(frames, decoded.planes());
-            frames += 1;
-        }
-    }
-    assert!(frames > 700, "vtest has 795 frames, {frames} were decoded");
 }
