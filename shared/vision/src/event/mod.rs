@@ -177,6 +177,7 @@ impl Events {
     /// Closes what is open: the stream has ended. Each event is closed at the last frame its thing was seen in.
     pub fn finish(&mut self) -> Vec<Change> {
         let ended = std::mem::take(&mut self.open);
+        ended.iter().for_each(|open| open.subject.close(&mut self.things));
         self.told = None;
         self.rules.end(&mut self.things);
         self.crowds.iter_mut().for_each(Crowd::end);
@@ -277,6 +278,9 @@ impl Events {
             let patience = if still { self.config.close_after_still } else { self.config.close_after };
             let (step, keep) = open.step(time, patience, &self.config);
             changes.extend(step.map(|step| change(open, step, &self.camera, &self.analyst)));
+            if !keep {
+                open.subject.close(&mut self.things);
+            }
             keep
         });
         changes

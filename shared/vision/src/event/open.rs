@@ -11,6 +11,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{Track, TrackId};
 
 use super::EventsConfig;
+use super::rule::Things;
 
 /// See the diagram of [`super`].
 #[derive(Debug)]
@@ -39,6 +40,15 @@ pub(super) enum Subject {
     Thing { id: u64, rule: usize },
     /// How many there are.
     Crowd { rule: usize },
+}
+
+impl Subject {
+    /// Its event is closed.
+    pub(super) fn close(self, things: &mut Things) {
+        if let Self::Thing { id, rule } = self {
+            things.close(id, rule);
+        }
+    }
 }
 
 /// What an event is about, in one frame.

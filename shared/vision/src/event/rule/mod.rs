@@ -92,7 +92,7 @@ impl Rules {
     ) {
         self.lie_in(aspect);
         things.forget(time, config, self.config.parked);
-        things.see(time, tracks, &self.ground, config);
+        things.see(time, tracks, &self.ground, config, self.config.parked);
     }
 
     /// Zones and lines as they lie in a picture of that shape.
@@ -162,7 +162,10 @@ impl Rules {
         let untold = |direction| !thing.is_told(index, direction);
         let arrives = || !thing.is_parked(self.config.parked) && in_force(time);
         match rule.trigger {
-            Trigger::Seen if untold(None) && arrives() => vec![want(None, Why::Seen, thing.first_seen)],
+            Trigger::Seen if arrives() => {
+                let since = if untold(None) { Some(thing.first_seen) } else { thing.away_since(index) };
+                since.map(|since| want(None, Why::Seen, since)).into_iter().collect()
+            }
             Trigger::Inside { zone } if untold(None) => {
                 let since = thing.inside_since(zone).filter(|_| arrives());
                 let why = self.zone(Some(zone)).map(|zone| Why::Inside { zone });

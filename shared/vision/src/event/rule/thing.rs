@@ -38,6 +38,12 @@ pub(in crate::event) struct Thing {
     zones: Vec<Presence>,
     lines: Vec<Passage>,
     told: Vec<(usize, Option<Direction>)>,
+    /// Of which rules the events are closed.
+    over: Vec<usize>,
+    /// Where it was parked, until it has wholly left that.
+    parked_in: Option<Rect>,
+    /// When it had, if no event was closed since.
+    left: Option<CaptureTime>,
 }
 
 impl Thing {
@@ -54,6 +60,9 @@ impl Thing {
             zones: vec![Presence::default(); ground.zones.len()],
             lines: vec![Passage::default(); ground.lines.len()],
             told: vec![],
+            over: vec![],
+            parked_in: None,
+            left: None,
         };
         // Between its first detection and its confirmation it may have come a long way.
         thing.go(life.first_seen(), first, ground);
@@ -80,7 +89,10 @@ impl Thing {
             path: Path { at: ground.point(*rect, Anchor::Centre), length: 0.0 },
             zones: vec![Presence::default(); ground.zones.len()],
             lines: vec![Passage::default(); ground.lines.len()],
+            over: told.iter().map(|(rule, _)| *rule).collect(),
             told,
+            parked_in: None,
+            left: None,
         }
     }
 
@@ -98,12 +110,18 @@ impl Thing {
     }
 
     /// It is in the frame of `time`.
-    pub(super) fn see(&mut self, time: CaptureTime, track: &Track, life: &Life, ground: &Ground) {
+    pub(super) fn see(&mut self, time: CaptureTime, track: &Track, life: &Life, ground: &Ground, parked: Parked) {
         self.track.clone_from(track);
         self.life.clone_from(life);
-        self.last_seen = time;
         if self.place.0.iou(track.rect) < SAME_PLACE {
+            if self.is_parked(parked) {
+                self.parked_in = Some(self.place.0);
+            }
             self.place = (track.rect, time);
+        }
+        self.last_seen = time;
+        if self.parked_in.take_if(|place| place.iou(track.rect) == 0.0).is_some() {
+            self.left = Some(time);
         }
         self.go(time, track.rect, ground);
     }
@@ -156,7 +174,22 @@ impl Thing {
 
     /// A rule has made an event of it and makes no other.
     pub(in crate::event) fn tell(&mut self, rule: usize, direction: Option<Direction>) {
-        self.told.push((rule, direction));
+        if !self.is_told(rule, direction) {
+            self.told.push((rule, direction));
+        }
+        self.over.retain(|over| *over != rule);
+    }
+
+    /// That event is closed.
+    pub(in crate::event) fn close(&mut self, rule: usize) {
+        self.over.push(rule);
+        self.left = None;
+    }
+
+    /// Since when it has been away from where it was parked, if a rule's event of it was closed by then: whoever watches
+    /// was told that it is there, and long ago.
+    pub(super) fn away_since(&self, rule: usize) -> Option<CaptureTime> {
+        self.left.filter(|_| self.over.contains(&rule))
     }
 
     /// By the last frame it was seen in, so that being out of sight does not count as standing.

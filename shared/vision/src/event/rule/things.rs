@@ -30,17 +30,24 @@ pub(in crate::event) struct Things {
 
 impl Things {
     /// Takes the confirmed tracks of one frame.
-    pub(super) fn see(&mut self, time: CaptureTime, tracks: &[(Track, Life)], ground: &Ground, config: &EventsConfig) {
+    pub(super) fn see(
+        &mut self,
+        time: CaptureTime,
+        tracks: &[(Track, Life)],
+        ground: &Ground,
+        config: &EventsConfig,
+        parked: Parked,
+    ) {
         let mut strangers = vec![];
         for (track, life) in tracks {
             match self.all.iter_mut().find(|thing| thing.track.id == track.id) {
-                Some(thing) => thing.see(time, track, life, ground),
+                Some(thing) => thing.see(time, track, life, ground, parked),
                 None => strangers.push((track, life)),
             }
         }
         for (track, life) in strangers {
             if let Some(lost) = self.all.iter_mut().find(|thing| thing.is_continued_by(time, track, life, config)) {
-                lost.see(time, track, life, ground);
+                lost.see(time, track, life, ground, parked);
             } else if self.has_room(time) {
                 self.last_id += 1;
                 self.all.push(Thing::new(self.last_id, time, track, life, ground));
@@ -91,6 +98,13 @@ impl Things {
 
     pub(in crate::event) fn find(&self, id: u64) -> Option<&Thing> {
         self.all.iter().find(|thing| thing.id == id)
+    }
+
+    /// The event that a rule made of a thing is closed.
+    pub(in crate::event) fn close(&mut self, id: u64, rule: usize) {
+        if let Some(thing) = self.all.iter_mut().find(|thing| thing.id == id) {
+            thing.close(rule);
+        }
     }
 
     /// Those in the frame of `time`.

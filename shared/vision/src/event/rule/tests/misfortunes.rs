@@ -120,6 +120,25 @@ fn a_parked_car_makes_no_event_anew_where_there_are_no_rules() {
 }
 
 #[test]
+fn who_was_parked_and_told_of_is_told_of_anew_when_he_walks_off_and_not_while_his_event_is_open() {
+    for (rules, closed) in [("", true), ("", false), ("[[rule]]\nname = \"seen\"", true)] {
+        let mut site = Site::new(DRIVE, rules);
+        assert_eq!(reasons(&site.run(0..2 * MINUTE, |_| Some(vec![person(1, 0.3)]))).len(), 1);
+        if closed {
+            // Out of sight for longer than his event stays open.
+            site.run(2 * MINUTE..2 * MINUTE + 20_000, |_| None);
+        }
+        // His box trembles, by more than what is the same place.
+        let sits = |ms: i64| Some(vec![person(2, if ms % 5000 >= 4800 { 0.36 } else { 0.3 })]);
+        assert_eq!(reasons(&site.run(2 * MINUTE + 20_000..4 * MINUTE, sits)), [], "he has not got up");
+        let gone = site.run(4 * MINUTE..5 * MINUTE, |ms| Some(vec![person(2, walk(ms - 4 * MINUTE, 0.3, 0.8, 8000))]));
+        assert_eq!(reasons(&gone).len(), usize::from(closed), "{rules} {gone:?}");
+        let Some((ms, opened)) = gone.iter().find(|(_, change)| change.event.phase == Phase::Opened) else { continue };
+        assert!(*ms < 4 * MINUTE + 3000 && opened.event.opened >= at(4 * MINUTE), "it is of now: {opened:?}");
+    }
+}
+
+#[test]
 fn a_camera_that_is_turned_takes_no_car_of_one_view_for_one_of_another() {
     let mut site = Site::new(DRIVE, "[[rule]]\nname = \"car\"");
     let mut parked = |minutes: std::ops::Range<i64>, id: u64, turn: Turn| {

@@ -82,7 +82,7 @@ fn thing(rects: impl IntoIterator<Item = Rect>) -> Thing {
     let life = Life::begin(at(0), first, 0.8);
     let mut thing = Thing::new(1, at(0), &track(first), &life, &ground);
     for (n, rect) in rects.enumerate() {
-        thing.see(at(n + 1), &track(rect), &life, &ground);
+        thing.see(at(n + 1), &track(rect), &life, &ground, Parked::default());
     }
     thing
 }
