@@ -59,8 +59,7 @@ impl EdgeOnly {
         let text = settings::edge(&options, &ports, folder.path(), &who, mqtt);
         let config = settings::write(folder.path(), "edge.toml", &text);
         let launch = Launch::of_workspace("edge-agent").args(["run", "--config", &config]);
-        let launch = environment.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
-        let mut edge = launch.start();
+        let mut edge = super::with(launch, environment).start();
         let api = Api::at(ports.edge);
         super::until_ready(&mut edge, &api);
         Self { camera, edge, api, folder }

@@ -69,7 +69,9 @@ impl Stack {
 
         let hub_config = settings::write(folder.path(), "hub.toml", &settings::hub(&options, &ports, folder.path()));
         let cloud_hub = |command: &[&str]| {
-            Launch::of_workspace("cloud-hub").args(command.iter().copied()).args(["--config", &hub_config])
+            let launch =
+                Launch::of_workspace("cloud-hub").args(command.iter().copied()).args(["--config", &hub_config]);
+            with(launch, options.environment)
         };
         let mut hub = cloud_hub(&["run"]).start();
         let api = Api::at(ports.http);
@@ -89,7 +91,8 @@ impl Stack {
         let mqtt = mqtt.map(|port| format!("url = \"mqtt://127.0.0.1:{port}\""));
         let edge_text = settings::edge(&options, &ports, folder.path(), &who, mqtt.as_deref().unwrap_or_default());
         let edge_config = settings::write(folder.path(), "edge.toml", &edge_text);
-        let mut edge = Launch::of_workspace("edge-agent").args(["run", "--config", &edge_config]).start();
+        let edge = Launch::of_workspace("edge-agent").args(["run", "--config", &edge_config]);
+        let mut edge = with(edge, options.environment).start();
         let edge_api = Api::at(ports.edge);
         until_ready(&mut edge, &edge_api);
 
@@ -228,4 +231,8 @@ fn until_ready(program: &mut Program, api: &Api) {
         let answer = api.get("/readyz")?;
         if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
     });
+}
+
+fn with(launch: Launch, environment: &[(&str, &str)]) -> Launch {
+    environment.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
 }

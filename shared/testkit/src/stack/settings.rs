@@ -27,13 +27,23 @@ pub struct StackOptions {
     pub edge: &'static str,
     /// The edge's folder; one in the stack's own where `None`.
     pub edge_data: Option<PathBuf>,
+    /// More in the environment of edge and hub.
+    pub environment: &'static [(&'static str, &'static str)],
 }
 
 impl Default for StackOptions {
     /// Two cameras of the same footage, looked at by the edge, and the hub's own broker.
     fn default() -> Self {
         let cameras = vec![Camera::simulated("door"), Camera::simulated("gate")];
-        Self { cameras, external_broker: None, without_broker: false, relayed: None, edge: "", edge_data: None }
+        Self {
+            cameras,
+            external_broker: None,
+            without_broker: false,
+            relayed: None,
+            edge: "",
+            edge_data: None,
+            environment: &[],
+        }
     }
 }
 
