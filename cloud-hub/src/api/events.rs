@@ -17,6 +17,7 @@ use crate::store::{Filter, StoredEvent, View};
 
 const LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 500;
+const MAX_LABELS: u32 = 1000;
 
 /// An event's latest state.
 #[derive(Debug, Serialize, ToSchema)]
@@ -186,15 +187,15 @@ pub(super) async fn list(
 /// What events have been about.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Labels {
-    /// Each once, in the order of their bytes.
-    #[schema(example = json!(["car", "person"]))]
+    /// Each once, in the order of their bytes: the first 1000.
+    #[schema(max_items = 1000, example = json!(["car", "person"]))]
     labels: Vec<String>,
 }
 
 /// The classes that events have been about so far: what `label` of `/events` may be asked for.
 #[utoipa::path(get, path = "/labels", tag = "events", responses((status = 200, body = Labels)))]
 pub(super) async fn labels(State(api): State<Api>) -> Result<Json<Labels>, Refusal> {
-    Ok(Json(Labels { labels: api.store.labels().await? }))
+    Ok(Json(Labels { labels: api.store.labels(MAX_LABELS).await? }))
 }
 
 /// One event.

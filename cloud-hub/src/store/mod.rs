@@ -202,12 +202,12 @@ impl Store {
         self.0.database.events(filter).await
     }
 
-    /// The classes that events have been about, in the order of their bytes.
+    /// The classes that events have been about, the first `limit` in the order of their bytes.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn labels(&self) -> Result<Vec<String>, StoreError> {
-        self.0.database.labels().await
+    pub async fn labels(&self, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.0.database.labels(limit).await
     }
 
     /// One event.

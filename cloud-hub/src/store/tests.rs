@@ -239,7 +239,9 @@ async fn filters_and_pages() {
     assert_eq!(ids(Filter { stream: door, label: Some("car".into()), ..all.clone() }).await, [4, 2]);
     assert!(ids(Filter { phase: Some(PhaseName::Closed), ..all.clone() }).await.is_empty());
     assert!(ids(Filter { label: Some("' OR 1 --".into()), ..all }).await.is_empty());
-    assert_eq!(opened.store.labels().await.unwrap(), ["car", "person"]);
+    assert_eq!(opened.store.labels(3).await.unwrap(), ["car", "person"]);
+    assert_eq!(opened.store.labels(2).await.unwrap(), ["car", "person"]);
+    assert_eq!(opened.store.labels(1).await.unwrap(), ["car"]);
 }
 
 #[tokio::test]

@@ -594,7 +594,7 @@ export interface components {
         /** @description What events have been about. */
         Labels: {
             /**
-             * @description Each once, in the order of their bytes.
+             * @description Each once, in the order of their bytes: the first 1000.
              * @example [
              *       "car",
              *       "person"

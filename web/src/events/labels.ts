@@ -8,6 +8,9 @@ import { Store, type Readable } from "../ui/store.ts";
 import { Refetch } from "./refetch.ts";
 import type { LiveSocket } from "./socket.ts";
 
+/** As many as the hub gives (`MAX_LABELS` in `cloud-hub/src/api/events.rs`). From there on what happens adds none. */
+export const MAX_LABELS = 1000;
+
 export class Labels {
   private readonly store = new Store<readonly string[]>([], () => this.begin());
 
@@ -44,12 +47,12 @@ export class Labels {
   }
 
   private add(more: readonly string[]): void {
-    this.store.update((known) => withLabels(known, more));
+    this.store.update((known) => (known.length < MAX_LABELS ? withLabels(known, more) : known));
   }
 }
 
-/** Each once, sorted; the same value where nothing is new. Pure. */
+/** Each once, sorted; the same value where nothing is new. An empty one can't be chosen: that is how all are asked for. Pure. */
 export function withLabels(known: readonly string[], more: readonly string[]): readonly string[] {
-  const fresh = more.filter((label) => !known.includes(label));
+  const fresh = more.filter((label) => label !== "" && !known.includes(label));
   return fresh.length === 0 ? known : [...new Set([...known, ...fresh])].toSorted((a, b) => a.localeCompare(b));
 }

@@ -83,16 +83,18 @@ impl Database {
         events.map_err(StoreError::at("read events"))
     }
 
-    /// One look into the index for each label, however many events there are.
-    pub(in crate::store) async fn labels(&self) -> Result<Vec<String>, StoreError> {
+    /// The first `limit`: one look into the index for each, however many events there are.
+    pub(in crate::store) async fn labels(&self, limit: u32) -> Result<Vec<String>, StoreError> {
         sqlx::query_scalar(
             "WITH RECURSIVE labels (label) AS (
                 SELECT MIN(label) FROM events
                 UNION ALL
                 SELECT (SELECT MIN(label) FROM events WHERE label > labels.label) FROM labels WHERE label IS NOT NULL
+                LIMIT ?
             )
             SELECT label FROM labels WHERE label IS NOT NULL",
         )
+        .bind(limit)
         .fetch_all(&self.readers)
         .await
         .map_err(StoreError::at("read the labels of events"))
