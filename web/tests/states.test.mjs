@@ -415,15 +415,23 @@ test("light or dark is what the system prefers, until the person says otherwise"
   const isOn = (ground) =>
     until(ground, () => page.evaluate((rgb) => getComputedStyle(document.documentElement).backgroundColor === rgb, ground));
   const [LIGHT, DARK] = ["rgb(238, 242, 242)", "rgb(10, 14, 16)"];
+  const bars = () =>
+    page.evaluate(() => [...document.querySelectorAll("meta[name=theme-color]")].filter(({ media }) => matchMedia(media).matches).map((one) => one.content).join());
   await page.emulateMedia({ colorScheme: "light" });
+  await page.goto(hub.url);
+  await page.evaluate(() => localStorage.setItem("omma.theme", "dark")); // As pages of before did, with nothing chosen.
+  await page.reload();
   await signIn(page, hub.url, TOKEN);
   await use("dark").waitFor();
   await isOn(LIGHT);
+  assert.equal(await bars(), "#ffffff");
   await page.emulateMedia({ colorScheme: "dark" });
   await use("light").waitFor();
   await isOn(DARK);
+  assert.equal(await bars(), "#11171a");
   await use("light").click();
   await isOn(LIGHT);
+  assert.equal(await bars(), "#ffffff", "the browser's own bars follow");
   await page.reload();
   await use("dark").waitFor();
   await isOn(LIGHT);
@@ -432,6 +440,14 @@ test("light or dark is what the system prefers, until the person says otherwise"
   await page.emulateMedia({ colorScheme: "light" });
   await use("dark").waitFor(); // What agrees with the system is no choice against it.
   await isOn(LIGHT);
+  assert.equal(await page.evaluate(() => localStorage.getItem("omma.theme")), null);
+});
+
+test("colours are written out for browsers that know no light-dark()", async () => {
+  await page.goto(hub.url);
+  const styles = await page.evaluate(() => Promise.all([...document.querySelectorAll("link[rel=stylesheet]")].map(async ({ href }) => (await fetch(href)).text())));
+  assert.match(styles.join(), /--ground:/);
+  assert.doesNotMatch(styles.join(), /light-dark\(/);
 });
 
 test("the hub goes away and comes back: the page says so, and misses no event", async () => {

@@ -3,7 +3,9 @@ import { prefersLight } from "./media.ts";
 
 export type Theme = "dark" | "light";
 
-const KEY = "omma.theme";
+const KEY = "omma.theme.chosen";
+/** Pages of before wrote the theme here at each load, chosen or not. */
+const OLD_KEY = "omma.theme";
 
 /** Null where the person has not chosen. */
 export function chosenTheme(): Theme | null {
@@ -24,7 +26,13 @@ export function chooseTheme(theme: Theme): void {
 }
 
 export function applyTheme(): void {
+  localStorage.removeItem(OLD_KEY);
   const chosen = chosenTheme();
   if (chosen === null) delete document.documentElement.dataset["theme"];
   else document.documentElement.dataset["theme"] = chosen;
+  // The browser's own bars: of the two colours of `index.html`, the one that applies.
+  for (const meta of document.querySelectorAll<HTMLMetaElement>("meta[name=theme-color]")) {
+    const { theme } = meta.dataset;
+    meta.media = chosen === null ? `(prefers-color-scheme: ${theme})` : theme === chosen ? "all" : "not all";
+  }
 }
