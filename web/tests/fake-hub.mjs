@@ -78,6 +78,8 @@ export class FakeHub {
   /** What WHEP answers. */
   whep = { status: 409, kind: "not_playable", message: "the camera sends B-frames, which WebRTC can't carry" };
   token = TOKEN;
+  /** Whether pages of older events are refused. */
+  forgetful = false;
   /** Paths asked for, to see what the page does. */
   asked = [];
   #server = createServer((request, response) => void this.#answer(request, response));
@@ -168,6 +170,7 @@ export class FakeHub {
     if (pathname === "/api/v1/edges") return json(200, { edges: this.edges });
     if (pathname === "/api/v1/incidents") return json(200, { incidents: this.incidents });
     if (pathname === "/api/v1/labels") return json(200, { labels: [...new Set(this.events.map(({ label }) => label))].sort() });
+    if (this.forgetful && searchParams.has("before")) return refuse(503, "busy", "the store is busy");
     if (pathname === "/api/v1/events") return json(200, this.#page(searchParams));
     const view = /^\/api\/v1\/events\/[^/]+\/(picture|crop)$/.exec(pathname)?.[1];
     if (view !== undefined) {

@@ -336,6 +336,7 @@ test("only events of one label, by the address too: the hub gives no others, and
   assert.equal(await filter.inputValue(), "bus", "what the link asks for is chosen though it was never seen");
   await page.getByRole("button", { name: "Show all events" }).click();
   await until("all again", async () => (await rows.count()) === 5);
+  assert.ok(await filter.evaluate((element) => element === document.activeElement), "the focus is on the choice of labels");
   assert.equal(new URL(page.url()).hash, "");
 });
 
@@ -376,6 +377,72 @@ test("from one picture to the next by the arrow keys and by buttons, to what was
   await dialog.waitFor({ state: "hidden" });
   const focused = await page.evaluate(() => document.activeElement.innerText);
   assert.match(focused, /^Thing 1\n/, "the focus is on the row of the one that was looked at last");
+});
+
+test("an event in large stays when the list goes on without it, and opens no more by itself once it is closed", async () => {
+  hub.events = [event(1, { label: "cat" }), event(2)];
+  await signIn(page, hub.url, TOKEN);
+  await until("the socket", () => hub.listeners === 1);
+  const rows = page.locator(".event");
+  const cat = page.getByRole("dialog", { name: "Cat" });
+  const stays = async () => {
+    assert.ok(await cat.isVisible());
+    for (const name of ["Newer event", "Older event"]) {
+      assert.equal(await cat.getByRole("button", { name }).getAttribute("aria-disabled"), "true", "there is nothing beside it");
+    }
+  };
+  const focused = () => page.evaluate(() => document.activeElement.ariaLabel);
+  await rows.last().click();
+  await cat.getByRole("img").waitFor();
+  hub.events.push(...Array.from({ length: 60 }, (_, n) => event(3 + n)));
+  hub.say({ type: "resync" });
+  await until("the newest page takes the place of all", async () => (await rows.count()) === 50);
+  await stays();
+  await page.keyboard.press("Escape");
+  await cat.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Label");
+  await page.getByRole("button", { name: "Load older events" }).click();
+  await until("it is back", async () => (await rows.count()) === 62);
+  assert.equal(await page.getByRole("dialog").count(), 0);
+  await rows.last().click();
+  await cat.getByRole("img").waitFor();
+  await page.evaluate(() => (location.hash = "#label=person"));
+  await until("another filter", async () => !(await rows.allInnerTexts()).some((text) => text.startsWith("Cat")) && (await rows.count()) > 0);
+  await stays();
+  await page.keyboard.press("Escape");
+  await cat.waitFor({ state: "detached" });
+  assert.equal(await focused(), "Label");
+  await page.getByRole("combobox", { name: "Label" }).selectOption("All labels");
+  await until("all labels", async () => (await rows.count()) === 50);
+  await page.getByRole("button", { name: "Load older events" }).click();
+  await until("it is back again", async () => (await rows.count()) === 62);
+  assert.equal(await page.getByRole("dialog").count(), 0);
+});
+
+test("older events that could not be loaded are asked for again from the dialog, which says so", async () => {
+  hub.events = Array.from({ length: 51 }, (_, n) => event(n, { label: `thing ${n}` }));
+  hub.forgetful = true;
+  await signIn(page, hub.url, TOKEN);
+  const pages = (which) => hub.asked.filter((path) => path.includes("/events?") && path.includes("before=") === which).length;
+  await until("the newest page once more, with the socket", () => pages(false) === 2);
+  await page.locator(".event").last().click();
+  const dialog = page.getByRole("dialog");
+  const trouble = dialog.getByRole("alert").getByText("The store is busy.");
+  await trouble.waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "event-trouble");
+  const older = dialog.getByRole("button", { name: "Older event" });
+  assert.equal(await older.getAttribute("aria-disabled"), "false");
+  const before = pages(true);
+  await older.click();
+  await until("it is asked for again", () => pages(true) > before);
+  await trouble.waitFor();
+  hub.forgetful = false;
+  await page.keyboard.press("ArrowRight");
+  await trouble.waitFor({ state: "detached" });
+  await until("there is an older one", async () => (await older.getAttribute("aria-disabled")) === "false");
+  await page.keyboard.press("ArrowRight");
+  await dialog.getByRole("heading", { name: "Thing 0", exact: true }).waitFor();
 });
 
 test("on a phone the events begin on the first screen, and what is measured is folded away above them", async () => {

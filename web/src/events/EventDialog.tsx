@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { CloseIcon } from "../ui/icons.tsx";
 import { everyMinute } from "../ui/ticker.ts";
 import { useStore } from "../ui/useStore.ts";
@@ -13,10 +13,11 @@ interface EventDialogProps {
   readonly event: StoredEvent;
   readonly camera: string;
   readonly pictures: Pictures;
-  /** Ids of the events beside it in the list; null at its ends. */
-  readonly newer: string | null;
-  readonly older: string | null;
-  readonly onStep: (id: string) => void;
+  /** Go to the events beside it in the list; null at its ends. */
+  readonly onNewer: (() => void) | null;
+  readonly onOlder: (() => void) | null;
+  /** Why older ones could not be loaded; null where nothing went wrong. */
+  readonly trouble: string | null;
   readonly onClose: () => void;
 }
 
@@ -24,28 +25,22 @@ interface EventDialogProps {
  * The native dialog brings the focus trap, Escape and closing by a click beside it. It stays open from one event to the
  * next, by its buttons or the arrow keys, in the order of the list.
  */
-export function EventDialog({ event, camera, pictures, newer, older, onStep, onClose }: EventDialogProps) {
+export function EventDialog({ event, camera, pictures, onNewer, onOlder, trouble, onClose }: EventDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const hasCrop = event.picture?.hasCrop === true;
   const [near, setNear] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
   const day = dayOf(event.openedUs, useStore(everyMinute));
-  const step = useCallback(
-    (to: string | null): void => {
-      if (to !== null) onStep(to);
-    },
-    [onStep],
-  );
   // Of the whole page: what had the focus may go with the event that it belonged to, as the check box does.
   useEffect(() => {
     const pressed = ({ key, altKey, ctrlKey, metaKey }: KeyboardEvent): void => {
       if (altKey || ctrlKey || metaKey) return; // The browser's own: Alt and ← is its way back.
-      if (key === "ArrowLeft") step(newer);
-      if (key === "ArrowRight") step(older);
+      if (key === "ArrowLeft") onNewer?.();
+      if (key === "ArrowRight") onOlder?.();
     };
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
-  }, [newer, older, step]);
+  }, [onNewer, onOlder]);
   return (
     <dialog ref={dialog} className="dialog" aria-labelledby="event-title" closedby="any" onClose={onClose}>
       <div className="dialog-head">
@@ -67,9 +62,14 @@ export function EventDialog({ event, camera, pictures, newer, older, onStep, onC
       </div>
       <div className="dialog-stage">
         <DialogPicture key={event.id} event={event} camera={camera} view={near && hasCrop ? "crop" : "picture"} pictures={pictures} />
-        <StepButton to="newer" possible={newer !== null} onStep={() => step(newer)} />
-        <StepButton to="older" possible={older !== null} onStep={() => step(older)} />
+        <StepButton to="newer" onStep={onNewer} />
+        <StepButton to="older" onStep={onOlder} />
       </div>
+      {trouble !== null && (
+        <p className="hint dialog-trouble" role="alert">
+          Older events could not be loaded; → tries again. {trouble}
+        </p>
+      )}
       <dl className="facts dialog-facts">
         <Fact name="Score">{percent(event.score)}</Fact>
         <Fact name={event.closedUs === null ? "Goes on for" : "Lasted"}>

@@ -1,5 +1,6 @@
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { HubClient } from "../api/client.ts";
+import type { StoredEvent } from "../api/event.ts";
 import { EventDialog } from "./EventDialog.tsx";
 import { EventFilterBar } from "./EventFilterBar.tsx";
 import { EventRow, rowOf } from "./EventRow.tsx";
@@ -30,25 +31,34 @@ interface EventPanelProps {
 
 export function EventPanel({ hub, socket, pictures, labels, incidents, names, filter, onLabel, onOnlySelected }: EventPanelProps) {
   const [open, setOpen] = useState<string | null>(null);
+  const [last, setLast] = useState<StoredEvent | null>(null);
+  const labelSelect = useRef<HTMLSelectElement>(null);
   const { stream, label } = filter;
   const list = useMemo(() => new EventList(hub, socket, { stream, label }), [hub, socket, stream, label]);
   const state = useStore(list.state);
-  const shown = open !== null && state.kind === "ready" ? around(state.feed, open) : null;
+  const found = open !== null && state.kind === "ready" ? around(state.feed, open) : null;
+  // What is looked at stays when the list does without it: after a long absence, or with another filter.
+  if (found !== null && found.event !== last) setLast(found.event);
+  const shown = found ?? (last !== null && last.id === open ? { event: last, newer: null, older: null } : null);
   // Who looks at one picture after the other comes to the end of what is loaded.
-  const wantsOlder = shown !== null && shown.older === null && state.kind === "ready" && state.older.kind === "there";
+  const beyond = found !== null && found.older === null && state.kind === "ready" ? state.older : null;
+  const wantsOlder = beyond?.kind === "there";
+  const loadOlder = (): void => void list.loadOlder();
   useEffect(() => {
     if (wantsOlder) void list.loadOlder();
   }, [list, wantsOlder]);
+  const stepTo = (id: string | null): (() => void) | null => (id === null ? null : () => setOpen(id));
   const close = (): void => {
     setOpen(null);
-    // Not the row that it was opened from: the one that was looked at last.
-    if (open !== null) rowOf(open)?.focus();
+    // Not the row that it was opened from: the one that was looked at last. Where that is gone, the head of the list.
+    if (open !== null) (rowOf(open) ?? labelSelect.current)?.focus();
   };
   return (
     <section className="events" aria-label="Events">
       <div className="panel-head">
         <h2>Events</h2>
         <EventFilterBar
+          ref={labelSelect}
           labels={labels.state}
           label={label}
           onLabel={onLabel}
@@ -74,6 +84,7 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
             onAll={() => {
               onLabel(null);
               onOnlySelected(false);
+              labelSelect.current?.focus(); // The button goes.
             }}
           />
         )}
@@ -86,7 +97,7 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
             ))}
           </ol>
         )}
-        {state.kind === "ready" && <Older state={state.older} onMore={() => void list.loadOlder()} />}
+        {state.kind === "ready" && <Older state={state.older} onMore={loadOlder} />}
       </div>
       <IncidentList state={incidents} />
       {shown !== null && (
@@ -94,9 +105,9 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
           event={shown.event}
           camera={names.get(shown.event.stream) ?? shown.event.stream}
           pictures={pictures}
-          newer={shown.newer}
-          older={shown.older}
-          onStep={setOpen}
+          onNewer={stepTo(shown.newer)}
+          onOlder={beyond?.kind === "failed" ? loadOlder : stepTo(shown.older)}
+          trouble={beyond?.kind === "failed" ? beyond.message : null}
           onClose={close}
         />
       )}
