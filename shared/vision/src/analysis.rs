@@ -154,7 +154,19 @@ impl Analysis {
     }
 
     /// The first half of [`Analysis::look`]: detections become tracks.
-    pub fn follow(&mut self, frame: &Frame, mut detections: Vec<Detection>) -> Vec<Track> {
+    pub fn follow(&mut self, frame: &Frame, detections: Vec<Detection>) -> Vec<Track> {
+        let detections = self.prepare(frame, detections);
+        self.tracker.update(frame.time, detections)
+    }
+
+    /// The same of a frame that is looked at beyond the camera's rate.
+    pub fn follow_beyond_rate(&mut self, frame: &Frame, detections: Vec<Detection>) -> Vec<Track> {
+        let detections = self.prepare(frame, detections);
+        self.tracker.update_beyond_rate(frame.time, detections)
+    }
+
+    /// Leaves out what masks hide, and sees whether the view is another.
+    fn prepare(&mut self, frame: &Frame, mut detections: Vec<Detection>) -> Vec<Detection> {
         let found = detections.len();
         detections.retain(|detection| !self.masks.hides(detection));
         self.masked += (found - detections.len()) as u64;
@@ -163,7 +175,7 @@ impl Analysis {
             tracing::info!(camera = %self.camera, turn = ?self.turn, "the camera shows another view: things are followed anew");
             self.tracker.cut();
         }
-        self.tracker.update(frame.time, detections)
+        detections
     }
 
     /// The second half: tracks become events and pictures.

@@ -13,6 +13,8 @@ pub struct Life {
     first_seen: CaptureTime,
     first_rect: Rect,
     frames: u32,
+    /// Those of them that were looked at beyond the camera's rate.
+    beyond_rate: u32,
     best: f32,
     /// A ring; frame `n` is at `n % REMEMBERED`.
     scores: [f32; REMEMBERED],
@@ -21,7 +23,14 @@ pub struct Life {
 impl Life {
     /// Begins with the first detection.
     pub fn begin(time: CaptureTime, rect: Rect, score: f32) -> Self {
-        let mut life = Self { first_seen: time, first_rect: rect, frames: 0, best: 0.0, scores: [0.0; REMEMBERED] };
+        let mut life = Self {
+            first_seen: time,
+            first_rect: rect,
+            frames: 0,
+            beyond_rate: 0,
+            best: 0.0,
+            scores: [0.0; REMEMBERED],
+        };
         life.go_on(score);
         life
     }
@@ -31,6 +40,11 @@ impl Life {
         self.scores[self.frames as usize % REMEMBERED] = score;
         self.frames = self.frames.saturating_add(1);
         self.best = self.best.max(score);
+    }
+
+    /// The frame in which it was found last was looked at beyond the camera's rate.
+    pub(super) fn last_was_beyond_rate(&mut self) {
+        self.beyond_rate = self.beyond_rate.saturating_add(1);
     }
 
     /// When it was first found.
@@ -46,6 +60,11 @@ impl Life {
     /// In how many frames it was found.
     pub fn frames(&self) -> u32 {
         self.frames
+    }
+
+    /// In how many of those that the camera's rate asked for.
+    pub fn frames_at_rate(&self) -> u32 {
+        self.frames.saturating_sub(self.beyond_rate)
     }
 
     /// Its best score, `0.0..=1.0`.

@@ -16,9 +16,11 @@
 //!     └──not seen──▶ gone                          └──not seen for `max_lost`──▶ gone
 //! ```
 //!
-//! Where frames come closer than looks do, since the gate asks for more of them while somebody may be coming, a tentative track
-//! needs what it would at the camera's rate: it must have been found for `one_look`, and is gone after as long. So more frames
-//! confirm nothing that fewer would not, and what is found in every second one only is confirmed too, whichever those are.
+//! The gate asks for looks beyond the camera's rate while somebody may be coming. They are told apart
+//! ([`Tracker::update_beyond_rate`]), so that looks at the rate confirm what they do without them. Across a look beyond the rate
+//! a tentative track needs what two looks at the rate would show: it must have been found for about the time between these, and
+//! what one of them misses is gone after as long. So what is found in every second frame only is confirmed, whichever those
+//! are, and a flicker is not.
 //!
 //! The crate `trackforge` was looked at and not taken: its filter steps by frames, where ours are skipped by the gate
 //! and come at changing intervals; it associates across classes; and it brings a matrix library for what are four
@@ -53,9 +55,6 @@ const MAX_BUFFER: f32 = 0.5;
 /// Smallest overlap of a thing found once, in boxes enlarged so much.
 const NEW_OVERLAP: f32 = 0.2;
 
-/// As at five looks a second: however seldom they are, who is found in three frames within 200 ms is there.
-const MAX_ONE_LOOK: Duration = Duration::from_millis(150);
-
 /// How things are followed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrackerConfig {
@@ -67,9 +66,9 @@ pub struct TrackerConfig {
     pub min_overlap: f32,
     /// Frames in a row in which a thing must be found before it is told of; at least 2.
     pub confirm_hits: u32,
-    /// From the first of these to the last it must be at least this long; and a thing is let go that was not found for so long
-    /// before. Shorter than the time between two looks.
-    pub one_look: Duration,
+    /// Time between two looks at the camera's rate: where some were beyond it, a thing is found for as long before it is told
+    /// of, and one that a look at the rate misses is gone after as long; give or take the quarter that looks are uneven by.
+    pub interval: Duration,
     /// How long a confirmed thing may be out of sight and keep its id.
     pub max_lost: Duration,
     /// Most tracks at once. At the bound no new one begins.
@@ -83,7 +82,7 @@ impl Default for TrackerConfig {
             low_score: 0.4,
             min_overlap: 0.25,
             confirm_hits: 2,
-            one_look: Duration::ZERO,
+            interval: Duration::ZERO,
             max_lost: Duration::from_millis(1500),
             max_tracks: 256,
         }
@@ -102,9 +101,8 @@ impl TrackerConfig {
     pub fn looking(self, rate: f32) -> Self {
         let looks = |n: f32| Duration::try_from_secs_f32(n / rate).ok();
         let max_lost = looks(3.5).map_or(self.max_lost, |three| three.max(self.max_lost));
-        // A frame may be looked at a quarter early.
-        let one_look = looks(0.75).map_or(MAX_ONE_LOOK, |one| one.min(MAX_ONE_LOOK));
-        Self { max_lost, one_look, ..self }
+        let interval = Duration::try_from_secs_f64(1.0 / f64::from(rate)).unwrap_or(self.interval);
+        Self { max_lost, interval, ..self }
     }
 }
 
@@ -116,6 +114,9 @@ pub struct Tracker {
     last_id: u64,
     /// Counts the frames looked at.
     frame: u64,
+    /// The last of them that was at the rate, and the last beyond it; 0 before.
+    at_rate: u64,
+    beyond_rate: u64,
     refused: u64,
 }
 
@@ -138,21 +139,34 @@ struct Followed {
 impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new(config: TrackerConfig) -> Self {
-        Self { config, tracks: vec![], last_id: 0, frame: 0, refused: 0 }
+        Self { config, tracks: vec![], last_id: 0, frame: 0, at_rate: 0, beyond_rate: 0, refused: 0 }
     }
 
     /// Takes all detections of one frame. Returns the confirmed tracks seen in this very frame, each with its
     /// detection's box and score, by ascending id. Ids count from 1 and are never given again.
     ///
-    /// Frames come in the order of their capture; one that does not is taken as no time after the last.
-    pub fn update(&mut self, time: CaptureTime, mut detections: Vec<Detection>) -> Vec<Track> {
+    /// Frames come in the order of their capture; one that does not is taken as no time after the last, and what was not
+    /// confirmed by then is gone.
+    pub fn update(&mut self, time: CaptureTime, detections: Vec<Detection>) -> Vec<Track> {
+        self.begin_frame(time);
+        self.at_rate = self.frame;
+        self.look(time, detections)
+    }
+
+    /// The same of a frame that is looked at beyond the camera's rate: whether there are such, and which, is luck, so that
+    /// they must not be more proof than looks at the rate are.
+    pub fn update_beyond_rate(&mut self, time: CaptureTime, detections: Vec<Detection>) -> Vec<Track> {
+        self.begin_frame(time);
+        self.beyond_rate = self.frame;
+        self.look(time, detections)
+    }
+
+    fn look(&mut self, time: CaptureTime, mut detections: Vec<Detection>) -> Vec<Track> {
         detections.retain(|d| d.score >= self.config.low_score && is_box(d.rect));
         let (mut good, mut poor): (Vec<_>, Vec<_>) =
             detections.into_iter().partition(|detection| detection.score >= self.config.high_score);
-        self.frame += 1;
-        self.predict(time);
 
-        let (frame, least, mut seen) = (self.frame, self.config.min_overlap, vec![]);
+        let (least, mut seen) = (self.config.min_overlap, vec![]);
         let near = move |track: &Followed, detection: &Detection| {
             above(least, track.overlap(detection, track.motion.unsure())) * detection.score.min(1.0)
         };
@@ -168,9 +182,12 @@ impl Tracker {
         self.associate(time, &mut good, &mut seen, near);
         self.associate(time, &mut good, &mut seen, new);
         self.associate(time, &mut poor, &mut seen, near);
-        let one_look = self.config.one_look;
-        self.tracks
-            .retain(|track| track.id.is_some() || track.last_frame == frame || time.since(track.last_seen) < one_look);
+        let (at_rate, beyond_rate, short) = (self.at_rate, self.beyond_rate, self.config.interval * 3 / 4);
+        self.tracks.retain(|track| {
+            // At once where no look beyond the rate came in between.
+            let gone = track.last_frame > beyond_rate || time.since(track.last_seen) >= short;
+            track.id.is_some() || track.last_frame >= at_rate || !gone
+        });
         self.begin(time, good);
 
         seen.sort_by_key(|track: &Track| track.id);
@@ -192,9 +209,15 @@ impl Tracker {
         self.refused
     }
 
-    fn predict(&mut self, time: CaptureTime) {
-        let max_lost = self.config.max_lost;
-        self.tracks.retain(|track| time.since(track.last_seen) <= max_lost);
+    /// Lets go what is gone by then, and predicts where the others are.
+    fn begin_frame(&mut self, time: CaptureTime) {
+        self.frame += 1;
+        let (at_rate, max_lost, long) = (self.at_rate, self.config.max_lost, self.config.interval * 5 / 4);
+        self.tracks.retain(|track| {
+            let passed = time.since(track.last_seen);
+            let gone = track.last_frame < at_rate && passed >= long || track.last_seen > time;
+            passed <= max_lost && (track.id.is_some() || !gone)
+        });
         for track in &mut self.tracks {
             track.motion.predict(time.since(track.predicted).as_secs_f32());
             track.predicted = time;
@@ -229,9 +252,14 @@ impl Tracker {
         let track = &mut self.tracks[track];
         track.motion.correct(detection.rect);
         track.life.go_on(detection.score);
+        if self.beyond_rate == self.frame {
+            track.life.last_was_beyond_rate();
+        }
         (track.last_seen, track.last_frame) = (time, self.frame);
-        let long_enough = time.since(track.life.first_seen()) >= self.config.one_look;
-        if track.id.is_none() && track.life.frames() >= self.config.confirm_hits && long_enough {
+        let (hits, found_for) = (self.config.confirm_hits, time.since(track.life.first_seen()));
+        // Three looks at the rate take longer than that: two within it follow each other.
+        let proven = track.life.frames_at_rate() >= hits || found_for >= self.config.interval * 3 / 4;
+        if track.id.is_none() && track.life.frames() >= hits && proven {
             self.last_id += 1;
             track.id = Some(TrackId(self.last_id));
         }
@@ -248,10 +276,14 @@ impl Tracker {
             let here = |track: &Followed| track.id.is_some() && track.last_frame == self.frame;
             let overlaps = |track: &Followed| track.overlap(&detection, 0.0) >= self.config.min_overlap;
             let beside = self.tracks.iter().any(|track| here(track) && overlaps(track));
+            let mut life = Life::begin(time, detection.rect, detection.score);
+            if self.beyond_rate == self.frame {
+                life.last_was_beyond_rate();
+            }
             self.tracks.push(Followed {
                 id: None,
                 motion: Motion::new(detection.rect),
-                life: Life::begin(time, detection.rect, detection.score),
+                life,
                 label: detection.label,
                 last_seen: time,
                 last_frame: self.frame,

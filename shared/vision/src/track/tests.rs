@@ -192,29 +192,146 @@ fn garbage_is_left_out_and_the_number_of_tracks_is_bounded() {
 fn at_one_look_in_two_seconds_things_are_followed_too() {
     let mut tracker = Tracker::new(TrackerConfig::default().looking(0.5));
     assert_eq!(walk(&mut tracker, 0, 20_000, 2000, |_| 0.3), [1]);
-    let one_look = Duration::from_millis(150);
-    assert_eq!(TrackerConfig::default().looking(5.0), TrackerConfig { one_look, ..TrackerConfig::default() });
-    assert_eq!(TrackerConfig::default().looking(0.5).one_look, one_look);
+    let interval = Duration::from_millis(200);
+    assert_eq!(TrackerConfig::default().looking(5.0), TrackerConfig { interval, ..TrackerConfig::default() });
 }
 
-/// In which frame a walker is confirmed, where a frame is taken each 100 ms, and looked at from `first` on each `every`th.
-fn confirmed(found: &[bool], first: usize, every: usize) -> Option<usize> {
+/// When a walker is found, and in which of the frames he is followed; those marked so are beyond the rate.
+fn followed(config: TrackerConfig, looks: &[(i64, bool, bool)]) -> Vec<i64> {
+    let mut tracker = Tracker::new(config);
+    let told = looks.iter().filter(|&&(ms, found, beyond_rate)| {
+        let found: Vec<_> = found.then(|| person(0.1 + 0.00008 * ms as f32, 0.4, 0.7)).into_iter().collect();
+        let update = if beyond_rate { Tracker::update_beyond_rate } else { Tracker::update };
+        !update(&mut tracker, at(ms), found).is_empty()
+    });
+    told.map(|&(ms, ..)| ms).collect()
+}
+
+/// Pictures of a camera that stamps some of them early or late; whether each is of the rate's looks.
+fn pictures(random: &mut StdRng, fps: i64, rate: f32, count: i64) -> Vec<(i64, bool)> {
+    let mut pace = crate::pace::Pace::new(rate);
+    let jitter = 1000 / fps * 2 / 5;
+    let mut times: Vec<i64> = (0..count).map(|n| n * 1000 / fps + random.random_range(-jitter..=jitter)).collect();
+    times.sort_unstable();
+    times.into_iter().map(|ms| (ms, pace.takes(at(ms)))).collect()
+}
+
+#[test]
+fn looks_at_the_rate_confirm_and_drop_by_their_order_however_unevenly_they_come() {
+    let (mut random, mut confirmed) = (StdRng::seed_from_u64(5), 0);
+    for (fps, rate) in [6, 7, 8, 10, 12, 15, 25, 30].into_iter().flat_map(|fps| [1.0, 2.0, 5.0].map(|rate| (fps, rate)))
+    {
+        for _ in 0..100 {
+            let share = random.random_range(0.1..0.9);
+            let looks = pictures(&mut random, fps, rate, 6 * fps).into_iter().filter(|(_, at_rate)| *at_rate);
+            let looks: Vec<_> = looks.map(|(ms, _)| (ms, random.random_bool(share), false)).collect();
+            let config = TrackerConfig::default().looking(rate);
+            let by_order = followed(TrackerConfig { interval: Duration::ZERO, ..config.clone() }, &looks);
+            assert_eq!(followed(config, &looks), by_order, "{rate}/s of {fps}/s: {looks:?}");
+            confirmed += by_order.len();
+        }
+    }
+    assert!(confirmed > 1000, "{confirmed}");
+}
+
+#[test]
+fn at_eight_pictures_a_second_who_is_found_in_two_looks_in_a_row_is_told_of_and_a_flicker_is_not() {
+    let looks = |found: [bool; 4]| [250, 375, 625, 750].into_iter().zip(found).map(|(ms, found)| (ms, found, false));
+    let config = TrackerConfig::default().looking(5.0);
+    let told = |found| followed(config.clone(), &looks(found).collect::<Vec<_>>());
+    assert_eq!(told([true, true, false, false]), [375]);
+    assert_eq!(told([true, false, true, false]), [0; 0]);
+}
+
+#[test]
+fn looks_beyond_the_rate_keep_nobody_from_being_told_of() {
+    let (mut random, mut told) = (StdRng::seed_from_u64(6), 0);
+    for (fps, rate) in [8, 10, 12, 15, 25].into_iter().flat_map(|fps| [1.0, 2.0, 5.0].map(|rate| (fps, rate))) {
+        for _ in 0..100 {
+            let (share, spare) = (random.random_range(0.1..0.9), random.random_range(0.0..1.0));
+            let pictures = pictures(&mut random, fps, rate, 3 * fps).into_iter();
+            let looks: Vec<_> = pictures
+                .filter_map(|(ms, at_rate)| {
+                    let found = random.random_bool(share);
+                    (at_rate || random.random_bool(spare)).then_some((ms, found, !at_rate))
+                })
+                .collect();
+            let alone: Vec<_> = looks.iter().copied().filter(|look| !look.2).collect();
+            let config = TrackerConfig::default().looking(rate);
+            let (first, with) = (followed(config.clone(), &alone), followed(config, &looks));
+            assert!(first.is_empty() || with.first() <= first.first(), "{looks:?}: {with:?}, without {first:?}");
+            assert!(first.is_empty() || !with.is_empty(), "{looks:?}");
+            told += usize::from(!first.is_empty());
+        }
+    }
+    assert!(told > 200, "{told}");
+}
+
+#[test]
+fn a_flicker_is_no_more_proof_at_one_look_a_second_than_two_looks_a_second_apart_are() {
+    let config = TrackerConfig::default().looking(1.0);
+    assert_eq!(
+        followed(config.clone(), &[(0, true, false), (100, true, true), (200, true, true), (300, false, true)]),
+        [0; 0]
+    );
+    assert_eq!(followed(config, &[(0, true, false), (400, true, true), (800, true, true)]), [800]);
+}
+
+#[test]
+fn what_was_missed_between_is_not_confirmed_by_a_look_that_comes_too_late() {
+    let config = TrackerConfig::default().looking(5.0);
+    // The look at 300 ms was not made.
+    let looks = [(0, false, false), (100, true, true), (200, false, false), (400, true, false)];
+    assert_eq!(followed(config, &looks), [0; 0]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_leaves_nothing_in_doubt() {
+    let found = || vec![person(0.1, 0.4, 0.7)];
     let mut tracker = Tracker::new(TrackerConfig::default().looking(5.0));
-    (first..found.len()).step_by(every).find(|&n| {
-        let walker = found[n].then(|| person(0.1 + 0.008 * n as f32, 0.4, 0.7));
-        !tracker.update(at(100 * n as i64), walker.into_iter().collect()).is_empty()
-    })
+    assert!(tracker.update_beyond_rate(at(10_000), found()).is_empty());
+    assert!(tracker.update_beyond_rate(at(5_000), vec![]).is_empty());
+    assert!(tracker.tracks.is_empty(), "{tracker:?}");
+    tracker.update_beyond_rate(at(10_000), found());
+    assert!(tracker.update_beyond_rate(at(5_000), found()).is_empty());
+    assert_eq!(ids(&tracker.update_beyond_rate(at(5_200), found())), [1]);
+    assert_eq!(tracker.life(TrackId(1)).unwrap().first_seen(), at(5_000));
+}
+
+#[test]
+fn frames_beyond_the_rate_are_no_frames_of_a_rule() {
+    let mut tracker = Tracker::new(TrackerConfig::default().looking(5.0));
+    for ms in [0, 200, 400] {
+        tracker.update(at(ms), vec![person(0.1, 0.4, 0.7)]);
+        tracker.update_beyond_rate(at(ms + 100), vec![person(0.1, 0.4, 0.7)]);
+    }
+    let life = tracker.life(TrackId(1)).unwrap();
+    assert_eq!((life.frames(), life.frames_at_rate()), (6, 3));
+}
+
+/// In which frame a walker is confirmed, where one is taken each 100 ms and each second one is of the rate.
+fn confirmed(looked: &[Option<bool>], first: usize, every: usize) -> Option<usize> {
+    let of_rate = |n: usize| every == 2 || n % 2 == 0;
+    let chosen = (first..looked.len()).step_by(every);
+    let looks: Vec<_> = chosen.filter_map(|n| Some((100 * n as i64, looked[n]?, !of_rate(n)))).collect();
+    followed(TrackerConfig::default().looking(5.0), &looks).first().map(|ms| *ms as usize / 100)
 }
 
 #[test]
 fn twice_as_many_looks_confirm_as_soon_as_the_luckier_half_of_them_and_nothing_else() {
     let mut random = StdRng::seed_from_u64(4);
     let (mut lucky, mut neither) = (0, 0);
-    for _ in 0..2000 {
-        let share = random.random_range(0.1..0.9);
-        let found: Vec<bool> = (0..20).map(|_| random.random_bool(share)).collect();
-        let halves = [confirmed(&found, 0, 2), confirmed(&found, 1, 2)];
-        assert_eq!(confirmed(&found, 0, 1), halves.into_iter().flatten().min(), "{found:?}: {halves:?}");
+    for _ in 0..4000 {
+        let (share, made) = (random.random_range(0.1..0.9), random.random_range(0.2..1.0));
+        let mut look = |n: usize| {
+            let found = random.random_bool(share);
+            (n % 2 == 0 || random.random_bool(made)).then_some(found)
+        };
+        let looked: Vec<_> = (0..20).map(&mut look).collect();
+        // A look beyond the rate that was not made is one that found nobody.
+        let not_made_found_nobody: Vec<_> = looked.iter().map(|found| Some(found.unwrap_or_default())).collect();
+        let halves = [confirmed(&looked, 0, 2), confirmed(&not_made_found_nobody, 1, 2)];
+        assert_eq!(confirmed(&looked, 0, 1), halves.into_iter().flatten().min(), "{looked:?}: {halves:?}");
         lucky += usize::from(halves[0].is_some() != halves[1].is_some());
         neither += usize::from(halves == [None, None]);
     }

@@ -195,7 +195,7 @@ impl Rules {
             && thing.life.mean_score() >= limits.min_score
             && thing.life.best_score() >= limits.min_best_score
             && (limits.min_size..=limits.max_size).contains(&size)
-            && thing.life.frames() >= limits.min_frames
+            && thing.life.frames_at_rate() >= limits.min_frames
             && thing.path() >= limits.min_path
     }
 
