@@ -146,6 +146,13 @@ pub struct Looker {
 struct Waiting {
     frame: Arc<Frame>,
     at: Moment,
+    beyond_rate: bool,
+}
+
+impl Waiting {
+    fn at_rate(frame: Arc<Frame>, at: Moment) -> Self {
+        Self { frame, at, beyond_rate: false }
+    }
 }
 
 struct Steps {

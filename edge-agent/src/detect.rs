@@ -108,9 +108,9 @@ impl Shared {
         self.detector.ask(camera, rank, None)
     }
 
-    /// The detector where nobody looks or waits: for a look that nobody must wait for.
+    /// The detector where nobody looks, or waits for it or for a core: for a look that nobody must wait for.
     pub(crate) fn idle_detector(&self) -> Option<DetectorTurn> {
-        self.detector.take_idle()
+        self.detector.take_idle(&self.cores)
     }
 
     /// Asks for the camera's turn to decode, which is of use until then.

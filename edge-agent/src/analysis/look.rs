@@ -17,6 +17,9 @@ use super::{Looker, Waiting};
 use crate::detect::{AskedDetector, CoreTurn, DetectorTurn};
 use crate::outbox::Ended;
 
+/// While a unit has waited for longer than that for its turn, no look is made that need not be.
+const MAX_BACKLOG: Duration = Duration::from_millis(300);
+
 enum Next {
     Core(Option<CoreTurn>),
     Detector(DetectorTurn),
@@ -37,29 +40,35 @@ impl Looker {
                     self.look_at_waiting(turn)?;
                 }
                 let Some(turn) = self.wait_for_turn() else { return Ok(()) };
-                self.look(&Waiting { frame, at }, Kind::Back, turn)
+                self.look(&Waiting::at_rate(frame, at), Kind::Back, turn)
             }
             Look::Detect => {
-                if self.waiting.replace(Waiting { frame, at }).is_some() {
+                if self.waiting.replace(Waiting::at_rate(frame, at)).is_some() {
                     self.steps.detect.dropped("newer frame");
                     self.eyes.shared.seats().missed(self.clock.now());
                 }
                 Ok(())
             }
-            Look::Spare => self.look_if_nothing_waits(Waiting { frame, at }),
+            Look::Spare => self.look_if_nothing_waits(&Waiting { frame, at, beyond_rate: true }),
         }
     }
 
-    /// Where others look or wait, or this camera does itself, nobody waits for a look beyond the rate.
-    fn look_if_nothing_waits(&mut self, spare: Waiting) -> Result<(), Ended> {
-        let past = self.plan.is_past(spare.at);
-        let late = !past && self.clock.now().saturating_sub(spare.at) > self.interval / 2;
-        if late || self.waiting.is_some() || self.asked.is_some() {
+    /// A look beyond the rate is made where nobody has or waits for the detector, nobody waits for a core, and this camera is
+    /// not late.
+    fn look_if_nothing_waits(&mut self, spare: &Waiting) -> Result<(), Ended> {
+        if self.waiting.is_some() && self.asked.is_none() {
+            // Its own frame comes first, and others have nothing to do with that.
             return Ok(());
         }
-        match self.eyes.shared.idle_detector() {
-            Some(turn) => self.look(&spare, if past { Kind::Back } else { Kind::Live }, turn),
-            None => Ok(()),
+        let (past, backlog) = (self.plan.is_past(spare.at), self.plan.backlog(spare.at, self.clock.now()));
+        let late = backlog > if past { MAX_BACKLOG } else { MAX_BACKLOG.min(self.interval / 2) };
+        let idle = !late && self.asked.is_none();
+        match idle.then(|| self.eyes.shared.idle_detector()).flatten() {
+            Some(turn) => self.look(spare, if past { Kind::Back } else { Kind::Live }, turn),
+            None => {
+                self.plan.refused();
+                Ok(())
+            }
         }
     }
 
@@ -145,13 +154,22 @@ impl Looker {
         }
     }
 
-    fn look(&mut self, Waiting { frame, at }: &Waiting, kind: Kind, turn: DetectorTurn) -> Result<(), Ended> {
+    fn look(
+        &mut self,
+        Waiting { frame, at, beyond_rate }: &Waiting,
+        kind: Kind,
+        turn: DetectorTurn,
+    ) -> Result<(), Ended> {
         let Some(detections) = self.detect(frame, turn) else { return Ok(()) };
         self.meters.looked(kind);
 
         let began = Instant::now();
         let found = self.analysis.of_interest(&detections);
-        let tracks = self.analysis.follow(frame, detections);
+        let tracks = if *beyond_rate {
+            self.analysis.follow_beyond_rate(frame, detections)
+        } else {
+            self.analysis.follow(frame, detections)
+        };
         self.plan.tracked(frame.time, &found, &tracks);
         self.tracked = !tracks.is_empty();
         self.steps.track.observe(began.elapsed());

@@ -126,6 +126,12 @@ impl Plan {
         }
     }
 
+    /// How long the unit has waited whose turn is next after the past, where there is one; after it, the one that came `at`.
+    pub(super) fn backlog(&self, at: Moment, now: Moment) -> Duration {
+        let next = if self.is_behind() { self.waiting.front().map(|arrived| arrived.at) } else { Some(at) };
+        next.map_or(Duration::ZERO, |next| now.saturating_sub(next))
+    }
+
     /// Whether what is decoded next may go on from what was decoded last.
     pub(super) fn goes_on(&self) -> bool {
         self.goes_on || self.is_behind()
@@ -166,6 +172,11 @@ impl Plan {
     /// What a frame that was detected in holds.
     pub(super) fn tracked(&mut self, time: CaptureTime, found: &[Detection], tracks: &[Track]) {
         self.gate.tracked(time, found, tracks);
+    }
+
+    /// A look beyond the rate was not made, since others would have waited for it.
+    pub(super) fn refused(&mut self) {
+        self.gate.refused();
     }
 
     /// The unit handed out last could not be decoded.

@@ -54,8 +54,11 @@ impl<T> Turns<T> {
         asked
     }
 
-    /// A turn where nobody has or waits for what it is; nothing is asked for otherwise.
-    pub(super) fn take_idle(&self) -> Option<Turn<T>> {
+    /// A turn where nobody has or waits for what it is, nor waits for what is used `beside` it; nothing is asked for otherwise.
+    pub(super) fn take_idle<U>(&self, beside: &Turns<U>) -> Option<Turn<T>> {
+        if beside.waiting() > 0 {
+            return None;
+        }
         let thing = self.lock().idle.pop()?;
         Some(Turn { thing: Some(thing), turns: self.clone() })
     }
@@ -166,16 +169,28 @@ mod tests {
 
     #[test]
     fn what_is_not_urgent_takes_only_what_nobody_has_and_takes_nobodys_place() {
-        let turns = Turns::of(vec!["detector"]);
-        let spare = turns.take_idle().unwrap();
-        assert!(turns.take_idle().is_none());
+        let (turns, cores) = (Turns::of(vec!["detector"]), Turns::of(vec!["core"]));
+        let spare = turns.take_idle(&cores).unwrap();
+        assert!(turns.take_idle(&cores).is_none());
         let mut a = turns.ask(&camera("a"), Rank::Usual, None);
         assert_eq!(turns.waiting(), 1);
         drop(spare);
         let held = granted(&mut a).expect("whoever waits is next");
-        assert!(turns.take_idle().is_none());
+        assert!(turns.take_idle(&cores).is_none());
         drop(held);
-        assert!(turns.take_idle().is_some());
+        assert!(turns.take_idle(&cores).is_some());
+    }
+
+    #[test]
+    fn an_idle_detector_is_not_taken_while_somebody_waits_for_a_core() {
+        let (turns, cores) = (Turns::of(vec!["detector"]), Turns::of(vec!["core"]));
+        let decodes = granted(&mut cores.ask(&camera("a"), Rank::Usual, None)).unwrap();
+        assert!(turns.take_idle(&cores).is_some(), "it is enough that one is used");
+        let mut waits = cores.ask(&camera("b"), Rank::Usual, None);
+        assert!(turns.take_idle(&cores).is_none());
+        drop(decodes);
+        let _decodes = granted(&mut waits).unwrap();
+        assert!(turns.take_idle(&cores).is_some());
     }
 
     #[test]

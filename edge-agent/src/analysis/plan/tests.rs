@@ -62,7 +62,7 @@ impl Edge {
             looks: vec![],
             newest_then: 0,
             unchanged: vec![],
-            tracker: Tracker::new(TrackerConfig::default()),
+            tracker: Tracker::new(TrackerConfig::default().looking(5.0)),
         }
     }
 
@@ -171,9 +171,12 @@ impl Edge {
                 self.probes += 1;
                 self.plan.probed(time, &found);
             }
-            Look::Detect | Look::Spare => {
+            look @ (Look::Detect | Look::Spare) => {
                 self.looks.push((number, self.plan.is_past(self.moment(number))));
-                let tracks = self.tracker.update(time, found.clone());
+                let tracks = match look {
+                    Look::Spare => self.tracker.update_beyond_rate(time, found.clone()),
+                    _ => self.tracker.update(time, found.clone()),
+                };
                 self.plan.tracked(time, &found, &tracks);
                 if self.plan.is_behind() {
                     self.newest_then = self.number - 1;
@@ -243,6 +246,28 @@ fn who_came_while_the_past_was_looked_at_is_not_passed_over() {
     let (last, first) = (past.last().expect("a look back").0, live[0].0);
     assert!(last < first && last + 2 >= edge.newest_then, "{} had come: {past:?}, then {live:?}", edge.newest_then);
     assert!(past.windows(2).all(|two| two[1].0 - two[0].0 <= 2), "{past:?}");
+}
+
+#[test]
+fn what_came_while_the_past_is_looked_at_is_the_backlog_and_not_how_old_the_past_is() {
+    let mut plan = Plan::new(GateConfig { mode: Mode::Always, ..GateConfig::default() });
+    let unit = |ms: u64, key| Arrived {
+        unit: AccessUnit { time: CaptureTime(ms as i64 * 1000), key, codec: Codec::H264, data: vec![0].into() },
+        at: Moment::from_millis(ms),
+        anew: false,
+    };
+    let backlog = |plan: &Plan, at, now| plan.backlog(Moment::from_millis(at), Moment::from_millis(now)).as_millis();
+    assert!(plan.decode_from(vec![unit(1000, true), unit(1100, false)]));
+    assert_eq!(plan.next().map(|task| task.arrived.at), Some(Moment::from_millis(1000)));
+    assert!(plan.is_behind());
+    assert_eq!(backlog(&plan, 1000, 3000), 0, "nothing waits");
+    plan.take(unit(3100, false));
+    plan.take(unit(3200, false));
+    assert_eq!(backlog(&plan, 1000, 3500), 400);
+    while plan.is_behind() {
+        plan.next();
+    }
+    assert_eq!(backlog(&plan, 3100, 3500), 400);
 }
 
 #[test]

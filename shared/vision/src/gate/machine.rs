@@ -41,7 +41,8 @@ pub enum Look {
     Probe,
     /// Detect, follow, and tell [`Gate::tracked`].
     Detect,
-    /// The same, but only where nobody has to wait for it: the detector has nothing else to do.
+    /// The same, but only where nobody has to wait for it, else tell [`Gate::refused`]; and the tracker is told that it is
+    /// [beyond the rate](crate::track::Tracker::update_beyond_rate).
     Spare,
 }
 
@@ -121,6 +122,7 @@ impl Gate {
         };
         self.count(passed);
         self.budget.elapsed(passed);
+        self.spare.elapsed(passed);
         let moves = self.sizes.see(key, bytes, passed, self.budget.doubt().max(self.wariness()));
         if key || self.groups.is_overdue() {
             self.tier = choose(&self.config, self.tier.0, self.sizes.smallest_change(), self.groups.length());
@@ -174,14 +176,14 @@ impl Gate {
             return Look::Pass;
         }
         let look = if self.pace.takes(time) {
+            self.counts.detections += 1;
             Look::Detect
-        } else if self.config.mode == Mode::Gated && self.spare.takes(time, self.tracked) {
+        } else if self.config.mode == Mode::Gated && self.spare.takes(time, self.tracked, self.pace.interval()) {
             Look::Spare
         } else {
             return Look::Pass;
         };
         self.tracked = time;
-        self.counts.detections += 1;
         look
     }
 
@@ -221,12 +223,17 @@ impl Gate {
         let good = detections.iter().filter(|detection| detection.score >= self.config.min_score);
         self.things = good.take(MAX_THINGS).map(|detection| enlarged(detection.rect)).collect();
         let seen = self.still.see(time, detections, self.config.min_score, tracks);
-        self.spare.see(time, seen);
+        self.counts.detections += u64::from(self.spare.see(time, seen));
         match seen {
             Seen::Moves => (self.sign, self.followed) = (self.sign.max(time), true),
             Seen::News if !self.followed && time.since(self.since) < UNPROVEN => self.sign = self.sign.max(time),
             Seen::News | Seen::Nothing => {}
         }
+    }
+
+    /// Others would have had to wait for a look beyond the rate, so that it was not made.
+    pub fn refused(&mut self) {
+        self.spare.refused();
     }
 
     /// Units were lost, or the stream broke off: what comes before the next key picture continues nothing.
@@ -247,15 +254,14 @@ impl Gate {
     }
 
     /// How soon a thing is told of. A group is all that is promised where a probe was in vain within what is kept, since the clear
-    /// past is then not passed over, and looking at all of it takes longer than is promised else; and where the detector had no
-    /// time for looks beyond the rate. Who comes while the gate is open is found by a look at the rate.
+    /// past is then not passed over, and looking at all of it takes longer than is promised else; and where there was no time for
+    /// looks beyond the rate a moment ago. Nothing is told of before two looks at the rate could have found it.
     fn promise(&self) -> Duration {
         let group = self.groups.length();
         let promise = self.tier.0.promise(group);
         let looks_at_all = self.keep_from().is_some_and(|from| self.in_vain >= from);
-        let promise = if looks_at_all || self.spare.is_refused() { promise.max(group) } else { promise };
-        let open = matches!(self.state, State::Learning | State::Active);
-        if open { promise.max(self.pace.interval()) } else { promise }
+        let promise = if looks_at_all || self.spare.is_busy() { promise.max(group) } else { promise };
+        promise.max(self.pace.interval())
     }
 
     /// What the gate does and why.

@@ -26,7 +26,7 @@
 //!     for each frame that comes out of decode(unit)
 //!         match gate.frame(frame.time, |mask| Thumbnail::of(&frame.planes(), mask)) {
 //!             Look::Pass => {}
-//!             Look::Spare if the detector is busy => {}
+//!             Look::Spare if others would wait for it => gate.refused(),
 //!             Look::Detect | Look::Spare => { found = detect(frame); gate.tracked(frame.time, &found, &tracker.update(…found)) }
 //!             Look::Probe => if let Some(key) = gate.probed(frame.time, &detect(frame)) {   // not for the tracker
 //!                 todo = kept units from `key` on;             // instead of what was left: the tracker sees all in order

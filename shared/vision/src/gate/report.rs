@@ -80,7 +80,7 @@ pub struct Counts {
     pub probes: u64,
     /// Probes that found something: as often the gate had the past decoded.
     pub hits: u64,
-    /// Detections ordered for the tracker.
+    /// Detections ordered for the tracker, those beyond the rate where they were made.
     pub detections: u64,
     /// Probes and glances left out because too many before had found nothing.
     pub over_budget: u64,

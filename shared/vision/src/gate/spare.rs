@@ -2,9 +2,9 @@
 //! picture that shows him, and not in the first of every second one that does.
 //!
 //! At five looks a second of ten pictures, who is found in every second picture is followed at once or, where those are the
-//! others, for as long as that goes on not at all. So until a track moves each picture is looked at, where the detector has
-//! nothing else to do, from the first on that was not clear. The tracker takes care that more looks confirm nothing that fewer
-//! would not ([`one_look`](crate::track::TrackerConfig::one_look)).
+//! others, for as long as that goes on not at all. So until a track moves twice as many are looked at, where nobody has to wait
+//! for that, from the first on that was not clear. The tracker takes care that more looks confirm nothing that fewer would not
+//! ([`update_beyond_rate`](crate::track::Tracker::update_beyond_rate)).
 
 use std::time::Duration;
 
@@ -12,32 +12,43 @@ use omma_protocol::time::CaptureTime;
 
 use super::still::Seen;
 
-/// Time between two looks, at least: ten a second, a quarter early.
+/// Time between two looks, at least: ten a second, a quarter early. Where the rate is less than five, half of its own.
 const EVERY: Duration = Duration::from_millis(75);
 /// How long after something was found.
 const FOR: Duration = Duration::from_secs(1);
-/// Looks before a track must have come of it.
-const MOST: u32 = 20;
+/// Looks each time that the gate opens.
+const MOST: f32 = 20.0;
+/// Looks a second after these, so that what flickers in front of an open gate costs 20 a minute, and not ten a second.
+const PER_SECOND: f32 = 1.0 / 3.0;
+/// How long a look that was not made says that the next will not be: a machine that is busy is so for longer than somebody
+/// walks past, and who comes in an hour need not care.
+const BUSY_FOR: Duration = Duration::from_secs(60);
 
 /// When to look beyond the rate.
 #[derive(Debug)]
 pub(super) struct Spare {
     from: CaptureTime,
     until: CaptureTime,
-    left: u32,
-    /// The look that was asked for last, until it or the next was made.
-    asked: Option<CaptureTime>,
-    /// Whether the one before was not made.
-    refused: bool,
+    left: f32,
+    /// The look that was asked for last.
+    asked: CaptureTime,
+    /// How much longer the machine is taken to be busy.
+    busy: Duration,
 }
 
 impl Default for Spare {
     fn default() -> Self {
-        Self { from: NEVER, until: NEVER, left: 0, asked: None, refused: false }
+        Self { from: NEVER, until: NEVER, left: 0.0, asked: NEVER, busy: Duration::ZERO }
     }
 }
 
 impl Spare {
+    /// So much time has passed.
+    pub(super) fn elapsed(&mut self, time: Duration) {
+        self.left = (self.left + PER_SECOND * time.as_secs_f32()).min(MOST);
+        self.busy = self.busy.saturating_sub(time);
+    }
+
     /// A probe of the frame of `time` found news, which began after the first picture that is not clear; or, where that is not
     /// known, hardly before `time`.
     pub(super) fn open(&mut self, time: CaptureTime, seeks: bool) {
@@ -45,36 +56,44 @@ impl Spare {
         (self.until, self.left) = (time + FOR, MOST);
     }
 
-    /// Whether to look at the frame of `time`; `last` is the one looked at before.
-    pub(super) fn takes(&mut self, time: CaptureTime, last: CaptureTime) -> bool {
-        let due = self.left > 0 && time >= self.from && time <= self.until && time.since(last) >= EVERY;
+    /// Whether to look at the frame of `time`; `last` is the one looked at before, `interval` that of the rate.
+    pub(super) fn takes(&mut self, time: CaptureTime, last: CaptureTime, interval: Duration) -> bool {
+        let every = EVERY.max(interval * 3 / 8);
+        let due = self.left >= 1.0 && time >= self.from && time <= self.until && time.since(last) >= every;
         if due {
-            self.asked = Some(time);
-            self.left -= 1;
+            self.asked = time;
         }
         due
     }
 
-    /// What was seen in the frame of `time`.
-    pub(super) fn see(&mut self, time: CaptureTime, seen: Seen) {
-        if let Some(asked) = self.asked.take_if(|asked| *asked <= time) {
-            self.refused = asked < time;
+    /// What was seen in the frame of `time`. Says whether it was looked at beyond the rate.
+    pub(super) fn see(&mut self, time: CaptureTime, seen: Seen) -> bool {
+        let made = self.asked == time;
+        if made {
+            (self.asked, self.busy) = (NEVER, Duration::ZERO);
+            self.left -= 1.0;
         }
         match seen {
-            Seen::Moves => (self.until, self.left) = (NEVER, MOST),
+            Seen::Moves => self.until = NEVER,
             Seen::News => self.until = self.until.max(time + FOR),
             Seen::Nothing => {}
         }
+        made
+    }
+
+    /// The look that was asked for last was not made: others would have waited for it.
+    pub(super) fn refused(&mut self) {
+        self.busy = BUSY_FOR;
     }
 
     /// Times before mean nothing any more.
     pub(super) fn restart(&mut self) {
-        *self = Self { refused: self.refused, ..Self::default() };
+        (self.from, self.until, self.asked) = (NEVER, NEVER, NEVER);
     }
 
-    /// Whether the last was not made, since the detector had something else to do.
-    pub(super) fn is_refused(&self) -> bool {
-        self.refused || self.asked.is_some()
+    /// Whether the next look might not be made either.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.busy.is_zero()
     }
 }
 
