@@ -311,7 +311,7 @@ fn frames_beyond_the_rate_are_no_frames_of_a_rule() {
 
 /// In which frame a walker is confirmed, where one is taken each 100 ms and each second one is of the rate.
 fn confirmed(looked: &[Option<bool>], first: usize, every: usize) -> Option<usize> {
-    let of_rate = |n: usize| every == 2 || n % 2 == 0;
+    let of_rate = |n: usize| every == 2 || n.is_multiple_of(2);
     let chosen = (first..looked.len()).step_by(every);
     let looks: Vec<_> = chosen.filter_map(|n| Some((100 * n as i64, looked[n]?, !of_rate(n)))).collect();
     followed(TrackerConfig::default().looking(5.0), &looks).first().map(|ms| *ms as usize / 100)
@@ -325,7 +325,7 @@ fn twice_as_many_looks_confirm_as_soon_as_the_luckier_half_of_them_and_nothing_e
         let (share, made) = (random.random_range(0.1..0.9), random.random_range(0.2..1.0));
         let mut look = |n: usize| {
             let found = random.random_bool(share);
-            (n % 2 == 0 || random.random_bool(made)).then_some(found)
+            (n.is_multiple_of(2) || random.random_bool(made)).then_some(found)
         };
         let looked: Vec<_> = (0..20).map(&mut look).collect();
         // A look beyond the rate that was not made is one that found nobody.
