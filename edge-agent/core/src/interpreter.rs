@@ -8,7 +8,8 @@
 //! 1. [`framing::Pieces`] cuts what comes into interleaved packets and messages, and nothing finer.
 //! 2. [`packet::Sequences`] takes out RTP packets without content and closes the gap in the sequence numbers.
 //! 3. [`conversation::Conversation`] pairs an answer with its request, and says when the request is to be signed anew.
-//! 4. [`mend`] changes the headers that a [`Mends`] names, and [`description`] what stands in an answer to DESCRIBE.
+//! 4. [`trials::Trials`] says which faults are put right, judged by what came of it.
+//! 5. [`mend`] changes the headers that a [`Mends`] names, and [`description`] what stands in an answer to DESCRIBE.
 //!
 //! Invariant: what is not named, or not understood, goes through byte for byte.
 
@@ -30,6 +31,8 @@ pub mod packet;
 pub mod conversation;
 
 pub mod same_age;
+
+pub mod trials;
 
 use head::Head;
 

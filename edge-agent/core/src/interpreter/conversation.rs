@@ -5,15 +5,14 @@
 
 use super::head::Head;
 
-/// How many times a request is asked again: once for the challenge, once for a nonce that has expired meanwhile.
-const MOST: u8 = 2;
-
 /// One connection's requests.
 #[derive(Debug, Default)]
 pub struct Conversation {
     /// By how much the camera's numbers are ahead.
     ahead: u32,
     asked: Option<Asked>,
+    /// The challenge by which requests are signed.
+    challenge: Option<String>,
 }
 
 #[derive(Debug)]
@@ -22,9 +21,8 @@ struct Asked {
     request: Head,
     /// Its number as the camera knows it.
     number: u32,
-    again: u8,
-    /// What the camera answered to it last.
-    challenge: Option<String>,
+    /// Whether it was asked once more: a password that is wrong is shown once, and not again for each nonce.
+    again: bool,
 }
 
 /// What an answer is.
@@ -42,7 +40,7 @@ impl Conversation {
         let Some(number) = request.value(CSEQ).and_then(|value| value.parse::<u32>().ok()) else { return };
         let number = number.wrapping_add(self.ahead);
         request.edit(CSEQ, |_| Some(number.to_string()));
-        self.asked = Some(Asked { request: request.clone(), number, again: 0, challenge: None });
+        self.asked = Some(Asked { request: request.clone(), number, again: false });
     }
 
     /// Takes an answer of the camera. One that is passed has the number that the library knows.
@@ -55,10 +53,10 @@ impl Conversation {
             && let Some(asked) = self.asked.as_mut().filter(|asked| Some(asked.number) == number)
         {
             let challenge = Some(answer.values(CHALLENGE).collect::<Vec<_>>().join(", "));
-            // The same challenge as before: not the nonce is wrong.
-            if asked.again < MOST && asked.challenge != challenge {
-                asked.again += 1;
-                asked.challenge = challenge;
+            // The same challenge that it was signed by: not the nonce is wrong.
+            if !asked.again && self.challenge != challenge {
+                asked.again = true;
+                self.challenge = challenge;
                 asked.number = asked.number.wrapping_add(1);
                 self.ahead = self.ahead.wrapping_add(1);
                 let number = asked.number.to_string();
@@ -131,11 +129,21 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_that_never_has_enough_is_given_up() {
+    fn a_wrong_password_is_tried_once_whatever_the_nonce() {
         let mut conversation = Conversation::default();
         conversation.ask(&mut request(1));
-        let asked = (1..9).take_while(|n| conversation.answer(&mut refusal(*n, *n), true) != Answer::Pass).count();
-        assert_eq!(asked, usize::from(MOST));
+        assert!(matches!(conversation.answer(&mut refusal(1, 7), true), Answer::Sign(_)));
+        assert_eq!(passed(&mut conversation, refusal(2, 8)), (Some(403), "1".to_owned()));
+    }
+
+    #[test]
+    fn a_request_that_was_signed_by_the_same_challenge_is_not_signed_again() {
+        let mut conversation = Conversation::default();
+        conversation.ask(&mut request(1));
+        assert!(matches!(conversation.answer(&mut refusal(1, 7), true), Answer::Sign(_)));
+        assert_eq!(passed(&mut conversation, success(2)).0, Some(200));
+        conversation.ask(&mut request(2));
+        assert_eq!(passed(&mut conversation, refusal(3, 7)), (Some(403), "2".to_owned()));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!
 //! Invariant: the pieces one after the other are what was pushed, however that was cut.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::head::Head;
 
@@ -36,6 +36,8 @@ pub enum Piece {
 #[derive(Debug, Default)]
 pub struct Pieces {
     buffer: BytesMut,
+    /// Where the head ends that the buffer begins with, and how long its body is, once that is known.
+    message: Option<(usize, usize)>,
     lost: bool,
 }
 
@@ -69,19 +71,27 @@ impl Pieces {
     }
 
     fn message(&mut self) -> Option<Piece> {
-        let Some(end) = head_end(&self.buffer) else {
-            return if self.buffer.len() > MAX_HEAD { self.lose() } else { None };
-        };
-        let head = Head::parse(&self.buffer[..end]);
-        let length = match head.value("Content-Length") {
-            None => Some(0),
-            Some(value) => value.parse().ok(),
-        };
-        match length.filter(|length| end <= MAX_HEAD && *length <= MAX_BODY) {
+        if self.message.is_none() {
+            let first_line = self.buffer.iter().position(|byte| *byte == b'\n');
+            let Some(end) = head_end(&self.buffer) else {
+                // What is no message is not waited for: no empty line may ever come.
+                let other = first_line.is_some_and(|end| !Head::parse(&self.buffer[..=end]).is_message());
+                return if other || self.buffer.len() > MAX_HEAD { self.lose() } else { None };
+            };
+            let head = Head::parse(&self.buffer[..end]);
+            let length = match head.value("Content-Length") {
+                None => Some(0),
+                Some(value) => value.parse().ok(),
+            };
+            let length = length.filter(|length| head.is_message() && end <= MAX_HEAD && *length <= MAX_BODY);
+            self.message = length.map(|length| (end, length));
+        }
+        match self.message {
             None => self.lose(),
-            Some(length) if self.buffer.len() < end + length => None,
-            Some(length) => {
-                self.buffer.advance(end);
+            Some((end, length)) if self.buffer.len() < end + length => None,
+            Some((end, length)) => {
+                self.message = None;
+                let head = Head::parse(&self.buffer.split_to(end));
                 Some(Piece::Message { head, body: self.buffer.split_to(length).freeze() })
             }
         }
@@ -143,7 +153,8 @@ mod tests {
     #[test]
     fn what_is_not_understood_goes_through_with_all_that_follows() {
         let long = [b"RTSP/1.0 200 OK\r\nX: ".to_vec(), vec![b'x'; MAX_HEAD]].concat();
-        for bytes in [&b"\0\x01$\0\0\0"[..], b"RTSP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n$\0\0\0", &long] {
+        let http = b"HTTP/1.1 400 Bad Request\r\nServer:";
+        for bytes in [&b"\0\x01$\0\0\0"[..], http, b"RTSP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n$\0\0\0", &long] {
             let found = pieces(bytes, bytes.len());
             assert_eq!(found, [Piece::Through(Bytes::copy_from_slice(bytes))]);
         }

@@ -39,6 +39,11 @@ impl Head {
         words.next()?.parse().ok()
     }
 
+    /// Whether its first line is that of a request or an answer.
+    pub fn is_message(&self) -> bool {
+        self.request().is_some() || self.status().is_some()
+    }
+
     /// Puts another first line in place of this one.
     pub fn set_first(&mut self, line: &str) {
         if let Some(first) = self.lines.first_mut() {

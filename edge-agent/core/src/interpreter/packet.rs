@@ -1,4 +1,7 @@
 //! RTP packets without content (RFC 3550 §5.1), taken out of a stream that shows no gap for it.
+//!
+//! Where one has the marker bit, which ends a picture (RFC 6184 §5.1), that is lost with it: the packet before it, which could
+//! have it instead, has gone on already. The library then ends the picture with the next one's first packet.
 
 use super::framing::PACKET_HEAD;
 
@@ -9,28 +12,43 @@ const FIXED: usize = 12;
 
 /// How many packets were taken out of each source's stream.
 #[derive(Debug, Default)]
-pub struct Sequences(Vec<(u32, u16)>);
+pub struct Sequences(Vec<Source>);
+
+#[derive(Debug)]
+struct Source {
+    /// Channel and SSRC: two streams of a camera may have the same.
+    id: (u8, u32),
+    taken_out: u16,
+    /// The sequence number of the last one: a packet that comes twice is counted once.
+    last: u16,
+}
 
 impl Sequences {
     /// Whether an interleaved packet goes on. Its sequence number is lowered by those that were taken out before it, so that
     /// only what is really lost is missing.
     pub fn admit(&mut self, packet: &mut [u8]) -> bool {
-        let Some(rtp) = packet.get_mut(PACKET_HEAD..).filter(|rtp| is_rtp(rtp)) else { return true };
-        let ssrc = u32::from_be_bytes([rtp[8], rtp[9], rtp[10], rtp[11]]);
-        let place = self.0.iter().position(|(source, _)| *source == ssrc);
-        if is_empty(rtp) {
-            match place {
-                Some(place) => self.0[place].1 = self.0[place].1.wrapping_add(1),
-                None if self.0.len() < MAX_SOURCES => self.0.push((ssrc, 1)),
-                None => return true,
+        let Some((head, rtp)) = packet.split_at_mut_checked(PACKET_HEAD).filter(|(_, rtp)| is_rtp(rtp)) else {
+            return true;
+        };
+        let id = (head[1], u32::from_be_bytes([rtp[8], rtp[9], rtp[10], rtp[11]]));
+        let sequence = u16::from_be_bytes([rtp[2], rtp[3]]);
+        let room = self.0.len() < MAX_SOURCES;
+        match (self.0.iter_mut().find(|source| source.id == id), is_empty(rtp)) {
+            (Some(source), true) => {
+                source.taken_out = source.taken_out.wrapping_add(u16::from(source.last != sequence));
+                source.last = sequence;
+                false
             }
-            return false;
+            (Some(source), false) => {
+                rtp[2..4].copy_from_slice(&sequence.wrapping_sub(source.taken_out).to_be_bytes());
+                true
+            }
+            (None, true) if room => {
+                self.0.push(Source { id, taken_out: 1, last: sequence });
+                false
+            }
+            (None, _) => true,
         }
-        if let Some(place) = place {
-            let sequence = u16::from_be_bytes([rtp[2], rtp[3]]).wrapping_sub(self.0[place].1);
-            rtp[2..4].copy_from_slice(&sequence.to_be_bytes());
-        }
-        true
     }
 }
 
@@ -80,6 +98,19 @@ mod tests {
         assert_eq!(seen, [65_534, 65_535, 0, 3]);
         let mut other = packet(0x80, 96, 7, 2, b"x");
         assert!(sequences.admit(&mut other) && sequence(&other) == 7, "another source's numbers are its own");
+        let mut other = packet(0x80, 96, 7, 1, b"x");
+        other[1] = 2;
+        assert!(sequences.admit(&mut other) && sequence(&other) == 7, "another channel's numbers are its own");
+    }
+
+    #[test]
+    fn an_empty_packet_that_comes_twice_is_counted_once() {
+        let mut sequences = Sequences::default();
+        for number in [3, 3] {
+            assert!(!sequences.admit(&mut packet(0x80, 96, number, 1, b"")));
+        }
+        let mut next = packet(0x80, 96, 4, 1, b"x");
+        assert!(sequences.admit(&mut next) && sequence(&next) == 3);
     }
 
     #[test]
