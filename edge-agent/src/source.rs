@@ -34,8 +34,8 @@ use std::time::Duration;
 use edge_core::Moment;
 use edge_core::capture_clock::CaptureClock;
 use edge_core::change_over::{ChangeOver, Evidence};
-use edge_core::interpreter::same_age::SameAge;
-use edge_core::interpreter::{Mend, Mends};
+use edge_core::interpreter::Mend;
+use edge_core::interpreter::trials::{Ended, Trials};
 use edge_core::session::{Act, Failure, SILENCE, Session};
 use futures::FutureExt;
 use metrics::{Counter, counter, describe_counter};
@@ -70,8 +70,7 @@ pub struct Source {
     clock: EdgeClock,
     session: Session,
     transport: ChangeOver,
-    mends: Mends,
-    ages: SameAge,
+    trials: Trials,
     /// Since when this session is live.
     live: Option<Moment>,
     farewells: Farewells,
@@ -99,8 +98,7 @@ impl Source {
         let step = Step::new(step::SOURCE);
         Self {
             transport: ChangeOver::new(camera.transport.into()),
-            mends: Mends::default(),
-            ages: SameAge::default(),
+            trials: Trials::default(),
             live: None,
             farewells: Farewells::default(),
             device_lock,
@@ -143,11 +141,7 @@ impl Source {
         }
         self.reconnects.increment(1);
         let (camera, farewells, way) = (Arc::clone(&self.camera), self.farewells.clone(), self.transport.way());
-        let (device_lock, mends) = (self.device_lock.clone(), self.mends);
-        for mend in mends.iter() {
-            counter!("omma_source_interpreted_total", "camera" => camera.id.to_string(), "fault" => mend.name())
-                .increment(1);
-        }
+        let (device_lock, mends) = (self.device_lock.clone(), self.trials.mends());
         let mut packets_asked_for = false;
         let opening = async {
             if camera.url.is_http() {
@@ -158,6 +152,10 @@ impl Source {
             }
             let described = rtsp::describe(&camera.url, &farewells, way, mends).await?;
             packets_asked_for = true;
+            for mend in mends.iter() {
+                counter!("omma_source_interpreted_total", "camera" => camera.id.to_string(), "fault" => mend.name())
+                    .increment(1);
+            }
             Ok(Stream::Rtsp(Box::new(described.play().await?)))
         };
         let failure = match self.in_time(opening).await {
@@ -248,20 +246,21 @@ impl Source {
         key
     }
 
-    /// What the interpreter is to put right from now on, where this failure comes of a fault that it can. One that it has
-    /// put right already, and in vain, it leaves alone again.
+    /// What the interpreter is to put right from now on, where this failure comes of a fault that it can.
     fn newly_mended(&mut self, error: &SourceError) -> Option<Mend> {
-        let age = self.live.take().map(|since| self.clock.now().saturating_sub(since));
-        let same_age = self.ages.ended(age, matches!(error, SourceError::Closed));
-        let expired = same_age && self.camera.url.credentials().is_some() && self.camera.url.is_rtsp();
-        let found = error.mend().or((expired && !self.mends.has(Mend::Nonce)).then_some(Mend::Nonce));
-        let mend = found.filter(|mend| mend.works_over(self.transport.way()))?;
-        let new = self.mends.insert(mend);
-        if !new {
-            self.mends.remove(mend);
-        }
-        self.reports.interpreted(&self.camera.id, self.mends);
-        new.then_some(mend)
+        let (now, url) = (self.clock.now(), &self.camera.url);
+        let new = self.trials.ended(
+            now,
+            Ended {
+                way: self.transport.way(),
+                fault: error.mend(),
+                age: self.live.take().map(|since| now.saturating_sub(since)),
+                closed: error.is_closed() && url.is_rtsp() && url.credentials().is_some(),
+                absent: error.is_absence(),
+            },
+        );
+        self.reports.interpreted(&self.camera.id, self.trials.mends());
+        new
     }
 
     fn ended(&mut self, error: SourceError, evidence: Evidence) {
@@ -271,6 +270,7 @@ impl Source {
             tracing::info!(camera = %self.camera.id, mend = mend.name(), "a fault of the camera is put right from here on");
             self.session.failed(now, Failure::Mended);
             self.transport.failed(Evidence::None);
+            self.reports.change(&self.camera.id, |report| report.state = CameraState::Connecting);
             return;
         }
         let failure = if error.is_refusal() { Failure::Refused } else { Failure::Failed };

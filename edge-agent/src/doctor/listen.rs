@@ -9,7 +9,8 @@ use std::time::Duration;
 use edge_core::Moment;
 use edge_core::doctor::measure::Measure;
 use edge_core::doctor::report::{Asked, Attempt, Description, FORMAT, Failure, FailureKind, Report, Way};
-use edge_core::interpreter::{Mend, Mends};
+use edge_core::interpreter::Mend;
+use edge_core::interpreter::trials::{Ended, Trials};
 use edge_core::session::{CONNECT_TIMEOUT, SILENCE};
 use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
@@ -34,7 +35,7 @@ pub async fn examine(target: &Target, asked: Asked, span: Duration, token: Cance
     let mut heard = Heard::default();
     for &way in asked.ways() {
         let described = heard.description.take();
-        heard = Heard { description: described, mends: heard.mends, ..Heard::default() };
+        heard = Heard { description: described, trials: heard.trials, ..Heard::default() };
         let attempt = ear.listen(way, &mut heard).await;
         ear.farewells.said(FAREWELL).await;
         let failed = attempt.failure.as_ref().map(|failure| failure.kind);
@@ -57,7 +58,7 @@ pub async fn examine(target: &Target, asked: Asked, span: Duration, token: Cance
         description: heard.description,
         video: heard.measure.video().cloned(),
         measured: heard.measure.measured(),
-        interpreted: heard.mends.iter().collect(),
+        interpreted: heard.trials.mends().iter().collect(),
     }
 }
 
@@ -65,8 +66,7 @@ pub async fn examine(target: &Target, asked: Asked, span: Duration, token: Cance
 struct Heard {
     description: Option<Description>,
     measure: Measure,
-    /// What is put right.
-    mends: Mends,
+    trials: Trials,
 }
 
 struct Ear<'a> {
@@ -83,6 +83,8 @@ enum End {
         failure: Failure,
         /// What may put it right.
         mend: Option<Mend>,
+        /// Nothing was tried.
+        absent: bool,
     },
     /// The operator wished so.
     Interrupted,
@@ -90,7 +92,7 @@ enum End {
 
 impl End {
     fn of(failure: Failure) -> Self {
-        Self::Failed { failure, mend: None }
+        Self::Failed { failure, mend: None, absent: false }
     }
 }
 
@@ -100,12 +102,16 @@ impl Ear<'_> {
             Attempt { transport: way, described_after_ms: None, first_picture_after_ms: None, failure: None };
         attempt.failure = match self.session(way, &mut attempt, heard).await {
             Ok(()) => None,
-            Err(End::Failed { mend: Some(mend), .. }) if mend.works_over(way) && heard.mends.insert(mend) => {
-                heard.measure = Measure::default();
-                self.farewells.said(FAREWELL).await;
-                return Box::pin(self.listen(way, heard)).await;
+            Err(End::Failed { failure, mend: fault, absent }) => {
+                let age = heard.measure.has_pictures().then_some(Duration::ZERO);
+                let ended = Ended { way, fault, age, closed: false, absent };
+                if heard.trials.ended(self.clock.now(), ended).is_some() {
+                    heard.measure = Measure::default();
+                    self.farewells.said(FAREWELL).await;
+                    return Box::pin(self.listen(way, heard)).await;
+                }
+                Some(failure)
             }
-            Err(End::Failed { failure, .. }) => Some(failure),
             Err(End::Interrupted) if heard.measure.has_pictures() => None,
             Err(End::Interrupted) => {
                 let reason = "it was ended by a signal before a picture came".to_owned();
@@ -118,8 +124,9 @@ impl Ear<'_> {
     async fn session(&self, way: Way, attempt: &mut Attempt, heard: &mut Heard) -> Result<(), End> {
         let began = self.clock.now();
         let connected_by = began + CONNECT_TIMEOUT;
-        let Some(described) =
-            self.until(connected_by, rtsp::describe(&self.target.url, &self.farewells, way, heard.mends)).await?
+        let Some(described) = self
+            .until(connected_by, rtsp::describe(&self.target.url, &self.farewells, way, heard.trials.mends()))
+            .await?
         else {
             return Err(End::of(self.no_answer().await));
         };
@@ -184,7 +191,7 @@ impl Ear<'_> {
             | SourceError::Failed(_) => FailureKind::Failed,
         };
         let failure = Failure { kind, reason: self.target.url.redact(&error.to_string()) };
-        End::Failed { failure, mend: error.mend() }
+        End::Failed { failure, mend: error.mend(), absent: error.is_absence() }
     }
 
     /// Nothing came back in time: from a host that is not there, or from a port that speaks another language?

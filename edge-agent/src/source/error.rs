@@ -71,6 +71,9 @@ const BYTES: &str = "buffered:";
 const CONNECT: &str = "Unable to connect to RTSP server: ";
 /// How they begin when what came is no RTSP.
 const FRAMING: &str = "RTSP framing error: ";
+/// How they begin when a connection broke, and the system's word for one that the camera reset.
+const READ: &str = "Error reading from RTSP peer: ";
+const RESET: &str = "reset by peer";
 /// How they name the places of an error, and which of them only RTP and RTCP packets have, and only RTP packets.
 const PLACES: &str = "\n\nconn: ";
 const PACKET: &str = "\npkt: ";
@@ -87,8 +90,9 @@ const MENDED: [(&str, Mend); 10] = [
     ("unparseable session header", Mend::Session),
     ("rtp-info missing stream url", Mend::RtpInfo),
     ("rtp-info param has no =", Mend::RtpInfo),
-    // Where SETUP told it. Where the first packet did, that one is of another session.
-    ("ssrc { init: playresponseheader", Mend::Ssrc),
+    // Where SETUP told it, and none of its packets came. Where some did, or the first packet told it, these are of another
+    // session.
+    ("wrong ssrc after 0 rtp pkts + 0 rtcp pkts; expecting ssrc=some(ssrc { init: playresponseheader", Mend::Ssrc),
     ("empty nal", Mend::EmptyPackets),
     // Of H.265.
     ("short nal", Mend::EmptyPackets),
@@ -123,6 +127,17 @@ impl SourceError {
             }
             _ => None,
         }
+    }
+
+    /// Whether the camera ended the connection.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed)
+            || matches!(self, Self::Failed(what) if what.starts_with(READ) && what.contains(RESET))
+    }
+
+    /// Whether the camera was away, or had no session free.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Busy(_))
     }
 
     /// Whether the camera does not accept the password.
@@ -206,6 +221,9 @@ mod tests {
             ("DESCRIBE response at <URL> has unexpected content type text/html", None),
             (told, Some(Mend::Ssrc)),
             (learnt, None),
+            // The announced one's packets came.
+            (&told.replace("after 0 RTP", "after 90 RTP"), None),
+            (&told.replace("+ 0 RTCP", "+ 1 RTCP"), None),
         ] {
             assert_eq!(SourceError::Unreadable(text.to_owned()).mend(), mend);
         }
@@ -213,6 +231,13 @@ mod tests {
         assert_eq!(SourceError::Withheld(nonce.to_owned()).mend(), Some(Mend::Nonce));
         let right = "403 response to SETUP CSeq=3: Unexpected RTSP response status";
         assert_eq!(SourceError::Withheld(right.to_owned()).mend(), None);
+    }
+
+    #[test]
+    fn a_connection_that_was_reset_was_closed() {
+        let reset = "Error reading from RTSP peer: Connection reset by peer (os error 104)";
+        assert!(SourceError::Closed.is_closed() && SourceError::Failed(reset.to_owned()).is_closed());
+        assert!(!SourceError::Failed("interpreter: no URL".to_owned()).is_closed());
     }
 
     #[test]

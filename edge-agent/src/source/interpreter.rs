@@ -5,7 +5,8 @@
 //! ```
 //!
 //! 1. [`open`] connects to the camera, and gives the URL that retina is to take in its place, and a token.
-//! 2. One connection is let in, and only from who shows the token in each request: retina does, as its user agent.
+//! 2. One connection is let in, and only from who shows the token in each request: retina does, as its user agent. Who comes
+//!    first and does not show it keeps nobody out.
 //! 3. Requests get the camera's own URL and are signed here: Digest covers the URL (RFC 7616 §3.4), and retina knows
 //!    another one.
 //! 4. When either side closes, so does the other.
@@ -35,7 +36,7 @@ use login::Login;
 
 mod login;
 
-/// How long retina has to come.
+/// How long retina has to come and to show the token.
 const COMES: Duration = Duration::from_secs(2);
 /// How long either side has to take what is written to it.
 const TAKES: Duration = Duration::from_secs(10);
@@ -112,18 +113,13 @@ struct Interpreter {
 
 impl Interpreter {
     async fn run(mut self, listener: TcpListener, mut camera: TcpStream) -> io::Result<()> {
-        let (mut player, from) = timeout(COMES, listener.accept()).await??;
+        let (mut to_player, mut to_camera) = (BytesMut::new(), BytesMut::new());
+        let (mut player, mut asked) = timeout(COMES, self.let_in(&listener, &mut to_camera)).await??;
         drop(listener);
-        if from.ip() != player.local_addr()?.ip() {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
         player.set_nodelay(true)?;
         camera.set_nodelay(true)?;
-        let (mut asked, mut answered) = (Pieces::default(), Pieces::default());
-        let (mut to_player, mut to_camera) = (BytesMut::new(), BytesMut::new());
-        let mut read = timeout(COMES, read_more(&mut player, &mut asked)).await??;
-        // A read that gives nothing is the end of one side, and so of both.
-        while read > 0 {
+        let mut answered = Pieces::default();
+        loop {
             while let Some(piece) = asked.next_piece() {
                 self.ask(piece, &mut to_camera)?;
             }
@@ -132,12 +128,45 @@ impl Interpreter {
             }
             write(&mut camera, &mut to_camera).await?;
             write(&mut player, &mut to_player).await?;
-            read = tokio::select! {
+            let read = tokio::select! {
                 read = read_more(&mut player, &mut asked) => read?,
                 read = read_more(&mut camera, &mut answered) => read?,
             };
+            // The end of one side, and so of both.
+            if read == 0 {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// The first from this machine who shows the token; its request is ready for the camera. Of those who have shown nothing
+    /// yet only the last is kept.
+    async fn let_in(&mut self, listener: &TcpListener, to_camera: &mut BytesMut) -> io::Result<(TcpStream, Pieces)> {
+        let mut guest: Option<(TcpStream, Pieces)> = None;
+        loop {
+            let read = async {
+                match &mut guest {
+                    Some((stream, pieces)) => read_more(stream, pieces).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let read = tokio::select! {
+                accepted = listener.accept() => {
+                    let (stream, from) = accepted?;
+                    if from.ip() == stream.local_addr()?.ip() {
+                        guest = Some((stream, Pieces::default()));
+                    }
+                    continue;
+                }
+                read = read => read,
+            };
+            let Some((stream, mut pieces)) = guest.take().filter(|_| matches!(read, Ok(1..))) else { continue };
+            match pieces.next_piece().map(|piece| self.ask(piece, to_camera)) {
+                None => guest = Some((stream, pieces)),
+                Some(Ok(())) => return Ok((stream, pieces)),
+                Some(Err(_)) => {}
+            }
+        }
     }
 
     fn ask(&mut self, piece: Piece, to_camera: &mut BytesMut) -> io::Result<()> {

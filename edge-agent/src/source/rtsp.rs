@@ -143,7 +143,7 @@ pub async fn describe(
             // Retina would say goodbye, with the login, to the host that the description names: a camera's inner address
             // is somebody else's here.
             Ok(session)
-                if matches!(teardown, TeardownPolicy::Auto) && names_other_host(session.streams(), [&at, &asked]) =>
+                if matches!(teardown, TeardownPolicy::Auto) && names_other_host(session.streams(), &at, &asked) =>
             {
                 teardown = TeardownPolicy::Never;
             }
@@ -156,9 +156,15 @@ pub async fn describe(
     Err(SourceError::Unusable(what.to_owned()))
 }
 
-fn names_other_host(streams: &[retina::client::Stream], own: [&Url; 2]) -> bool {
+fn names_other_host(streams: &[retina::client::Stream], at: &Url, asked: &Url) -> bool {
     let mut controls = streams.iter().filter_map(retina::client::Stream::control);
-    controls.any(|control| own.iter().all(|own| control.host_str() != own.host_str()))
+    controls.any(|control| !is_of(control, at, asked))
+}
+
+/// Whether a URL is the camera's, or the one that was asked for it: of that one's host others have ports as well.
+fn is_of(control: &Url, at: &Url, asked: &Url) -> bool {
+    let of = |url: &Url| url.host_str() == control.host_str();
+    of(at) || of(asked) && asked.port() == control.port()
 }
 
 fn options(url: &CameraUrl, farewells: &Farewells, door: Option<&Door>) -> SessionOptions {
@@ -283,7 +289,7 @@ impl Stream {
             tracing::debug!(%fault, "a packet is left out");
         }
         self.unusable = self.unusable.saturating_add(1);
-        // Nothing else comes, so what was announced is wrong, and not these packets.
+        // None of the announced one came, by retina's count, so that is wrong, and not these packets.
         let nothing_else = self.without_picture.is_some_and(|since| since.elapsed() > ANNOUNCED);
         let error = SourceError::Unreadable(fault.clone());
         if nothing_else && self.unusable >= MANY && error.mend() == Some(Mend::Ssrc) {
@@ -323,5 +329,24 @@ impl SenderReport {
         let (seconds, fraction) = (since_epoch >> 32, since_epoch & 0xffff_ffff);
         let camera = CaptureTime(seconds.cast_signed() * 1_000_000 + ((fraction * 1_000_000) >> 32).cast_signed());
         Some(Self { rtp: report.rtp_timestamp(), camera, received: packet.ctx().received() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_that_names_its_loopback_address_is_not_the_door_on_ours() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let (at, door) = (url("rtsp://192.0.2.20/x"), url("rtsp://127.0.0.1:40000/x"));
+        for (control, own) in [
+            ("rtsp://192.0.2.20:554/x/1", true),
+            ("rtsp://127.0.0.1:40000/x/1", true),
+            ("rtsp://127.0.0.1/x/1", false),
+            ("rtsp://10.0.0.1/x/1", false),
+        ] {
+            assert_eq!(is_of(&url(control), &at, &door), own, "{control}");
+        }
     }
 }

@@ -34,6 +34,20 @@ async fn an_ssrc_that_is_another_over_udp() {
     is_interpreted_over(Quirk::WrongSsrc, Mend::Ssrc, Transport::Udp).await;
 }
 
+/// As all cameras are: its datagrams come from another address than the interpreter's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ssrc_that_is_another_over_udp_from_another_host() {
+    let camera = Camera::configured(|config| {
+        let mut config = config.with_quirks([Quirk::WrongSsrc]);
+        config.listen = ([127, 0, 0, 2], 0).into();
+        config
+    })
+    .await;
+    let mut watcher = Watcher::of(&camera.url(), Transport::Udp);
+    watcher.reads(30).await;
+    assert_eq!((watcher.beginnings, watcher.interpreted()), (1, vec![Mend::Ssrc]));
+}
+
 /// Each is found when the one before is put right.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_faults_at_once() {

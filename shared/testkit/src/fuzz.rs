@@ -192,8 +192,9 @@ pub fn rtsp_redirect(data: &[u8]) {
     }
 }
 
-/// What a camera sends and the interpreter reads: however it is cut, the same pieces come out, which are what went in. What
-/// is mended is a whole message still, and never longer but for the address that datagrams come from.
+/// What a camera sends and the interpreter reads: the pieces are what went in, and as many bytes however it is cut. What is
+/// mended has no more lines than before, no longer body, and ends as a message does. Packets keep their length and what stands
+/// before the sequence number.
 pub fn rtsp_interpreter(data: &[u8]) {
     let read = |chunks: &mut dyn Iterator<Item = &[u8]>| {
         let (mut pieces, mut found) = (Pieces::default(), vec![]);

@@ -22,15 +22,21 @@ impl Login {
     pub(super) fn challenged(&mut self, answer: &Head) -> bool {
         let challenge =
             answer.values(CHALLENGE).fold(PasswordClient::builder(), |builder, value| builder.challenges(value));
-        match challenge.build() {
-            Ok(client) if self.credentials.is_some() => self.client = Some(client),
-            Ok(_) => return false,
-            Err(e) => {
+        match (challenge.build(), &self.client) {
+            (Ok(_), _) if self.credentials.is_none() => false,
+            // Who sits in between could have the password in clear by asking for it once more (RFC 7616 §5.8).
+            (Ok(PasswordClient::Basic(_)), Some(PasswordClient::Digest(_))) => false,
+            // The count of requests under a nonce goes on (RFC 7616 §3.4).
+            (Ok(PasswordClient::Digest(new)), Some(PasswordClient::Digest(old))) if new.nonce() == old.nonce() => true,
+            (Ok(client), _) => {
+                self.client = Some(client);
+                true
+            }
+            (Err(e), _) => {
                 tracing::debug!(error = %e, "a challenge can't be read");
-                return false;
+                false
             }
         }
-        true
     }
 
     /// Signs a request, once there was a challenge.
@@ -81,6 +87,29 @@ mod tests {
             login.sign(&mut asked);
             let signature = asked.value("Authorization").unwrap();
             assert!(signature.contains(nonce) && signature.contains("uri=\"rtsp://cam/x\""), "{signature}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_digest_has_hidden_is_not_shown_by_basic() {
+        let mut login = login();
+        let basic = refusal("WWW-Authenticate: Basic realm=\"r\"\r\n");
+        assert!(login.challenged(&refusal("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n")));
+        assert!(!login.challenged(&basic));
+        let mut asked = request();
+        login.sign(&mut asked);
+        assert!(asked.value("Authorization").unwrap().starts_with("Digest"));
+    }
+
+    #[test]
+    fn requests_under_the_same_nonce_are_counted_on() {
+        let mut login = login();
+        for count in ["nc=00000001", "nc=00000002"] {
+            let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\", algorithm=MD5\r\n";
+            assert!(login.challenged(&refusal(challenge)));
+            let mut asked = request();
+            login.sign(&mut asked);
+            assert!(asked.value("Authorization").unwrap().contains(count));
         }
     }
 

@@ -82,6 +82,43 @@ async fn nobody_else_of_this_machine_gets_in() {
 }
 
 #[tokio::test]
+async fn a_stranger_who_is_there_first_keeps_nobody_out() {
+    let (listener, url) = camera().await;
+    for said in ["", "D", "GET / HTTP/1.1\r\n\r\n"] {
+        let door = door(&url).await;
+        let (mut camera, _) = listener.accept().await.unwrap();
+        let mut stranger = enter(&door).await;
+        stranger.write_all(said.as_bytes()).await.unwrap();
+        let mut player = enter(&door).await;
+        describe(&mut player, &door, &door.token).await;
+        assert!(read(&mut camera).await.starts_with("DESCRIBE "));
+        assert_eq!(read_all(&mut stranger).await, b"");
+    }
+}
+
+/// The token can have been seen on this machine, and then shown from another.
+#[tokio::test]
+async fn who_comes_from_another_address_does_not_get_in() {
+    let (listener, url) = camera().await;
+    let door = door(&url).await;
+    let (mut camera, _) = listener.accept().await.unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let at = SocketAddr::new(door.url.host_str().unwrap().parse().unwrap(), door.url.port().unwrap());
+    let mut stranger = socket.connect(at).await.unwrap();
+    describe(&mut stranger, &door, &door.token).await;
+    assert_eq!((read_all(&mut stranger).await, read_all(&mut camera).await), (vec![], vec![]));
+}
+
+#[test]
+fn the_door_is_on_the_loopback_address_unless_datagrams_must_reach_it() {
+    let (v4, v6): (IpAddr, IpAddr) = ("192.0.2.9".parse().unwrap(), "2001:db8::9".parse().unwrap());
+    assert_eq!([v4, v6].map(|local| inside(local, Way::Udp)), [v4, v6]);
+    let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    assert_eq!([v4, v6].map(|local| inside(local, Way::Tcp)), loopback);
+}
+
+#[tokio::test]
 async fn only_one_gets_in() {
     let (listener, url) = camera().await;
     let door = door(&url).await;
