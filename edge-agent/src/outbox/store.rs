@@ -336,17 +336,7 @@ impl Store {
             self.witness.saw(self.id, self.newest)?;
             self.flushed = self.newest;
         }
-        give_back();
         Ok(())
-    }
-}
-
-/// Frees what sled has replaced. It leaves that to crossbeam-epoch, which frees some whenever somebody works, once its epoch
-/// has gone on twice: after the last record of a busy minute half a megabyte stayed until the next one.
-fn give_back() {
-    const TURNS: usize = 16;
-    for _ in 0..TURNS {
-        crossbeam_epoch::pin().flush();
     }
 }
 
