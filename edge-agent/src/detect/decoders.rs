@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use omma_media::bitstream::video_info;
 use omma_media::decode::{DecodeError, Decoder, DecoderChoice};
 use omma_protocol::id::CameraId;
 use omma_protocol::unit::{AccessUnit, Codec};
@@ -10,9 +11,12 @@ use omma_protocol::unit::{AccessUnit, Codec};
 #[derive(Clone)]
 pub(crate) struct Decoders {
     idle: Arc<Mutex<Vec<Idle>>>,
-    /// How many are kept for the next that needs one.
-    kept: usize,
+    /// Luma samples of all that are kept for the next that needs one; the last that was given back is kept in any case.
+    kept: u64,
 }
+
+/// Of the largest picture that cameras are usually set to.
+const FULL_HD: u64 = 1920 * 1088;
 
 struct Idle {
     decoder: Decoder,
@@ -20,8 +24,9 @@ struct Idle {
 }
 
 impl Decoders {
-    pub(super) fn new(kept: usize) -> Self {
-        Self { idle: Arc::default(), kept }
+    /// Keeps the memory of so many decoders of 1080p: as many smaller ones as that is, and fewer larger ones.
+    pub(super) fn new(full_hd: usize) -> Self {
+        Self { idle: Arc::default(), kept: full_hd as u64 * FULL_HD }
     }
 
     /// Whether there can be one, and its name.
@@ -40,7 +45,8 @@ impl Decoders {
     }
 
     /// One that decodes `unit`, a key picture, and what follows: the one that this camera had last, or one that had the
-    /// same parameter sets, since another must begin anew, which costs some ten milliseconds. `reorders` is what
+    /// same parameter sets, since another must begin anew, which costs as much as the picture does. So another camera's is
+    /// taken only where there is no room for one more. `reorders` is what
     /// [`Decoder::reorders`] said of this camera. Give it back ([`Decoders::give_back`]); one that is dropped is made anew.
     ///
     /// # Errors
@@ -57,9 +63,9 @@ impl Decoders {
         let place = ours.or_else(|| idle.iter().position(|idle| idle.decoder.suits(unit)));
         let found = match place {
             Some(place) => Some(idle.remove(place)),
-            None if idle.is_empty() => None,
             // The one that has been idle for the longest.
-            None => Some(idle.remove(0)),
+            None if samples(&idle) + samples_of(unit) > self.kept && !idle.is_empty() => Some(idle.remove(0)),
+            None => None,
         };
         drop(idle);
         let mut decoder = match found {
@@ -76,8 +82,10 @@ impl Decoders {
     pub(crate) fn give_back(&self, camera: &CameraId, decoder: Decoder) {
         let mut idle = self.lock();
         idle.push(Idle { decoder, camera: camera.clone() });
-        let over = idle.len().saturating_sub(self.kept);
-        let gone: Vec<Idle> = idle.drain(..over).collect();
+        let mut gone = vec![];
+        while idle.len() > 1 && samples(&idle) > self.kept {
+            gone.push(idle.remove(0));
+        }
         drop(idle);
         // Megabytes are given back outside of the lock.
         drop(gone);
@@ -97,6 +105,14 @@ impl Decoders {
     }
 }
 
+fn samples(idle: &[Idle]) -> u64 {
+    idle.iter().map(|idle| idle.decoder.samples()).sum()
+}
+
+fn samples_of(unit: &AccessUnit) -> u64 {
+    video_info(unit).map_or(FULL_HD, |info| u64::from(info.width) * u64::from(info.height))
+}
+
 impl std::fmt::Debug for Decoders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Decoders").field("idle", &self.lock().len()).finish_non_exhaustive()
@@ -105,7 +121,56 @@ impl std::fmt::Debug for Decoders {
 
 #[cfg(test)]
 mod tests {
+    use omma_media::encode::{Encoder, EncoderConfig};
+    use omma_media::frame::{Colour, Planes};
+    use omma_protocol::time::CaptureTime;
+
     use super::*;
+
+    fn key_picture(width: usize, height: usize) -> AccessUnit {
+        let (y, chroma) = (vec![90; width * height], vec![128; width * height / 4]);
+        let planes = Planes {
+            width: width as u32,
+            height: height as u32,
+            y: &y,
+            u: &chroma,
+            v: &chroma,
+            y_stride: width,
+            uv_stride: width / 2,
+            colour: Colour::default(),
+        };
+        let config = EncoderConfig { bitrate: 1_000_000, fps: 10.0, key_interval: 20 };
+        Encoder::new(config).unwrap().encode(planes, CaptureTime(0)).unwrap()
+    }
+
+    /// Cameras whose key pictures come one after the other. Gives whose decoders are kept in the end, with the size of their
+    /// pictures.
+    fn kept(cores: usize, sizes: &[(usize, usize)]) -> Vec<(String, u64)> {
+        let decoders = Decoders::new(cores);
+        for _ in 0..2 {
+            for (n, (width, height)) in sizes.iter().enumerate() {
+                let (camera, unit) = (format!("camera-{n}").parse().unwrap(), key_picture(*width, *height));
+                let mut decoder = decoders.lease(&camera, &unit, DecoderChoice::OpenH264, false).unwrap();
+                assert!(decoder.decode(&unit).is_ok());
+                decoders.give_back(&camera, decoder);
+            }
+        }
+        decoders.lock().iter().map(|idle| (idle.camera.to_string(), idle.decoder.samples())).collect()
+    }
+
+    #[test]
+    fn idle_cameras_of_small_pictures_each_keep_the_decoder_that_need_not_begin_anew() {
+        let sizes = [(640, 360), (704, 576), (768, 576), (640, 480)];
+        let own: Vec<_> = sizes.iter().enumerate().map(|(n, (w, h))| (format!("camera-{n}"), (w * h) as u64)).collect();
+        assert_eq!(kept(1, &sizes), own);
+    }
+
+    #[test]
+    fn of_large_pictures_as_many_are_kept_as_there_are_cores_and_one_in_any_case() {
+        let large = [(1920, 1080), (1920, 1072), (1920, 1064)];
+        assert_eq!(kept(2, &large).len(), 2);
+        assert_eq!(kept(1, &[(2560, 1440), (2688, 1520)]).len(), 1);
+    }
 
     #[test]
     fn of_a_camera_that_fell_silent_no_decoder_is_kept() {

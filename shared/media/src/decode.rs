@@ -97,6 +97,8 @@ pub struct Decoder {
     /// The parameter set in force, as sent.
     sps: Vec<u8>,
     colour: Colour,
+    /// Luma samples of a picture under that parameter set.
+    samples: u64,
     state: State,
     last_shown: Option<CaptureTime>,
     counts: DecodeCounts,
@@ -124,6 +126,7 @@ impl Decoder {
             backend: Backend::new(codec, choice)?,
             sps: vec![],
             colour: Colour::default(),
+            samples: 0,
             state: State::Waiting { used: false },
             last_shown: None,
             counts: DecodeCounts::default(),
@@ -201,6 +204,11 @@ impl Decoder {
         unit.codec == self.codec && sent.is_some_and(|nal| nal.bytes == self.sps)
     }
 
+    /// Luma samples of its pictures, which its memory goes by; 0 before the first parameter set.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
     /// Whether another stream may have it: not where a device decodes, or gave up.
     pub fn may_be_shared(&self) -> bool {
         match &self.backend {
@@ -272,19 +280,20 @@ impl Decoder {
     /// setting of the camera to look for.
     fn announced(&mut self, sps: &[u8]) -> Option<String> {
         let name = self.codec.name();
-        let (interlaced, bit_depth, chroma_format) = match self.codec {
+        let (interlaced, bit_depth, chroma_format, size) = match self.codec {
             Codec::H264 => {
                 let sps = Sps::parse(sps)?;
                 self.colour = sps.colour;
                 self.backend.announced(&sps);
-                (sps.interlaced, sps.bit_depth, sps.chroma_format)
+                (sps.interlaced, sps.bit_depth, sps.chroma_format, (sps.width, sps.height))
             }
             Codec::H265 => {
                 let sps = h265::Sps::parse(sps)?;
                 self.colour = Colour::guess(sps.height);
-                (sps.interlaced, sps.bit_depth, sps.chroma_format)
+                (sps.interlaced, sps.bit_depth, sps.chroma_format, (sps.width, sps.height))
             }
         };
+        self.samples = u64::from(size.0) * u64::from(size.1);
         // libavcodec's pictures have no chroma then.
         let takes_grey = matches!(self.backend, Backend::OpenH264(_));
         if interlaced {
