@@ -1,8 +1,9 @@
-//! Small files of the data folder that only their owner may read, written whole or not at all.
+//! Small files of the data folder that only their owner may read, written whole or not at all. What root makes there belongs
+//! to whom the folder belongs to: `cloud-hub join` is root's on most machines, and the hub another user's.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use omma_runtime::file;
@@ -42,7 +43,25 @@ fn at<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FileErro
 /// # Errors
 /// Where the system says no.
 pub fn make_folder(path: &Path) -> Result<(), FileError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("make the folder", path))
+    if path.is_dir() {
+        return Ok(());
+    }
+    let make = || {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        hand_over(path)
+    };
+    make().map_err(at("make the folder", path))
+}
+
+/// Gives what root has just made to the owner of the folder that it is in; of a link, which that owner may have put there, not
+/// what it points to.
+fn hand_over(path: &Path) -> io::Result<()> {
+    let around = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (made, around) = (fs::symlink_metadata(path)?, fs::metadata(around)?);
+    if made.uid() != 0 || around.uid() == 0 {
+        return Ok(());
+    }
+    lchown(path, Some(around.uid()), Some(around.gid()))
 }
 
 /// Holds the folder's files for this program until dropped; waits for another program that has them. `cloud-hub join`
@@ -54,6 +73,7 @@ pub fn lock(folder: &Path) -> Result<File, FileError> {
     let path = folder.join(".lock");
     let open = || {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        hand_over(&path)?;
         file.lock()?;
         Ok(file)
     };
@@ -77,7 +97,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// Where the system says no.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
-    file::replace(path, content).map_err(at("write", path))
+    let replace = || {
+        let new = file::write_beside(path, content)?;
+        hand_over(&new)?;
+        fs::rename(&new, path)?;
+        file::sync_folder(path)
+    };
+    replace().map_err(at("write", path))
 }
 
 /// Reads a file, or makes it where there is none. Of two programs that make it at the same time one wins, and both
@@ -89,6 +115,7 @@ pub fn read_or_make(path: &Path, make: impl FnOnce() -> io::Result<Vec<u8>>) -> 
     if !path.try_exists().map_err(at("read", path))? {
         let content = make().map_err(at("make", path))?;
         let new = file::write_beside(path, &content).map_err(at("write", path))?;
+        hand_over(&new).map_err(at("hand over", path))?;
         let linked = fs::hard_link(&new, path);
         fs::remove_file(&new).map_err(at("remove", &new))?;
         match linked {
@@ -127,6 +154,29 @@ mod tests {
             std::thread::yield_now();
         }
         read_or_make(path, || Ok(vec![i]))
+    }
+
+    /// `cloud-hub join` as root made secrets that a hub of another user could not read, and refused the edge for good.
+    #[test]
+    fn what_root_writes_into_another_users_folder_is_that_users() {
+        const OTHER: u32 = 61_234;
+        let folder = tempfile::tempdir().unwrap();
+        if std::os::unix::fs::chown(folder.path(), Some(OTHER), Some(OTHER)).is_err() {
+            // Only root may.
+            return;
+        }
+        let (edges, lock_file) = (folder.path().join("edges"), folder.path().join(".lock"));
+        let (secret, token) = (edges.join("site"), folder.path().join("token"));
+        drop(lock(folder.path()).unwrap());
+        make_folder(&edges).unwrap();
+        write_private(&secret, b"x").unwrap();
+        read_or_make(&token, || Ok(vec![1])).unwrap();
+        for path in [&lock_file, &edges, &secret, &token] {
+            let made = fs::metadata(path).unwrap();
+            assert_eq!((made.uid(), made.gid()), (OTHER, OTHER), "{}", path.display());
+        }
+        make_folder(folder.path()).unwrap();
+        assert_eq!(fs::metadata(folder.path()).unwrap().uid(), OTHER);
     }
 
     #[test]
