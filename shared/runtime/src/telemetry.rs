@@ -2,12 +2,14 @@
 //!
 //! A JSON line has `timestamp` (RFC 3339, UTC, µs), `level`, `step` (the word of the path's step, where the line or a
 //! span around it names one in a field `step`), `message`, `target` (the module) and `fields`: those of the line and
-//! of the spans around it, the inner ones winning. The level says who must act: `WARN` and `ERROR` an operator.
+//! of the spans around it, the inner ones winning. The level says who must act: `WARN` and `ERROR` an operator. In systemd's
+//! journal a line has the priority of its level: `journalctl -p warning`.
 
 mod json;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::filter::EnvFilter;
@@ -94,10 +96,19 @@ fn layer(format: Format) -> Box<dyn Layer<Registry> + Send + Sync> {
         Format::Text => false,
     };
     if json {
-        json::JsonLines::new(std::io::stderr).boxed()
+        json::JsonLines::new(std::io::stderr).with_priority(to_journal()).boxed()
     } else {
         fmt::layer().with_ansi(terminal).with_writer(std::io::stderr).boxed()
     }
+}
+
+/// Whether standard error is the stream that systemd has opened to the journal: `JOURNAL_STREAM` is its device and inode,
+/// systemd.exec(5).
+fn to_journal() -> bool {
+    let (Ok(stream), Ok(own)) = (std::env::var("JOURNAL_STREAM"), std::fs::metadata("/proc/self/fd/2")) else {
+        return false;
+    };
+    stream == format!("{}:{}", own.dev(), own.ino())
 }
 
 #[cfg(test)]

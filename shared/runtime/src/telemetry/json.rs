@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
@@ -19,11 +19,28 @@ use tracing_subscriber::registry::LookupSpan;
 /// A layer that writes each event as a line of JSON.
 pub(super) struct JsonLines<W> {
     writer: W,
+    /// Whether each line begins with its priority.
+    priority: bool,
 }
 
 impl<W> JsonLines<W> {
     pub(super) fn new(writer: W) -> Self {
-        Self { writer }
+        Self { writer, priority: false }
+    }
+
+    /// Each line begins with its priority as sd-daemon(3) has it, for the journal, which takes it off.
+    pub(super) fn with_priority(self, priority: bool) -> Self {
+        Self { writer: self.writer, priority }
+    }
+}
+
+/// syslog(3).
+fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "<3>",
+        Level::WARN => "<4>",
+        Level::INFO => "<6>",
+        _ => "<7>",
     }
 }
 
@@ -67,10 +84,13 @@ where
             target: event.metadata().target(),
             fields,
         };
-        let Ok(mut line) = serde_json::to_vec(&line) else { return };
-        line.push(b'\n');
+        let mut bytes: Vec<u8> = if self.priority { priority(*event.metadata().level()).into() } else { vec![] };
+        if serde_json::to_writer(&mut bytes, &line).is_err() {
+            return;
+        }
+        bytes.push(b'\n');
         // Where standard error is closed there is nobody to tell.
-        self.writer.make_writer_for(event.metadata()).write_all(&line).unwrap_or_default();
+        self.writer.make_writer_for(event.metadata()).write_all(&bytes).unwrap_or_default();
     }
 }
 
@@ -186,6 +206,22 @@ pub(super) mod tests {
         assert_eq!(line["fields"], fields);
         let timestamp = line["timestamp"].as_str().unwrap();
         assert!(timestamp.len() == 27 && timestamp.ends_with('Z') && timestamp.contains('T'), "{timestamp}");
+    }
+
+    #[test]
+    fn for_the_journal_a_line_begins_with_its_priority() {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let subscriber = Registry::default().with(JsonLines::new(move || writer.clone()).with_priority(true));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::error!("a");
+            tracing::warn!("b");
+            tracing::info!("c");
+            tracing::debug!("d");
+        });
+        let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+        let begins: Vec<String> = text.lines().map(|line| line.chars().take(4).collect()).collect();
+        assert_eq!(begins, ["<3>{", "<4>{", "<6>{", "<7>{"]);
     }
 
     #[test]
