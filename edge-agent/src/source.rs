@@ -239,7 +239,8 @@ impl Source {
         if self.session.unit(now) {
             self.told.clear();
             self.live = Some(now);
-            let way = self.transport.way().name();
+            // RTP has a choice of ways.
+            let way = self.camera.url.is_rtsp().then(|| self.transport.way().name());
             tracing::info!(camera = %self.camera.id, url = %self.camera.url, way, "live");
             self.reports.change(&self.camera.id, |report| report.state = CameraState::Live);
         }

@@ -127,7 +127,7 @@ fn health(stack: &EdgeOnly) -> Value {
 }
 
 #[test]
-fn the_documented_unit_is_one_that_systemd_takes() {
+fn the_documented_units_are_ones_that_systemd_takes() {
     let tool = Path::new("/usr/bin/systemd-analyze");
     if !tool.is_file() {
         // The test runner holds back what `println!` says in a test that passes.
@@ -136,16 +136,18 @@ fn the_documented_unit_is_one_that_systemd_takes() {
     }
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operate/systemd.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let unit = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a unit on the page");
-    let unit: String = unit.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
-    // The program must be there to be verified.
-    const PROGRAM: &str = "/usr/local/bin/edge-agent";
-    assert!(unit.contains(PROGRAM), "{unit}");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("omma-edge.service");
-    std::fs::write(&file, unit.replace(PROGRAM, "/bin/true")).unwrap();
-    let verify = Launch::of_system("systemd-analyze").args(["verify", "--man=no"]).args([file.display().to_string()]);
-    let (status, _, said) = verify.run();
-    // What it does not know it passes over with a line.
-    assert!(status.success() && said.is_empty(), "{status}: {said}");
+    let mut units = page.split("```ini\n").skip(1).map(|rest| rest.split("```").next().expect("a unit on the page"));
+    for (name, program) in [("omma-edge", "/usr/local/bin/edge-agent"), ("omma-hub", "/usr/local/bin/cloud-hub")] {
+        let unit = units.next().expect("two units on the page");
+        let unit: String = unit.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
+        // The program must be there to be verified.
+        assert!(unit.contains(program), "{unit}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(format!("{name}.service"));
+        std::fs::write(&file, unit.replace(program, "/bin/true")).unwrap();
+        let verify = Launch::of_system("systemd-analyze").args(["verify", "--man=no"]);
+        let (status, _, said) = verify.args([file.display().to_string()]).run();
+        // What it does not know it passes over with a line.
+        assert!(status.success() && said.is_empty(), "{name}: {status}: {said}");
+    }
 }

@@ -11,13 +11,14 @@ pub enum DeviceError {
     /// ENOENT, ENXIO, ENODEV before there were pictures.
     #[error(
         "there is no device {}: is the camera plugged in? `v4l2-ctl --list-devices` names those that are; a name under \
-         /dev/v4l/by-id/ stays the same when others come and go", .0.display()
+         /dev/v4l/by-id/ stays the same when others come and go; a unit of systemd needs PrivateDevices=no", .0.display()
     )]
     Missing(PathBuf),
     /// EACCES, EPERM.
     #[error(
         "this user may not open {}: add it to the group `video` (`usermod -aG video USER`; in a unit of systemd \
-         SupplementaryGroups=video and DeviceAllow=char-video4linux rw), and start the agent again", .0.display()
+         SupplementaryGroups=video, DeviceAllow=char-video4linux rw and Wants= and After=modprobe@videodev.service), and \
+         start the agent again", .0.display()
     )]
     Forbidden(PathBuf),
     /// EBUSY.
