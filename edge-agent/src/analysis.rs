@@ -73,7 +73,7 @@ use plan::{Plan, Task};
 
 /// Results that the uplink may be behind; then the oldest are lost to it and counted there.
 pub const RESULTS: usize = 64;
-/// Longer than the pause of a reconnect; then what was seen is taken to be gone.
+/// Longer than the pause of a reconnect; then what was seen is taken to be gone. Snapshots have their interval besides.
 const SILENCE: Duration = Duration::from_secs(10);
 /// A key picture that has not been decoded by then is passed over, and one for which the detector would take longer.
 const PROMPT: Duration = Duration::from_millis(400);
@@ -226,6 +226,8 @@ impl Looker {
         if let Some(known) = self.parked.as_mut().and_then(|parked| parked.read(&self.runtime)) {
             self.analysis.know(known);
         }
+        let silence =
+            SILENCE + if self.camera.url.is_http() { self.camera.http.snapshot_interval } else { Duration::ZERO };
         loop {
             self.pulse.rest();
             let asked = &mut self.asked;
@@ -234,7 +236,7 @@ impl Looker {
                     biased;
                     () = token.cancelled() => Next::End,
                     turn = turn_of(asked) => Next::Turn(turn),
-                    unit = tokio::time::timeout(SILENCE, units.next()) => unit.map_or(Next::Silence, Next::Unit),
+                    unit = tokio::time::timeout(silence, units.next()) => unit.map_or(Next::Silence, Next::Unit),
                 }
             });
             self.pulse.beat();

@@ -24,6 +24,8 @@ use crate::step;
 /// A stream that is silent for this long has its open events closed: whoever stood there may be gone by the time it
 /// comes back.
 const SILENT: Duration = Duration::from_secs(10);
+/// Or for twice as long as between its last two units, since a camera may give a picture every ten seconds; but no longer than this.
+const LONGEST_SILENT: Duration = Duration::from_secs(25);
 /// Frames of one stream in flight: in its slot, under the detector, being decoded into.
 const FRAMES: usize = 4;
 
@@ -78,12 +80,14 @@ enum Heard {
 impl Reader {
     fn run(mut self, runtime: &Handle, token: &CancellationToken) {
         let _decode = self.step.span().entered();
-        let mut silent = false;
+        let (mut silent, mut heard, mut patience) = (false, None::<Instant>, SILENT);
         loop {
-            match runtime.block_on(self.hear(token)) {
+            match runtime.block_on(self.hear(patience, token)) {
                 Heard::Unit(unit) => {
+                    let now = Instant::now();
                     silent = false;
-                    self.decode(&unit, Instant::now());
+                    patience = heard.replace(now).map_or(SILENT, |before| patience_after(now - before));
+                    self.decode(&unit, now);
                 }
                 Heard::Nothing => {}
                 Heard::Silence => {
@@ -98,11 +102,11 @@ impl Reader {
         self.turns.end(&self.stream);
     }
 
-    async fn hear(&mut self, token: &CancellationToken) -> Heard {
+    async fn hear(&mut self, patience: Duration, token: &CancellationToken) -> Heard {
         tokio::select! {
             biased;
             () = token.cancelled() => Heard::End,
-            item = tokio::time::timeout(SILENT, self.subscription.next()) => match item {
+            item = tokio::time::timeout(patience, self.subscription.next()) => match item {
                 Ok(Some(Item::Unit { unit, .. })) => Heard::Unit(unit),
                 Ok(Some(Item::Result(_))) => Heard::Nothing,
                 Ok(None) => Heard::End,
@@ -160,6 +164,11 @@ impl Reader {
     }
 }
 
+/// How long the next unit may take after two that came `gap` apart.
+fn patience_after(gap: Duration) -> Duration {
+    gap.saturating_mul(2).clamp(SILENT, LONGEST_SILENT)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -181,6 +190,14 @@ mod tests {
             data: data.to_vec().into(),
         };
         split_access_units(&stream).into_iter().take(30).enumerate().map(unit).collect()
+    }
+
+    #[test]
+    fn a_snapshot_every_ten_seconds_is_no_silence() {
+        let ms = Duration::from_millis;
+        assert!(patience_after(ms(10_300)) > ms(20_000));
+        assert_eq!(patience_after(ms(40)), SILENT);
+        assert_eq!(patience_after(ms(3_600_000)), LONGEST_SILENT, "it was away");
     }
 
     #[test]

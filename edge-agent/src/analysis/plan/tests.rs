@@ -39,6 +39,8 @@ struct Edge {
     /// The newest picture that had come when the past was looked at last.
     newest_then: usize,
     unchanged: Vec<usize>,
+    /// Pictures in which somebody was followed.
+    followed: Vec<usize>,
     tracker: Tracker,
 }
 
@@ -62,6 +64,7 @@ impl Edge {
             looks: vec![],
             newest_then: 0,
             unchanged: vec![],
+            followed: vec![],
             tracker: Tracker::new(TrackerConfig::default().looking(5.0)),
         }
     }
@@ -177,6 +180,7 @@ impl Edge {
                     Look::Spare => self.tracker.update_beyond_rate(time, found.clone()),
                     _ => self.tracker.update(time, found.clone()),
                 };
+                self.followed.extend((!tracks.is_empty()).then_some(number));
                 self.plan.tracked(time, &found, &tracks);
                 if self.plan.is_behind() {
                     self.newest_then = self.number - 1;
@@ -232,6 +236,26 @@ fn who_walks_past_an_idle_camera_is_followed_from_the_beginning_in_order() {
         assert!(edge.looks.iter().any(|(_, past)| *past) && edge.looks.iter().any(|(_, past)| !*past));
         assert!(numbers.len() >= 38, "five a second: {numbers:?}");
         assert!(edge.is_closed(), "{:?}", edge.plan.report());
+    }
+}
+
+#[test]
+fn before_a_camera_with_a_snapshot_every_two_seconds_or_more_somebody_is_followed() {
+    for every in [1600, 2000, 4000, 10_000] {
+        let mut edge = Edge::new(Mode::Gated);
+        (edge.every, edge.group) = (every, 1);
+        edge.run(60);
+        // Gaps of over five seconds begin the stream anew: it learns for ever, and each picture is looked at.
+        assert_eq!(edge.is_closed(), every <= 5000, "every {every} ms: {:?}", edge.plan.report());
+        let begin = edge.number;
+        edge.walk = Some(begin);
+        edge.run(80);
+        assert!(
+            edge.followed.first().is_some_and(|first| *first <= begin + 2),
+            "every {every} ms: {:?}",
+            edge.followed
+        );
+        assert!(edge.followed.len() >= 76, "every {every} ms: {:?}", edge.followed);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The three steps together.
 
+use std::collections::BTreeSet;
+
 use omma_media::frame::{Colour, FramePool, Planes};
 use omma_media::planar::Planar;
 use omma_protocol::detection::Place;
@@ -196,6 +198,37 @@ fn a_min_score_below_one_half_finds_the_things_between() {
         (0..3000).step_by(200).map(&mut look).last()
     };
     assert_eq!((followed(0.3), followed(0.5)), (Some(1), Some(0)));
+}
+
+/// Who stands there is looked at every so many ms, but is missed in the looks of `missed`. Gives what was told, and of which tracks.
+fn stands(rate: f32, every: i64, missed: &[i64]) -> (Vec<Phase>, BTreeSet<u64>) {
+    let analyst = Analyst { place: Place::Edge, engine: "ort".into(), model: "m".into() };
+    let config = AnalysisConfig::seeded(0.5, rate, [3; 32]);
+    let (mut analysis, pool) = (Analysis::new("door".parse().unwrap(), Arc::new(analyst), config), FramePool::new(1));
+    let (mut lasting, mut tracks) = (vec![], BTreeSet::new());
+    for look in 0..20 {
+        let found = if missed.contains(&look) { vec![] } else { vec![person(0.4)] };
+        // Now and then an answer is late.
+        let late = if look % 7 == 3 { every / 3 } else { 0 };
+        let looked = analysis.look(&frame(&pool, look * every + late), found, Duration::ZERO);
+        tracks.extend(looked.result.tracks.iter().map(|track| track.id.0));
+        lasting.extend(looked.lasting);
+    }
+    lasting.extend(analysis.finish());
+    let phases = lasting.into_iter().filter_map(|lasting| match lasting {
+        Lasting::Event(event) if event.phase != Phase::Updated => Some(event.phase),
+        _ => None,
+    });
+    (phases.collect(), tracks)
+}
+
+#[test]
+fn a_camera_with_a_snapshot_every_two_seconds_or_more_makes_a_track_and_one_event() {
+    for every in [1600, 2000, 5000, 10_000] {
+        let (phases, tracks) = stands(5.0, every, &[6, 11, 12]);
+        assert_eq!(phases, [Phase::Opened, Phase::Closed], "every {every} ms");
+        assert_eq!(tracks, [1].into(), "every {every} ms");
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@
 //!   a car parked for a day is a few hundred messages, not seventeen thousand.
 //! - **A thing that stands still** is often missed by the detector for seconds. Its event stays open for
 //!   `close_after_still`, and a new track of its class in its place goes on with the same event.
+//! - **Where looks are seldom**, because the camera gives few pictures or the detector is slow ([`Cadence`]), all of this waits for
+//!   longer: two looks in a row may miss a thing.
 //! - **While nobody looks because nothing changes** ([`Events::unchanged`]), what stood still stays, and time passes for
 //!   it: its event goes on, a rule's time in a zone is over, a schedule begins.
 //!
@@ -40,6 +42,7 @@ use omma_protocol::track::Track;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::cadence::Cadence;
 use crate::track::Life;
 use crate::view::Turn;
 use open::{Open, Sight, Step, Subject};
@@ -60,7 +63,8 @@ pub struct EventsConfig {
     pub picture_every: Duration,
     /// How many times better than the best view so far a view must be to be told of. Over 1.
     pub better: f32,
-    /// How long after a thing was last seen its event closes.
+    /// How long after a thing was last seen its event closes, at least: two looks in a row may miss it. For half of that it counts
+    /// as there.
     pub close_after: Duration,
     /// The same for a thing that stood still.
     pub close_after_still: Duration,
@@ -86,6 +90,14 @@ impl Default for EventsConfig {
     }
 }
 
+impl EventsConfig {
+    /// No event closes sooner than that after its thing was last seen.
+    fn waiting(self, patience: Duration) -> Self {
+        let (close_after, close_after_still) = (self.close_after.max(patience), self.close_after_still.max(patience));
+        Self { close_after, close_after_still, ..self }
+    }
+}
+
 /// Further apart than any two frames of one stream, key pictures of an idle one included: the clock that dates them was
 /// set, as on a board without a battery that has found its time server. Who was there then did not stay for those hours:
 /// as at the end of a stream, what is open is closed.
@@ -103,7 +115,10 @@ pub struct Change {
 /// The events of one stream. Owned by one task.
 #[derive(Debug)]
 pub struct Events {
+    as_set: EventsConfig,
+    /// The same for how far apart looks really are.
     config: EventsConfig,
+    cadence: Cadence,
     camera: CameraId,
     analyst: Arc<Analyst>,
     random: StdRng,
@@ -128,7 +143,9 @@ impl Events {
     ) -> Self {
         let rules = Rules::new(rules);
         Self {
-            config,
+            config: config.clone(),
+            as_set: config,
+            cadence: Cadence::default(),
             camera,
             analyst,
             random: StdRng::from_seed(seed),
@@ -146,6 +163,8 @@ impl Events {
     pub fn see(&mut self, time: CaptureTime, aspect: f32, tracks: &[(Track, Life)]) -> Vec<Change> {
         let mut changes = if self.is_leap(time) { self.finish() } else { vec![] };
         self.told = Some(time);
+        self.cadence.look(time);
+        self.config = self.as_set.clone().waiting(self.cadence.patience());
         self.rules.see(&mut self.things, time, aspect, tracks, &self.config);
         self.go_on(time, |open, thing| open.see(time, &Sight::of(&thing.track)));
         self.open_for_things(time);

@@ -17,6 +17,7 @@ use super::spare::Spare;
 use super::still::{Seen, Still};
 use super::thumbnail::{Mask, Thumbnail};
 use super::tier::{Tier, Why, choose};
+use crate::cadence::Cadence;
 use crate::pace::Pace;
 
 /// Time to the next probe after one in vain, how much it grows with each of the same glance, and how far.
@@ -56,6 +57,8 @@ pub struct Gate {
     pub(super) still: Still,
     pub(super) budget: Budget,
     pub(super) pace: Pace,
+    /// Of the looks whose answers came.
+    cadence: Cadence,
     pub(super) spare: Spare,
     pub(super) state: State,
     pub(super) reason: Reason,
@@ -94,6 +97,7 @@ impl Gate {
             still: Still::default(),
             budget: Budget::new(),
             pace: Pace::new(config.rate),
+            cadence: Cadence::default(),
             spare: Spare::default(),
             state: if config.mode == Mode::Always { State::Active } else { State::Learning },
             reason: Reason::Start,
@@ -223,12 +227,23 @@ impl Gate {
         let good = detections.iter().filter(|detection| detection.score >= self.config.min_score);
         self.things = good.take(MAX_THINGS).map(|detection| enlarged(detection.rect)).collect();
         let seen = self.still.see(time, detections, self.config.min_score, tracks);
-        self.counts.detections += u64::from(self.spare.see(time, seen));
+        let beyond_rate = self.spare.see(time, seen);
+        if beyond_rate {
+            self.counts.detections += 1;
+        } else {
+            self.cadence.look(time);
+        }
         match seen {
             Seen::Moves => (self.sign, self.followed) = (self.sign.max(time), true),
             Seen::News if !self.followed && time.since(self.since) < UNPROVEN => self.sign = self.sign.max(time),
             Seen::News | Seen::Nothing => {}
         }
+    }
+
+    /// For how long it stays open without a sign. Longer than the tracker keeps a thing, whatever the rate and however few pictures
+    /// the camera gives.
+    pub(super) fn hold(&self) -> Duration {
+        self.config.hold.max(self.pace.interval().max(self.cadence.spacing()).saturating_mul(4))
     }
 
     /// Others would have had to wait for a look beyond the rate, so that it was not made.

@@ -62,7 +62,7 @@ impl Gate {
                 self.enter(state, time);
                 self.sign = sign;
             }
-            (State::Active, _) if time.since(self.sign) >= self.config.hold => {
+            (State::Active, _) if time.since(self.sign) >= self.hold() => {
                 self.still.remember(STILL_AFTER);
                 self.sizes.calm();
                 self.enter(State::Idle, time);
@@ -144,6 +144,6 @@ impl Gate {
     /// Whether something moving was followed just now: sizes and scene are not what they usually are.
     pub(super) fn is_something_there(&self, time: CaptureTime) -> bool {
         let open = matches!(self.state, State::Learning | State::Active);
-        open && (self.followed || self.state == State::Active) && time.since(self.sign) < self.config.hold
+        open && (self.followed || self.state == State::Active) && time.since(self.sign) < self.hold()
     }
 }

@@ -16,6 +16,9 @@
 //!     └──not seen──▶ gone                          └──not seen for `max_lost`──▶ gone
 //! ```
 //!
+//! Where looks are further apart than was thought, because the camera gives fewer pictures or the detector takes longer, two of them
+//! may miss a thing all the same ([`Cadence`]): else it would be gone before each look, and nothing would ever be found twice.
+//!
 //! The gate asks for looks beyond the camera's rate while somebody may be coming. They are told apart
 //! ([`Tracker::update_beyond_rate`]), so that looks at the rate confirm what they do without them. Across a look beyond the rate
 //! a tentative track needs what two looks at the rate would show: it must have been found for about the time between these, and
@@ -43,6 +46,7 @@ use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{Track, TrackId};
 
+use crate::cadence::{Cadence, two_looks_missed};
 use assign::assign;
 use kalman::Motion;
 pub use life::{Life, REMEMBERED};
@@ -69,7 +73,7 @@ pub struct TrackerConfig {
     /// Time between two looks at the camera's rate: where some were beyond it, a thing is found for as long before it is told
     /// of, and one that a look at the rate misses is gone after as long; give or take the quarter that looks are uneven by.
     pub interval: Duration,
-    /// How long a confirmed thing may be out of sight and keep its id.
+    /// How long a confirmed thing may be out of sight and keep its id, at least: two looks in a row may miss it.
     pub max_lost: Duration,
     /// Most tracks at once. At the bound no new one begins.
     pub max_tracks: usize,
@@ -99,10 +103,8 @@ impl TrackerConfig {
 
     /// For so many looks a second: a thing may be missed in two of them and keep its id, however seldom they are.
     pub fn looking(self, rate: f32) -> Self {
-        let looks = |n: f32| Duration::try_from_secs_f32(n / rate).ok();
-        let max_lost = looks(3.5).map_or(self.max_lost, |three| three.max(self.max_lost));
         let interval = Duration::try_from_secs_f64(1.0 / f64::from(rate)).unwrap_or(self.interval);
-        Self { max_lost, interval, ..self }
+        Self { max_lost: self.max_lost.max(two_looks_missed(interval)), interval, ..self }
     }
 }
 
@@ -117,6 +119,8 @@ pub struct Tracker {
     /// The last of them that was at the rate, and the last beyond it; 0 before.
     at_rate: u64,
     beyond_rate: u64,
+    /// Of those at the rate.
+    cadence: Cadence,
     refused: u64,
 }
 
@@ -139,7 +143,8 @@ struct Followed {
 impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new(config: TrackerConfig) -> Self {
-        Self { config, tracks: vec![], last_id: 0, frame: 0, at_rate: 0, beyond_rate: 0, refused: 0 }
+        let cadence = Cadence::default();
+        Self { config, tracks: vec![], last_id: 0, frame: 0, at_rate: 0, beyond_rate: 0, cadence, refused: 0 }
     }
 
     /// Takes all detections of one frame. Returns the confirmed tracks seen in this very frame, each with its
@@ -148,6 +153,7 @@ impl Tracker {
     /// Frames come in the order of their capture; one that does not is taken as no time after the last, and what was not
     /// confirmed by then is gone.
     pub fn update(&mut self, time: CaptureTime, detections: Vec<Detection>) -> Vec<Track> {
+        self.cadence.look(time);
         self.begin_frame(time);
         self.at_rate = self.frame;
         self.look(time, detections)
@@ -212,7 +218,8 @@ impl Tracker {
     /// Lets go what is gone by then, and predicts where the others are.
     fn begin_frame(&mut self, time: CaptureTime) {
         self.frame += 1;
-        let (at_rate, max_lost, long) = (self.at_rate, self.config.max_lost, self.config.interval * 5 / 4);
+        let (at_rate, long) = (self.at_rate, self.config.interval * 5 / 4);
+        let max_lost = self.config.max_lost.max(self.cadence.patience());
         self.tracks.retain(|track| {
             let passed = time.since(track.last_seen);
             let gone = track.last_frame < at_rate && passed >= long || track.last_seen > time;

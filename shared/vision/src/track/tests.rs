@@ -196,6 +196,26 @@ fn at_one_look_in_two_seconds_things_are_followed_too() {
     assert_eq!(TrackerConfig::default().looking(5.0), TrackerConfig { interval, ..TrackerConfig::default() });
 }
 
+#[test]
+fn a_camera_that_gives_a_picture_every_two_seconds_though_the_rate_is_five_has_tracks() {
+    for step in [1600, 2000, 10_000] {
+        let mut tracker = Tracker::new(TrackerConfig::default().looking(5.0));
+        assert_eq!(walk(&mut tracker, 0, 20 * step as i64, step, |_| 0.3), [1], "every {step} ms");
+        let missed = 20 * step as i64;
+        assert!(tracker.update(at(missed), vec![]).is_empty());
+        assert_eq!(walk(&mut tracker, missed + step as i64, missed + 2 * step as i64, step, |_| 0.3), [1]);
+    }
+}
+
+#[test]
+fn a_pause_between_two_looks_is_no_cadence() {
+    let mut tracker = Tracker::new(TrackerConfig::default().looking(5.0));
+    for opened in 0..5 {
+        let from = opened * 60_000;
+        assert_eq!(walk(&mut tracker, from, from + 3000, 200, |_| 0.3), [opened as u64 + 1]);
+    }
+}
+
 /// When a walker is found, and in which of the frames he is followed; those marked so are beyond the rate.
 fn followed(config: TrackerConfig, looks: &[(i64, bool, bool)]) -> Vec<i64> {
     let mut tracker = Tracker::new(config);

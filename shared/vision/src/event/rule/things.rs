@@ -1,7 +1,5 @@
 //! Which track is which thing, and how long a thing is remembered.
 
-use std::time::Duration;
-
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::Track;
 
@@ -15,9 +13,6 @@ use crate::view::Turn;
 
 /// Most things at once, those in sight and those remembered. At the bound the one longest out of sight is forgotten.
 const MAX_THINGS: usize = 512;
-/// How long something that moved still counts after it was last seen: detectors miss a frame now and then, and who
-/// comes back later is followed under another track.
-const STILL_COUNTS: Duration = Duration::from_secs(1);
 
 /// The things of one stream, in the order in which they appeared.
 #[derive(Debug, Default)]
@@ -112,10 +107,11 @@ impl Things {
         self.all.iter_mut().filter(move |thing| thing.last_seen == time)
     }
 
-    /// Those that are there, though the detector may miss them in this frame.
+    /// Those that are there, though the detector may miss them in this frame. Who moved and comes back later is followed under another
+    /// track.
     pub(super) fn present(&self, time: CaptureTime, config: &EventsConfig) -> impl Iterator<Item = &Thing> {
         self.all.iter().filter(move |thing| {
-            let patience = if thing.stands_still(config) { config.close_after_still } else { STILL_COUNTS };
+            let patience = if thing.stands_still(config) { config.close_after_still } else { config.close_after / 2 };
             time.since(thing.last_seen) <= patience
         })
     }
