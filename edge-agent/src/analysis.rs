@@ -30,6 +30,8 @@ mod decode;
 
 mod look;
 
+mod blind;
+
 mod time;
 
 mod parked;
@@ -43,6 +45,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_core::Moment;
+use edge_core::failing::Failing;
 use edge_core::lateness::Lateness;
 use edge_core::unit_queue::Arrived;
 use omma_media::decode::{Decoder, DecoderChoice};
@@ -66,6 +69,7 @@ use crate::state::gates::Gates;
 use crate::step;
 use crate::unit::Reader;
 use admission::{Admission, Admitted};
+use blind::Unseen;
 use look::turn_of;
 use meters::Meters;
 use parked::ParkedFile;
@@ -137,8 +141,10 @@ pub struct Looker {
     logged: Option<String>,
     /// Who decoded last.
     decoded_by: Option<&'static str>,
-    /// Whether the state says that the pictures can't be looked at.
-    unseen: bool,
+    /// Why the state says that the pictures can't be looked at.
+    unseen: Option<Unseen>,
+    /// Looks that failed one after the other.
+    failing: Failing,
     left_out: AnalysisCounts,
 }
 
@@ -208,7 +214,8 @@ impl Looker {
             meters: Meters::new(&camera.id),
             logged: None,
             decoded_by: None,
-            unseen: false,
+            unseen: None,
+            failing: Failing::default(),
             left_out: AnalysisCounts::default(),
             camera,
             clock,
@@ -382,12 +389,7 @@ impl Looker {
             }
         }
     }
-
-    /// Once for each new reason: a fault of the stream comes back with every picture.
-    fn log(&mut self, reason: String) {
-        if self.logged.as_ref() != Some(&reason) {
-            tracing::warn!(camera = %self.camera.id, reason, "the camera's pictures can't be looked at");
-            self.logged = Some(reason);
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ use omma_media::frame::FramePool;
 use omma_media::jpeg;
 use omma_protocol::id::CameraId;
 use omma_runtime::backoff::random_seed;
+use omma_runtime::health::Part;
 use omma_vision::analysis::{PICTURE_QUALITY, PICTURE_SIDE};
 use omma_vision::detect::DetectorConfig;
 use tokio::runtime::Handle;
@@ -57,6 +58,8 @@ pub struct Surroundings {
     pub decoder: DecoderChoice,
     /// Loaded where the edge looks at a camera.
     pub detector: Option<Shared>,
+    /// Tells whether it works.
+    pub detector_part: Part,
     /// Where each camera's units come.
     pub feeds: Feeds,
     /// Which are looked at just now.
@@ -206,7 +209,8 @@ impl Cameras {
     /// Why it can't be loaded.
     pub async fn ready_to_look(&mut self, config: Option<DetectorConfig>) -> Result<(), String> {
         let Some(config) = config.filter(|_| self.surroundings.detector.is_none()) else { return Ok(()) };
-        self.surroundings.detector = Some(Shared::load(config).await.map_err(|e| format!("{e:#}"))?);
+        self.surroundings.detector =
+            Some(Shared::load(config, self.surroundings.detector_part.clone()).await.map_err(|e| format!("{e:#}"))?);
         Ok(())
     }
 

@@ -1,6 +1,9 @@
 //! What all cameras share: a turn at a time ([`turns`]) the detector, and the machine's cores to decode on; for a stretch of
 //! their streams [`decoders`], and seats ([`omma_vision::seats`]), which are the right to such a stretch.
 //!
+//! A detector that fails at every look is loaded anew, on another device if need be, and `/readyz` says so until one works
+//! ([`edge_core::failing`]).
+//!
 //! Without turns at the cores, a hundred threads that decode would leave a hundredth of a core to the detector, and none for
 //! what forwards live video. Without seats, each would decode the beginning of each group of pictures and give up before the
 //! next look.
@@ -14,9 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use edge_core::Moment;
+use edge_core::failing::{Renewal, Verdict};
 use omma_media::frame::{FramePool, Planes};
 use omma_protocol::detection::{Analyst, Detection, Place};
 use omma_protocol::id::CameraId;
+use omma_runtime::health::Part;
 use omma_vision::detect::{DetectError, Detector, DetectorConfig};
 use omma_vision::engine::EngineChoice;
 use omma_vision::fair::Rank;
@@ -48,16 +54,21 @@ pub struct Shared {
     /// What a look takes, on average, µs.
     look_us: Arc<AtomicU64>,
     analyst: Arc<Analyst>,
+    config: Arc<DetectorConfig>,
+    renewal: Arc<Mutex<Renewal>>,
+    part: Part,
 }
 
 impl Shared {
-    /// Loads the detector, and says which engine runs it.
+    /// Loads the detector, and says which engine runs it. `part` tells whether it works.
     ///
     /// # Errors
     /// Why it can't be loaded.
-    pub async fn load(config: DetectorConfig) -> anyhow::Result<Self> {
+    pub async fn load(config: DetectorConfig, part: Part) -> anyhow::Result<Self> {
         let (wanted, library) = (config.engine, config.onnxruntime.clone());
-        let loaded = tokio::task::spawn_blocking(move || Detector::load(&config)).await?;
+        let config = Arc::new(config);
+        let known = Arc::clone(&config);
+        let loaded = tokio::task::spawn_blocking(move || Detector::load(&known)).await?;
         let detector = loaded.context("load the detector ([detect])")?;
         match detector.note() {
             Some(note) if wanted == EngineChoice::Auto && library.is_some() && detector.engine() == "tract" => {
@@ -71,11 +82,12 @@ impl Shared {
                 tracing::info!(step = "detect", engine = detector.engine(), model = detector.model(), note, "detector");
             }
         }
-        Ok(Self::new(detector))
+        part.ready();
+        Ok(Self::new(detector, config, part))
     }
 
     /// Shares this detector, and as many cores as this process may use.
-    pub fn new(detector: Detector) -> Self {
+    fn new(detector: Detector, config: Arc<DetectorConfig>, part: Part) -> Self {
         let analyst = Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -87,6 +99,9 @@ impl Shared {
             seats: Arc::default(),
             look_us: Arc::default(),
             analyst: Arc::new(analyst),
+            config,
+            renewal: Arc::default(),
+            part,
         }
     }
 
@@ -124,13 +139,43 @@ impl Shared {
         Duration::from_micros(self.look_us.load(Ordering::Relaxed)).saturating_mul(waiting)
     }
 
+    /// A look failed. What is the picture's fault, and no engine's, says nothing of the detector. Where it is down this may load it
+    /// anew, which takes up to some seconds, of a detector that is of no use meanwhile.
+    pub(crate) fn failed(&self, turn: &mut DetectorTurn, why: &DetectError, now: Moment) {
+        if !matches!(why, DetectError::Engine(_)) {
+            return;
+        }
+        let Verdict::Down { renew } = self.renewal().failed(now) else { return };
+        self.part.not_ready(why.to_string());
+        if !renew {
+            return;
+        }
+        match Detector::load(&self.config) {
+            Ok(detector) => {
+                let (engine, note) = (detector.engine(), detector.note());
+                tracing::warn!(step = "detect", why = %why, engine, note, "the detector failed at every look: it was loaded anew");
+                turn.replace(Box::new(detector));
+            }
+            Err(e) => {
+                tracing::error!(step = "detect", error = %e, "the detector fails at every look, and can't be loaded anew")
+            }
+        }
+    }
+
     /// A look took that long.
     pub(crate) fn looked(&self, took: Duration) {
+        if self.renewal().worked() {
+            self.part.ready();
+        }
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         // One of the looks at the same time may be lost to the average.
         let before = self.look_us.load(Ordering::Relaxed);
         let average = if before == 0 { took } else { before - before / 8 + took / 8 };
         self.look_us.store(average, Ordering::Relaxed);
+    }
+
+    fn renewal(&self) -> MutexGuard<'_, Renewal> {
+        self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who is decoded whole.
@@ -151,8 +196,8 @@ impl Shared {
 }
 
 impl DetectorTurn {
-    /// Finds things in one picture, and lets the next camera have the detector.
-    pub(crate) fn detect(mut self, planes: Planes<'_>) -> Result<Vec<Detection>, DetectError> {
+    /// Finds things in one picture.
+    pub(crate) fn detect(&mut self, planes: Planes<'_>) -> Result<Vec<Detection>, DetectError> {
         self.with(|detector| detector.detect(planes))
     }
 }

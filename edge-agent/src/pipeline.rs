@@ -236,6 +236,7 @@ pub async fn run(
         told,
         decoder: config.decoder,
         detector,
+        detector_part: parts.detector.clone(),
         feeds,
         switches: state.switches.clone(),
         device_locks: DeviceLocks::default(),
@@ -322,10 +323,8 @@ async fn load_detector(
         part.ready();
         return Ok(None);
     };
-    let Some(loaded) = token.run_until_cancelled(Shared::load(config)).await else { return Ok(None) };
-    let shared = loaded?;
-    part.ready();
-    Ok(Some(shared))
+    let Some(loaded) = token.run_until_cancelled(Shared::load(config, part.clone())).await else { return Ok(None) };
+    Ok(Some(loaded?))
 }
 
 /// On its hub's broker an edge publishes no snapshots: the hub has the pictures already, and the uplink may be weak.

@@ -9,6 +9,7 @@ use omma_protocol::unit::AccessUnit;
 use omma_vision::fair::Rank;
 use omma_vision::gate::{Look, Thumbnail};
 
+use super::blind::Unseen;
 use super::plan::Task;
 use super::{Looker, PROMPT};
 use crate::outbox::Ended;
@@ -44,9 +45,6 @@ impl Looker {
             Ok(Some(decoded)) => {
                 self.steps.decode.observe(began.elapsed());
                 self.steps.decode.done();
-                if std::mem::take(&mut self.unseen) {
-                    self.told.gates.cannot_look(&self.camera.id, None);
-                }
                 shown = Some(decoded.time());
                 let look = self.plan.frame(decoded.time(), |mask| Thumbnail::of(&decoded.planes(), mask));
                 wanted = (look != Look::Pass).then(|| (look, decoded.into_frame(self.eyes.shared.frames())));
@@ -60,11 +58,15 @@ impl Looker {
                 }
             }
             Err(e) => {
+                drop((core, step));
                 self.not_decoded(&e);
                 return Ok(true);
             }
         }
         drop((core, step));
+        if shown.is_some() {
+            self.sees_again(Unseen::Undecoded);
+        }
         if let Some((look, frame)) = wanted {
             self.act(look, frame, *at)?;
         }
@@ -93,9 +95,9 @@ impl Looker {
             tracing::debug!(camera = %self.camera.id, error = %e, "decode");
         } else {
             self.steps.decode.dropped("unsupported");
-            self.unseen = true;
-            self.told.gates.cannot_look(&self.camera.id, Some(e.to_string()));
             self.log(e.to_string());
+            self.unseen = Some(Unseen::Undecoded);
+            self.told.gates.cannot_look(&self.camera.id, Some(e.to_string()));
         }
     }
 

@@ -12,6 +12,7 @@ use omma_vision::fair::Rank;
 use omma_vision::gate::Look;
 use tokio::sync::oneshot::error::TryRecvError;
 
+use super::blind::Unseen;
 use super::meters::Kind;
 use super::{Looker, Waiting};
 use crate::detect::{AskedDetector, CoreTurn, DetectorTurn};
@@ -29,10 +30,7 @@ impl Looker {
     pub(super) fn act(&mut self, look: Look, frame: Arc<Frame>, at: Moment) -> Result<(), Ended> {
         match look {
             Look::Pass => Ok(()),
-            Look::Probe => {
-                self.probe(&frame);
-                Ok(())
-            }
+            Look::Probe => self.probe(&frame),
             Look::Detect if self.plan.is_past(at) => {
                 if self.waiting.is_some()
                     && let Some(turn) = self.wait_for_turn()
@@ -72,12 +70,13 @@ impl Looker {
         }
     }
 
-    fn probe(&mut self, frame: &Frame) {
+    fn probe(&mut self, frame: &Frame) -> Result<(), Ended> {
         // Without an answer nothing is learnt, and the gate asks again.
-        let Some(turn) = self.wait_for_turn() else { return };
-        let Some(detections) = self.detect(frame, turn) else { return };
+        let Some(turn) = self.wait_for_turn() else { return Ok(()) };
+        let Some(detections) = self.detect(frame, turn)? else { return Ok(()) };
         self.meters.looked(Kind::Probe);
         self.plan.probed(frame.time, &self.analysis.of_interest(&detections));
+        Ok(())
     }
 
     /// Looks at the frame that waits if it is this camera's turn, else asks for one.
@@ -160,7 +159,7 @@ impl Looker {
         kind: Kind,
         turn: DetectorTurn,
     ) -> Result<(), Ended> {
-        let Some(detections) = self.detect(frame, turn) else { return Ok(()) };
+        let Some(detections) = self.detect(frame, turn)? else { return Ok(()) };
         self.meters.looked(kind);
 
         let began = Instant::now();
@@ -201,8 +200,9 @@ impl Looker {
         );
     }
 
-    fn detect(&mut self, frame: &Frame, turn: DetectorTurn) -> Option<Vec<Detection>> {
-        let _step = self.steps.detect.span().entered();
+    /// `None` where it failed. Lets the next camera have the detector.
+    fn detect(&mut self, frame: &Frame, mut turn: DetectorTurn) -> Result<Option<Vec<Detection>>, Ended> {
+        let step = self.steps.detect.span().entered();
         let began = Instant::now();
         match turn.detect(frame.planes()) {
             Ok(detections) => {
@@ -211,12 +211,21 @@ impl Looker {
                 self.steps.detect.observe(took);
                 self.steps.detect.done();
                 self.logged = None;
-                Some(detections)
+                self.failing.worked();
+                self.sees_again(Unseen::Undetected);
+                Ok(Some(detections))
             }
             Err(e) => {
                 self.steps.detect.dropped("failed");
                 self.log(e.to_string());
-                None
+                let now = self.clock.now();
+                self.eyes.shared.failed(&mut turn, &e, now);
+                self.pulse.beat();
+                drop((turn, step));
+                if self.failing.failed(now) {
+                    self.goes_blind(Unseen::Undetected, e.to_string())?;
+                }
+                Ok(None)
             }
         }
     }

@@ -124,6 +124,11 @@ impl<T> Turn<T> {
     pub(super) fn with<R: Default, E>(&mut self, used: impl FnOnce(&mut T) -> Result<R, E>) -> Result<R, E> {
         self.thing.as_mut().map_or_else(|| Ok(R::default()), used)
     }
+
+    /// From now on it is another.
+    pub(super) fn replace(&mut self, thing: T) {
+        self.thing = Some(thing);
+    }
 }
 
 impl<T> Drop for Turn<T> {

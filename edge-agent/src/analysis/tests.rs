@@ -1,0 +1,238 @@
+//! One camera's analysis with a real decoder and a real engine, whose network sees a person in dark pictures and fails at bright
+//! ones.
+
+#[path = "../../../shared/vision/tests/onnx/mod.rs"]
+mod onnx;
+
+use std::path::Path;
+
+use omma_media::encode::Encoder;
+use omma_media::frame::{Colour, Planes};
+use omma_protocol::camera::Placement;
+use omma_protocol::event::Phase;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::AccessUnit;
+use omma_runtime::health::Health;
+use omma_vision::detect::DetectorConfig;
+use omma_vision::engine::{Device, EngineChoice};
+use omma_vision::gate::{GateConfig, Mode};
+use onnx::{Element, Graph};
+
+use super::*;
+use crate::config::Transport;
+use crate::config::checked::{DeviceOptions, HttpOptions};
+use crate::outbox::Which;
+use crate::source::url::CameraUrl;
+use crate::unit::Feed;
+
+const WITHIN: Duration = Duration::from_secs(60);
+/// Of the pictures and of the network's input, both ways.
+const SIDE: usize = 64;
+const MANIFEST: &str = r#"
+    name = "made-up"
+    description = "Sees one person in the dark."
+    licence = "Apache-2.0"
+    source = "made here"
+    labels = "coco80"
+    [input]
+    name = "images"
+    width = 64
+    height = 64
+    color = "rgb"
+    mean = [0, 0, 0]
+    std = [255, 255, 255]
+    resize = "letterbox"
+    anchor = "centre"
+    pad = 0
+    [head]
+    kind = "yolov8"
+    nms = 0.7
+    strides = [8, 16, 32]
+    output = "output0"
+    "#;
+
+/// A network that takes the table of the number that the brightest value is: of a dark picture the first, and there is but one.
+fn network() -> Vec<u8> {
+    let (rows, cells) = (4 + 80, 64 + 16 + 4);
+    let mut table = vec![0.0; rows * cells];
+    for (row, value) in [32.0, 32.0, 16.0, 24.0, 0.9].into_iter().enumerate() {
+        table[row * cells] = value;
+    }
+    let mut graph = Graph::default();
+    graph.input("images", Element::F32, &[1, 3, SIDE, SIDE]);
+    graph.floats("ten", &[], &[10.0]);
+    graph.floats("tables", &[1, rows, cells], &table);
+    graph.numbers("shape", &[3], &[1, rows as i64, cells as i64]);
+    graph.node("ReduceMax", &["images"], "brightest", &[("keepdims", 0)]);
+    graph.node("Mul", &["brightest", "ten"], "scaled", &[]);
+    graph.node("Cast", &["scaled"], "number", &[("to", Element::I64 as u64)]);
+    graph.node("Gather", &["tables", "number"], "taken", &[]);
+    graph.node("Reshape", &["taken", "shape"], "output0", &[]);
+    graph.output("output0", Element::F32, &[1, rows, cells]);
+    graph.file()
+}
+
+fn camera() -> Camera {
+    Camera {
+        id: "door".parse().unwrap(),
+        name: "Door".to_owned(),
+        url: CameraUrl::parse("rtsp://192.0.2.1/").unwrap(),
+        sub_url: None,
+        transport: Transport::Tcp,
+        http: HttpOptions::default(),
+        device: DeviceOptions::default(),
+        placement: Placement::Edge,
+        rate: 5.0,
+        min_score: 0.5,
+        gate: GateConfig { mode: Mode::Always, ..GateConfig::default() },
+        rules: omma_vision::event::rule::config::RulesConfig::default(),
+    }
+}
+
+/// A camera that is looked at.
+struct Site {
+    clock: EdgeClock,
+    feed: Feed,
+    told: Told,
+    health: Health,
+    encoder: Encoder,
+    /// Pictures so far.
+    sent: i64,
+    ends: CancellationToken,
+    looks: Option<std::thread::JoinHandle<()>>,
+    _wanted: watch::Sender<bool>,
+    _folder: tempfile::TempDir,
+}
+
+impl Site {
+    async fn begin() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("model.toml"), MANIFEST).unwrap();
+        std::fs::write(folder.path().join("model.onnx"), network()).unwrap();
+        let library = std::env::var_os("OMMA_ONNXRUNTIME").expect("OMMA_ONNXRUNTIME: run tests by `make test`");
+        let detector = DetectorConfig {
+            model: folder.path().to_owned(),
+            // tract's gather panics where there is no such table.
+            engine: EngineChoice::Ort,
+            onnxruntime: Some(library.into()),
+            device: Device::Cpu,
+            ..DetectorConfig::default()
+        };
+        let (clock, feed, health) = (EdgeClock::start(), Feed::new(), Health::new());
+        let shared = Shared::load(detector, health.part("detector")).await.unwrap();
+        let told = told(folder.path(), &health);
+        let (wanted, ends) = (watch::Sender::new(true), CancellationToken::new());
+        let eyes = Eyes { decoder: DecoderChoice::OpenH264, shared };
+        let (pulse, runtime) = (Pulse::unwatched(), Handle::current());
+        let looker =
+            Looker::new(Arc::new(camera()), clock.clone(), eyes, told.clone(), wanted.subscribe(), pulse, runtime);
+        let (units, token) = (feed.read("analysis behind", clock.now()), ends.clone());
+        let looks = Some(std::thread::spawn(move || looker.run(units, &token)));
+        let encoder = Encoder::of_constant_quality(Colour::default()).unwrap();
+        Self { clock, feed, told, health, encoder, sent: 0, ends, looks, _wanted: wanted, _folder: folder }
+    }
+
+    /// Sends such units until it is so.
+    async fn send_until(&mut self, unit: fn(&mut Self) -> AccessUnit, is_so: impl Fn(&Self) -> bool) {
+        let all = async {
+            while !is_so(self) {
+                let unit = unit(self);
+                self.sent += 1;
+                self.feed.deliver(unit, self.clock.now());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(WITHIN, all).await.expect("it does not come to that");
+    }
+
+    fn picture(&mut self, luma: u8) -> AccessUnit {
+        let (y, uv, colour) = (vec![luma; SIDE * SIDE], vec![128; SIDE * SIDE / 4], Colour::default());
+        let (side, stride) = (SIDE as u32, SIDE);
+        let planes = Planes {
+            width: side,
+            height: side,
+            y: &y,
+            u: &uv,
+            v: &uv,
+            y_stride: stride,
+            uv_stride: stride / 2,
+            colour,
+        };
+        self.encoder.force_key();
+        self.encoder.encode(planes, self.time()).unwrap()
+    }
+
+    fn dark(&mut self) -> AccessUnit {
+        self.picture(16)
+    }
+
+    fn bright(&mut self) -> AccessUnit {
+        self.picture(235)
+    }
+
+    fn time(&self) -> CaptureTime {
+        CaptureTime(1_700_000_000_000_000 + self.sent * 200_000)
+    }
+
+    fn waiting(&self) -> u64 {
+        self.told.outbox.state().borrow().waiting
+    }
+
+    fn unseen(&self) -> Option<String> {
+        self.told.gates.unseen(&camera().id)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.health.readiness().ready
+    }
+
+    /// What became of each event, in order.
+    async fn phases(&self) -> Vec<Phase> {
+        self.told.outbox.sync().await.unwrap();
+        let mut phases = vec![];
+        for number in 1..=self.waiting() {
+            if let Lasting::Event(event) = self.told.outbox.read(Which::Exactly(number)).await.unwrap().unwrap().what {
+                phases.push(event.phase);
+            }
+        }
+        phases
+    }
+
+    /// Waits until its event is over, though nothing more comes.
+    async fn closes(&self) {
+        let closed = async {
+            while self.phases().await.last() != Some(&Phase::Closed) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Sooner than a silent stream would close it.
+        tokio::time::timeout(SILENCE / 2, closed).await.expect("its event stays open");
+    }
+
+    async fn end(mut self) {
+        self.ends.cancel();
+        self.looks.take().unwrap().join().unwrap();
+        self.told.outbox.end().await;
+    }
+}
+
+fn told(data: &Path, health: &Health) -> Told {
+    let part = health.part("outbox");
+    let outbox = crate::outbox::open(&data.join("outbox"), 1 << 30, part).unwrap();
+    let (notices, _) = Notices::new("site".parse().unwrap(), false, None);
+    let results = broadcast::channel(RESULTS).0;
+    Told { results, outbox, gates: Gates::default(), notices, data: data.to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detector_that_fails_at_every_look_is_told_and_leaves_no_event_open() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.waiting() > 0).await;
+    assert!(site.is_ready() && site.unseen().is_none());
+    site.send_until(Site::bright, |site| site.unseen().is_some()).await;
+    assert!(site.unseen().unwrap().starts_with("detect: "), "{:?}", site.unseen());
+    assert!(!site.is_ready(), "{:?}", site.health.readiness());
+    site.closes().await;
+    site.send_until(Site::dark, |site| site.unseen().is_none() && site.is_ready()).await;
+    site.end().await;
+}
