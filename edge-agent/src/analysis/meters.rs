@@ -26,6 +26,8 @@ pub(super) struct Meters {
     decoded: Counter,
     glances: Counter,
     over_budget: Counter,
+    /// What the series have of this gate. It counts from nothing when its camera begins anew, and they go on.
+    shown: Counts,
     probe: Counter,
     live: Counter,
     back: Counter,
@@ -46,6 +48,7 @@ impl Meters {
             decoded: counter!("omma_gate_units_decoded_total", "camera" => camera.clone()),
             glances: counter!("omma_gate_glances_total", "camera" => camera.clone()),
             over_budget: counter!("omma_gate_over_budget_total", "camera" => camera.clone()),
+            shown: Counts::default(),
             probe: looks("probe"),
             live: looks("live"),
             back: looks("back"),
@@ -77,13 +80,18 @@ impl Meters {
         }
     }
 
-    pub(super) fn show(&self, counts: &Counts) {
-        self.watched.absolute(counts.watched.as_secs());
-        self.open.absolute(counts.open.as_secs());
-        self.received.absolute(counts.received);
-        self.decoded.absolute(counts.decoded);
-        self.glances.absolute(counts.glances);
-        self.over_budget.absolute(counts.over_budget);
+    pub(super) fn show(&mut self, now: Counts) {
+        let before = std::mem::replace(&mut self.shown, now);
+        for (counter, before, now) in [
+            (&self.watched, before.watched.as_secs(), now.watched.as_secs()),
+            (&self.open, before.open.as_secs(), now.open.as_secs()),
+            (&self.received, before.received, now.received),
+            (&self.decoded, before.decoded, now.decoded),
+            (&self.glances, before.glances, now.glances),
+            (&self.over_budget, before.over_budget, now.over_budget),
+        ] {
+            counter.increment(now.saturating_sub(before));
+        }
     }
 }
 
@@ -110,4 +118,61 @@ pub(crate) fn describe() {
         "omma_gate_over_budget_total",
         "Probes and glances left out because too many before were in vain."
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use metrics::{Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+    use super::*;
+
+    /// Counters by name, as an exporter keeps them.
+    #[derive(Default)]
+    struct Series(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+    impl Series {
+        fn value(&self, name: &str) -> u64 {
+            self.0.lock().unwrap()[name].load(Ordering::Relaxed)
+        }
+    }
+
+    impl Recorder for Series {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(Arc::clone(self.0.lock().unwrap().entry(key.name().to_owned()).or_default()))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn the_gates_counters_go_on_after_a_camera_is_restarted() {
+        let (series, camera) = (Series::default(), "door".parse().unwrap());
+        let counts = |received, ms| Counts { received, watched: Duration::from_millis(ms), ..Counts::default() };
+        metrics::with_local_recorder(&series, || {
+            for run in 0..3 {
+                let mut meters = Meters::new(&camera);
+                for (received, ms) in [(1, 40), (1000, 40_900), (1010, 41_100)] {
+                    meters.show(counts(received, ms));
+                }
+                assert_eq!(series.value("omma_gate_units_received_total"), 1010 * (run + 1));
+                assert_eq!(series.value("omma_gate_watched_seconds_total"), 41 * (run + 1));
+            }
+        });
+    }
 }
