@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use edge_core::Moment;
 use omma_media::frame::Frame;
 use omma_protocol::detection::Detection;
-use omma_protocol::track::Track;
+use omma_protocol::track::{FrameResult, Track};
 use omma_protocol::wire::quic::CameraResult;
 use omma_vision::fair::Rank;
 use omma_vision::gate::Look;
@@ -30,7 +30,7 @@ impl Looker {
     pub(super) fn act(&mut self, look: Look, frame: Arc<Frame>, at: Moment) -> Result<(), Ended> {
         match look {
             Look::Pass => Ok(()),
-            Look::Probe => self.probe(&frame),
+            Look::Probe => self.probe(&frame, at),
             Look::Detect if self.plan.is_past(at) => {
                 if self.waiting.is_some()
                     && let Some(turn) = self.wait_for_turn()
@@ -70,12 +70,17 @@ impl Looker {
         }
     }
 
-    fn probe(&mut self, frame: &Frame) -> Result<(), Ended> {
+    fn probe(&mut self, frame: &Frame, at: Moment) -> Result<(), Ended> {
         // Without an answer nothing is learnt, and the gate asks again.
         let Some(turn) = self.wait_for_turn() else { return Ok(()) };
         let Some(detections) = self.detect(frame, turn)? else { return Ok(()) };
         self.meters.looked(Kind::Probe);
-        self.plan.probed(frame.time, &self.analysis.of_interest(&detections));
+        let found = self.analysis.of_interest(&detections);
+        self.plan.probed(frame.time, &found);
+        let took = self.clock.now().saturating_sub(at);
+        if let Some(result) = self.analysis.probed(frame.time, &found, took) {
+            self.tell(result);
+        }
         Ok(())
     }
 
@@ -181,10 +186,14 @@ impl Looker {
         let looked = self.analysis.see(frame, tracks, took);
         self.steps.event.observe(began.elapsed());
         self.count_left_out();
-        let result = CameraResult { camera: self.camera.id.clone(), result: looked.result };
+        self.tell(looked.result);
+        self.put(looked.lasting)
+    }
+
+    fn tell(&self, result: FrameResult) {
+        let result = CameraResult { camera: self.camera.id.clone(), result };
         // Without a connection to the hub nobody listens, and that is no fault.
         drop(self.told.results.send(Arc::new(result)));
-        self.put(looked.lasting)
     }
 
     /// For whoever wants to see what is looked at and when: `OMMA_LOG=edge_agent::analysis=trace`.

@@ -229,6 +229,13 @@ impl Analysis {
         self.events.unchanged(time).into_iter().map(|change| Lasting::Event(change.event)).collect()
     }
 
+    /// A probe found these, which no mask hides, in the frame of `time`, which nobody looked at else. Where that makes something gone
+    /// that was at rest, what is there still: see [`Events::probed`]. `took` is passed on.
+    pub fn probed(&mut self, time: CaptureTime, found: &[Detection], took: Duration) -> Option<FrameResult> {
+        let tracks = self.events.probed(time, found)?;
+        Some(FrameResult { time, tracks, analyst: Arc::clone(&self.analyst), took })
+    }
+
     /// Of what the detector found, what no mask hides. Counts nothing.
     pub fn of_interest(&self, detections: &[Detection]) -> Vec<Detection> {
         detections.iter().filter(|detection| !self.masks.hides(detection)).cloned().collect()

@@ -19,6 +19,8 @@
 //!   longer: two looks in a row may miss a thing.
 //! - **While nobody looks because nothing changes** ([`Events::unchanged`]), what stood still stays, and time passes for
 //!   it: its event goes on, a rule's time in a zone is over, a schedule begins.
+//! - **What left while nobody looked** the gate's probes miss ([`Events::probed`]): from the first that does its event neither goes on
+//!   nor closes, until one finds it again or, after six in a row, it is gone since it was there last.
 //!
 //! - **Where the camera shows another view** ([`Events::turn`]), what is open is closed.
 //!
@@ -34,7 +36,7 @@ mod open;
 use std::sync::Arc;
 use std::time::Duration;
 
-use omma_protocol::detection::Analyst;
+use omma_protocol::detection::{Analyst, Detection};
 use omma_protocol::event::{Cause, Event};
 use omma_protocol::id::{CameraId, EventId};
 use omma_protocol::time::CaptureTime;
@@ -162,7 +164,9 @@ impl Events {
     /// height. Changes come in the order of the events' opening.
     pub fn see(&mut self, time: CaptureTime, aspect: f32, tracks: &[(Track, Life)]) -> Vec<Change> {
         let mut changes = if self.is_leap(time) { self.finish() } else { vec![] };
-        self.told = Some(time);
+        if let Some(before) = self.told.replace(time) {
+            self.trust(before);
+        }
         self.cadence.look(time);
         self.config = self.as_set.clone().waiting(self.cadence.patience());
         self.rules.see(&mut self.things, time, aspect, tracks, &self.config);
@@ -186,6 +190,22 @@ impl Events {
         self.open_for_things(time);
         self.open_for_crowds(time);
         self.step(time).into_iter().map(|change| Change { picture: false, ..change }).collect()
+    }
+
+    /// A probe found these in the frame of `time`, which nobody looked at else. Where that makes something gone that was at rest: the
+    /// tracks of what is at rest still. Its event closes as time passes.
+    pub fn probed(&mut self, time: CaptureTime, found: &[Detection]) -> Option<Vec<Track>> {
+        let before = self.told?;
+        let gone = self.things.probe(time, found, before, &self.config);
+        self.go_on(before, |open, _| open.stay(before));
+        gone.then(|| self.things.at_rest(before, &self.config).cloned().collect())
+    }
+
+    /// Somebody looks again, who says more than probes do: what these have missed was there until then.
+    fn trust(&mut self, before: CaptureTime) {
+        if self.things.trust(before) {
+            self.go_on(before, |open, _| open.stay(before));
+        }
     }
 
     /// Whether the clock was set between the last time that was told of and this one.
@@ -290,11 +310,15 @@ impl Events {
     fn step(&mut self, time: CaptureTime) -> Vec<Change> {
         let mut changes = vec![];
         self.open.retain_mut(|open| {
-            let still = match open.subject {
-                Subject::Thing { id, .. } => self.things.find(id).is_some_and(|thing| thing.stands_still(&self.config)),
-                Subject::Crowd { .. } => false,
+            let thing = match open.subject {
+                Subject::Thing { id, .. } => self.things.find(id),
+                Subject::Crowd { .. } => None,
             };
-            let patience = if still { self.config.close_after_still } else { self.config.close_after };
+            let patience = match thing {
+                Some(thing) if thing.is_doubted() => Duration::MAX,
+                Some(thing) if thing.stands_still(&self.config) => self.config.close_after_still,
+                _ => self.config.close_after,
+            };
             let (step, keep) = open.step(time, patience, &self.config);
             changes.extend(step.map(|step| change(open, step, &self.camera, &self.analyst)));
             if !keep {

@@ -1,5 +1,6 @@
 //! Simulated things before a camera with rules.
 
+mod left;
 mod misfortunes;
 mod site;
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use omma_protocol::detection::Detection;
 use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::{Track, TrackId};
@@ -18,6 +19,10 @@ use crate::track::Life;
 
 /// Overlap with where a thing was at which it is still in its place.
 const SAME_PLACE: f32 = 0.5;
+/// Probes in a row that must have missed a thing, and how long ago the first, before it is gone: of what the detector finds in two
+/// looks of three, one in 700 would be.
+const GONE_AFTER: u32 = 6;
+const GONE_FOR: Duration = Duration::from_secs(60);
 /// A step counts as way from this length on, in longer sides of the thing's box: what trembles goes nowhere.
 const STRIDE: f32 = 0.1;
 /// And from this length on in heights of the picture.
@@ -44,6 +49,15 @@ pub(in crate::event) struct Thing {
     parked_in: Option<Rect>,
     /// When it had, if no event was closed since.
     left: Option<CaptureTime>,
+    doubt: Option<Doubt>,
+}
+
+/// While nobody looks, the gate's probes have not found it where it rested.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    since: CaptureTime,
+    missed: u32,
+    gone: bool,
 }
 
 impl Thing {
@@ -63,6 +77,7 @@ impl Thing {
             over: vec![],
             parked_in: None,
             left: None,
+            doubt: None,
         };
         // Between its first detection and its confirmation it may have come a long way.
         thing.go(life.first_seen(), first, ground);
@@ -93,6 +108,7 @@ impl Thing {
             told,
             parked_in: None,
             left: None,
+            doubt: None,
         }
     }
 
@@ -119,7 +135,7 @@ impl Thing {
             }
             self.place = (track.rect, time);
         }
-        self.last_seen = time;
+        (self.last_seen, self.doubt) = (time, None);
         if self.parked_in.take_if(|place| place.iou(track.rect) == 0.0).is_some() {
             self.left = Some(time);
         }
@@ -135,6 +151,43 @@ impl Thing {
             && self.track.label == track.label
             && self.track.rect.iou(track.rect) >= SAME_PLACE
             && (recent || self.track.rect.iou(life.first_rect()) >= SAME_PLACE)
+    }
+
+    /// Whether it stood still, and was there at `time`. Detectors miss what is there: who was seen within `close_after` was there.
+    pub(super) fn is_at_rest(&self, time: CaptureTime, config: &EventsConfig) -> bool {
+        self.stands_still(config) && time.since(self.last_seen) <= config.close_after
+    }
+
+    /// A probe of the frame of `time` has found these. `before` is the last time of which events were told. Whether it is gone now:
+    /// detectors miss what is there, so that it takes some probes, and what hides a thing for a moment must not count for all of
+    /// them.
+    pub(super) fn probe(&mut self, time: CaptureTime, found: &[Detection], before: CaptureTime) -> bool {
+        let here = |d: &Detection| d.label == self.track.label && d.rect.iou(self.track.rect) >= SAME_PLACE;
+        if found.iter().any(here) {
+            self.trust(before);
+            return false;
+        }
+        let doubt = self.doubt.get_or_insert(Doubt { since: time, missed: 0, gone: false });
+        doubt.missed = doubt.missed.saturating_add(1);
+        let gone = doubt.missed >= GONE_AFTER && time.since(doubt.since) >= GONE_FOR;
+        gone && !std::mem::replace(&mut doubt.gone, true)
+    }
+
+    /// Nothing speaks against its being there at `before`.
+    pub(super) fn trust(&mut self, before: CaptureTime) {
+        if self.doubt.take().is_some() {
+            self.last_seen = before;
+        }
+    }
+
+    /// Whether probes have missed it, and not often enough to say that it is gone. Nothing is decided until then.
+    pub(in crate::event) fn is_doubted(&self) -> bool {
+        self.doubt.is_some_and(|doubt| !doubt.gone)
+    }
+
+    /// Whether probes have missed it.
+    pub(super) fn is_missed(&self) -> bool {
+        self.doubt.is_some()
     }
 
     /// Whether it was in its place for a while when it was last seen.

@@ -1,5 +1,6 @@
 //! Which track is which thing, and how long a thing is remembered.
 
+use omma_protocol::detection::Detection;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::track::Track;
 
@@ -63,22 +64,53 @@ impl Things {
         }
     }
 
-    /// What stood still and was there at `before` is there at `time`. Detectors miss what is there: who was seen within
-    /// `close_after` was there.
+    /// What stood still and was there at `before` is there at `time`, unless probes have missed it.
     pub(super) fn stay(&mut self, before: CaptureTime, time: CaptureTime, config: &EventsConfig) {
-        let there =
-            |thing: &&mut Thing| thing.stands_still(config) && before.since(thing.last_seen) <= config.close_after;
+        let there = |thing: &&mut Thing| thing.is_at_rest(before, config) && !thing.is_missed();
         self.all.iter_mut().filter(there).for_each(|thing| thing.last_seen = time);
+    }
+
+    /// Takes what a probe found where nobody looks. Whether anything is gone that was at rest at `before`.
+    pub(in crate::event) fn probe(
+        &mut self,
+        time: CaptureTime,
+        found: &[Detection],
+        before: CaptureTime,
+        config: &EventsConfig,
+    ) -> bool {
+        let mut gone = false;
+        for thing in self.all.iter_mut().filter(|thing| thing.is_missed() || thing.is_at_rest(before, config)) {
+            gone |= thing.probe(time, found, before);
+        }
+        gone
+    }
+
+    /// What is doubted was there at `before` all the same. Whether anything was.
+    pub(in crate::event) fn trust(&mut self, before: CaptureTime) -> bool {
+        let mut any = false;
+        for thing in self.all.iter_mut().filter(|thing| thing.is_doubted()) {
+            thing.trust(before);
+            any = true;
+        }
+        any
+    }
+
+    /// What is at rest and has not been missed.
+    pub(in crate::event) fn at_rest(&self, time: CaptureTime, config: &EventsConfig) -> impl Iterator<Item = &Track> {
+        let there = move |thing: &&Thing| thing.is_at_rest(time, config) && !thing.is_missed() || thing.is_doubted();
+        self.all.iter().filter(there).map(|thing| &thing.track)
     }
 
     /// Forgets what has been out of sight for long.
     pub(super) fn forget(&mut self, time: CaptureTime, config: &EventsConfig, parked: Parked) {
-        self.all.retain(|thing| time.since(thing.last_seen) <= thing.is_remembered_for(config, parked));
+        let known = |thing: &Thing| time.since(thing.last_seen) <= thing.is_remembered_for(config, parked);
+        self.all.retain(|thing| thing.is_doubted() || known(thing));
     }
 
     /// The stream has ended: of what was there, only what is parked is known again.
     pub(super) fn end(&mut self, parked: Parked) {
         self.all.retain(|thing| thing.is_parked(parked));
+        self.all.iter_mut().for_each(|thing| thing.trust(thing.last_seen));
     }
 
     /// The camera shows another view than it did, after the stream's [`Things::end`].
@@ -112,7 +144,7 @@ impl Things {
     pub(super) fn present(&self, time: CaptureTime, config: &EventsConfig) -> impl Iterator<Item = &Thing> {
         self.all.iter().filter(move |thing| {
             let patience = if thing.stands_still(config) { config.close_after_still } else { config.close_after / 2 };
-            time.since(thing.last_seen) <= patience
+            thing.is_doubted() || time.since(thing.last_seen) <= patience
         })
     }
 
