@@ -62,7 +62,7 @@ impl AnalysisConfig {
     pub fn seeded(min_score: f32, rate: f32, seed: [u8; 32]) -> Self {
         Self {
             tracker: TrackerConfig::believing(min_score).looking(rate),
-            events: EventsConfig::default(),
+            events: EventsConfig::default().looking(rate),
             rules: RulesConfig::default(),
             picture_side: PICTURE_SIDE,
             crop_side: CROP_SIDE,

@@ -232,6 +232,15 @@ fn a_camera_with_a_snapshot_every_two_seconds_or_more_makes_a_track_and_one_even
 }
 
 #[test]
+fn a_rate_under_one_look_in_fifteen_seconds_makes_one_event_of_what_stands_there() {
+    for (rate, every) in [(0.3, 3333), (0.05, 20_000), (0.0005, 2_000_000)] {
+        let (phases, tracks) = stands(rate, every, &[6, 11, 12]);
+        assert_eq!(phases, [Phase::Opened, Phase::Closed], "{rate}/s");
+        assert_eq!(tracks, [1].into(), "{rate}/s");
+    }
+}
+
+#[test]
 fn a_run_that_ends_before_its_first_frame_forgets_nothing_that_is_parked() {
     let rect = Rect { x: 0.5, y: 0.5, w: 0.1, h: 0.1 };
     let (since, seen) = (CaptureTime(1_700_000_000_000_000), CaptureTime(1_700_000_060_000_000));

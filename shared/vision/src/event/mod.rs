@@ -44,7 +44,7 @@ use omma_protocol::track::Track;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::cadence::Cadence;
+use crate::cadence::{Cadence, two_looks_missed};
 use crate::track::Life;
 use crate::view::Turn;
 use open::{Open, Sight, Step, Subject};
@@ -93,6 +93,12 @@ impl Default for EventsConfig {
 }
 
 impl EventsConfig {
+    /// For so many looks a second: two in a row may miss a thing, however seldom they are.
+    pub fn looking(self, rate: f32) -> Self {
+        let interval = Duration::try_from_secs_f64(1.0 / f64::from(rate)).unwrap_or_default();
+        self.waiting(two_looks_missed(interval))
+    }
+
     /// No event closes sooner than that after its thing was last seen.
     fn waiting(self, patience: Duration) -> Self {
         let (close_after, close_after_still) = (self.close_after.max(patience), self.close_after_still.max(patience));
@@ -102,7 +108,7 @@ impl EventsConfig {
 
 /// Further apart than any two frames of one stream, key pictures of an idle one included: the clock that dates them was
 /// set, as on a board without a battery that has found its time server. Who was there then did not stay for those hours:
-/// as at the end of a stream, what is open is closed.
+/// as at the end of a stream, what is open is closed. Where looks are more seldom than this, after as long as they wait.
 const LEAP: Duration = Duration::from_secs(15 * 60);
 
 /// A new state of an event.
@@ -210,7 +216,7 @@ impl Events {
 
     /// Whether the clock was set between the last time that was told of and this one.
     fn is_leap(&self, time: CaptureTime) -> bool {
-        self.told.is_some_and(|told| time.since(told) > LEAP)
+        self.told.is_some_and(|told| time.since(told) > LEAP.max(self.config.close_after))
     }
 
     /// Closes what is open: the stream has ended. Each event is closed at the last frame its thing was seen in.

@@ -194,6 +194,20 @@ fn always_decodes_everything_and_looks_at_the_rate() {
 }
 
 #[test]
+fn at_a_look_in_ten_seconds_it_is_open_until_the_next() {
+    let mut world = World::new(5, GateConfig { rate: 0.1, ..GateConfig::default() });
+    world.run(4 * MINUTE);
+    assert_eq!(world.gate.report().state, State::Idle);
+    world.forget();
+    world.walk(2 * MINUTE);
+    world.run(2 * MINUTE);
+    assert_eq!((world.gate.report().state, world.hits), (State::Active, 1));
+    assert!(world.tracked.len() >= 12 && world.told.len() >= 8, "{:?}, {:?}", world.tracked, world.told);
+    world.run(MINUTE);
+    assert_eq!(world.gate.report().state, State::Idle);
+}
+
+#[test]
 fn a_detector_that_answers_nothing_closes_it() {
     let mut world = settled(5);
     world.walk(80);
