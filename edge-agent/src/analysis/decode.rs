@@ -59,7 +59,7 @@ impl Looker {
             }
             Err(e) => {
                 drop((core, step));
-                self.not_decoded(&e);
+                self.not_decoded(&e)?;
                 return Ok(true);
             }
         }
@@ -88,7 +88,7 @@ impl Looker {
         Ok(())
     }
 
-    fn not_decoded(&mut self, e: &DecodeError) {
+    fn not_decoded(&mut self, e: &DecodeError) -> Result<(), Ended> {
         self.plan.broken();
         if matches!(e, DecodeError::Broken { .. }) {
             self.steps.decode.dropped("broken");
@@ -96,9 +96,9 @@ impl Looker {
         } else {
             self.steps.decode.dropped("unsupported");
             self.log(e.to_string());
-            self.unseen = Some(Unseen::Undecoded);
-            self.told.gates.cannot_look(&self.camera.id, Some(e.to_string()));
+            self.goes_blind(Unseen::Undecoded, e.to_string())?;
         }
+        Ok(())
     }
 
     /// A reordered stream's key picture would come out only with the next one.

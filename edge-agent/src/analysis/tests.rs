@@ -11,7 +11,7 @@ use omma_media::frame::{Colour, Planes};
 use omma_protocol::camera::Placement;
 use omma_protocol::event::Phase;
 use omma_protocol::time::CaptureTime;
-use omma_protocol::unit::AccessUnit;
+use omma_protocol::unit::{AccessUnit, Codec};
 use omma_runtime::health::Health;
 use omma_vision::detect::DetectorConfig;
 use omma_vision::engine::{Device, EngineChoice};
@@ -170,6 +170,11 @@ impl Site {
         self.picture(235)
     }
 
+    /// Of a codec that the decoder does not have.
+    fn foreign(&mut self) -> AccessUnit {
+        AccessUnit { time: self.time(), key: true, codec: Codec::H265, data: vec![0, 0, 0, 1, 0x40, 1, 12].into() }
+    }
+
     fn time(&self) -> CaptureTime {
         CaptureTime(1_700_000_000_000_000 + self.sent * 200_000)
     }
@@ -222,6 +227,17 @@ fn told(data: &Path, health: &Health) -> Told {
     let (notices, _) = Notices::new("site".parse().unwrap(), false, None);
     let results = broadcast::channel(RESULTS).0;
     Told { results, outbox, gates: Gates::default(), notices, data: data.to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_becomes_undecodable_and_goes_on_leaves_no_event_open() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.waiting() > 0).await;
+    assert_eq!((site.phases().await.first(), site.unseen()), (Some(&Phase::Opened), None));
+    site.send_until(Site::foreign, |site| site.unseen().is_some()).await;
+    site.closes().await;
+    site.send_until(Site::dark, |site| site.unseen().is_none()).await;
+    site.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
