@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { Browser, signIn, until } from "./browser.mjs";
 import { FakeHub, TOKEN } from "./fake-hub.mjs";
-import { EXACT, send } from "./sender.mjs";
+import { EXACT, send, setBack } from "./sender.mjs";
 
 let browser;
 let hub;
@@ -111,6 +111,22 @@ test("a session that ends is replaced by another, by itself", async () => {
   await playing();
   const { counters } = await live();
   await until("frames go on", async () => (await live()).counters.framesPresented > counters.framesPresented + 5);
+});
+
+test("after the stream's clock was set back by an hour boxes are drawn again, at once, without another session", async () => {
+  const other = await send(tab, page, hub);
+  await signIn(page, hub.url, TOKEN);
+  await playing();
+  await until("the stream's clock is known", async () => (await live()).clock !== null);
+  await until("the page has kept what it keeps at most", async () => (await live()).counters.boxesReceived >= 128, 60_000);
+  const { clock } = await live();
+  await setBack(tab, page, 3600);
+  await until("the page knows the new clock", async () => (await live()).clock.offsetUs < clock.offsetUs - 3590e6);
+  await page.evaluate(() => window.__omma.reset());
+  const { counters } = await analysed(20);
+  assert.ok(counters.framesWithOwnBoxes + counters.framesWithHeldBoxes > counters.framesWithoutBoxes, JSON.stringify(counters));
+  await until("the latency is by the new clock", async () => Math.abs((await live()).latency?.p50) < 5000);
+  assert.equal(await other.sessions(), 1);
 });
 
 test("a picture that stops is said to have stopped, and goes on without another session", async () => {

@@ -8,6 +8,21 @@
 /** What it answers in exact mode. The page has to hold pictures for longer than the browser is told to. */
 export const EXACT = { delay_ms: 100, hold_ms: 700 };
 
+/**
+ * Sets the stream's clock back. The browser lets nobody write the timestamps of what it sends, so both ends take as much
+ * off: the sender of what it tells, the page of what its video element says.
+ */
+export async function setBack(sender, page, seconds) {
+  await sender.evaluate((ticks) => (window.back = ticks), seconds * 90_000);
+  await page.evaluate((ticks) => {
+    const { prototype } = HTMLVideoElement;
+    const request = prototype.requestVideoFrameCallback;
+    prototype.requestVideoFrameCallback = function (shown) {
+      return request.call(this, (now, metadata) => shown(now, { ...metadata, rtpTimestamp: (metadata.rtpTimestamp - ticks) >>> 0 }));
+    };
+  }, seconds * 90_000);
+}
+
 /** Makes a tab the sender, and has it answer the WHEP requests of `page`. */
 export async function send(sender, page, hub, { lateMs = 40 } = {}) {
   // Any answer of the hub's that brings no content security policy: the transform below is a worker made of text.
@@ -37,6 +52,7 @@ function prepare({ lateMs, exact }) {
   const place = (n) => [0.1 + 0.3 * (1 + Math.sin(n / 10)), 0.4, 0.1, 0.3];
   window.sessions = 0;
   window.paused = false;
+  window.back = 0;
   let drawn = 0;
   setInterval(() => {
     if (window.paused) return;
@@ -73,7 +89,7 @@ function prepare({ lateMs, exact }) {
         aheadUs = Math.max(aheadUs, us - nowUs());
         return us;
       },
-      now: () => (first === null ? null : Math.round(nowUs() + aheadUs)),
+      now: () => (first === null ? null : Math.round(nowUs() + aheadUs - (window.back / 9) * 100)),
     };
   };
 
@@ -101,8 +117,9 @@ function prepare({ lateMs, exact }) {
     const stream = canvas.captureStream(15);
     const transform = new Worker(URL.createObjectURL(new Blob([worker])));
     await new Promise((ready) => transform.addEventListener("message", ready, { once: true }));
-    transform.addEventListener("message", ({ data: rtp }) => {
-      const time_us = clock.capturedUs(rtp);
+    transform.addEventListener("message", ({ data: sent }) => {
+      const time_us = Math.round(clock.capturedUs(sent) - (window.back / 9) * 100);
+      const rtp = (sent - window.back) >>> 0;
       const box = place(drawn);
       const boxes = [{ track: 1, label: "person", score: 0.9, box }];
       const common = { stream: "north.door", place: "edge", engine: "none", model: "the-sender" };

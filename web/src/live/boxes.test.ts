@@ -86,3 +86,23 @@ test("a second copy changes nothing, and the shelf is bounded", () => {
   }
   assert.deepEqual(drawn(shelf, 999 * 900, (999 - 127) * 900, (999 - 128) * 900), ["own", "own", "none"]);
 });
+
+test("after the edge's clock was set back boxes are drawn on their frames at once, and not only once that time has come again", () => {
+  const shelf = new BoxShelf();
+  const set = 3_600_000 * 90;
+  for (let n = 0; n < 128; n += 1) shelf.put(boxes(set + n * 3000));
+  for (let n = 0; n < 200; n += 1) {
+    shelf.put(boxes(n * 3000));
+    assert.deepEqual(drawn(shelf, n * 3000, n * 3000 + 900), ["own", `held ${n * 3000} 10`], `frame ${n}`);
+  }
+  assert.equal(shelf.newest()?.rtp, 199 * 3000, "of the time before nothing is left");
+});
+
+test("what was kept of another time is forgotten when the clock is known to be another", () => {
+  const shelf = new BoxShelf();
+  shelf.put(boxes(9000));
+  shelf.clear();
+  assert.deepEqual([drawn(shelf, 9000), shelf.newest()], [["none"], null]);
+  for (let n = 0; n < 128; n += 1) shelf.put(boxes(n * 900));
+  assert.deepEqual(drawn(shelf, 0), ["own"], "and takes up no room");
+});

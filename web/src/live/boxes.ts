@@ -35,15 +35,21 @@ const RHYTHM = 8;
 const TICKS_PER_MS = 90;
 
 export class BoxShelf {
+  /** In the order of their frames, and the same in that of their arrival. */
   private frames: Boxes[] = [];
+  private arrived: Boxes[] = [];
 
-  /** Keeps one frame's boxes, in the order of the frames whatever the order of arrival. The oldest give way. */
+  /**
+   * Keeps one frame's boxes, in the order of the frames whatever the order of arrival. Those that came first give way, not
+   * those of the earliest frame: once the edge's clock was set back these are the newest.
+   */
   put(boxes: Boxes): void {
     let at = this.frames.length;
     while (at > 0 && rtpDifference(this.frames[at - 1]!.rtp, boxes.rtp) > 0) at -= 1;
-    if (at > 0 && this.frames[at - 1]!.rtp === boxes.rtp) this.frames[at - 1] = boxes;
-    else this.frames.splice(at, 0, boxes);
-    if (this.frames.length > KEPT) this.frames.shift();
+    if (this.frames[at - 1]?.rtp === boxes.rtp) this.remove(this.frames[(at -= 1)]!);
+    this.frames.splice(at, 0, boxes);
+    this.arrived.push(boxes);
+    if (this.arrived.length > KEPT) this.remove(this.arrived[0]!);
   }
 
   /** What belongs on the frame `rtp`. */
@@ -83,6 +89,12 @@ export class BoxShelf {
 
   clear(): void {
     this.frames = [];
+    this.arrived = [];
+  }
+
+  private remove(boxes: Boxes): void {
+    this.frames = this.frames.filter((kept) => kept !== boxes);
+    this.arrived = this.arrived.filter((kept) => kept !== boxes);
   }
 
   /**

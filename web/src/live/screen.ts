@@ -101,9 +101,13 @@ export class Screen {
     this.holdMs = ms;
   }
 
-  /** The stream's clock is another than it seemed: the frames that wait, do so for a time that means nothing. */
+  /**
+   * The stream's clock is another than it seemed: the frames that wait, do so for a time that means nothing, and the boxes
+   * that are kept are of another time, but for a few, and more of those follow.
+   */
   clockSet(): void {
     this.release();
+    this.shelf.clear();
   }
 
   put(boxes: Boxes): void {
