@@ -80,6 +80,8 @@ export class FakeHub {
   token = TOKEN;
   /** Whether pages of older events are refused. */
   forgetful = false;
+  /** Whether pictures are refused. */
+  blind = false;
   /** Paths asked for, to see what the page does. */
   asked = [];
   #server = createServer((request, response) => void this.#answer(request, response));
@@ -173,6 +175,7 @@ export class FakeHub {
     if (this.forgetful && searchParams.has("before")) return refuse(503, "busy", "the store is busy");
     if (pathname === "/api/v1/events") return json(200, this.#page(searchParams));
     const view = /^\/api\/v1\/events\/[^/]+\/(picture|crop)$/.exec(pathname)?.[1];
+    if (view !== undefined && this.blind) return refuse(503, "busy", "the store is busy");
     if (view !== undefined) {
       response.writeHead(200, { "content-type": "image/jpeg" });
       return response.end(this[view]);

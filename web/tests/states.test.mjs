@@ -211,6 +211,25 @@ test("events appear as they happen, newest first, and get their pictures", async
   assertNoFaults(REFUSED);
 });
 
+test("pictures that could not be loaded are there once the hub has them, in the list and in large, with nobody doing anything", async () => {
+  hub.blind = true;
+  hub.events = [event(1), event(2, { has_crop: true })];
+  await signIn(page, hub.url, TOKEN);
+  await page.locator(".event").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("The picture could not be loaded. The store is busy.").waitFor();
+  await until("both were asked for", () => [1, 2].every((n) => hub.asked.some((path) => path.includes(event(n).id))));
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await screenshot(page, `picture-failed-${name}`);
+  }
+  hub.blind = false;
+  await dialog.locator("img").waitFor();
+  await page.keyboard.press("Escape");
+  await until("both rows have theirs", async () => (await page.locator(".event img").count()) === 2);
+  assertNoFaults(/status of (409|503)/);
+});
+
 test("a crop that is not square is shown whole in the list, and not cut off at its ends", async () => {
   hub.crop = await twoEnds();
   hub.events = [event(1, { has_crop: true })];

@@ -25,6 +25,11 @@ export function failed(failure: Failure): { readonly kind: "error"; readonly fai
   return { kind: "error", failure };
 }
 
+/** Whether it is of the moment: the same request may succeed later, with nobody doing anything about it. */
+export function passes(failure: Failure): boolean {
+  return failure.kind === "unreachable" || (failure.kind === "refused" && (failure.status >= 500 || failure.status === 429));
+}
+
 /** The failure as one sentence for people. */
 export function explain(failure: Failure): string {
   switch (failure.kind) {

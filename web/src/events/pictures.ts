@@ -2,12 +2,14 @@
  * Pictures of events, fetched with the token and shown by object URL.
  *
  * Whoever takes one owes a `release()`; the last release revokes the URL. A handful are fetched at a time, so that a long
- * list does not delay the request that someone waits for.
+ * list does not delay the request that someone waits for. One that the hub could not give just then is asked for again,
+ * for as long as somebody holds it; it stays `failed` meanwhile.
  */
 import type { HubClient } from "../api/client.ts";
 import type { View } from "../api/event.ts";
-import { explain } from "../api/result.ts";
+import { explain, passes } from "../api/result.ts";
 import { Store, type Readable } from "../ui/store.ts";
+import { Refetch } from "./refetch.ts";
 
 const AT_ONCE = 4;
 
@@ -24,6 +26,7 @@ export interface Loan {
 interface Entry {
   readonly store: Store<PictureState>;
   readonly life: AbortController;
+  readonly fetch: Refetch;
   holders: number;
 }
 
@@ -37,11 +40,11 @@ export class Pictures {
   take(event: string, revision: number, view: View): Loan {
     const key = `${event}/${revision}/${view}`;
     const known = this.entries.get(key);
-    const entry = known ?? { store: new Store<PictureState>({ kind: "loading" }), life: new AbortController(), holders: 0 };
+    const entry = known ?? this.enter(event, view);
     entry.holders += 1;
     if (known === undefined) {
       this.entries.set(key, entry);
-      void this.load(event, view, entry);
+      entry.fetch.want();
     }
     let held = true;
     return {
@@ -52,6 +55,7 @@ export class Pictures {
         entry.holders -= 1;
         if (entry.holders > 0) return;
         this.entries.delete(key);
+        entry.fetch.stop();
         entry.life.abort();
         const state = entry.store.get();
         if (state.kind === "shown") URL.revokeObjectURL(state.url);
@@ -59,14 +63,22 @@ export class Pictures {
     };
   }
 
-  private async load(event: string, view: View, entry: Entry): Promise<void> {
+  private enter(event: string, view: View): Entry {
+    const store = new Store<PictureState>({ kind: "loading" });
+    const life = new AbortController();
+    return { store, life, fetch: new Refetch(() => this.load(event, view, store, life.signal)), holders: 0 };
+  }
+
+  /** Returns whether there is no more to ask for: it was had, or will not be there a moment later either. */
+  private async load(event: string, view: View, store: Store<PictureState>, life: AbortSignal): Promise<boolean> {
     await this.turn();
     try {
-      if (entry.life.signal.aborted) return;
-      const picture = await this.hub.picture(event, view, entry.life.signal);
-      if (entry.life.signal.aborted || picture.kind === "aborted") return;
-      if (picture.kind === "success") entry.store.set({ kind: "shown", url: URL.createObjectURL(picture.value) });
-      else entry.store.set({ kind: "failed", message: explain(picture.failure) });
+      if (life.aborted) return true;
+      const picture = await this.hub.picture(event, view, life);
+      if (life.aborted || picture.kind === "aborted") return true;
+      if (picture.kind === "success") store.set({ kind: "shown", url: URL.createObjectURL(picture.value) });
+      else store.set({ kind: "failed", message: explain(picture.failure) });
+      return picture.kind === "success" || !passes(picture.failure);
     } finally {
       const next = this.waiting.shift();
       if (next === undefined) this.running -= 1;

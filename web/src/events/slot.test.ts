@@ -21,6 +21,10 @@ class Hub {
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+/** The same where a test decides when timers come. */
+const turns = async (): Promise<void> => {
+  for (let n = 0; n < 50; n += 1) await new Promise((resolve) => setImmediate(resolve));
+};
 const BOX = [0, 0, 1, 1] as const;
 
 /** Counts the object URLs that are owed a revocation. */
@@ -118,4 +122,58 @@ test("two places share one picture; a few are fetched at a time; what is given u
   assert.equal(urls.size, 4);
   for (const slot of slots) slot.close();
   assert.equal(urls.size, 0);
+});
+
+test("a picture whose first loading failed while the hub was away is there once the hub is, and one that the hub has not is not asked for again", async (t) => {
+  const { urls, restore } = countUrls();
+  t.after(restore);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const hub = new Hub();
+  const pictures = new Pictures(hub.client);
+  const [row, dialog, other] = [new PictureSlot(pictures), new PictureSlot(pictures), new PictureSlot(pictures)];
+  const answer = async (status?: number): Promise<void> => {
+    const { answer } = hub.waiting.shift()!;
+    answer(new Response(status === undefined ? new Blob(["jpeg"]) : "", { status: status ?? 200 }));
+    await turns();
+  };
+  row.want("e", 1, "crop", BOX);
+  dialog.want("e", 1, "crop", BOX);
+  other.want("f", 1, "crop", BOX);
+  await turns();
+  await answer(502);
+  await answer(404);
+  assert.deepEqual([row, dialog, other].map((slot) => slot.state.get().kind), ["failed", "failed", "failed"]);
+  for (const status of [503, 500, 429]) {
+    row.want("e", 1, "crop", BOX); // The list is fetched again, with the same revision.
+    assert.equal(hub.waiting.length, 0, "not at once");
+    t.mock.timers.tick(10_000);
+    await turns();
+    assert.deepEqual(hub.waiting.map(({ url }) => url), ["/api/v1/events/e/crop"]);
+    await answer(status);
+    assert.equal(row.state.get().kind, "failed", "and not as if it had never failed");
+  }
+  t.mock.timers.tick(10_000);
+  await turns();
+  await answer();
+  assert.deepEqual([row, dialog, other].map((slot) => slot.state.get().kind), ["shown", "shown", "failed"]);
+  t.mock.timers.tick(60_000);
+  await turns();
+  assert.equal(hub.waiting.length, 0, "it is had");
+  for (const slot of [row, dialog, other]) slot.close();
+  assert.equal(urls.size, 0);
+});
+
+test("a picture that nobody holds any more is not asked for again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const hub = new Hub();
+  const slot = new PictureSlot(new Pictures(hub.client));
+  slot.want("e", 1, "crop", BOX);
+  await turns();
+  hub.waiting.shift()!.answer(new Response("", { status: 502 }));
+  await turns();
+  assert.equal(slot.state.get().kind, "failed");
+  slot.close();
+  t.mock.timers.tick(60_000);
+  await turns();
+  assert.equal(hub.waiting.length, 0);
 });
