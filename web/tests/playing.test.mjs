@@ -1,7 +1,7 @@
 /** The live picture over a real WebRTC session between two tabs: what is drawn on which frame, and what goes wrong. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { Browser, signIn, until } from "./browser.mjs";
+import { assertAccessible, Browser, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
 import { FakeHub, TOKEN } from "./fake-hub.mjs";
 import { EXACT, send, setBack } from "./sender.mjs";
 
@@ -148,6 +148,32 @@ test("the reason that the hub gives over the channel is shown", async () => {
   await page.unroute("**/whep?*");
   await other.say({ type: "error", reason: "the camera was removed" });
   await page.getByText("The camera was removed.").waitFor();
+});
+
+test("a tab that nobody has seen for a minute ends the session, and plays again as soon as it is seen", async () => {
+  await page.addInitScript(() => {
+    const { setTimeout } = window;
+    window.setTimeout = (then, ms, ...rest) => setTimeout(then, ms === 60_000 ? 500 : ms, ...rest);
+    window.hide = (hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+  });
+  const other = await send(tab, page, hub);
+  await signIn(page, hub.url, TOKEN);
+  await playing();
+  await page.evaluate(() => window.hide(true));
+  await until("the session is ended", () => hub.asked.includes("DELETE /api/v1/streams/north.door/whep/a-session"));
+  await page.getByText("Paused").waitFor();
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await assertAccessible(page);
+    await screenshot(page, `away-${name}`);
+  }
+  assert.deepEqual([(await live()).state, await other.sessions()], ["away", 1]);
+  await page.evaluate(() => window.hide(false));
+  await playing();
+  assert.equal(await other.sessions(), 2);
 });
 
 test("who leaves ends the session", async () => {

@@ -2,6 +2,7 @@
  * Plays one stream into a video element, and keeps at it: connects, plays, and connects again by itself.
  *
  * While it plays it owns one `WhepSession` at a time, the `Screen`, and its timers; what `play()` returns ends them all.
+ * While nobody sees the page it owns no session.
  */
 import type { HubClient } from "../api/client.ts";
 import { explain, sentence } from "../api/result.ts";
@@ -104,7 +105,7 @@ export class LivePlayer {
     this.video = video;
     const ticker = setInterval(() => this.tick(), TICK_MS);
     const stay = whileHere(
-      () => this.drop(),
+      () => this.leave(),
       () => void this.connect(),
     );
     void this.connect();
@@ -156,6 +157,13 @@ export class LivePlayer {
     this.attempt.abort();
     this.session?.close();
     this.session = null;
+  }
+
+  /** What was shown last is not left there: it would be of long ago when somebody looks again. */
+  private leave(): void {
+    this.drop();
+    this.screen?.begin(null);
+    this.happened({ kind: "left" });
   }
 
   private again(because: Setback): void {

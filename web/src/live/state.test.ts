@@ -33,6 +33,13 @@ test("what comes late changes nothing", () => {
   assert.equal(run({ kind: "silent", lastMs: 3 }).kind, "connecting");
 });
 
+test("who is away asks for nothing, and whoever comes back begins as if for the first time", () => {
+  const left: Happening = { kind: "left" };
+  assert.deepEqual(run({ kind: "answered" }, { kind: "picture" }, left), { kind: "away" });
+  assert.deepEqual(run(lost, left, { kind: "picture" }, { kind: "silent", lastMs: 3 }), { kind: "away" });
+  assert.deepEqual(run(lost, left, { kind: "connect" }), { kind: "connecting", attempt: 0, because: null });
+});
+
 test("what the hub refuses is said in its words and tried again", () => {
   const because = { kind: "refused", message: "B-frames." } as const;
   const state = run({ kind: "setback", because, atMs: 9 });

@@ -6,6 +6,8 @@
  *        │  │                     │                    │ └─────picture─────┘ │
  *        │  └──────setback────────┴──────setback───────┴───────setback───────┤
  *        └───────────────────────connect─────────────────────── retrying ◀───┘
+ *
+ * From each, `left` leads to `away`, and `connect` from there to `connecting`.
  */
 
 export type LiveState =
@@ -17,7 +19,9 @@ export type LiveState =
   /** Connected, but the pictures have stopped. `lastMs`: when the last one came. */
   | { readonly kind: "stalled"; readonly lastMs: number }
   /** Tried again by itself at `atMs`: a camera may change, a hub may come back. */
-  | { readonly kind: "retrying"; readonly attempt: number; readonly atMs: number; readonly because: Setback };
+  | { readonly kind: "retrying"; readonly attempt: number; readonly atMs: number; readonly because: Setback }
+  /** Nobody sees the page (`leaving.ts`), so nothing is asked for. */
+  | { readonly kind: "away" };
 
 /** `refused`: the hub says why this stream can't be played. `message` is a sentence. */
 export interface Setback {
@@ -30,7 +34,8 @@ export type Happening =
   | { readonly kind: "answered" }
   | { readonly kind: "picture" }
   | { readonly kind: "silent"; readonly lastMs: number }
-  | { readonly kind: "setback"; readonly because: Setback; readonly atMs: number };
+  | { readonly kind: "setback"; readonly because: Setback; readonly atMs: number }
+  | { readonly kind: "left" };
 
 /** Times are the browser's monotonic clock, ms. */
 export function step(state: LiveState, happening: Happening): LiveState {
@@ -45,10 +50,12 @@ export function step(state: LiveState, happening: Happening): LiveState {
       return state.kind === "playing" ? { kind: "stalled", lastMs: happening.lastMs } : state;
     case "setback":
       return { kind: "retrying", attempt: attemptOf(state) + 1, atMs: happening.atMs, because: happening.because };
+    case "left":
+      return { kind: "away" };
   }
 }
 
 /** Attempts since the last picture. */
 export function attemptOf(state: LiveState): number {
-  return state.kind === "playing" || state.kind === "stalled" ? 0 : state.attempt;
+  return "attempt" in state ? state.attempt : 0;
 }

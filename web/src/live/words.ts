@@ -51,6 +51,8 @@ function coverOfLive(live: Exclude<LiveState, { kind: "playing" }>): Cover {
       return { kind: "busy", title: "The picture has stopped", detail: "The hub is connected, but the camera sends nothing at the moment." };
     case "retrying":
       return setback(live.because, live.atMs);
+    case "away":
+      return { kind: "busy", title: "Paused", detail: "It goes on as soon as somebody looks at this page." };
   }
 }
 
