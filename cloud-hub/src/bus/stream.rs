@@ -22,7 +22,7 @@ const MAX_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 /// A cached group whose newest unit is older than this belongs to a stream that stopped. A viewer who was shown it
 /// would take the past for the present.
-const STALE: Duration = Duration::from_secs(3);
+pub(crate) const STALE: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub(super) struct Stream {

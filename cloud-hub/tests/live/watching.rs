@@ -47,14 +47,34 @@ async fn a_viewer_who_joins_later_begins_with_the_cached_group() {
     let mut camera = hub.camera("site.door", Codec::H264, false);
     let mut first = Viewer::join(&hub.at(), "site.door", Mode::Live).await.unwrap();
     connected(&mut first).await;
-    let sent = camera.send(33);
-    assert!(pictures(&mut first, 33).await == sent);
+    let mut sent = camera.send(32);
+    assert!(pictures(&mut first, 32).await == sent);
+    sent.extend(camera.send(1)); // Just now: the group of a stream that has stopped is shown to nobody.
     // No further picture is sent: what the second one gets can only be the cached group, from the key picture on.
     let mut second = Viewer::join(&hub.at(), "site.door", Mode::Live).await.unwrap();
     assert!(pictures(&mut second, 13).await == sent[20..]);
+    assert!(pictures(&mut first, 1).await == sent[32..]);
     let more = camera.send(5);
     assert!(pictures(&mut first, 5).await == more);
     assert!(pictures(&mut second, 5).await == more);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_stopped_stream_that_another_watches_waits_for_the_camera_to_come_back() {
+    let hub = TestHub::start(8).await;
+    let mut camera = hub.camera("site.door", Codec::H264, false);
+    let mut first = Viewer::join(&hub.at(), "site.door", Mode::Live).await.unwrap();
+    connected(&mut first).await;
+    let sent = camera.send(9);
+    assert!(pictures(&mut first, 9).await == sent);
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let mut second = Viewer::join(&hub.at(), "site.door", Mode::Live).await.unwrap();
+    connected(&mut second).await;
+    ask_clock(&mut second, 1).await;
+    let rest = camera.send_rest_of_group();
+    let key = camera.send(2);
+    assert!(pictures(&mut second, 2).await == key, "the past was shown");
+    assert!(pictures(&mut first, 13).await == [rest, key].concat());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,11 +177,12 @@ impl Driver {
         let (session, answer) = Session::new(offer, self.socket.announced(), rand::random(), now)?;
         let id = SessionId(Uuid::new_v4());
         let subscribe = || Source::new(self.bus.subscribe(&stream, Want::BOTH));
-        self.sources.entry(stream.clone()).or_insert_with(subscribe).viewers.insert(id);
+        let source = self.sources.entry(stream.clone()).or_insert_with(subscribe);
+        source.viewers.insert(id);
         let viewer = Viewer {
             session,
             stream,
-            cursor: Cursor::START,
+            cursor: source.start(now),
             mode,
             channel: false,
             joined: now,

@@ -10,9 +10,10 @@ use omma_protocol::track::FrameResult;
 use omma_protocol::unit::{AccessUnit, Codec};
 
 use super::SessionId;
-use super::group::Group;
+use super::group::{Cursor, Group};
 use super::packetize::Packets;
 use crate::bus::Subscription;
+use crate::bus::stream::STALE;
 
 /// Pictures whose result may still come: some eight seconds.
 const REMEMBERED: usize = 256;
@@ -98,6 +99,13 @@ impl Source {
         self.delay.current().saturating_sub(PAGE_HOLDS)
     }
 
+    /// Where a viewer who joins now begins: with the cached group, unless the stream has stopped. That group is of when it
+    /// did, and would be taken for the present; then with the next key picture. The bus does so for whoever joins first.
+    pub(super) fn start(&self, now: Instant) -> Cursor {
+        let stopped = self.passed.back().is_some_and(|&(_, came)| now.saturating_duration_since(came) >= STALE);
+        if stopped { Cursor::Seeking { from: self.group.end() } } else { Cursor::START }
+    }
+
     /// How long ago the cached group began, where a viewer could begin with it.
     pub(super) fn age(&self, now: Instant) -> Option<Duration> {
         self.began.filter(|_| self.group.begins_with_key()).map(|began| now.saturating_duration_since(began))
@@ -123,6 +131,38 @@ mod tests {
 
     use super::*;
     use crate::bus::{Bus, Want};
+    use crate::live::whep::group::Step;
+
+    #[test]
+    fn who_joins_a_stopped_stream_is_not_shown_the_past_as_live() {
+        let bus = Bus::new();
+        let mut source = Source::new(bus.subscribe(&"site.door".parse().unwrap(), Want::BOTH));
+        let begin = Instant::now();
+        let push = |source: &mut Source, n: u64, key: bool| {
+            let (time, came) =
+                (CaptureTime(1_790_000_000_000_000) + Duration::from_secs(n), begin + Duration::from_secs(n));
+            source
+                .picture(&AccessUnit { time, key, codec: Codec::H264, data: Default::default() }, came, came)
+                .unwrap();
+            came
+        };
+        let first = |source: &Source, mut cursor: Cursor| match source.group.step(&mut cursor) {
+            Step::Send(picture) => Some((picture.taken - begin).as_secs()),
+            _ => None,
+        };
+        assert_eq!(source.start(begin), Cursor::START, "of the group that the bus replays nothing was read yet");
+        push(&mut source, 0, true);
+        let last = push(&mut source, 1, false);
+        let before = source.start(last + STALE - Duration::from_millis(1));
+        assert_eq!(first(&source, before), Some(0), "pictures are under way: the group is shown at once");
+        let stopped = source.start(last + STALE);
+        assert_eq!(first(&source, stopped), None);
+        push(&mut source, 14_400, false);
+        assert_eq!(first(&source, stopped), None, "what can't be decoded without the past is not sent either");
+        let again = push(&mut source, 14_401, true);
+        assert_eq!(first(&source, stopped), Some(14_401), "the camera is back");
+        assert_eq!(first(&source, source.start(again)), Some(14_401));
+    }
 
     #[test]
     fn on_a_slow_uplink_a_page_holds_longer_than_pictures_wait_here() {
