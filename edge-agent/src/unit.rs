@@ -71,6 +71,11 @@ impl Feed {
         Self { shared: Arc::new(Mutex::new(shared)), step: Step::new(step::UNIT) }
     }
 
+    /// Whether it is the same, and not another one of a camera of that name.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Hands a unit to every reader. Never waits.
     pub fn deliver(&self, unit: AccessUnit, at: Moment) {
         let began = Instant::now();

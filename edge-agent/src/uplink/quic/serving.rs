@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use omma_protocol::camera::CameraReport;
 use omma_protocol::id::CameraId;
 use omma_protocol::wire::quic::{CameraResult, EdgeToHub, HubToEdge, STREAM_RESULT, WireError, encode_result};
 use quinn::{Connection, SendDatagramError};
@@ -17,6 +18,7 @@ use super::control::Control;
 use super::groups::{self, Counter};
 use super::lane::{Beside, PRIORITY_RESULT};
 use super::{QuicError, QuicUplink};
+use crate::unit::Feed;
 
 /// How long a result that is too large for a datagram is worth sending.
 const RESULT: Duration = Duration::from_secs(1);
@@ -35,11 +37,15 @@ pub(super) struct Serving<'a> {
 }
 
 /// Owes the task its end.
-struct Sending(AbortHandle);
+struct Sending {
+    /// What it reads. A camera that was taken out and put back has another.
+    feed: Feed,
+    task: AbortHandle,
+}
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -61,6 +67,7 @@ impl<'a> Serving<'a> {
                 changed = reports.changed() => match changed {
                     Ok(()) => {
                         let cameras = reports.borrow_and_update().clone();
+                        self.reported(&cameras);
                         control.say(&EdgeToHub::Cameras(cameras)).await?;
                     }
                     // The pipelines have ended, and so will this.
@@ -99,16 +106,37 @@ impl<'a> Serving<'a> {
         } else {
             self.results.remove(&camera);
         }
-        if !units {
+        if units {
+            self.send_units(camera, feed);
+        } else {
             self.units.remove(&camera);
-        } else if !self.units.contains_key(&camera) {
-            let reader = feed.read("uplink behind", self.uplink.clock.now());
-            let counter = Arc::clone(self.groups.entry(camera.clone()).or_default());
-            let step = self.uplink.step.clone();
-            let sending =
-                groups::send(self.connection.clone(), self.beside.clone(), camera.clone(), reader, counter, step);
-            self.units.insert(camera, Sending(tokio::spawn(sending).abort_handle()));
         }
+    }
+
+    /// The hub wants nothing of a camera from when it is told that it is no more. One that was put back before it could be told
+    /// is still wanted, and its units come from elsewhere.
+    fn reported(&mut self, cameras: &[CameraReport]) {
+        let is_told = |camera: &CameraId| cameras.iter().any(|report| report.camera == *camera);
+        self.units.retain(|camera, _| is_told(camera));
+        self.results.retain(is_told);
+        for camera in self.units.keys().cloned().collect::<Vec<_>>() {
+            // Without a feed it is being taken out, of which the next report tells.
+            if let Some(feed) = self.uplink.feeds.get(&camera) {
+                self.send_units(camera, feed);
+            }
+        }
+    }
+
+    /// Goes on with what is being sent where it is of that feed.
+    fn send_units(&mut self, camera: CameraId, feed: Feed) {
+        if self.units.get(&camera).is_some_and(|sending| sending.feed.is(&feed)) {
+            return;
+        }
+        let reader = feed.read("uplink behind", self.uplink.clock.now());
+        let counter = Arc::clone(self.groups.entry(camera.clone()).or_default());
+        let (connection, beside, step) = (self.connection.clone(), self.beside.clone(), self.uplink.step.clone());
+        let sending = groups::send(connection, beside, camera.clone(), reader, counter, step);
+        self.units.insert(camera, Sending { feed, task: tokio::spawn(sending).abort_handle() });
     }
 
     fn send_result(&self, result: &CameraResult) -> Result<(), QuicError> {

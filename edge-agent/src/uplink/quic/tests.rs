@@ -117,6 +117,19 @@ impl Peer {
         assert!(matches!(answer, EdgeToHub::Pong { ping: p, .. } if p == ping), "{answer:?}");
     }
 
+    /// The next group's number, and its first unit's.
+    async fn begun_group(&self) -> (u64, i64) {
+        let mut stream =
+            tokio::time::timeout(LONG, self.connection.accept_uni()).await.expect("no group comes").unwrap();
+        let mut reader = GroupReader::default();
+        loop {
+            if let Some(unit) = reader.next_unit().unwrap() {
+                return (reader.header().unwrap().unwrap().group, unit.time.0 / 100_000);
+            }
+            reader.push(&stream.read_chunk(65_536, true).await.unwrap().expect("the group has no unit").bytes);
+        }
+    }
+
     async fn want(&mut self, units: bool, results: bool) {
         self.say(&HubToEdge::Want { camera: door(), units, results }).await;
     }
@@ -124,6 +137,8 @@ impl Peer {
 
 /// The edge's end.
 struct Edge {
+    camera: crate::config::checked::Camera,
+    feeds: Feeds,
     feed: Feed,
     results: Results,
     reports: Reports,
@@ -153,9 +168,22 @@ impl Edge {
         let feed = feeds.of(&door());
         let token = CancellationToken::new();
         let clock = EdgeClock::start();
-        let uplink = QuicUplink::new(join.clone(), feeds, results.clone(), reports.clone(), clock, state.clone());
+        let uplink =
+            QuicUplink::new(join.clone(), feeds.clone(), results.clone(), reports.clone(), clock, state.clone());
         let running = tokio::spawn(uplink.run(token.clone()));
-        Self { feed, results, reports, state, token, running }
+        Self { camera, feeds, feed, results, reports, state, token, running }
+    }
+
+    /// As another configuration without the camera does.
+    fn take_out(&self) {
+        self.feeds.remove(&door());
+        self.reports.set([], |_| false);
+    }
+
+    /// As the one before does, that comes back.
+    fn put_back(&mut self) {
+        self.feed = self.feeds.of(&door());
+        self.reports.set([&self.camera], |_| false);
     }
 
     async fn end(self) {
@@ -245,6 +273,35 @@ async fn the_hub_gets_reports_pongs_and_only_what_it_wants() {
     }
     edge.end().await;
     assert!(peer.connection.closed().await.to_string().contains("ending"));
+}
+
+/// Its units came from a feed of which the task that sent them did not know.
+#[tokio::test]
+async fn a_camera_that_was_taken_out_and_put_back_has_video_again() {
+    let hub = Hub::start(TransportConfig::default());
+    let mut edge = Edge::start(&hub.join);
+    let mut peer = hub.accept(HubToEdge::Welcome).await;
+    assert!(matches!(peer.hear().await, EdgeToHub::Cameras(_)));
+    peer.want(true, false).await;
+    peer.answers(1).await;
+
+    edge.take_out();
+    let EdgeToHub::Cameras(cameras) = peer.hear().await else { panic!("no report") };
+    assert_eq!(cameras, []);
+    edge.put_back();
+    assert!(matches!(peer.hear().await, EdgeToHub::Cameras(_)));
+    peer.want(true, false).await;
+    edge.feed.deliver(unit(0, true, 10), Moment::ZERO);
+    assert_eq!(peer.begun_group().await, (0, 0));
+
+    // So fast that one report tells of both: for the hub nothing has happened, and it says nothing.
+    edge.take_out();
+    edge.put_back();
+    let EdgeToHub::Cameras(cameras) = peer.hear().await else { panic!("no report") };
+    assert_eq!(cameras.len(), 1);
+    edge.feed.deliver(unit(10, true, 10), Moment::ZERO);
+    assert_eq!(peer.begun_group().await, (1, 10));
+    edge.end().await;
 }
 
 fn result(tracks: usize) -> Arc<CameraResult> {
