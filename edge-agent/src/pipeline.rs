@@ -33,7 +33,7 @@
 //! | QUIC uplink → control | what the hub desires | 1, in the same 128 | waits for room |
 //! | state, [`Control`] → QUIC uplink | health, what became of a desire | 1 each | the newest wins |
 //! | control → MQTT uplink | answer | 16 | the oldest is lost, count |
-//! | QUIC uplink → hub | group of pictures | 1 group a camera | reset the old group's stream, begin at the key picture |
+//! | QUIC uplink → hub | group of pictures | 1 group a camera, of it 10 s or 16 MB | reset the old group's stream, begin at the key picture; of the same group, nothing more until then, count |
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -46,6 +46,7 @@ pub const UPLINK: Kind = Kind::new(
     "uplink",
     &[
         "answer too large",
+        "group cut",
         "group reset",
         "group stopped",
         "no stream",

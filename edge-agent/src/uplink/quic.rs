@@ -16,6 +16,7 @@
 //! | 64 results waiting | the oldest are lost, counted |
 //! | quinn's datagram buffer | the oldest are lost |
 //! | 2 s of units for each wanted camera | skip to the next key picture, counted |
+//! | one group of it that is being written, 10 s or 16 MB | no more of it until the next key picture, counted |
 //! | 4.3 MB of unacknowledged bytes, 2 MB of them never of records | what comes waits; a group that falls behind is reset |
 //! | 32 states of events, and 4 pictures or 256 KB of them, in flight | the rest waits on disk |
 

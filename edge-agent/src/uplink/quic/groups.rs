@@ -3,13 +3,17 @@
 //! ```text
 //!          key picture: stream opened                next key picture
 //!  Skipping ────────────────────────▶ Writing ──────────────────────────▶ all written: finished, given a second
-//!     ▲                                  │                            └─▶ not all written: reset
-//!     └──── the hub stopped it ──────────┘
+//!     ▲                                │    │                         └─▶ not all written: reset
+//!     ├──── the hub stopped it ────────┘    │ 10 s or 16 MB behind                            ▲
+//!     │                                     ▼                                                 │
+//!     │                                    Cut: goes on with what was taken ──────────────────┤
+//!     └───────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! A group that is not across when the next begins is late for ever: what of it was not written is thrown away at
-//! once, and what was written but not acknowledged one second later. What else shares the connection has its place by
-//! [`lane`](super::lane).
+//! once, and what was written but not acknowledged one second later. Where the next does not begin for a minute, or never
+//! does (smart codecs, intra refresh), it is cut: no unit is taken any more, since each builds on the one before. What else
+//! shares the connection has its place by [`lane`](super::lane).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,6 +36,11 @@ use crate::unit::Reader;
 const OPEN: Duration = Duration::from_secs(2);
 /// For a finished group to be acknowledged.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a unit may wait to be written, and how much of one group. A key picture over a thin uplink takes seconds, and what
+/// follows it may catch up until the next one.
+const BEHIND: Duration = Duration::from_secs(10);
+const BEHIND_BYTES: usize = 16 << 20;
 
 /// Groups of one camera that one connection has carried.
 pub(super) type Counter = Arc<AtomicU64>;
@@ -78,17 +87,51 @@ struct Sender {
 struct Writing {
     stream: SendStream,
     pending: VecDeque<Bytes>,
-    /// When the oldest of what is pending came.
-    since: Instant,
+    /// When each of what is pending came.
+    came: VecDeque<Instant>,
+    /// Bytes that are pending.
+    bytes: usize,
+    /// When what was written last came.
+    written: Instant,
+    /// It fell behind, and takes nothing any more.
+    is_cut: bool,
 }
 
-/// Cancel-safe: what was written has left `pending` when this resolves, and nothing was written otherwise.
-async fn write_some(writing: &mut Option<Writing>) -> Result<(), WriteError> {
-    if let Some(Writing { stream, pending, .. }) = writing {
-        let written = stream.write_chunks(pending.make_contiguous()).await?;
-        pending.drain(..written.chunks);
+impl Writing {
+    fn new(stream: SendStream) -> Self {
+        let (pending, came) = (VecDeque::new(), VecDeque::new());
+        Self { stream, pending, came, bytes: 0, written: Instant::now(), is_cut: false }
     }
-    Ok(())
+
+    fn put(&mut self, bytes: Bytes) {
+        self.bytes += bytes.len();
+        self.came.push_back(Instant::now());
+        self.pending.push_back(bytes);
+    }
+
+    /// Cancel-safe: what was written has left `pending` when this resolves, and nothing was written otherwise.
+    async fn write_some(&mut self) -> Result<(), WriteError> {
+        let written = self.stream.write_chunks(self.pending.make_contiguous()).await?;
+        self.bytes -= written.bytes;
+        self.pending.drain(..written.chunks);
+        if let Some(came) = self.came.drain(..written.chunks).next_back() {
+            self.written = came;
+        }
+        Ok(())
+    }
+
+    /// Whether it falls too far behind with so many bytes more.
+    fn is_behind(&self, more: usize) -> bool {
+        self.came.front().is_some_and(|oldest| oldest.elapsed() > BEHIND || self.bytes + more > BEHIND_BYTES)
+    }
+}
+
+/// With nothing to write there is nothing to wait for.
+async fn write_some(writing: &mut Option<Writing>) -> Result<(), WriteError> {
+    match writing {
+        Some(writing) => writing.write_some().await,
+        None => Ok(()),
+    }
 }
 
 impl Sender {
@@ -106,12 +149,15 @@ impl Sender {
             self.step.dropped("group stopped");
             return Ok(());
         };
+        if writing.is_cut || writing.is_behind(unit.data.len()) {
+            writing.is_cut = true;
+            self.step.dropped("group cut");
+            return Ok(());
+        }
         match encode_unit_head(unit) {
             Ok(head) => {
-                if writing.pending.is_empty() {
-                    writing.since = Instant::now();
-                }
-                writing.pending.extend([Bytes::copy_from_slice(&head), unit.data.clone()]);
+                writing.put(Bytes::copy_from_slice(&head));
+                writing.put(unit.data.clone());
             }
             Err(e) => {
                 tracing::debug!(camera = %self.camera, error = %e, "unit");
@@ -143,7 +189,9 @@ impl Sender {
             Ok(opened) => {
                 let stream = opened?;
                 prioritise(&stream, self.place);
-                self.writing = Some(Writing { stream, pending: VecDeque::from([head.into()]), since: Instant::now() });
+                let mut writing = Writing::new(stream);
+                writing.put(head.into());
+                self.writing = Some(writing);
             }
             Err(_) => self.step.dropped("no stream"),
         }
@@ -179,7 +227,7 @@ impl Sender {
         match written {
             Ok(()) => {
                 if let Some(writing) = self.writing.as_ref().filter(|writing| writing.pending.is_empty()) {
-                    self.step.observe(writing.since.elapsed());
+                    self.step.observe(writing.written.elapsed());
                     self.step.done();
                 }
                 Ok(())

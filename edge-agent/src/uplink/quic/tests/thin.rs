@@ -234,3 +234,31 @@ async fn records_go_on_though_video_alone_overfills_the_uplink() {
         }
     }
 }
+
+/// Smart codecs have a key picture a minute, and cameras with intra refresh one at the beginning: what the uplink did not take
+/// until the next one lay in memory, without bound.
+#[tokio::test(start_paused = true)]
+async fn a_group_that_does_not_end_is_cut_when_it_falls_behind_and_the_next_begins_at_once() {
+    let (config, join) = server(TransportConfig::default());
+    let (connection, at_hub, _ends) = wired(thin(500), config, &join).await;
+    let (arrived, feed) = (Arc::new(Mutex::new(Arrived::default())), Feed::new());
+    tokio::spawn(video_arrives(at_hub, arrived.clone()));
+    let (units, step) = (feed.read("uplink behind", Moment::ZERO), Step::new(crate::step::UPLINK));
+    tokio::spawn(groups::send(connection, Beside::default(), door(), units, groups::Counter::default(), step));
+    let begun = Instant::now();
+    let after = |n: u64| tokio::time::sleep_until(begun + Duration::from_millis(1000 / RATE) * n as u32);
+    // 1500 kbit/s, a third of which the uplink holds.
+    let sent = 240 * RATE;
+    for n in 0..sent {
+        feed.deliver(unit(n as i64, n == 0, 18_750), Moment::ZERO);
+        after(n + 1).await;
+    }
+    let (group, units) = arrived.lock().unwrap().video[&door()];
+    println!("{units} of {sent} units came");
+    // It fills the stream's window, 1.25 MB, in some 10 s, and falls 10 s behind in 15 more; a third, 800, came while nothing was
+    // cut, and the rest waited.
+    assert!(group == 0 && (150..350).contains(&units), "{units} of {sent} units of group {group} came");
+    feed.deliver(unit(sent as i64, true, 18_750), Moment::ZERO);
+    after(sent + RATE).await;
+    assert_eq!(arrived.lock().unwrap().video[&door()], (1, units + 1), "the next begins with nothing before it");
+}
