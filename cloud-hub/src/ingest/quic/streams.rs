@@ -33,6 +33,9 @@ const UNKNOWN: i64 = i64::MIN;
 enum Broken {
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// Costs itself only, as in a datagram: an older edge finishes the stream of a result that it gives up half-way.
+    #[error(transparent)]
+    Result(WireError),
     #[error("a stream of unknown kind {0}")]
     Kind(u8),
     #[error("a group that does not begin with a key picture, or goes back further than pictures are reordered")]
@@ -88,13 +91,18 @@ impl Streams {
                     }
                     Err(_) => return,
                 },
-                Some(ended) = streams.join_next() => {
-                    if let Ok(Err(broken)) = ended {
+                Some(ended) = streams.join_next() => match ended {
+                    Ok(Err(Broken::Result(e))) => {
+                        self.0.step.dropped("unreadable");
+                        complaint.about(&self.0.edge, &e);
+                    }
+                    Ok(Err(broken)) => {
                         self.0.step.dropped("broken");
                         complaint.about(&self.0.edge, &broken);
                         connection.close(Close::Protocol.code(), broken.to_string().as_bytes());
                         return;
                     }
+                    Ok(Ok(())) | Err(_) => {}
                 }
             }
         }
@@ -131,7 +139,7 @@ impl Streams {
                 let rest = tokio::time::timeout(SILENCE, recv.read_to_end(MAX_RESULT)).await;
                 // A result that does not come whole is late, and a newer one is on its way.
                 let Ok(Ok(rest)) = rest else { return Ok(()) };
-                Ok(self.result(&[&first[1..], &rest].concat())?)
+                self.result(&[&first[1..], &rest].concat()).map_err(Broken::Result)
             }
             Some(&kind) => Err(Broken::Kind(kind)),
             None => Ok(()),

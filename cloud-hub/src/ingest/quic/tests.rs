@@ -240,6 +240,17 @@ async fn results_come_by_datagram_and_by_stream() {
     stream.finish().unwrap();
     let Some(Item::Result(got)) = tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap() else { panic!() };
     assert_eq!(*got, result(2));
+    // An edge on a thin uplink gave one up half-way, and lost everything else with it.
+    let mut stream = edge.connection.open_uni().await.unwrap();
+    let half = encode_result(&camera, &result(3)).unwrap();
+    stream.write_all(&[STREAM_RESULT]).await.unwrap();
+    stream.write_all(&half[..half.len() / 2]).await.unwrap();
+    stream.finish().unwrap();
+    // The hub has read it whole, and closes nothing.
+    assert_eq!(tokio::time::timeout(PATIENCE, stream.stopped()).await.unwrap().unwrap(), None);
+    edge.connection.send_datagram_wait(encode_result(&camera, &result(4)).unwrap()).await.unwrap();
+    let Some(Item::Result(got)) = tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap() else { panic!() };
+    assert_eq!(*got, result(4));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use omma_protocol::camera::CameraReport;
 use omma_protocol::id::CameraId;
 use omma_protocol::wire::quic::{CameraResult, EdgeToHub, HubToEdge, STREAM_RESULT, WireError, encode_result};
-use quinn::{Connection, SendDatagramError};
+use quinn::{Connection, SendDatagramError, SendStream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use super::connect::Connected;
 use super::control::Control;
 use super::groups::{self, Counter};
 use super::lane::{Beside, PRIORITY_RESULT};
-use super::{QuicError, QuicUplink};
+use super::{NO_FAULT, QuicError, QuicUplink};
 use crate::unit::Feed;
 
 /// How long a result that is too large for a datagram is worth sending.
@@ -167,20 +167,28 @@ impl<'a> Serving<'a> {
     fn send_large_result(&self, bytes: Bytes, began: Instant) {
         let (connection, step) = (self.connection.clone(), self.uplink.step.clone());
         tokio::spawn(async move {
-            let send = async {
-                let mut stream = connection.open_uni().await.ok()?;
-                stream.set_priority(PRIORITY_RESULT).ok()?;
-                stream.write_all(&[STREAM_RESULT]).await.ok()?;
-                stream.write_chunk(bytes).await.ok()?;
-                stream.finish().ok()
-            };
-            match tokio::time::timeout(RESULT, send).await {
-                Ok(Some(())) => {
+            let until = tokio::time::Instant::now() + RESULT;
+            let opened = tokio::time::timeout_at(until, connection.open_uni()).await;
+            let Ok(Ok(mut stream)) = opened else { return step.dropped("result late") };
+            match tokio::time::timeout_at(until, write_result(&mut stream, bytes)).await {
+                Ok(Ok(())) => {
                     step.observe(began.elapsed());
                     step.done();
                 }
-                _ => step.dropped("result late"),
+                _ => {
+                    // A stream that is just dropped is finished, and the hub would take what is across for the whole result.
+                    // Fails where the hub or the connection has ended it.
+                    stream.reset(NO_FAULT).ok();
+                    step.dropped("result late");
+                }
             }
         });
     }
+}
+
+async fn write_result(stream: &mut SendStream, bytes: Bytes) -> Result<(), QuicError> {
+    let lost = |e: &dyn std::fmt::Display| QuicError::Lost(e.to_string());
+    stream.set_priority(PRIORITY_RESULT).map_err(|e| lost(&e))?;
+    stream.write_all_chunks(&mut [Bytes::from_static(&[STREAM_RESULT]), bytes]).await.map_err(|e| lost(&e))?;
+    stream.finish().map_err(|e| lost(&e))
 }

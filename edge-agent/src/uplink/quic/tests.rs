@@ -333,6 +333,25 @@ async fn results_come_as_datagrams_and_large_ones_as_streams() {
     edge.end().await;
 }
 
+/// Half of it looked like the whole to the hub, which could not read it and closed the connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_result_that_is_given_up_is_reset_and_not_finished() {
+    let mut thin = TransportConfig::default();
+    // The hub takes 1 KB of a stream until it reads.
+    thin.stream_receive_window(1000u32.into());
+    let hub = Hub::start(thin);
+    let edge = Edge::start(&hub.join);
+    let mut peer = hub.accept(HubToEdge::Welcome).await;
+    peer.want(false, true).await;
+    assert!(matches!(peer.hear().await, EdgeToHub::Cameras(_)));
+    peer.answers(1).await;
+    edge.results.send(result(500)).unwrap();
+    let mut stream = tokio::time::timeout(LONG, peer.connection.accept_uni()).await.unwrap().unwrap();
+    let reset = tokio::time::timeout(LONG, stream.received_reset()).await.expect("it is finished").unwrap();
+    assert_eq!(reset, Some(NO_FAULT));
+    edge.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_is_late_is_reset_when_the_next_begins() {
     let mut thin = TransportConfig::default();
