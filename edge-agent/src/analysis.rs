@@ -135,6 +135,8 @@ pub struct Looker {
     admission: Admission,
     pulse: Pulse,
     runtime: Handle,
+    /// Cancelled when it is to end.
+    end: CancellationToken,
     steps: Steps,
     meters: Meters,
     /// The reason that was logged last.
@@ -224,12 +226,14 @@ impl Looker {
             admission: Admission::new(wanted),
             pulse,
             runtime,
+            end: CancellationToken::new(),
             steps,
         }
     }
 
     /// Runs until `token` is cancelled or the outbox has ended. Blocks: give it a thread of its own.
     pub fn run(mut self, mut units: Reader, token: &CancellationToken) {
+        self.end = token.clone();
         if let Some(known) = self.parked.as_mut().and_then(|parked| parked.read(&self.runtime)) {
             self.analysis.know(known);
         }

@@ -40,8 +40,9 @@ use crate::state::Reports;
 use crate::state::switches::Switches;
 use crate::unit::{Feed, Feeds, Reader};
 
-/// How long a camera may take to end before it is taken to hang.
-const END: Duration = Duration::from_secs(10);
+/// How long a camera may take to end before it is taken to hang: what its analysis has begun comes first, and may take as long
+/// as the watchdog allows.
+const END: Duration = watchdog::ANALYSIS;
 
 /// What all cameras share.
 #[derive(Clone)]

@@ -27,6 +27,7 @@ use omma_vision::detect::{DetectError, Detector, DetectorConfig};
 use omma_vision::engine::EngineChoice;
 use omma_vision::fair::Rank;
 use omma_vision::seats::Seats;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use decoders::Decoders;
 use turns::{Asked, Turn, Turns};
@@ -121,6 +122,16 @@ impl Shared {
     /// frame when the turn comes: so nothing waits for longer than until the next frame, however many cameras there are.
     pub(crate) fn ask_detector(&self, camera: &CameraId, rank: Rank) -> AskedDetector {
         self.detector.ask(camera, rank, None)
+    }
+
+    /// Waits for the camera's turn at the detector. `None` where `end` comes first.
+    pub(crate) async fn wait_for_detector(
+        &self,
+        camera: &CameraId,
+        rank: Rank,
+        end: &CancellationToken,
+    ) -> Option<DetectorTurn> {
+        self.detector.wait(camera, rank, end).await
     }
 
     /// The detector where nobody looks, or waits for it or for a core: for a look that nobody must wait for.

@@ -134,15 +134,16 @@ impl Looker {
         }
     }
 
-    /// For what can't go on without an answer: a probe, and the past. Units that come meanwhile wait in the queue.
+    /// For what can't go on without an answer: a probe, and the past. Units that come meanwhile wait in the queue. `None` where
+    /// the camera is to end.
     fn wait_for_turn(&mut self) -> Option<DetectorTurn> {
         if let Some(turn) = self.asked.take().and_then(|mut asked| asked.try_recv().ok()) {
             return Some(turn);
         }
         // In place of what was asked for with another rank.
-        let asked = self.eyes.shared.ask_detector(&self.camera.id, Rank::First);
+        let turn = self.eyes.shared.wait_for_detector(&self.camera.id, Rank::First, &self.end);
         self.pulse.rest();
-        let turn = asked.blocking_recv().ok();
+        let turn = self.runtime.block_on(turn);
         self.pulse.beat();
         turn
     }

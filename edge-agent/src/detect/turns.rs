@@ -13,6 +13,7 @@ use std::time::Instant;
 use omma_protocol::id::CameraId;
 use omma_vision::fair::{Fair, Rank};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// Some things that more cameras want. Clones share them. The lock is held for no longer than choosing whose turn it is.
 pub(super) struct Turns<T> {
@@ -52,6 +53,11 @@ impl<T> Turns<T> {
         // Where it was given up already, it hands itself on.
         drop(grant.send(Turn { thing: Some(thing), turns: self.clone() }));
         asked
+    }
+
+    /// Waits for a turn. `None` where `end` comes first, or the camera has asked again.
+    pub(super) async fn wait(&self, camera: &CameraId, rank: Rank, end: &CancellationToken) -> Option<Turn<T>> {
+        end.run_until_cancelled(self.ask(camera, rank, None)).await?.ok()
     }
 
     /// A turn where nobody has or waits for what it is, nor waits for what is used `beside` it; nothing is asked for otherwise.
@@ -239,6 +245,19 @@ mod tests {
             (turns.ask(&camera("b"), Rank::Usual, None), turns.ask(&camera("c"), Rank::Usual, None));
         drop(held);
         assert!(granted(&mut served).is_none() && granted(&mut again).is_some());
+    }
+
+    /// With a slow detector and many cameras before it, it took longer than a camera may take to end, and ended the agent.
+    #[tokio::test]
+    async fn a_camera_that_is_to_end_does_not_wait_for_the_looks_of_others() {
+        let (turns, end) = (Turns::of(vec!["detector"]), CancellationToken::new());
+        let held = granted(&mut turns.ask(&camera("a"), Rank::Usual, None)).unwrap();
+        end.cancel();
+        assert!(turns.wait(&camera("b"), Rank::First, &end).await.is_none());
+        let mut next = turns.ask(&camera("c"), Rank::Usual, None);
+        drop(held);
+        drop(granted(&mut next).expect("nobody waits before it"));
+        assert!(turns.wait(&camera("c"), Rank::First, &CancellationToken::new()).await.is_some());
     }
 
     #[test]
