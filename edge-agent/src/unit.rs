@@ -34,6 +34,13 @@ struct Shared {
     readers: Vec<Weak<Joint>>,
 }
 
+impl Shared {
+    /// A camera that is away delivers nothing by which it would be seen that they have.
+    fn forget_readers_that_ended(&mut self) {
+        self.readers.retain(|reader| reader.strong_count() > 0);
+    }
+}
+
 /// The feeds of all cameras. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Feeds(Arc<Mutex<BTreeMap<CameraId, Feed>>>);
@@ -101,6 +108,7 @@ impl Feed {
     pub fn interrupted(&self) {
         let mut shared = lock(&self.shared);
         shared.group.clear();
+        shared.forget_readers_that_ended();
         for joint in shared.readers.iter().filter_map(Weak::upgrade) {
             lock(&joint.queue).interrupt();
         }
@@ -116,6 +124,7 @@ impl Feed {
         if !begun.is_empty() {
             lock(&joint.queue).resume();
         }
+        shared.forget_readers_that_ended();
         shared.readers.push(Arc::downgrade(&joint));
         Reader { begun, joint }
     }
@@ -212,6 +221,19 @@ mod tests {
         assert_eq!(seen, (0..65).collect::<Vec<_>>());
         // Full at 21 and again at 51, each time empty until the next key picture.
         assert_eq!(read_all(&mut slow), (60..65).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn readers_of_a_camera_that_is_away_do_not_pile_up() {
+        let feed = Feed::new();
+        let lasting = feed.read("analysis behind", Moment::ZERO);
+        for _ in 0..100 {
+            drop(feed.read("snapshot", Moment::ZERO));
+        }
+        assert!(lock(&feed.shared).readers.len() <= 2, "the last one may be there");
+        feed.interrupted();
+        assert_eq!(lock(&feed.shared).readers.len(), 1);
+        drop(lasting);
     }
 
     #[test]
