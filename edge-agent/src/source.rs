@@ -25,7 +25,8 @@ pub mod error;
 
 pub mod url;
 
-use std::collections::BTreeMap;
+mod told;
+
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -53,9 +54,8 @@ use crate::step;
 use crate::unit::Feed;
 use error::SourceError;
 use rtsp::{Coded, Farewells, Item};
+use told::Told;
 
-/// How often the same kind of failure is told while a camera does not come back.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// How long a camera has to answer TEARDOWN before it is connected to again. Some let no second session in.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// How long a stream may go on from its beginning without a key picture. Encoders that save bits have one every 16 s.
@@ -79,8 +79,10 @@ pub struct Source {
     watch: Watch,
     step: Step,
     reconnects: Counter,
-    /// When each kind of failure was last told, since the camera was last live.
-    told: BTreeMap<&'static str, Moment>,
+    /// Of failures, since the camera was last live.
+    told: Told,
+    /// Of what is wrong with a stream that goes on.
+    told_live: Told,
 }
 
 impl Source {
@@ -104,7 +106,8 @@ impl Source {
             device_lock,
             stamps: CaptureClock::default(),
             watch: Watch::default(),
-            told: BTreeMap::new(),
+            told: Told::default(),
+            told_live: Told::default(),
             camera,
             feed,
             reports,
@@ -219,8 +222,11 @@ impl Source {
         let stamped = self.stamps.stamp(coded.rtp, self.clock.date(coded.first_packet), coded.key, reorders);
         if let Some(jump) = stamped.jump {
             self.step.dropped("timestamp jumped");
-            let (rtp_ms, late_ms) = (jump.rtp_us / 1000, jump.late_us / 1000);
-            tracing::info!(camera = %self.camera.id, rtp_ms, late_ms, "the camera's timestamps jumped: dated anew");
+            // Of two encoders under one SSRC each unit may jump; the counter has them all.
+            if self.told_live.is_due("timestamp jumped", now) {
+                let (rtp_ms, late_ms) = (jump.rtp_us / 1000, jump.late_us / 1000);
+                tracing::info!(camera = %self.camera.id, rtp_ms, late_ms, "the camera's timestamps jumped: dated anew");
+            }
         }
         let key = coded.key;
         let unit = AccessUnit { time: stamped.time, key, codec: coded.codec, data: coded.data };
@@ -287,9 +293,8 @@ impl Source {
         let hint = if by_tcp { "; this is put right over TCP, not over UDP" } else { "" };
         let reason = self.camera.url.redact(&format!("{error}{hint}"));
         // One line when it begins to fail and then once in a while, not one for each attempt.
-        if self.told.get(kind).is_none_or(|told| now.saturating_sub(*told) >= TELL_AGAIN) {
+        if self.told.is_due(kind, now) {
             tracing::warn!(camera = %self.camera.id, url = %self.camera.url, %reason, "camera failed: trying again");
-            self.told.insert(kind, now);
         }
         self.reports.change(&self.camera.id, |report| report.state = CameraState::Failed { reason });
     }
