@@ -61,6 +61,8 @@ pub(super) struct Keeper {
     retry: Backoff,
     /// Whether somebody will say when it is time to try the disk again.
     waking: bool,
+    /// It was logged that nobody can be had who would.
+    told_unwoken: bool,
     /// Since when the disk has taken nothing.
     failing: Option<Instant>,
     /// Who waits until nothing is in memory alone.
@@ -96,6 +98,7 @@ impl Keeper {
             step: Step::new(step::OUTBOX),
             retry,
             waking: false,
+            told_unwoken: false,
             failing: None,
             syncing: vec![],
             given_up: 0,
@@ -156,6 +159,10 @@ impl Keeper {
         self.put(put);
         if due || self.stand_in.is_returning() {
             self.write_back();
+        }
+        if self.stand_in.is_on() && !self.stand_in.is_returning() {
+            // Where nobody could be had for it.
+            self.wake_later();
         }
         self.tell();
         if !self.stand_in.is_on() {
@@ -237,7 +244,7 @@ impl Keeper {
         self.gave_up(given_up.len(), Share::Memory);
     }
 
-    /// A thread of its own, because the inbox has no clock.
+    /// A thread of its own, because the inbox has no clock. Where the system gives none, the next order asks for one again.
     fn wake_later(&mut self) {
         if std::mem::replace(&mut self.waking, true) {
             return;
@@ -250,8 +257,13 @@ impl Keeper {
                 orders.blocking_send(Order::TryAgain).unwrap_or_default();
             }
         });
-        if let Err(e) = waking {
-            tracing::error!(error = %e, "the outbox's disk is not tried again before the next start");
+        self.waking = waking.is_ok();
+        match waking {
+            Ok(_) => self.told_unwoken = false,
+            Err(e) if !std::mem::replace(&mut self.told_unwoken, true) => {
+                tracing::error!(error = %e, "the outbox's disk can't be tried again before the system gives a thread");
+            }
+            Err(_) => {}
         }
     }
 

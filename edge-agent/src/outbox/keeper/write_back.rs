@@ -212,6 +212,25 @@ mod tests {
         assert_eq!(on_disk(&store), (1..=6).map(state).collect::<Vec<_>>(), "in order, and each once");
     }
 
+    /// One EAGAIN left all events in memory until the next start.
+    #[test]
+    fn a_disk_is_tried_again_though_there_was_no_thread_to_wake_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut keeper, orders, _told, _seen) = keeper(folder.path());
+        keeper.waking = true;
+        keeper.fails(&StoreError::Silent);
+        // As the system's refusal of the thread leaves it.
+        keeper.waking = false;
+        orders.blocking_send(Order::Put(vec![state(1)])).unwrap();
+        assert!(keeper.turn() && keeper.waking, "the next order asks for one again");
+        while keeper.stand_in.is_on() {
+            assert!(keeper.turn());
+        }
+        keeper.end();
+        let store = Store::open_or_set_aside(folder.path(), 1 << 30).unwrap();
+        assert_eq!(on_disk(&store), [state(1)]);
+    }
+
     /// All of it once went in one piece, and whoever wanted something of the outbox waited for that.
     #[test]
     fn the_outbox_is_read_and_put_into_between_the_pieces_and_a_kill_there_loses_what_is_not_written_alone() {
