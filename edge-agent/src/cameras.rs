@@ -284,3 +284,46 @@ fn unasked(ended: Result<String, tokio::task::JoinError>) -> anyhow::Error {
         Err(e) => anyhow!("a part of a camera ended unasked: {e}"),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::Path;
+
+    use omma_runtime::health::Health;
+
+    use super::*;
+    use crate::control::notices::Notices;
+    use crate::state::gates::Gates;
+
+    /// None yet, and no detector. Everything on disk is in the folder.
+    pub(crate) fn cameras(folder: &Path, notices: Notices, clock: &EdgeClock) -> Cameras {
+        let outbox = crate::outbox::open(&folder.join("outbox"), 1 << 30, Health::new().part("outbox")).unwrap();
+        let (results, _) = broadcast::channel(RESULTS);
+        Cameras::new(Surroundings {
+            clock: clock.clone(),
+            reports: Reports::new([]),
+            subs: Reports::new([]),
+            told: Told { results, outbox, gates: Gates::default(), notices, data: folder.to_owned() },
+            decoder: DecoderChoice::default(),
+            detector: None,
+            feeds: Feeds::default(),
+            switches: Switches::new([]),
+            device_locks: DeviceLocks::default(),
+            watchdog: Watchdog::default(),
+        })
+    }
+
+    impl Cameras {
+        /// Begins one that does nothing, and takes that long to end.
+        pub(crate) fn begin_slow_to_end(&mut self, camera: Arc<Camera>, takes: Duration) {
+            let (token, id) = (CancellationToken::new(), camera.id.clone());
+            let (cancelled, name) = (token.clone(), id.clone());
+            self.tasks.spawn(async move {
+                cancelled.cancelled().await;
+                tokio::time::sleep(takes).await;
+                name
+            });
+            self.running.insert(id, Running { camera, token });
+        }
+    }
+}

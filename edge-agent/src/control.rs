@@ -80,7 +80,7 @@ impl Control {
     async fn answer(&mut self, question: Question) -> anyhow::Result<()> {
         let Question { topic, payload, way, reply_to } = question;
         let answer = match topic {
-            Topic::Desired(_) => self.configuration.desire(&mut self.cameras, &payload, way, self.clock.now()).await?,
+            Topic::Desired(_) => self.configuration.desire(&mut self.cameras, &payload, way, &self.clock).await?,
             _ => match control::read(&topic, &payload, way == Way::Broker { retained: true }) {
                 Ok(request) => self.act(request).await?.map_err(|reason| vec![reason]),
                 Err(refusal) => Err(vec![refusal.to_string()]),

@@ -24,13 +24,13 @@ use edge_core::Moment;
 use edge_core::rollout::{Rollout, Verdict};
 use omma_protocol::secret::Secret;
 use omma_protocol::wire::mqtt::{ReportedMessage, ReportedState, Topic};
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::notices::{Notices, Way};
 use crate::cameras::Cameras;
+use crate::clock::EdgeClock;
 use crate::config::checked::{Camera, Config};
-use disk::Disk;
+use disk::{Disk, hash};
 
 pub use disk::KEPT;
 
@@ -167,7 +167,7 @@ impl Configuration {
         cameras: &mut Cameras,
         payload: &[u8],
         way: Way,
-        now: Moment,
+        clock: &EdgeClock,
     ) -> anyhow::Result<Result<(), Vec<String>>> {
         let revision = match way {
             Way::Broker { .. } if payload.is_empty() => {
@@ -219,6 +219,8 @@ impl Configuration {
         tracing::info!(cameras = version.cameras.len(), "other cameras are desired: on trial");
         self.run(cameras, &version).await?;
         self.trial = Some(Trial { version, way });
+        // To check and to change cameras takes long where there are many: the trial begins when that is done.
+        let now = clock.now();
         self.rollout.link(self.reach.of(way), now);
         self.rollout.applied(now);
         self.tell(ReportedState::Trial, vec![]);
@@ -388,10 +390,9 @@ fn of_file(file: &Config) -> Version {
     Version { cameras, hash: None, text: Secret::new(String::new()) }
 }
 
-fn hash(text: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(text))
-}
-
 fn no_disk(e: &std::io::Error) -> String {
     format!("the disk does not take it: {e}")
 }
+
+#[cfg(test)]
+mod tests;

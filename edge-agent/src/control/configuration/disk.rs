@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use omma_protocol::secret::Secret;
 use omma_runtime::file;
+use sha2::{Digest, Sha256};
 
-use super::{Version, hash};
+use super::Version;
 use crate::config::checked::Config;
 
 /// The text that is in force. It holds the cameras' passwords.
@@ -96,4 +97,9 @@ impl Disk {
 /// Where it may block.
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("it failed")))
+}
+
+/// By which a text is known again.
+pub(super) fn hash(text: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(text))
 }
