@@ -178,7 +178,7 @@ impl Ear<'_> {
 
     fn failed(&self, error: &SourceError) -> End {
         let kind = match error {
-            SourceError::Refused(_) | SourceError::Withheld(_) => FailureKind::Refused,
+            SourceError::Refused(_) | SourceError::Withheld(_) | SourceError::Challenge(_) => FailureKind::Refused,
             SourceError::NotFound(_) => FailureKind::NotFound,
             SourceError::Unreachable(_) => FailureKind::Unreachable,
             SourceError::Unusable(_) => FailureKind::Unusable,
@@ -187,6 +187,8 @@ impl Ear<'_> {
             SourceError::Busy(_) => FailureKind::Busy,
             SourceError::TransportRefused(_)
             | SourceError::Unreadable(_)
+            | SourceError::Broken(_)
+            | SourceError::Interpreter(_)
             | SourceError::Device(_)
             | SourceError::Failed(_) => FailureKind::Failed,
         };

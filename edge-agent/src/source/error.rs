@@ -16,6 +16,11 @@ pub enum SourceError {
         "the camera tells this user what it has, and refuses to show it: check in the camera that the user may see this stream ({0})"
     )]
     Withheld(String),
+    /// 401, with a challenge that can't be answered.
+    #[error(
+        "the camera asks for user name and password in a way that can't be answered: set its RTSP authentication to Digest ({0})"
+    )]
+    Challenge(String),
     /// 404.
     #[error("the camera has no stream under this path: check `url` ({0})")]
     NotFound(String),
@@ -57,6 +62,12 @@ pub enum SourceError {
     /// The camera closed the stream.
     #[error("the camera closed the stream")]
     Closed,
+    /// The connection broke, or ended within an answer.
+    #[error("the connection to the camera broke: see whether it restarts, and the network to it ({0})")]
+    Broken(String),
+    /// The edge itself, between retina and the camera.
+    #[error("{0}")]
+    Interpreter(String),
     /// A device at this machine.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -72,7 +83,7 @@ const CONNECT: &str = "Unable to connect to RTSP server: ";
 /// How they begin when what came is no RTSP.
 const FRAMING: &str = "RTSP framing error: ";
 /// How they begin when a connection broke, and the system's word for one that the camera reset.
-const READ: &str = "Error reading from RTSP peer: ";
+const BROKEN: [&str; 2] = ["Error reading from RTSP peer: ", "Error writing to RTSP peer: "];
 const RESET: &str = "reset by peer";
 /// How they name the places of an error, and which of them only RTP and RTCP packets have, and only RTP packets.
 const PLACES: &str = "\n\nconn: ";
@@ -102,7 +113,7 @@ impl SourceError {
     /// Its word in metrics.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Refused(_) | Self::Withheld(_) => "refused",
+            Self::Refused(_) | Self::Withheld(_) | Self::Challenge(_) => "refused",
             Self::NotFound(_) => "not found",
             Self::Unreachable(_) => "unreachable",
             Self::Busy(_) => "busy",
@@ -112,6 +123,8 @@ impl SourceError {
             Self::Silent { .. } => "silent",
             Self::NoKeyPicture { .. } => "no key picture",
             Self::Closed => "closed",
+            Self::Broken(_) => "broken",
+            Self::Interpreter(_) => "interpreter",
             Self::Device(error) => error.kind(),
             Self::Failed(_) => "failed",
         }
@@ -131,27 +144,30 @@ impl SourceError {
 
     /// Whether the camera ended the connection.
     pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed)
-            || matches!(self, Self::Failed(what) if what.starts_with(READ) && what.contains(RESET))
+        matches!(self, Self::Closed) || matches!(self, Self::Broken(what) if what.contains(RESET))
     }
 
-    /// Whether the camera was away, or had no session free.
+    /// Whether the camera was away, had no session free, or the edge itself was at fault: nothing was tried.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Busy(_))
+        matches!(self, Self::Unreachable(_) | Self::Busy(_) | Self::Interpreter(_))
     }
 
     /// Whether the camera does not accept the password.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Withheld(_))
+        matches!(self, Self::Refused(_) | Self::Withheld(_) | Self::Challenge(_))
     }
 
     /// What it says about the transport that was tried.
     pub fn evidence(&self) -> Evidence {
         match self {
             Self::TransportRefused(_) => Evidence::Refused,
-            Self::Unreadable(_) | Self::Silent { .. } | Self::Closed | Self::Failed(_) => Evidence::NoPicture,
+            Self::Unreadable(_) | Self::Silent { .. } | Self::Closed | Self::Broken(_) | Self::Failed(_) => {
+                Evidence::NoPicture
+            }
             Self::Refused(_)
             | Self::Withheld(_)
+            | Self::Challenge(_)
+            | Self::Interpreter(_)
             | Self::NotFound(_)
             | Self::Unreachable(_)
             | Self::Busy(_)
@@ -175,7 +191,10 @@ impl SourceError {
                 (Some(why), _) => Self::Unreachable(why.to_owned()),
                 (_, Some(why)) => Self::Unreadable(why.to_owned()),
                 _ if error.to_string().contains(PACKET) => Self::Unreadable(what),
-                _ => Self::Failed(what),
+                _ => match BROKEN.iter().find_map(|begin| what.strip_prefix(begin)) {
+                    Some(why) => Self::Broken(why.to_owned()),
+                    None => Self::Failed(what),
+                },
             },
         }
     }
@@ -235,9 +254,10 @@ mod tests {
 
     #[test]
     fn a_connection_that_was_reset_was_closed() {
-        let reset = "Error reading from RTSP peer: Connection reset by peer (os error 104)";
-        assert!(SourceError::Closed.is_closed() && SourceError::Failed(reset.to_owned()).is_closed());
-        assert!(!SourceError::Failed("interpreter: no URL".to_owned()).is_closed());
+        let reset = "Connection reset by peer (os error 104)";
+        assert!(SourceError::Closed.is_closed() && SourceError::Broken(reset.to_owned()).is_closed());
+        let timed_out = "Connection timed out (os error 110)";
+        assert!(!SourceError::Broken(timed_out.to_owned()).is_closed());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!    first and does not show it keeps nobody out.
 //! 3. Requests get the camera's own URL and are signed here: Digest covers the URL (RFC 7616 §3.4), and retina knows
 //!    another one.
-//! 4. When either side closes, so does the other.
+//! 4. When either side closes, so does the other. What happened, where retina can't see that, is left in [`fault`].
 //!
 //! Nothing waits here: what is read is written before more is read. Where one side does not take it, the other is not
 //! read, as if there were nothing in between.
@@ -22,6 +22,7 @@ use bytes::BytesMut;
 use edge_core::doctor::report::Way;
 use edge_core::interpreter::conversation::{Answer, Conversation, UNAUTHORIZED};
 use edge_core::interpreter::framing::{Piece, Pieces};
+use edge_core::interpreter::head::Head;
 use edge_core::interpreter::packet::Sequences;
 use edge_core::interpreter::{Mend, Mends, mend};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,9 +33,12 @@ use url::{Position, Url};
 use crate::AGENT;
 use crate::source::error::SourceError;
 use crate::source::url::CameraUrl;
+use fault::{Fault, Finds, Flaw, Leaves};
 use login::Login;
 
 mod login;
+
+pub(in crate::source) mod fault;
 
 /// How long retina has to come and to show the token.
 const COMES: Duration = Duration::from_secs(2);
@@ -50,6 +54,8 @@ pub(super) struct Door {
     pub(super) url: Url,
     /// What it shows as its user agent.
     pub(super) token: String,
+    /// What it can't see.
+    pub(super) finds: Finds,
 }
 
 /// Connects to the camera at `at`, and waits for retina. The task ends with the connection: it must outlive the stream,
@@ -61,14 +67,15 @@ pub(super) async fn open(camera: &CameraUrl, at: &Url, mends: Mends, way: Way) -
     let host = at.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let unreachable = |e: io::Error| SourceError::Unreachable(e.to_string());
     let stream = TcpStream::connect((host, at.port().unwrap_or(RTSP_PORT))).await.map_err(unreachable)?;
-    let failed = |e: io::Error| SourceError::Failed(format!("interpreter: {e}"));
+    let failed = |e: io::Error| SourceError::from(Fault::NotEntered(e.to_string()));
     let (local, peer) = (stream.local_addr().map_err(failed)?, stream.peer_addr().map_err(failed)?);
     let listener = TcpListener::bind(SocketAddr::new(inside(local.ip(), way), 0)).await.map_err(failed)?;
     let inner = listener.local_addr().map_err(failed)?;
     let mut url = at.clone();
-    let no_url = |()| SourceError::Failed("interpreter: no URL".to_owned());
+    let no_url = |()| SourceError::from(Fault::NotUnderstood);
     url.set_ip_host(inner.ip()).and_then(|()| url.set_port(Some(inner.port()))).map_err(no_url)?;
     let token = format!("{:032x}", rand::random::<u128>());
+    let (leaves, finds) = fault::channel();
     let interpreter = Interpreter {
         camera: at[..Position::BeforePath].to_owned(),
         inner: url[..Position::BeforePath].to_owned(),
@@ -78,14 +85,10 @@ pub(super) async fn open(camera: &CameraUrl, at: &Url, mends: Mends, way: Way) -
         login: Login::new(camera.credentials().cloned()),
         conversation: Conversation::default(),
         sequences: Sequences::default(),
+        leaves,
     };
-    tokio::spawn(async move {
-        if let Err(e) = interpreter.run(listener, stream).await {
-            // Both ends see their connection close, and say what that means to them.
-            tracing::debug!(error = %e, "an interpreted connection ended");
-        }
-    });
-    Ok(Door { url, token })
+    tokio::spawn(interpreter.run(listener, stream));
+    Ok(Door { url, token, finds })
 }
 
 /// Where to wait for retina: it receives datagrams at the address by which it came, which must be one that the camera
@@ -109,32 +112,79 @@ struct Interpreter {
     login: Login,
     conversation: Conversation,
     sequences: Sequences,
+    leaves: Leaves,
+}
+
+/// Whose end is both sides' end, and what of it is to be told.
+enum End {
+    Player(Option<Fault>),
+    Camera(Option<Fault>),
 }
 
 impl Interpreter {
-    async fn run(mut self, listener: TcpListener, mut camera: TcpStream) -> io::Result<()> {
-        let (mut to_player, mut to_camera) = (BytesMut::new(), BytesMut::new());
-        let (mut player, mut asked) = timeout(COMES, self.let_in(&listener, &mut to_camera)).await??;
+    async fn run(mut self, listener: TcpListener, mut camera: TcpStream) {
+        let mut to_camera = BytesMut::new();
+        let entered = match timeout(COMES, self.let_in(&listener, &mut to_camera)).await {
+            Ok(entered) => entered,
+            Err(_) => Err(io::Error::other(format!("nothing came within {} s", COMES.as_secs()))),
+        };
+        let (mut player, asked) = match entered {
+            Ok(entered) => entered,
+            // Told while the port is still open.
+            Err(e) => return self.leaves.fault(Fault::NotEntered(e.to_string())),
+        };
         drop(listener);
-        player.set_nodelay(true)?;
-        camera.set_nodelay(true)?;
-        let mut answered = Pieces::default();
+        let (End::Player(fault) | End::Camera(fault)) = self.relay(&mut player, asked, &mut camera, to_camera).await;
+        // Told while the player's connection is still open.
+        if let Some(fault) = fault {
+            self.leaves.fault(fault);
+        }
+    }
+
+    async fn relay(
+        &mut self,
+        player: &mut TcpStream,
+        mut asked: Pieces,
+        camera: &mut TcpStream,
+        mut to_camera: BytesMut,
+    ) -> End {
+        let (mut to_player, mut answered) = (BytesMut::new(), Pieces::default());
+        for stream in [&*player, &*camera] {
+            if let Err(e) = stream.set_nodelay(true) {
+                tracing::debug!(error = %e, "packets may wait for one another");
+            }
+        }
+        let mut too_long = false;
         loop {
             while let Some(piece) = asked.next_piece() {
-                self.ask(piece, &mut to_camera)?;
+                if self.ask(piece, &mut to_camera).is_err() {
+                    return End::Player(Some(Fault::NotUnderstood));
+                }
             }
             while let Some(piece) = answered.next_piece() {
                 self.answer(piece, &mut to_player, &mut to_camera);
             }
-            write(&mut camera, &mut to_camera).await?;
-            write(&mut player, &mut to_player).await?;
-            let read = tokio::select! {
-                read = read_more(&mut player, &mut asked) => read?,
-                read = read_more(&mut camera, &mut answered) => read?,
-            };
-            // The end of one side, and so of both.
-            if read == 0 {
-                return Ok(());
+            if answered.is_too_long() && !std::mem::replace(&mut too_long, true) {
+                self.leaves.flaw(Flaw::TooLong);
+            }
+            if let Err(e) = write(camera, &mut to_camera).await {
+                return End::Camera(Some(Fault::Broken(e.to_string())));
+            }
+            match write(player, &mut to_player).await {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+                    return End::Player(Some(Fault::NotTaken(TAKES.as_secs())));
+                }
+                // It has gone.
+                Err(_) => return End::Player(None),
+            }
+            tokio::select! {
+                read = read_more(player, &mut asked) => if !matches!(read, Ok(1..)) { return End::Player(None) },
+                read = read_more(camera, &mut answered) => match read {
+                    Ok(1..) => {}
+                    Ok(0) => return End::Camera(None),
+                    Err(e) => return End::Camera(Some(Fault::Broken(e.to_string()))),
+                },
             }
         }
     }
@@ -182,8 +232,7 @@ impl Interpreter {
             head.set_first(&format!("{method} {}{rest} RTSP/1.0", self.camera));
         }
         self.conversation.ask(&mut head);
-        self.login.sign(&mut head);
-        to_camera.extend_from_slice(&head.bytes());
+        self.sign(head, to_camera);
         to_camera.extend_from_slice(&body);
         Ok(())
     }
@@ -197,20 +246,32 @@ impl Interpreter {
                 }
             }
             Piece::Message { mut head, mut body } => {
-                let can_sign = head.status() == Some(UNAUTHORIZED) && self.login.challenged(&head);
+                let can_sign = head.status() == Some(UNAUTHORIZED) && self.challenged(&head);
                 match self.conversation.answer(&mut head, can_sign) {
                     Answer::Pass => {
                         mend(&mut head, &mut body, self.mends, Some(self.peer));
                         to_player.extend_from_slice(&head.bytes());
                         to_player.extend_from_slice(&body);
                     }
-                    Answer::Sign(mut request) => {
-                        self.login.sign(&mut request);
-                        to_camera.extend_from_slice(&request.bytes());
-                    }
+                    Answer::Sign(request) => self.sign(request, to_camera),
                 }
             }
         }
+    }
+
+    fn challenged(&mut self, answer: &Head) -> bool {
+        let signs = self.login.challenged(answer);
+        if let Err(why) = &signs {
+            self.leaves.flaw(Flaw::Unsigned(why.clone()));
+        }
+        signs.unwrap_or(false)
+    }
+
+    fn sign(&mut self, mut request: Head, to_camera: &mut BytesMut) {
+        if let Err(why) = self.login.sign(&mut request) {
+            self.leaves.flaw(Flaw::Unsigned(why));
+        }
+        to_camera.extend_from_slice(&request.bytes());
     }
 }
 
@@ -224,7 +285,8 @@ async fn read_more(stream: &mut TcpStream, pieces: &mut Pieces) -> io::Result<us
 }
 
 async fn write(stream: &mut TcpStream, bytes: &mut BytesMut) -> io::Result<()> {
-    timeout(TAKES, stream.write_all_buf(bytes)).await?
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("nothing was taken for {} s", TAKES.as_secs()));
+    timeout(TAKES, stream.write_all_buf(bytes)).await.unwrap_or_else(|_| Err(late()))
 }
 
 #[cfg(test)]

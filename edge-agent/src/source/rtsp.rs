@@ -32,6 +32,7 @@ use url::Url;
 
 use crate::AGENT;
 use crate::source::error::{SourceError, packet_fault};
+use crate::source::interpreter::fault::Finds;
 use crate::source::interpreter::{self, Door};
 use crate::source::redirect;
 use crate::source::url::CameraUrl;
@@ -108,6 +109,8 @@ pub struct Described {
     session: Session<retina::client::Described>,
     redirected: bool,
     way: Way,
+    /// What retina can't see, where an interpreter is in between.
+    finds: Option<Finds>,
 }
 
 /// A playing stream.
@@ -120,6 +123,7 @@ pub struct Stream {
     fault: Option<String>,
     /// Since when, until a picture comes.
     without_picture: Option<Instant>,
+    finds: Option<Finds>,
 }
 
 /// Connects and asks what there is, so that pictures can come this `way`. Follows a camera that answers with another of its
@@ -138,8 +142,12 @@ pub async fn describe(
     for _ in 0..=redirect::MOST + 1 {
         let door = if mends.is_empty() { None } else { Some(interpreter::open(url, &at, mends, way).await?) };
         let options = options(url, farewells, door.as_ref()).teardown(teardown);
-        let asked = door.map_or_else(|| at.clone(), |door| door.url);
-        match Session::describe(asked.clone(), options).await {
+        let (asked, mut finds) = door.map_or_else(|| (at.clone(), None), |door| (door.url, Some(door.finds)));
+        let described = tokio::select! {
+            described = Session::describe(asked.clone(), options) => described,
+            fault = ended(&mut finds) => return Err(fault),
+        };
+        match described {
             // Retina would say goodbye, with the login, to the host that the description names: a camera's inner address
             // is somebody else's here.
             Ok(session)
@@ -147,13 +155,34 @@ pub async fn describe(
             {
                 teardown = TeardownPolicy::Never;
             }
-            Ok(session) => return Ok(Described { session, redirected: at != *url.bare(), way }),
+            Ok(session) => return Ok(Described { session, redirected: at != *url.bare(), way, finds }),
             Err(e) if matches!(e.status_code(), Some(300..=399)) => at = redirect::follow(&at).await?,
-            Err(e) => return Err(SourceError::of(&e)),
+            Err(e) => {
+                let error = SourceError::of(&e);
+                return Err(match finds {
+                    Some(finds) => finds.explain_entering(error),
+                    None => error,
+                });
+            }
         }
     }
     let what = "the camera sends its players from one address to the next in a circle: put the right one into `url`";
     Err(SourceError::Unusable(what.to_owned()))
+}
+
+/// The interpreter's fault; without one, or without an interpreter, never.
+async fn ended(finds: &mut Option<Finds>) -> SourceError {
+    match finds {
+        Some(finds) => finds.fault().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn explained(finds: Option<&Finds>, error: SourceError) -> SourceError {
+    match finds {
+        Some(finds) => finds.explain(error),
+        None => error,
+    }
 }
 
 fn names_other_host(streams: &[retina::client::Stream], at: &Url, asked: &Url) -> bool {
@@ -208,7 +237,8 @@ impl Described {
     /// # Errors
     /// See [`SourceError`].
     pub async fn play(mut self) -> Result<Stream, SourceError> {
-        let fail = |e: retina::Error| SourceError::of(&e);
+        let finds = self.finds;
+        let fail = |e: retina::Error| explained(finds.as_ref(), SourceError::of(&e));
         let (index, codec) = choose(self.session.streams())?;
         let transport = match self.way {
             Way::Tcp => retina::client::Transport::Tcp(Default::default()),
@@ -222,7 +252,7 @@ impl Described {
             .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
         let demuxed = self.session.play(play).await.map_err(fail)?.demuxed().map_err(fail)?;
         let without_picture = Some(Instant::now());
-        Ok(Stream { demuxed, index, codec, unusable: 0, fault: None, without_picture })
+        Ok(Stream { demuxed, index, codec, unusable: 0, fault: None, without_picture, finds })
     }
 }
 
@@ -277,9 +307,9 @@ impl Stream {
                 Some(Ok(_)) => {}
                 Some(Err(e)) => match packet_fault(&e) {
                     Some(fault) => self.leave_out(fault)?,
-                    None => return Err(SourceError::of(&e)),
+                    None => return Err(explained(self.finds.as_ref(), SourceError::of(&e))),
                 },
-                None => return Err(SourceError::Closed),
+                None => return Err(explained(self.finds.as_ref(), SourceError::Closed)),
             }
         }
     }
@@ -305,7 +335,7 @@ impl Stream {
             (SourceError::Silent { .. }, Some(fault)) if self.unusable >= MANY => {
                 SourceError::Unreadable(fault.clone())
             }
-            (error, _) => error,
+            (error, _) => explained(self.finds.as_ref(), error),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use edge_agent::config::Transport;
+use edge_core::interpreter::Mend;
 use omma_testkit::simulator::quirk::Quirk;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::watched::{Camera, Watcher};
 
@@ -40,4 +43,31 @@ async fn a_camera_that_reboots() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_half_open() {
     is_found_and_goes_on(Quirk::HalfOpen).await;
+}
+
+/// A way to a camera on which each connection is reset after 3 s, as by a router that forgets it. Until the test ends.
+async fn resetting(camera: &Camera) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (url, to) = (camera.url(), camera.server.address());
+    let url = url.replace(&to.to_string(), &listener.local_addr().unwrap().to_string());
+    tokio::spawn(async move {
+        while let Ok((mut player, _)) = listener.accept().await {
+            let mut camera = TcpStream::connect(to).await.unwrap();
+            let both = tokio::io::copy_bidirectional(&mut player, &mut camera);
+            // Either end may close before.
+            tokio::time::timeout(Duration::from_secs(3), both).await.ok();
+            player.set_zero_linger().unwrap();
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interpreted_connection_that_is_reset_is_not_told_as_a_camera_that_closed_the_stream() {
+    let camera = Camera::start(&[Quirk::RtpInfoGarbage]).await;
+    let mut watcher = Watcher::of(&resetting(&camera).await, Transport::Tcp);
+    watcher.decodes(5).await;
+    assert_eq!(watcher.interpreted(), [Mend::RtpInfo]);
+    let reason = watcher.fails("the connection to the camera broke").await;
+    assert!(reason.contains("reset by peer"), "{reason}");
 }

@@ -39,12 +39,18 @@ pub struct Pieces {
     /// Where the head ends that the buffer begins with, and how long its body is, once that is known.
     message: Option<(usize, usize)>,
     lost: bool,
+    too_long: bool,
 }
 
 impl Pieces {
     /// What came is appended to it. Call [`Self::next_piece`] until there is none.
     pub fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
+    }
+
+    /// Whether what is not understood any more began with a message over [`MAX_HEAD`] or [`MAX_BODY`].
+    pub fn is_too_long(&self) -> bool {
+        self.too_long
     }
 
     /// The next whole piece.
@@ -76,14 +82,19 @@ impl Pieces {
             let Some(end) = head_end(&self.buffer) else {
                 // What is no message is not waited for: no empty line may ever come.
                 let other = first_line.is_some_and(|end| !Head::parse(&self.buffer[..=end]).is_message());
-                return if other || self.buffer.len() > MAX_HEAD { self.lose() } else { None };
+                let too_long = self.buffer.len() > MAX_HEAD;
+                self.too_long |= too_long && first_line.is_some() && !other;
+                return if other || too_long { self.lose() } else { None };
             };
             let head = Head::parse(&self.buffer[..end]);
             let length = match head.value("Content-Length") {
                 None => Some(0),
                 Some(value) => value.parse().ok(),
             };
-            let length = length.filter(|length| head.is_message() && end <= MAX_HEAD && *length <= MAX_BODY);
+            let length = length.filter(|_| head.is_message());
+            let fits = |length: &usize| end <= MAX_HEAD && *length <= MAX_BODY;
+            self.too_long |= length.is_some_and(|length| !fits(&length));
+            let length = length.filter(fits);
             self.message = length.map(|length| (end, length));
         }
         match self.message {
@@ -157,6 +168,21 @@ mod tests {
         for bytes in [&b"\0\x01$\0\0\0"[..], http, b"RTSP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n$\0\0\0", &long] {
             let found = pieces(bytes, bytes.len());
             assert_eq!(found, [Piece::Through(Bytes::copy_from_slice(bytes))]);
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_told_from_what_is_none() {
+        let head = [b"RTSP/1.0 200 OK\r\nX: ".to_vec(), vec![b'x'; MAX_HEAD]].concat();
+        let ended = [&head[..], b"\r\n\r\n"].concat();
+        let body = format!("RTSP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", MAX_BODY + 1).into_bytes();
+        let fits = format!("RTSP/1.0 200 OK\r\nContent-Length: {MAX_BODY}\r\n\r\n").into_bytes();
+        let noise = vec![b'x'; 2 * MAX_HEAD];
+        for (bytes, too_long) in [(head, true), (ended, true), (body, true), (fits, false), (noise, false)] {
+            let mut pieces = Pieces::default();
+            pieces.buffer().extend_from_slice(&bytes);
+            while pieces.next_piece().is_some() {}
+            assert_eq!(pieces.is_too_long(), too_long, "{} bytes", bytes.len());
         }
     }
 

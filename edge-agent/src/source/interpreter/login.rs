@@ -19,30 +19,38 @@ impl Login {
     }
 
     /// Takes the challenge of a 401. Gives whether requests can be signed by it.
-    pub(super) fn challenged(&mut self, answer: &Head) -> bool {
+    ///
+    /// # Errors
+    /// Why they can't, though there is a password.
+    pub(super) fn challenged(&mut self, answer: &Head) -> Result<bool, String> {
         let challenge =
             answer.values(CHALLENGE).fold(PasswordClient::builder(), |builder, value| builder.challenges(value));
         match (challenge.build(), &self.client) {
-            (Ok(_), _) if self.credentials.is_none() => false,
+            (Ok(_), _) if self.credentials.is_none() => Ok(false),
             // Who sits in between could have the password in clear by asking for it once more (RFC 7616 §5.8).
-            (Ok(PasswordClient::Basic(_)), Some(PasswordClient::Digest(_))) => false,
+            (Ok(PasswordClient::Basic(_)), Some(PasswordClient::Digest(_))) => {
+                Err("first by Digest and then by Basic, which would show the password to the network".to_owned())
+            }
             // The count of requests under a nonce goes on (RFC 7616 §3.4).
-            (Ok(PasswordClient::Digest(new)), Some(PasswordClient::Digest(old))) if new.nonce() == old.nonce() => true,
+            (Ok(PasswordClient::Digest(new)), Some(PasswordClient::Digest(old))) if new.nonce() == old.nonce() => {
+                Ok(true)
+            }
             (Ok(client), _) => {
                 self.client = Some(client);
-                true
+                Ok(true)
             }
-            (Err(e), _) => {
-                tracing::debug!(error = %e, "a challenge can't be read");
-                false
-            }
+            (Err(_), _) if self.credentials.is_none() => Ok(false),
+            (Err(e), _) => Err(e.to_string()),
         }
     }
 
     /// Signs a request, once there was a challenge.
-    pub(super) fn sign(&mut self, request: &mut Head) {
-        let (Some(credentials), Some(client)) = (&self.credentials, &mut self.client) else { return };
-        let Some((method, uri)) = request.request() else { return };
+    ///
+    /// # Errors
+    /// Why it can't be signed. The camera refuses it then.
+    pub(super) fn sign(&mut self, request: &mut Head) -> Result<(), String> {
+        let (Some(credentials), Some(client)) = (&self.credentials, &mut self.client) else { return Ok(()) };
+        let Some((method, uri)) = request.request() else { return Ok(()) };
         let signature = client.respond(&PasswordParams {
             username: &credentials.user,
             password: credentials.password.expose(),
@@ -50,11 +58,8 @@ impl Login {
             method,
             body: Some(&[]),
         });
-        match signature {
-            Ok(signature) => request.add("Authorization", &signature),
-            // The camera refuses it then.
-            Err(e) => tracing::debug!(error = %e, "a request can't be signed"),
-        }
+        request.add("Authorization", &signature?);
+        Ok(())
     }
 }
 
@@ -78,13 +83,13 @@ mod tests {
     #[test]
     fn the_newest_challenge_signs() {
         let (mut login, mut asked) = (login(), request());
-        login.sign(&mut asked);
+        login.sign(&mut asked).unwrap();
         assert_eq!(asked, request(), "nothing is shown before it is asked for");
         for nonce in ["one", "two"] {
             let challenge = format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\", algorithm=MD5\r\n");
-            assert!(login.challenged(&refusal(&challenge)));
+            assert_eq!(login.challenged(&refusal(&challenge)), Ok(true));
             let mut asked = request();
-            login.sign(&mut asked);
+            login.sign(&mut asked).unwrap();
             let signature = asked.value("Authorization").unwrap();
             assert!(signature.contains(nonce) && signature.contains("uri=\"rtsp://cam/x\""), "{signature}");
         }
@@ -94,10 +99,10 @@ mod tests {
     fn a_password_that_digest_has_hidden_is_not_shown_by_basic() {
         let mut login = login();
         let basic = refusal("WWW-Authenticate: Basic realm=\"r\"\r\n");
-        assert!(login.challenged(&refusal("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n")));
-        assert!(!login.challenged(&basic));
+        assert_eq!(login.challenged(&refusal("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n")), Ok(true));
+        assert!(login.challenged(&basic).unwrap_err().contains("Basic"));
         let mut asked = request();
-        login.sign(&mut asked);
+        login.sign(&mut asked).unwrap();
         assert!(asked.value("Authorization").unwrap().starts_with("Digest"));
     }
 
@@ -106,9 +111,9 @@ mod tests {
         let mut login = login();
         for count in ["nc=00000001", "nc=00000002"] {
             let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\", algorithm=MD5\r\n";
-            assert!(login.challenged(&refusal(challenge)));
+            assert_eq!(login.challenged(&refusal(challenge)), Ok(true));
             let mut asked = request();
-            login.sign(&mut asked);
+            login.sign(&mut asked).unwrap();
             assert!(asked.value("Authorization").unwrap().contains(count));
         }
     }
@@ -116,8 +121,8 @@ mod tests {
     #[test]
     fn without_a_password_or_a_challenge_that_can_be_read_nothing_is_signed() {
         let digest = refusal("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n");
-        assert!(!Login::new(None).challenged(&digest));
-        assert!(!login().challenged(&refusal("")));
-        assert!(!login().challenged(&refusal("WWW-Authenticate: Strange x=1\r\n")));
+        assert_eq!(Login::new(None).challenged(&digest), Ok(false));
+        assert!(login().challenged(&refusal("")).is_err());
+        assert!(login().challenged(&refusal("WWW-Authenticate: Strange x=1\r\n")).is_err());
     }
 }

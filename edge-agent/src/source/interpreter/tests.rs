@@ -131,11 +131,96 @@ async fn only_one_gets_in() {
 }
 
 #[tokio::test]
-async fn who_does_not_come_is_not_waited_for() {
+async fn who_does_not_come_is_not_waited_for_and_it_is_not_told_as_a_camera_that_can_not_be_reached() {
     let (listener, url) = camera().await;
-    let _door = door(&url).await;
+    let mut door = door(&url).await;
     let (mut camera, _) = listener.accept().await.unwrap();
+    let told = door.finds.fault().await.to_string();
+    assert!(told.contains("does not let the edge connect to itself") && told.contains("within 2 s"), "{told}");
     assert_eq!(read_all(&mut camera).await, b"");
+}
+
+/// A camera and who has been let in to it, both in mid-session.
+async fn playing() -> (Door, TcpStream, TcpStream) {
+    let (listener, url) = camera().await;
+    let door = door(&url).await;
+    let (mut camera, _) = listener.accept().await.unwrap();
+    let mut player = enter(&door).await;
+    describe(&mut player, &door, &door.token).await;
+    assert!(read(&mut camera).await.starts_with("DESCRIBE "));
+    (door, player, camera)
+}
+
+#[tokio::test]
+async fn a_camera_that_resets_is_not_told_as_one_that_closed() {
+    let (door, mut player, camera) = playing().await;
+    camera.set_zero_linger().unwrap();
+    drop(camera);
+    assert_eq!(read_all(&mut player).await, b"");
+    let told = door.finds.explain(SourceError::Closed);
+    assert!(told.is_closed() && told.to_string().contains("broke") && told.to_string().contains("reset"), "{told}");
+}
+
+#[tokio::test]
+async fn a_camera_that_closes_is_told_as_one_that_closed() {
+    let (door, mut player, camera) = playing().await;
+    drop(camera);
+    assert_eq!(read_all(&mut player).await, b"");
+    assert!(matches!(door.finds.explain(SourceError::Closed), SourceError::Closed));
+}
+
+#[tokio::test]
+async fn pictures_that_the_edge_does_not_take_are_not_told_as_a_stream_that_the_camera_closed() {
+    let (mut door, player, camera) = playing().await;
+    let mut packet = vec![b'$', 0, 0xff, 0xff];
+    packet.resize(4 + 0xffff, 0x80);
+    let flood = tokio::spawn(async move {
+        let mut camera = camera;
+        // Until the interpreter leaves.
+        while camera.write_all(&packet).await.is_ok() {}
+    });
+    // Nothing but time passes once no side takes anything any more.
+    tokio::time::pause();
+    let told = door.finds.fault().await;
+    assert!(told.to_string().contains("the edge itself did not take") && told.is_absence(), "{told}");
+    flood.await.unwrap();
+    drop(player);
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_the_players_is_not_told_as_a_stream_that_the_camera_closed() {
+    let (door, mut player, _camera) = playing().await;
+    describe(&mut player, &door, "0").await;
+    assert_eq!(read_all(&mut player).await, b"");
+    let told = door.finds.explain(SourceError::Closed);
+    assert!(told.to_string().contains("please report it"), "{told}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_to_be_put_right_says_so() {
+    let (door, mut player, mut camera) = playing().await;
+    let answer = format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: {}\r\n\r\n", 1 << 20);
+    camera.write_all(answer.as_bytes()).await.unwrap();
+    assert_eq!(read(&mut player).await, answer);
+    let told = door.finds.explain(SourceError::Unreadable("unexpected content type".to_owned())).to_string();
+    assert!(told.contains("unexpected content type; it is not put right") && told.contains("256 KiB"), "{told}");
+    assert!(matches!(door.finds.explain(SourceError::Closed), SourceError::Closed));
+}
+
+#[tokio::test]
+async fn a_challenge_that_can_not_be_answered_is_not_told_as_a_wrong_password() {
+    let (door, mut player, mut camera) = playing().await;
+    camera.write_all(b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Strange x=1\r\n\r\n").await.unwrap();
+    assert!(read(&mut player).await.starts_with("RTSP/1.0 401 "));
+    let told = door.finds.explain(SourceError::Refused("401 response".to_owned()));
+    assert!(told.is_refusal() && told.to_string().contains("set its RTSP authentication to Digest"), "{told}");
+}
+
+#[tokio::test]
+async fn a_port_of_this_machine_that_can_not_be_reached_is_not_told_as_the_camera() {
+    let (_, finds) = fault::channel();
+    let told = finds.explain_entering(SourceError::Unreachable("Connection refused".to_owned())).to_string();
+    assert!(told.starts_with("this machine does not let the edge connect to itself"), "{told}");
 }
 
 #[tokio::test]
