@@ -15,6 +15,8 @@ mod redirect;
 
 mod interpreter;
 
+pub mod farewells;
+
 pub mod http;
 
 pub mod v4l2;
@@ -53,7 +55,8 @@ use crate::state::Reports;
 use crate::step;
 use crate::unit::Feed;
 use error::SourceError;
-use rtsp::{Coded, Farewells, Item};
+use farewells::Farewells;
+use rtsp::{Coded, Item};
 use told::Told;
 
 /// How long a camera has to answer TEARDOWN before it is connected to again. Some let no second session in.
@@ -118,7 +121,8 @@ impl Source {
         }
     }
 
-    /// Runs until `token` is cancelled.
+    /// Runs until `token` is cancelled, and then until the camera has ended the session or does not answer: who begins anew with
+    /// a camera of one session finds it free, and who ends the program leaves none behind.
     pub async fn run(mut self, token: CancellationToken) {
         let span = self.step.span();
         async {
@@ -131,13 +135,20 @@ impl Source {
                     self.ended(SourceError::Failed(what.to_owned()), Evidence::None);
                 }
             }
+            self.say_farewell().await;
         }
         .instrument(span)
         .await;
     }
 
+    async fn say_farewell(&self) {
+        if !self.farewells.said(FAREWELL).await {
+            counter!("omma_source_teardowns_unanswered_total", "camera" => self.camera.id.to_string()).increment(1);
+        }
+    }
+
     async fn one_session(&mut self) {
-        self.farewells.said(FAREWELL).await;
+        self.say_farewell().await;
         tokio::time::sleep_until(self.clock.instant(self.session.wake())).await;
         if self.session.poll(self.clock.now()) != Act::Connect {
             return;
@@ -337,6 +348,10 @@ impl Stream {
 pub(crate) fn describe() {
     describe_counter!("omma_source_connects_total", "Times a camera was connected to.");
     describe_counter!("omma_source_failures_total", "Connections to a camera that failed or ended, by kind of fault.");
+    describe_counter!(
+        "omma_source_teardowns_unanswered_total",
+        "Sessions that a camera had not ended half a second after TEARDOWN: of few, the next may have to wait for one."
+    );
     describe_counter!(
         "omma_source_interpreted_total",
         "Connections to a camera in which a fault of its RTSP is put right, by fault; see operate/cameras.md."

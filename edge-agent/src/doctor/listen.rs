@@ -20,7 +20,8 @@ use super::address::Target;
 use super::reading;
 use crate::clock::EdgeClock;
 use crate::source::error::SourceError;
-use crate::source::rtsp::{self, Coded, Farewells, Item};
+use crate::source::farewells::Farewells;
+use crate::source::rtsp::{self, Coded, Item};
 
 /// How long a camera has for its answer to TEARDOWN.
 const FAREWELL: Duration = Duration::from_secs(2);

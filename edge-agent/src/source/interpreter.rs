@@ -10,6 +10,7 @@
 //! 3. Requests get the camera's own URL and are signed here: Digest covers the URL (RFC 7616 §3.4), and retina knows
 //!    another one.
 //! 4. When either side closes, so does the other. What happened, where retina can't see that, is left in [`fault`].
+//! 5. The session that the camera still has is ended ([`farewell`]): retina is told to leave that to this.
 //!
 //! Nothing waits here: what is read is written before more is read. Where one side does not take it, the other is not
 //! read, as if there were nothing in between.
@@ -28,6 +29,7 @@ use edge_core::interpreter::{Mend, Mends, mend};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 use url::{Position, Url};
 
 use crate::AGENT;
@@ -39,6 +41,8 @@ use login::Login;
 mod login;
 
 pub(in crate::source) mod fault;
+
+mod farewell;
 
 /// How long retina has to come and to show the token.
 const COMES: Duration = Duration::from_secs(2);
@@ -58,12 +62,18 @@ pub(super) struct Door {
     pub(super) finds: Finds,
 }
 
-/// Connects to the camera at `at`, and waits for retina. The task ends with the connection: it must outlive the stream,
-/// whose TEARDOWN comes last.
+/// Connects to the camera at `at`, and waits for retina. The task, one of `tasks`, outlives the connection until the camera's
+/// session is ended.
 ///
 /// # Errors
 /// When there is no connection. The caller limits the time.
-pub(super) async fn open(camera: &CameraUrl, at: &Url, mends: Mends, way: Way) -> Result<Door, SourceError> {
+pub(super) async fn open(
+    camera: &CameraUrl,
+    at: &Url,
+    mends: Mends,
+    way: Way,
+    tasks: &TaskTracker,
+) -> Result<Door, SourceError> {
     let host = at.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let unreachable = |e: io::Error| SourceError::Unreachable(e.to_string());
     let stream = TcpStream::connect((host, at.port().unwrap_or(RTSP_PORT))).await.map_err(unreachable)?;
@@ -80,14 +90,15 @@ pub(super) async fn open(camera: &CameraUrl, at: &Url, mends: Mends, way: Way) -
         camera: at[..Position::BeforePath].to_owned(),
         inner: url[..Position::BeforePath].to_owned(),
         token: token.clone(),
-        peer: peer.ip(),
+        peer,
+        way,
         mends,
         login: Login::new(camera.credentials().cloned()),
         conversation: Conversation::default(),
         sequences: Sequences::default(),
         leaves,
     };
-    tokio::spawn(interpreter.run(listener, stream));
+    tasks.spawn(interpreter.run(listener, stream));
     Ok(Door { url, token, finds })
 }
 
@@ -107,7 +118,8 @@ struct Interpreter {
     /// And as retina does.
     inner: String,
     token: String,
-    peer: IpAddr,
+    peer: SocketAddr,
+    way: Way,
     mends: Mends,
     login: Login,
     conversation: Conversation,
@@ -134,11 +146,18 @@ impl Interpreter {
             Err(e) => return self.leaves.fault(Fault::NotEntered(e.to_string())),
         };
         drop(listener);
-        let (End::Player(fault) | End::Camera(fault)) = self.relay(&mut player, asked, &mut camera, to_camera).await;
+        let mut answered = Pieces::default();
+        let end = self.relay(&mut player, asked, &mut camera, &mut answered, to_camera).await;
+        let (usable, fault) = match end {
+            End::Player(fault) => (true, fault),
+            End::Camera(fault) => (false, fault),
+        };
         // Told while the player's connection is still open.
         if let Some(fault) = fault {
             self.leaves.fault(fault);
         }
+        drop(player);
+        self.leave(usable.then_some((camera, answered))).await;
     }
 
     async fn relay(
@@ -146,9 +165,10 @@ impl Interpreter {
         player: &mut TcpStream,
         mut asked: Pieces,
         camera: &mut TcpStream,
+        answered: &mut Pieces,
         mut to_camera: BytesMut,
     ) -> End {
-        let (mut to_player, mut answered) = (BytesMut::new(), Pieces::default());
+        let mut to_player = BytesMut::new();
         for stream in [&*player, &*camera] {
             if let Err(e) = stream.set_nodelay(true) {
                 tracing::debug!(error = %e, "packets may wait for one another");
@@ -180,7 +200,7 @@ impl Interpreter {
             }
             tokio::select! {
                 read = read_more(player, &mut asked) => if !matches!(read, Ok(1..)) { return End::Player(None) },
-                read = read_more(camera, &mut answered) => match read {
+                read = read_more(camera, answered) => match read {
                     Ok(1..) => {}
                     Ok(0) => return End::Camera(None),
                     Err(e) => return End::Camera(Some(Fault::Broken(e.to_string()))),
@@ -246,15 +266,23 @@ impl Interpreter {
                 }
             }
             Piece::Message { mut head, mut body } => {
-                let can_sign = head.status() == Some(UNAUTHORIZED) && self.challenged(&head);
-                match self.conversation.answer(&mut head, can_sign) {
-                    Answer::Pass => {
-                        mend(&mut head, &mut body, self.mends, Some(self.peer));
-                        to_player.extend_from_slice(&head.bytes());
-                        to_player.extend_from_slice(&body);
-                    }
-                    Answer::Sign(request) => self.sign(request, to_camera),
+                if self.hear(&mut head, to_camera) {
+                    mend(&mut head, &mut body, self.mends, Some(self.peer.ip()));
+                    to_player.extend_from_slice(&head.bytes());
+                    to_player.extend_from_slice(&body);
                 }
+            }
+        }
+    }
+
+    /// Whether an answer is for the player. One that is not is answered by itself.
+    fn hear(&mut self, answer: &mut Head, to_camera: &mut BytesMut) -> bool {
+        let can_sign = answer.status() == Some(UNAUTHORIZED) && self.challenged(answer);
+        match self.conversation.answer(answer, can_sign) {
+            Answer::Pass => true,
+            Answer::Sign(request) => {
+                self.sign(request, to_camera);
+                false
             }
         }
     }

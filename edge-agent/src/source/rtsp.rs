@@ -10,8 +10,6 @@
 //! ended the stream. Two use it: the source, which only wants pictures, and the doctor, which wants to know everything
 //! on the way.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,8 +21,8 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
 use retina::UNIX_EPOCH;
 use retina::client::{
-    Credentials, Demuxed, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions, Session, SessionGroup,
-    SessionOptions, SetupOptions, TeardownPolicy, Tool, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
+    Credentials, Demuxed, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions, Session, SessionOptions,
+    SetupOptions, TeardownPolicy, Tool, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef};
 use retina::rtcp::ReceivedCompoundPacket;
@@ -32,6 +30,7 @@ use url::Url;
 
 use crate::AGENT;
 use crate::source::error::{SourceError, packet_fault};
+use crate::source::farewells::Farewells;
 use crate::source::interpreter::fault::Finds;
 use crate::source::interpreter::{self, Door};
 use crate::source::redirect;
@@ -83,27 +82,6 @@ pub struct SenderReport {
     pub received: Instant,
 }
 
-/// TEARDOWN requests on their way. A camera of few sessions lets the next one in when the last one has ended.
-#[derive(Clone, Default)]
-pub struct Farewells(Arc<SessionGroup>);
-
-impl fmt::Debug for Farewells {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Farewells").finish_non_exhaustive()
-    }
-}
-
-impl Farewells {
-    /// Waits until they are answered or given up, at most for `patience`.
-    pub async fn said(&self, patience: Duration) {
-        match tokio::time::timeout(patience, self.0.await_teardown()).await {
-            Ok(Ok(())) => {}
-            // The camera ends what it does not hear of any more; nobody needs to act.
-            Ok(Err(_)) | Err(_) => tracing::debug!("a TEARDOWN was not answered"),
-        }
-    }
-}
-
 /// A camera that has said what it offers.
 pub struct Described {
     session: Session<retina::client::Described>,
@@ -138,9 +116,14 @@ pub async fn describe(
     mends: Mends,
 ) -> Result<Described, SourceError> {
     let mut at = url.bare().clone();
-    let mut teardown = TeardownPolicy::Auto;
+    // The interpreter ends its session by itself.
+    let mut teardown = if mends.is_empty() { TeardownPolicy::Auto } else { TeardownPolicy::Never };
     for _ in 0..=redirect::MOST + 1 {
-        let door = if mends.is_empty() { None } else { Some(interpreter::open(url, &at, mends, way).await?) };
+        let door = if mends.is_empty() {
+            None
+        } else {
+            Some(interpreter::open(url, &at, mends, way, farewells.interpreters()).await?)
+        };
         let options = options(url, farewells, door.as_ref()).teardown(teardown);
         let (asked, mut finds) = door.map_or_else(|| (at.clone(), None), |door| (door.url, Some(door.finds)));
         let described = tokio::select! {
@@ -150,9 +133,7 @@ pub async fn describe(
         match described {
             // Retina would say goodbye, with the login, to the host that the description names: a camera's inner address
             // is somebody else's here.
-            Ok(session)
-                if matches!(teardown, TeardownPolicy::Auto) && names_other_host(session.streams(), &at, &asked) =>
-            {
+            Ok(session) if matches!(teardown, TeardownPolicy::Auto) && names_other_host(session.streams(), &at) => {
                 teardown = TeardownPolicy::Never;
             }
             Ok(session) => return Ok(Described { session, redirected: at != *url.bare(), way, finds }),
@@ -185,15 +166,9 @@ fn explained(finds: Option<&Finds>, error: SourceError) -> SourceError {
     }
 }
 
-fn names_other_host(streams: &[retina::client::Stream], at: &Url, asked: &Url) -> bool {
+fn names_other_host(streams: &[retina::client::Stream], at: &Url) -> bool {
     let mut controls = streams.iter().filter_map(retina::client::Stream::control);
-    controls.any(|control| !is_of(control, at, asked))
-}
-
-/// Whether a URL is the camera's, or the one that was asked for it: of that one's host others have ports as well.
-fn is_of(control: &Url, at: &Url, asked: &Url) -> bool {
-    let of = |url: &Url| url.host_str() == control.host_str();
-    of(at) || of(asked) && asked.port() == control.port()
+    controls.any(|control| control.host_str() != at.host_str())
 }
 
 fn options(url: &CameraUrl, farewells: &Farewells, door: Option<&Door>) -> SessionOptions {
@@ -204,7 +179,7 @@ fn options(url: &CameraUrl, farewells: &Farewells, door: Option<&Door>) -> Sessi
     SessionOptions::default()
         .creds(credentials)
         .user_agent(door.map_or_else(|| AGENT.to_owned(), |door| door.token.clone()))
-        .session_group(Arc::clone(&farewells.0))
+        .session_group(farewells.group())
         .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
 }
 
@@ -359,24 +334,5 @@ impl SenderReport {
         let (seconds, fraction) = (since_epoch >> 32, since_epoch & 0xffff_ffff);
         let camera = CaptureTime(seconds.cast_signed() * 1_000_000 + ((fraction * 1_000_000) >> 32).cast_signed());
         Some(Self { rtp: report.rtp_timestamp(), camera, received: packet.ctx().received() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_camera_that_names_its_loopback_address_is_not_the_door_on_ours() {
-        let url = |text: &str| Url::parse(text).unwrap();
-        let (at, door) = (url("rtsp://192.0.2.20/x"), url("rtsp://127.0.0.1:40000/x"));
-        for (control, own) in [
-            ("rtsp://192.0.2.20:554/x/1", true),
-            ("rtsp://127.0.0.1:40000/x/1", true),
-            ("rtsp://127.0.0.1/x/1", false),
-            ("rtsp://10.0.0.1/x/1", false),
-        ] {
-            assert_eq!(is_of(&url(control), &at, &door), own, "{control}");
-        }
     }
 }

@@ -7,7 +7,7 @@ use edge_core::interpreter::Mend;
 use omma_testkit::simulator::quirk::Quirk;
 
 use crate::film::RATE;
-use crate::watched::{Camera, Watcher, is_interpreted_over};
+use crate::watched::{Camera, PATIENCE, Watcher, is_interpreted_over};
 
 plays! {
     white_space_in_headers: PaddedHeaders;
@@ -66,6 +66,68 @@ async fn one_session_that_is_interpreted_and_ended() {
     let mut watcher = Watcher::start(&camera);
     watcher.decodes(5).await;
     watcher.breaks_off_and_goes_on().await;
+}
+
+/// Sessions that the camera has and nobody has ended.
+fn left(camera: &Camera) -> u64 {
+    let counts = camera.server.counts();
+    counts.sessions - counts.teardowns
+}
+
+/// When the edge has stopped, nobody sends anything any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_is_left_in_the_camera_when_the_edge_stops() {
+    for quirks in [&[][..], &[Quirk::RtpInfoGarbage]] {
+        for transport in [Transport::Tcp, Transport::Udp] {
+            let camera = Camera::start(quirks).await;
+            let mut watcher = Watcher::of(&camera.url(), transport);
+            watcher.reads(5).await;
+            assert_eq!(left(&camera), 1, "{quirks:?} {transport:?}");
+            watcher.stop().await;
+            assert_eq!(left(&camera), 0, "{quirks:?} {transport:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_is_left_in_the_camera_when_an_interpreted_source_is_dropped() {
+    let camera = Camera::start(&[Quirk::RtpInfoGarbage]).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(5).await;
+    watcher.abort();
+    tokio::time::timeout(PATIENCE, async {
+        while left(&camera) > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the session is not ended");
+}
+
+/// Retina refuses its Session header, and so does not know what to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_session_whose_set_up_can_not_be_read_is_ended() {
+    let camera = Camera::start(&[Quirk::OneSession, Quirk::ContentTypeCharset, Quirk::SessionExtra]).await;
+    let mut watcher = Watcher::start(&camera);
+    watcher.decodes(5).await;
+    assert_eq!(watcher.interpreted(), [Mend::ContentType, Mend::Session]);
+    let counts = camera.server.counts();
+    assert_eq!((counts.sessions, counts.teardowns, counts.busy), (2, 1, 0));
+}
+
+/// A camera that sends datagrams keeps its session when the connection has ended: for a minute here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_session_over_udp_whose_connection_ends() {
+    let camera = Camera::start(&[Quirk::OneSession, Quirk::RtpInfoGarbage]).await;
+    let mut watcher = Watcher::of(&camera.url(), Transport::Udp);
+    watcher.reads(5).await;
+    camera.server.drop_players();
+    let before = watcher.beginnings;
+    while watcher.beginnings == before {
+        watcher.reads(1).await;
+    }
+    let counts = camera.server.counts();
+    assert_eq!((counts.sessions, counts.teardowns, counts.busy), (3, 2, 0));
 }
 
 const TIME_OUT: Duration = Duration::from_secs(3);

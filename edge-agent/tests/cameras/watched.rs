@@ -25,6 +25,7 @@ use omma_vision::event::rule::config::RulesConfig;
 use omma_vision::gate::GateConfig;
 use tempfile::TempDir;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -88,6 +89,7 @@ pub(crate) struct Watcher {
     pub(crate) beginnings: usize,
     /// Whether pictures may come in another order than they were taken.
     pub(crate) reordered: bool,
+    source: JoinHandle<()>,
     _token: DropGuard,
 }
 
@@ -119,7 +121,7 @@ impl Watcher {
         let (reader, watch) = (feed.read("analysis behind", clock.now()), reports.watch());
         let token = CancellationToken::new();
         let source = Source::new(Arc::new(camera), feed, reports.clone(), clock.clone(), DeviceLock::default(), 7);
-        tokio::spawn(source.run(token.clone()));
+        let source = tokio::spawn(source.run(token.clone()));
         Self {
             reader,
             reports: watch,
@@ -131,6 +133,7 @@ impl Watcher {
             decoded: 0,
             beginnings: 0,
             reordered: false,
+            source,
             _token: token.drop_guard(),
         }
     }
@@ -219,6 +222,18 @@ impl Watcher {
     /// What the state says is put right.
     pub(crate) fn interpreted(&self) -> Vec<Mend> {
         self.all.mends(&"door".parse().unwrap())
+    }
+
+    /// Ends the source as the edge does, and waits for it.
+    pub(crate) async fn stop(self) {
+        let Self { source, _token, .. } = self;
+        drop(_token);
+        timeout(PATIENCE, source).await.expect("the source does not end").unwrap();
+    }
+
+    /// Drops the source wherever it is.
+    pub(crate) fn abort(self) {
+        self.source.abort();
     }
 
     /// When the newest unit was taken.

@@ -11,9 +11,13 @@ async fn camera() -> (TcpListener, CameraUrl) {
 }
 
 async fn door(url: &CameraUrl) -> Door {
+    door_over(url, Way::Tcp).await
+}
+
+async fn door_over(url: &CameraUrl, way: Way) -> Door {
     let mut mends = Mends::default();
     mends.insert(Mend::ContentType);
-    open(url, url.bare(), mends, Way::Tcp).await.unwrap()
+    open(url, url.bare(), mends, way, &TaskTracker::new()).await.unwrap()
 }
 
 async fn enter(door: &Door) -> TcpStream {
@@ -66,6 +70,80 @@ async fn when_the_player_goes_the_camera_is_left() {
     assert!(!read(&mut camera).await.is_empty());
     drop(player);
     assert_eq!(read_all(&mut camera).await, b"");
+}
+
+/// The camera's end of a session that is set up over a connection to the interpreter, which the player has.
+async fn set_up(way: Way) -> (TcpListener, TcpStream, TcpStream) {
+    let (listener, url) = camera().await;
+    let door = door_over(&url, way).await;
+    let (mut camera, _) = listener.accept().await.unwrap();
+    let mut player = enter(&door).await;
+    ask_set_up(&mut player, &door).await;
+    assert!(read(&mut camera).await.starts_with("SETUP "));
+    (listener, camera, player)
+}
+
+async fn ask_set_up(player: &mut TcpStream, door: &Door) {
+    let request = format!("SETUP {}/track RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: {}\r\n\r\n", door.url, door.token);
+    player.write_all(request.as_bytes()).await.unwrap();
+}
+
+const SET_UP: &[u8] = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 77;timeout=60\r\n\r\n";
+
+async fn hears_teardown(camera: &mut TcpStream) {
+    let asked = read(camera).await;
+    assert!(asked.starts_with("TEARDOWN rtsp://") && asked.contains("\r\nSession: 77\r\n"), "{asked}");
+    assert!(asked.contains("\r\nCSeq: 2\r\n") && asked.contains(AGENT), "{asked}");
+    assert!(!asked.contains(r#"Authorization"#), "nothing is shown before it is asked for");
+}
+
+#[tokio::test]
+async fn a_session_is_ended_when_its_player_goes_without_a_word() {
+    let (_, mut camera, mut player) = set_up(Way::Tcp).await;
+    camera.write_all(SET_UP).await.unwrap();
+    assert!(!read(&mut player).await.is_empty());
+    drop(player);
+    hears_teardown(&mut camera).await;
+    // Packets that are on their way, and a wish to have the request signed, come before the answer.
+    camera.write_all(b"$\0\0\x02hiRTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\n").await.unwrap();
+    camera.write_all(b"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n\r\n").await.unwrap();
+    let signed = read(&mut camera).await;
+    assert!(signed.starts_with("TEARDOWN ") && signed.contains("Authorization: Digest "), "{signed}");
+    camera.write_all(b"RTSP/1.0 200 OK\r\nCSeq: 3\r\n\r\n").await.unwrap();
+    assert_eq!(read_all(&mut camera).await, b"", "it is closed then, and nothing more is asked");
+}
+
+#[tokio::test]
+async fn a_session_that_the_camera_makes_when_the_player_has_gone_is_ended() {
+    let (_, mut camera, player) = set_up(Way::Tcp).await;
+    drop(player);
+    camera.write_all(SET_UP).await.unwrap();
+    hears_teardown(&mut camera).await;
+}
+
+#[tokio::test]
+async fn a_camera_that_does_not_answer_teardown_is_left_all_the_same() {
+    let (listener, mut camera, player) = set_up(Way::Tcp).await;
+    camera.write_all(SET_UP).await.unwrap();
+    drop(player);
+    hears_teardown(&mut camera).await;
+    tokio::time::pause();
+    assert_eq!(read_all(&mut camera).await, b"");
+    // A session over TCP has ended with its connection.
+    assert!(timeout(Duration::from_secs(60), listener.accept()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_over_udp_whose_connection_has_ended_is_ended_on_a_fresh_one() {
+    let (listener, mut camera, mut player) = set_up(Way::Udp).await;
+    camera.write_all(SET_UP).await.unwrap();
+    assert!(!read(&mut player).await.is_empty());
+    drop(camera);
+    assert_eq!(read_all(&mut player).await, b"");
+    let (mut afresh, _) = listener.accept().await.unwrap();
+    hears_teardown(&mut afresh).await;
+    afresh.write_all(b"RTSP/1.0 454 Session Not Found\r\nCSeq: 2\r\n\r\n").await.unwrap();
+    assert_eq!(read_all(&mut afresh).await, b"");
 }
 
 #[tokio::test]

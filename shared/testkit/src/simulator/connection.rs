@@ -205,9 +205,19 @@ impl Connection {
                 self.session.pause()
             }
             Decision::TearDown => {
-                self.player = None;
+                if self.player.take().is_some() {
+                    self.house.tally.teardowns.add(1);
+                }
                 self.house.seat().leave(self.session.id());
                 self.session.tear_down()
+            }
+            Decision::TearDownOther(id) => {
+                if self.house.seat().leave(&id) {
+                    self.house.tally.teardowns.add(1);
+                    Response::ok()
+                } else {
+                    Response::new(Status::SessionNotFound)
+                }
             }
         })
     }
@@ -215,6 +225,7 @@ impl Connection {
     async fn set_up(&mut self, request: &Request, camera: String, transport: Transport) -> Response {
         let quirks = &self.house.quirks;
         if quirks.has(Quirk::OneSession) && !self.house.seat().take(self.session.id(), Instant::now()) {
+            self.house.tally.busy.add(1);
             return Response::new(Status::NotEnoughBandwidth);
         }
         let made = match Player::new(transport, self.local.ip(), self.peer.ip(), quirks).await {
@@ -227,7 +238,9 @@ impl Connection {
                     player.packetiser.begin_as(heard.ssrc(), heard.sequence());
                 }
                 let response = self.session.set_up(request, transport, ports, player.packetiser.ssrc());
-                self.player = Some((camera, player));
+                if self.player.replace((camera, player)).is_none() {
+                    self.house.tally.sessions.add(1);
+                }
                 response
             }
             Err(error) => {

@@ -28,9 +28,9 @@ impl Seat {
         !taken
     }
 
-    /// TEARDOWN.
-    pub(super) fn leave(&mut self, session: &str) {
-        self.holder.take_if(|holder| holder.session == session);
+    /// TEARDOWN. Gives whether the session had it.
+    pub(super) fn leave(&mut self, session: &str) -> bool {
+        self.holder.take_if(|holder| holder.session == session).is_some()
     }
 
     /// The connection has ended.
@@ -51,10 +51,8 @@ mod tests {
     fn it_is_free_after_teardown_at_once_and_else_in_time() {
         let (mut seat, now) = (Seat::default(), Instant::now());
         assert!(seat.take("a", now) && seat.take("a", now) && !seat.take("b", now));
-        seat.leave("b");
-        assert!(!seat.take("b", now));
-        seat.leave("a");
-        assert!(seat.take("b", now));
+        assert!(!seat.leave("b") && !seat.take("b", now));
+        assert!(seat.leave("a") && seat.take("b", now));
         seat.abandon("b", now + Duration::from_secs(2));
         assert!(!seat.take("c", now + Duration::from_secs(1)) && seat.take("c", now + Duration::from_secs(2)));
     }

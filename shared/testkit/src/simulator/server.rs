@@ -112,6 +112,12 @@ pub struct Counts {
     pub unauthorized: u64,
     /// Connections ended because they brought no RTSP.
     pub garbage: u64,
+    /// Sessions set up.
+    pub sessions: u64,
+    /// Sessions ended by TEARDOWN.
+    pub teardowns: u64,
+    /// Sessions refused because there was one already.
+    pub busy: u64,
     /// Times a player began.
     pub plays: u64,
     /// Pictures sent, counted for each player.
@@ -128,6 +134,9 @@ pub(super) struct Tally {
     refused: Counter,
     pub(super) unauthorized: Counter,
     garbage: Counter,
+    pub(super) sessions: Counter,
+    pub(super) teardowns: Counter,
+    pub(super) busy: Counter,
     pub(super) plays: Counter,
     pub(super) pictures: Counter,
     slow: Counter,
@@ -280,6 +289,9 @@ impl Server {
             refused: tally.refused.get(),
             unauthorized: tally.unauthorized.get(),
             garbage: tally.garbage.get(),
+            sessions: tally.sessions.get(),
+            teardowns: tally.teardowns.get(),
+            busy: tally.busy.get(),
             plays: tally.plays.get(),
             pictures: tally.pictures.get(),
             slow: tally.slow.get(),

@@ -7,7 +7,8 @@
 //!    └────────────────┴──────PAUSE──────┘  (TEARDOWN from either)
 //! ```
 //!
-//! A session lives and dies with its connection, as in most cameras.
+//! A session lives and dies with its connection, as in most cameras; where there is only one, it is kept for a while longer, and
+//! TEARDOWN on another connection ends it.
 
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(super) enum Decision {
     Pause,
     /// Stop sending and forget the way, then say [`Session::tear_down`].
     TearDown,
+    /// End a session of a connection that has ended, where it is still there.
+    TearDownOther(String),
 }
 
 /// One client's session.
@@ -112,6 +115,7 @@ impl Session {
             self.guard.renew();
         }
         match (request.method.as_str(), self.names_me(request)) {
+            ("TEARDOWN", Some(false)) => Decision::TearDownOther(named(request).unwrap_or_default().to_owned()),
             (_, Some(false)) => refuse(Status::SessionNotFound),
             ("DESCRIBE", _) => self.describe(request, describe),
             ("SETUP", _) => self.decide_set_up(request, describe),
@@ -200,8 +204,7 @@ impl Session {
 
     /// Whether the request names this session; `None` where it names none.
     fn names_me(&self, request: &Request) -> Option<bool> {
-        let named = request.header("Session")?;
-        Some(named.split(';').next().is_some_and(|id| id.trim() == self.id))
+        named(request).map(|id| id == self.id)
     }
 
     /// The way is made.
@@ -294,6 +297,11 @@ impl Session {
         };
         Response::ok().header("Session", session)
     }
+}
+
+/// The session that a request names.
+fn named(request: &Request) -> Option<&str> {
+    request.header("Session")?.split(';').next().map(str::trim)
 }
 
 /// Whether players ask this only to be heard of.

@@ -34,6 +34,7 @@ fn step(session: &mut Session, method: &str, path: &str, headers: &[&str]) -> St
         Decision::Play => session.play(&Packetiser::new(1, 2, 3), CaptureTime(0)),
         Decision::Pause => session.pause(),
         Decision::TearDown => session.tear_down(),
+        Decision::TearDownOther(id) => panic!("{method} of {id}"),
     };
     response.status
 }
@@ -86,6 +87,12 @@ fn each_refusal_has_its_status() {
         s.state = state;
         assert_eq!(step(&mut s, method, path, headers), status, "{method} /{path} {headers:?} in {state:?}");
     }
+}
+
+#[test]
+fn the_session_of_another_connection_can_be_ended() {
+    let request = request("TEARDOWN", "door", &["Session: 43;timeout=60"]);
+    assert_eq!(session().decide(&request, |_| None), Decision::TearDownOther("43".to_owned()));
 }
 
 #[test]
