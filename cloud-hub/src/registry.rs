@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use omma_protocol::camera::CameraReport;
-use omma_protocol::id::{EdgeId, StreamId};
+use omma_protocol::id::{CameraId, EdgeId, StreamId};
 use omma_protocol::wire::mqtt::{HealthMessage, ReportedMessage};
 use tokio::sync::watch;
 
@@ -25,6 +25,8 @@ pub struct Edge {
     pub clock_offset_us: Option<i64>,
     /// Its cameras as last reported.
     pub cameras: Vec<CameraReport>,
+    /// Faults of each camera's RTSP that the edge puts right, as it last said over QUIC.
+    pub interpreted: BTreeMap<CameraId, Vec<String>>,
     /// How it itself was when it last said so, over QUIC.
     pub health: Option<Told<HealthMessage>>,
     /// What became of what is desired of it, as it last said over QUIC.

@@ -31,7 +31,7 @@
 //! | state, [`Teller`] → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
 //! | MQTT uplink → control | question | 128 | the newest is answered with that, count |
 //! | QUIC uplink → control | what the hub desires | 1, in the same 128 | waits for room |
-//! | state, [`Control`] → QUIC uplink | health, what became of a desire | 1 each | the newest wins |
+//! | state, [`Control`] → QUIC uplink | health, how each camera is, what became of a desire | 1 each | the newest wins |
 //! | control → MQTT uplink | answer | 16 | the oldest is lost, count |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera, of it 10 s or 16 MB | reset the old group's stream, begin at the key picture; of the same group, nothing more until then, count |
 
@@ -184,6 +184,7 @@ pub async fn run(
         outbox: outbox.state(),
         health: watch.state(),
     };
+    let there = wanted.clone();
     let labels = config.detect.as_ref().and_then(|detect| detect.labels.as_deref());
     let teller = config
         .has_broker()
@@ -208,8 +209,7 @@ pub async fn run(
         let (feeds, results, reports) = (feeds.clone(), results.clone(), reports.clone());
         let quic = QuicUplink::new(join.clone(), feeds, results, reports, clock.clone(), quic);
         let quic = if config.has_broker() { quic } else { quic.carrying(outbox.clone(), config.backfill) };
-        let (reported, health) = (configuration.reported(), state.health.clone());
-        let quic = quic.telling(Values::new(notices.clone(), reported, health, outbox.state()));
+        let quic = quic.telling(Values::new(notices.clone(), configuration.reported(), state.clone(), there));
         last.push(tokio::spawn(quic.run(uplinks.clone())));
     }
     match mqtt {

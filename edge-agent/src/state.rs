@@ -9,13 +9,14 @@ pub mod gates;
 
 pub mod switches;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::routing::get;
 use axum::{Json, Router};
 use edge_core::interpreter::{Mend, Mends};
 use omma_protocol::camera::{CameraReport, CameraState};
 use omma_protocol::id::{CameraId, EdgeId};
+use omma_protocol::wire::mqtt::CameraMessage;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -31,7 +32,7 @@ use switches::Switches;
 pub struct Reports {
     /// What the hub is told.
     told: watch::Sender<Vec<CameraReport>>,
-    /// What is put right of each camera's RTSP, where something is. The edge's own business.
+    /// What is put right of each camera's RTSP, where something is.
     interpreted: watch::Sender<BTreeMap<CameraId, Mends>>,
 }
 
@@ -207,6 +208,19 @@ impl State {
             CameraState::Connecting | CameraState::Live => None,
         };
         self.gates.unseen(camera).or_else(sub)
+    }
+
+    /// What is put right of a camera's RTSP, of either of its streams.
+    pub fn interpreted(&self, camera: &CameraId) -> Vec<String> {
+        let both: BTreeSet<Mend> = self.reports.mends(camera).into_iter().chain(self.subs.mends(camera)).collect();
+        both.into_iter().map(|mend| mend.name().to_owned()).collect()
+    }
+
+    /// How a camera is, for others, as far as it does not change by the second: without its gate. `None` where there is no such
+    /// camera any more.
+    pub fn message(&self, camera: &Camera) -> Option<CameraMessage> {
+        let (unseen, interpreted) = (self.unseen(&camera.id), self.interpreted(&camera.id));
+        Some(CameraMessage { unseen, interpreted, ..CameraMessage::new(&self.reports.of(&camera.id)?, camera.rate) })
     }
 
     /// `/state`, beside the health routes.

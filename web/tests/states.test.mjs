@@ -131,6 +131,27 @@ test("how an edge is is a quiet line under its name, which opens", async () => {
   assertNoFaults(REFUSED);
 });
 
+test("what is put right of a camera is a quiet line below its picture, folded away on a phone", async () => {
+  hub.cameras = [camera("north.door", { interpreted: ["rtp_info", "nonce"] }), camera("north.yard")];
+  await signIn(page, hub.url, TOKEN);
+  const said = page.getByText("RTP-Info, nonce", { exact: true });
+  await said.waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "interpreted");
+  await page.setViewportSize(PHONE);
+  await until("it is folded away", () => said.isHidden());
+  await page.locator("summary", { hasText: "Measured" }).click();
+  await said.waitFor();
+  const box = await said.boundingBox();
+  assert.ok(box.x >= 0 && box.x + box.width <= PHONE.width, JSON.stringify(box));
+  await assertAccessible(page);
+  await screenshot(page, "interpreted-phone");
+  await page.getByRole("button", { name: /^yard/ }).click();
+  await page.getByRole("heading", { name: "yard" }).waitFor();
+  assert.equal(await page.getByText("Camera faults put right").count(), 0, "nothing is said of a camera that needs nothing");
+  assertNoFaults(REFUSED);
+});
+
 test("no camera and no event yet: the page says what will come", async () => {
   hub.cameras = [];
   await signIn(page, hub.url, TOKEN);

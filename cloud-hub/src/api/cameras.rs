@@ -44,6 +44,11 @@ pub(super) struct Camera {
     /// Whether it has B-frames, which browsers can't be sent; once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     reorders: Option<bool>,
+    /// Faults of its RTSP that the edge puts right, in the words of `operate/cameras.md`. Absent where there is none, and of edges of
+    /// before they told it. Later versions may have further words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, example = json!(["rtp_info"]))]
+    interpreted: Vec<String>,
 }
 
 /// How a camera fares.
@@ -134,6 +139,7 @@ fn view(name: &EdgeId, edge: &Edge, report: &CameraReport, infer: &InferState) -
         width: video.map(|v| v.width),
         height: video.map(|v| v.height),
         reorders: video.map(|v| v.reorders),
+        interpreted: edge.interpreted.get(&report.camera).cloned().unwrap_or_default(),
     }
 }
 
@@ -163,5 +169,9 @@ mod tests {
         assert_eq!(seen(false, &gone), (StateName::Offline, Some("its edge is not connected".into())));
         let json = serde_json::to_string(&view(&name, &edge(true), &report, &ready)).unwrap();
         assert!(json.contains(r#""stream":"site.door""#) && !json.contains("codec"), "{json}");
+        assert!(!json.contains("interpreted"), "{json}");
+        let interpreted = [("door".parse().unwrap(), vec!["rtp_info".to_owned()])].into();
+        let mended = view(&name, &Edge { interpreted, ..edge(true) }, &report, &ready);
+        assert_eq!(serde_json::to_value(mended).unwrap()["interpreted"], serde_json::json!(["rtp_info"]));
     }
 }

@@ -185,8 +185,13 @@ impl Teller {
 impl Followed {
     fn tell(&mut self, notices: &Notices, state: &State, report: &CameraReport, now: Moment) {
         let (id, on) = (&self.camera.id, state.switches.is_on(&self.camera.id));
-        let message = CameraMessage::new(report, self.camera.rate, state.gates.words(id), state.unseen(id));
-        notices.set(&notices.camera(id, CameraValue::State), json(&message), STATE_EVERY);
+        if let Some(message) = state.message(&self.camera) {
+            let gate = state.gates.words(id);
+            let (gate, gate_reason) =
+                (gate.map(|(gate, _)| gate.to_owned()), gate.map(|(_, reason)| reason.to_owned()));
+            let message = CameraMessage { gate, gate_reason, ..message };
+            notices.set(&notices.camera(id, CameraValue::State), json(&message), STATE_EVERY);
+        }
         if let Some(on) = on {
             notices.set(&notices.camera(id, CameraValue::Detection), word(on), SMALL_EVERY);
             // Of a camera with a sub-stream that is the one which is looked at, whether the main one is there or not.

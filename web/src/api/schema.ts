@@ -272,6 +272,14 @@ export interface components {
              */
             height?: number | null;
             /**
+             * @description Faults of its RTSP that the edge puts right, in the words of `operate/cameras.md`. Absent where there is none, and of edges of
+             *     before they told it. Later versions may have further words.
+             * @example [
+             *       "rtp_info"
+             *     ]
+             */
+            interpreted?: string[];
+            /**
              * @description Its name for people.
              * @example Front door
              */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { failed, success } from "../api/result.ts";
 import type { Camera } from "../api/types.ts";
 import { camerasState } from "./poll.ts";
-import { namesOf } from "./words.ts";
+import { describeInterpreted, namesOf } from "./words.ts";
 
 const GONE = failed({ kind: "unreachable", message: "gone" });
 
@@ -25,4 +25,11 @@ test("cameras stay in their order, and stay while the hub gives no answer", () =
 test("where two sites have a camera of one name, events say which", () => {
   const names = namesOf([camera("a", "door"), camera("a", "yard"), camera("b", "door")]);
   assert.deepEqual([...names.values()], ["door (a)", "yard", "door (b)"]);
+});
+
+test("what is put right of a camera is said, whatever the version of its edge", () => {
+  assert.equal(describeInterpreted(camera("a", "of before")), null);
+  assert.equal(describeInterpreted({ ...camera("a", "door"), interpreted: [] }), null);
+  const door = { ...camera("a", "door"), interpreted: ["rtp_info", "a_later_fault"] };
+  assert.equal(describeInterpreted(door), "RTP-Info, a later fault");
 });

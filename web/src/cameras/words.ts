@@ -38,6 +38,26 @@ export function describePlacement(placement: Camera["placement"]): string {
   }
 }
 
+/** `RTP-Info, nonce`: faults of the camera that its edge puts right; null where there is none. */
+export function describeInterpreted(camera: Camera): string | null {
+  const faults = camera.interpreted ?? [];
+  return faults.length === 0 ? null : faults.map(faultName).join(", ");
+}
+
+/** A hub of a later version may have words that this page does not know. */
+function faultName(fault: string): string {
+  const names: Readonly<Record<string, string>> = {
+    content_type: "Content-Type",
+    description: "description",
+    session: "Session header",
+    rtp_info: "RTP-Info",
+    ssrc: "SSRC",
+    empty_packets: "empty packets",
+    nonce: "nonce",
+  };
+  return names[fault] ?? fault.replaceAll("_", " ");
+}
+
 /** `1280 × 720 H.264`; null while the edge has not said. */
 export function describeVideo(camera: Camera): string | null {
   const { width, height, codec } = camera;

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import type { Camera } from "../api/types.ts";
+import { describeInterpreted } from "../cameras/words.ts";
 import { oneColumn } from "../ui/media.ts";
 import { useStore } from "../ui/useStore.ts";
 import type { LiveView } from "./player.ts";
@@ -29,6 +30,7 @@ function Facts({ view, camera }: LiveFactsProps) {
   const mode = playing?.mode ?? null;
   const picture = stats?.picture ?? null;
   const analysis = stats?.analysis ?? null;
+  const interpreted = describeInterpreted(camera);
   return (
     <dl className="facts">
       <Fact name="Capture to screen" note={latency === null ? "median" : `p95 ${milliseconds(latency.p95)}`}>
@@ -46,6 +48,12 @@ function Facts({ view, camera }: LiveFactsProps) {
       <Fact name="Detector" note={analysis === null ? "not heard of yet" : `${analysis.engine}, ${where(analysis.place)}`} wide>
         {analysis?.model ?? "–"}
       </Fact>
+      {interpreted !== null && (
+        <div className="fact whole" title="What this camera gets wrong in RTSP; its edge puts it right">
+          <dt>Camera faults put right</dt>
+          <dd className="fact-note">{interpreted}</dd>
+        </div>
+      )}
       {stats?.matches === false && (
         <p className="facts-note">
           This browser does not say which frame it shows, so boxes are those of the newest analysed frame and are drawn dashed.

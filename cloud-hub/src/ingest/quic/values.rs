@@ -2,17 +2,19 @@
 //!
 //! ```text
 //! desired ─▶ once the edge has spoken here, and whenever it changes ─▶ edge
-//! registry ◀── health, what became of it ◀──────────────────────────── edge
+//! registry ◀── health, what is put right of cameras, what became of it ◀ edge
 //! ```
 //!
 //! An edge of before there were values leaves the stream unread: nothing of what is desired is sent to it. One of a later
 //! version may say what this one can't read: that is counted, and costs neither the connection nor what else it says.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use omma_protocol::id::EdgeId;
-use omma_protocol::wire::mqtt::{HealthMessage, PROP_REVISION, ReportedMessage, Topic};
+use hub_core::desired::MAX_CAMERAS;
+use omma_protocol::id::{CameraId, EdgeId};
+use omma_protocol::wire::mqtt::{CameraMessage, CameraValue, HealthMessage, PROP_REVISION, ReportedMessage, Topic};
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::STREAM_VALUES;
@@ -33,6 +35,9 @@ const PIECE: usize = 16 * 1024;
 const STALLED: Duration = Duration::from_secs(30);
 /// Reasons of a refusal that are shown.
 const MAX_REASONS: usize = 50;
+/// Faults of one camera that are shown, and the longest of their words.
+const MAX_FAULTS: usize = 16;
+const MAX_FAULT: usize = 32;
 /// Length of a SHA-256 in hexadecimal.
 const DIGEST: usize = 64;
 
@@ -99,6 +104,8 @@ async fn serve(
     step: &Step,
     complaint: &Complaint,
 ) -> Result<(), ValuesError> {
+    // What an edge of this version has to say it says anew; one of before says nothing of it.
+    destination.registry.update(edge, |known| known.interpreted.clear());
     let (mut send, mut recv) = connection.open_bi().await?;
     write(&mut send, Bytes::from_static(&[STREAM_VALUES])).await?;
     let mut desired = destination.desired.watch();
@@ -185,6 +192,9 @@ fn heard(record: Record, edge: &EdgeId, destination: &Destination) -> Result<Res
             registry.update(edge, |known| known.reported = told);
             read
         }
+        Topic::Camera(_, ref camera, CameraValue::State) => serde_json::from_slice(&record.payload).map(|state| {
+            registry.update(edge, |known| interpreted(&mut known.interpreted, camera, state));
+        }),
         // Of a later version.
         _ => {
             tracing::debug!(%edge, %topic, "a value that is not known");
@@ -192,6 +202,17 @@ fn heard(record: Record, edge: &EdgeId, destination: &Destination) -> Result<Res
         }
     };
     Ok(read.map_err(|source| Unreadable { topic, source }))
+}
+
+/// The rest of its state comes over the control stream.
+fn interpreted(known: &mut BTreeMap<CameraId, Vec<String>>, camera: &CameraId, state: CameraMessage) {
+    let is_word = |said: &String| said.len() <= MAX_FAULT && said.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let faults: Vec<String> = state.interpreted.into_iter().filter(is_word).take(MAX_FAULTS).collect();
+    if faults.is_empty() {
+        known.remove(camera);
+    } else if known.contains_key(camera) || known.len() < MAX_CAMERAS {
+        known.insert(camera.clone(), faults);
+    }
 }
 
 fn told<T: DeserializeOwned>(payload: &[u8], bound: fn(T) -> T) -> Result<Told<T>, serde_json::Error> {

@@ -1,47 +1,54 @@
 //! How this edge shall be and how it is, on a stream that the hub opens ([`omma_protocol::wire::quic::values`]).
 //!
-//! What the hub desires is a question like those that come over MQTT. What became of it is told whenever that changes, how the
-//! edge itself is at the beginning and every
+//! What the hub desires is a question like those that come over MQTT. What became of it is told whenever that changes, how each
+//! camera is within [`CAMERAS_EVERY`] of a change, and how the edge itself is at the beginning and every
 //! [`HEALTH_EVERY`], some 400 bytes, so that the hub knows what it shows to be of now.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use omma_protocol::wire::mqtt::{PROP_REVISION, ReportedMessage, ReportedState, Topic};
+use omma_protocol::id::CameraId;
+use omma_protocol::wire::mqtt::{CameraMessage, CameraValue, PROP_REVISION, ReportedMessage, ReportedState, Topic};
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::{HEALTH_EVERY, STREAM_VALUES};
 use quinn::{Connection, RecvStream, SendStream};
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::QuicError;
 use super::lane::{PRIORITY_CONTROL, write};
+use crate::config::checked::Camera;
 use crate::control::notices::Notices;
 use crate::health::HealthState;
-use crate::state::OutboxState;
+use crate::state::State;
 
 const READ: usize = 64 << 10;
+/// How often it is looked whether a camera is another way than was told.
+const CAMERAS_EVERY: Duration = Duration::from_secs(2);
 
 /// What is told, and where to what is desired goes. Outlives connections; the uplink's task owns it.
 #[derive(Debug)]
 pub struct Values {
     notices: Notices,
     reported: watch::Receiver<ReportedMessage>,
-    health: watch::Receiver<HealthState>,
-    outbox: watch::Receiver<OutboxState>,
+    state: State,
+    cameras: watch::Receiver<Vec<Arc<Camera>>>,
 }
 
 impl Values {
-    /// `notices` take what is desired.
+    /// `notices` take what is desired; `cameras` are those that there are.
     pub fn new(
         notices: Notices,
         reported: watch::Receiver<ReportedMessage>,
-        health: watch::Receiver<HealthState>,
-        outbox: watch::Receiver<OutboxState>,
+        state: State,
+        cameras: watch::Receiver<Vec<Arc<Camera>>>,
     ) -> Self {
-        Self { notices, reported, health, outbox }
+        Self { notices, reported, state, cameras }
     }
 
     /// Serves a connection that the hub has welcomed, until it fails or this is dropped. Of a hub that opens no such stream,
@@ -53,6 +60,8 @@ impl Values {
         let mut reader = RecordReader::new(STREAM_VALUES);
         self.reported.mark_changed();
         let mut next = Instant::now();
+        let (mut told, mut look) = (BTreeMap::new(), interval(CAMERAS_EVERY));
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 record = hear(&mut receive, &mut reader) => {
@@ -65,13 +74,29 @@ impl Values {
                     say(&mut send, &Topic::Reported(self.notices.edge().clone()), &reported).await?;
                 }
                 // Who reports is gone where the program ends: what is left goes out before the connection does.
-                () = due(&mut self.health, next) => {
+                () = due(&mut self.state.health, next) => {
                     next = Instant::now() + HEALTH_EVERY;
-                    let health = self.health.borrow().message(&self.outbox.borrow());
+                    let health = self.state.health.borrow().message(&self.state.outbox.borrow());
                     say(&mut send, &Topic::Health(self.notices.edge().clone()), &health).await?;
+                }
+                _ = look.tick() => {
+                    for (camera, message) in self.changed(&mut told) {
+                        let topic = Topic::Camera(self.notices.edge().clone(), camera, CameraValue::State);
+                        say(&mut send, &topic, &message).await?;
+                    }
                 }
             }
         }
+    }
+
+    /// How each camera is that is another way than was `told` over this connection.
+    fn changed(&self, told: &mut BTreeMap<CameraId, CameraMessage>) -> Vec<(CameraId, CameraMessage)> {
+        let cameras = self.cameras.borrow();
+        told.retain(|known, _| cameras.iter().any(|camera| camera.id == *known));
+        let now = cameras.iter().filter_map(|camera| Some((camera.id.clone(), self.state.message(camera)?)));
+        let changed: Vec<_> = now.filter(|(camera, message)| told.get(camera) != Some(message)).collect();
+        told.extend(changed.iter().cloned());
+        changed
     }
 
     /// Gives what the hub is told where the edge itself is not even asked.

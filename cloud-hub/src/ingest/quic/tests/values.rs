@@ -1,5 +1,7 @@
 //! How edges shall be and are, on the stream that the hub opens.
 
+use hub_core::desired::MAX_CAMERAS;
+use omma_protocol::id::CameraId;
 use omma_protocol::wire::mqtt::PROP_REVISION;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::STREAM_VALUES;
@@ -104,6 +106,34 @@ async fn how_an_edge_is_is_known_and_no_text_of_it_is_long() {
 }
 
 #[tokio::test]
+async fn what_an_edge_puts_right_of_its_cameras_is_known_until_it_says_otherwise_or_connects_anew() {
+    let hub = hub().await;
+    let mut edge = Values::accept(&hub).await;
+    let state = |rest: &str| {
+        format!(r#"{{"name":"Door","state":"live","placement":"edge","rate":5.0,"width":0,"height":0{rest}}}"#)
+    };
+    let topic = |camera: &str| format!("omma/v1/edges/site/cameras/{camera}/state");
+    let known = |site: &crate::registry::Edge, camera: &str| {
+        site.interpreted.get(&camera.parse::<CameraId>().unwrap()).cloned()
+    };
+    let faults = format!(r#","later":1,"interpreted":["rtp_info","no word!","{}","newer_fault"]"#, "x".repeat(99));
+    edge.say(&topic("door"), &state(&faults)).await;
+    hub.until(|site| known(site, "door") == Some(vec!["rtp_info".to_owned(), "newer_fault".to_owned()])).await;
+    // Of an edge of before this was told, and of a camera of which nothing is put right.
+    edge.say(&topic("door"), &state("")).await;
+    hub.until(|site| site.interpreted.is_empty()).await;
+    for camera in 0..2 * MAX_CAMERAS {
+        edge.say(&topic(&format!("c{camera}")), &state(r#","interpreted":["nonce"]"#)).await;
+    }
+    edge.say(&topic("c0"), &state(r#","interpreted":["session"]"#)).await;
+    hub.until(|site| known(site, "c0") == Some(vec!["session".to_owned()])).await;
+    assert_eq!(hub.registry.edges()[&"site".parse().unwrap()].interpreted.len(), MAX_CAMERAS);
+    edge.edge.connection.close(0u32.into(), b"bye");
+    let _again = Values::accept(&hub).await;
+    hub.until(|site| site.interpreted.is_empty()).await;
+}
+
+#[tokio::test]
 async fn an_edge_of_a_later_version_stays_connected_though_its_report_is_not_understood() {
     let hub = hub().await;
     let mut edge = Values::accept(&hub).await;
@@ -119,6 +149,7 @@ async fn an_edge_of_a_later_version_stays_connected_though_its_report_is_not_und
         (REPORTED, r#"{"version":2,"state":"probation","until":{"hours":9}}"#),
         (REPORTED, "no JSON"),
         ("omma/v1/edges/site/health", "{}"),
+        ("omma/v1/edges/site/cameras/door/state", "{}"),
     ] {
         edge.say(topic, payload).await;
     }

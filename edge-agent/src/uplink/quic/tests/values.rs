@@ -1,14 +1,20 @@
 //! How the edge shall be and is, on the stream that the hub opens.
 
-use omma_protocol::wire::mqtt::{HealthMessage, PROP_REVISION, ReportedMessage, ReportedState, Topic};
+use edge_core::interpreter::{Mend, Mends};
+use omma_protocol::camera::Placement;
+use omma_protocol::wire::mqtt::{CameraMessage, HealthMessage, PROP_REVISION, ReportedMessage, ReportedState, Topic};
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::STREAM_VALUES;
 use tokio::sync::{mpsc, watch};
 
 use super::*;
+use crate::config::checked::{Camera, DeviceOptions, HttpOptions};
 use crate::control::notices::{Notices, Question, Way};
 use crate::health::HealthState;
-use crate::state::OutboxState;
+use crate::source::url::CameraUrl;
+use crate::state::gates::Gates;
+use crate::state::switches::Switches;
+use crate::state::{OutboxState, State};
 
 struct Running {
     peer: Peer,
@@ -19,6 +25,8 @@ struct Running {
     reported: watch::Sender<ReportedMessage>,
     health: watch::Sender<HealthState>,
     _outbox: watch::Sender<OutboxState>,
+    cameras: Reports,
+    _there: watch::Sender<Vec<Arc<Camera>>>,
     state: LinkState,
     token: CancellationToken,
     uplink: tokio::task::JoinHandle<()>,
@@ -31,11 +39,27 @@ fn report(state: ReportedState) -> ReportedMessage {
 
 impl Running {
     async fn start(hub: &Hub) -> Self {
+        Self::with(hub, vec![]).await
+    }
+
+    async fn with(hub: &Hub, cameras: Vec<Arc<Camera>>) -> Self {
         let (notices, asked) = Notices::new(hub.join.edge.clone(), false, None);
         let (reported, _) = watch::channel(report(ReportedState::File));
         let (health, _) = watch::channel(HealthState::default());
         let (outbox, _) = watch::channel(OutboxState::default());
-        let values = Values::new(notices, reported.subscribe(), health.subscribe(), outbox.subscribe());
+        let here = State {
+            edge: hub.join.edge.clone(),
+            reports: Reports::new(cameras.iter().map(|camera| &**camera)),
+            subs: Reports::new([]),
+            gates: Gates::default(),
+            switches: Switches::new([]),
+            quic: None,
+            mqtt: None,
+            outbox: outbox.subscribe(),
+            health: health.subscribe(),
+        };
+        let (told_cameras, (there, _)) = (here.reports.clone(), watch::channel(cameras));
+        let values = Values::new(notices, reported.subscribe(), here, there.subscribe());
         let (results, state) = (tokio::sync::broadcast::channel(1).0, LinkState::new("quic"));
         let (feeds, reports) = (Feeds::default(), Reports::new([]));
         let uplink = QuicUplink::new(hub.join.clone(), feeds, results, reports, EdgeClock::start(), state.clone());
@@ -45,7 +69,8 @@ impl Running {
         let (mut send, receive) = peer.connection.open_bi().await.unwrap();
         send.write_all(&[STREAM_VALUES]).await.unwrap();
         let reader = RecordReader::new(STREAM_VALUES);
-        Self { peer, send, receive, reader, asked, reported, health, _outbox: outbox, state, token, uplink }
+        let (cameras, _there, _outbox) = (told_cameras, there, outbox);
+        Self { peer, send, receive, reader, asked, reported, health, _outbox, cameras, _there, state, token, uplink }
     }
 
     async fn hear(&mut self) -> Record {
@@ -134,6 +159,45 @@ async fn a_desire_of_another_edge_ends_the_connection() {
     let down = |link: &crate::state::link::Link| matches!(link, crate::state::link::Link::Down { .. });
     tokio::time::timeout(LONG, state.wait_for(down)).await.expect("still up").unwrap();
     assert!(edge.asked.try_recv().is_err());
+    edge.token.cancel();
+    tokio::time::timeout(LONG, edge.uplink).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_right_of_a_camera_is_told_at_the_beginning_and_when_it_changes() {
+    let hub = Hub::start(TransportConfig::default());
+    let camera = Camera {
+        id: "door".parse().unwrap(),
+        name: "Door".to_owned(),
+        url: CameraUrl::parse("rtsp://192.0.2.20/door").unwrap(),
+        sub_url: None,
+        transport: crate::config::Transport::Auto,
+        http: HttpOptions::default(),
+        device: DeviceOptions::default(),
+        placement: Placement::None,
+        rate: 5.0,
+        min_score: 0.5,
+        gate: omma_vision::gate::GateConfig::default(),
+        rules: omma_vision::event::rule::config::RulesConfig::default(),
+    };
+    let door = camera.id.clone();
+    let mut edge = Running::with(&hub, vec![Arc::new(camera)]).await;
+    let mut told = vec![];
+    let mut mends = Mends::default();
+    while told.len() < 3 {
+        let record = edge.hear().await;
+        if record.topic == "omma/v1/edges/site-1/config/reported" {
+            continue;
+        }
+        assert_eq!(record.topic, "omma/v1/edges/site-1/cameras/door/state");
+        told.push(serde_json::from_slice::<CameraMessage>(&record.payload).unwrap().interpreted);
+        match told.len() {
+            1 => assert!(mends.insert(Mend::RtpInfo)),
+            _ => mends.remove(Mend::RtpInfo),
+        }
+        edge.cameras.interpreted(&door, mends);
+    }
+    assert_eq!(told, [vec![], vec!["rtp_info".to_owned()], vec![]]);
     edge.token.cancel();
     tokio::time::timeout(LONG, edge.uplink).await.unwrap().unwrap();
 }

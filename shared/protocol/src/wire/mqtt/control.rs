@@ -40,11 +40,14 @@ pub struct CameraMessage {
     /// Why its pictures can't be looked at where the edge looks, and how to mend it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<String>,
+    /// Faults of its RTSP that the edge puts right, of either of its streams: the words of `operate/cameras.md`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interpreted: Vec<String>,
 }
 
 impl CameraMessage {
-    /// From a camera's report. `gate` is its gate's state and reason, `unseen` why it can't be looked at.
-    pub fn new(report: &CameraReport, rate: f32, gate: Option<(&str, &str)>, unseen: Option<String>) -> Self {
+    /// From a camera's report, with nothing that the report does not say.
+    pub fn new(report: &CameraReport, rate: f32) -> Self {
         let video = report.video.as_ref();
         Self {
             name: report.name.clone(),
@@ -55,9 +58,10 @@ impl CameraMessage {
             codec: video.map(|video| video.codec.name().to_owned()),
             width: video.map_or(0, |video| video.width),
             height: video.map_or(0, |video| video.height),
-            gate: gate.map(|(state, _)| state.to_owned()),
-            gate_reason: gate.map(|(_, reason)| reason.to_owned()),
-            unseen,
+            gate: None,
+            gate_reason: None,
+            unseen: None,
+            interpreted: vec![],
         }
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! hub  ── bidirectional stream that it opens ──▶ edge  [`STREAM_VALUES`], then records: `config/desired`
-//! edge ── the same stream ─────────────────────▶ hub   [`STREAM_VALUES`], then records: `config/reported`, `health`
+//! edge ── the same stream ─────────────────────▶ hub   [`STREAM_VALUES`], then records: `config/reported`, `health`,
+//!                                                       `cameras/{camera}/state`
 //! ```
 //!
 //! Records are framed and mean what they do in [`lasting`](super::lasting): the payload is that of the MQTT topic of the same
 //! name. Each replaces the one before it on its topic; nothing is acknowledged, because each connection begins with all of
-//! them. A topic that the reader does not know is passed over.
+//! them. A topic that the reader does not know is passed over. A camera's state is without that of its gate, which changes by the
+//! second.
 //!
 //! What is desired has a user property [`PROP_REVISION`](crate::wire::mqtt::PROP_REVISION), a number that grows with each time
 //! that the hub was told what to desire: a text that was told anew is known by it from one that is repeated.
