@@ -297,7 +297,8 @@ pub(crate) mod tests {
 
     /// None yet, and no detector. Everything on disk is in the folder.
     pub(crate) fn cameras(folder: &Path, notices: Notices, clock: &EdgeClock) -> Cameras {
-        let outbox = crate::outbox::open(&folder.join("outbox"), 1 << 30, Health::new().part("outbox")).unwrap();
+        let health = Health::new();
+        let outbox = crate::outbox::open(&folder.join("outbox"), 1 << 30, health.part("outbox")).unwrap();
         let (results, _) = broadcast::channel(RESULTS);
         Cameras::new(Surroundings {
             clock: clock.clone(),
@@ -306,6 +307,7 @@ pub(crate) mod tests {
             told: Told { results, outbox, gates: Gates::default(), notices, data: folder.to_owned() },
             decoder: DecoderChoice::default(),
             detector: None,
+            detector_part: health.part("detector"),
             feeds: Feeds::default(),
             switches: Switches::new([]),
             device_locks: DeviceLocks::default(),
