@@ -3,6 +3,9 @@
 //! By convolution with a triangle as wide as the shrinking asks for, which looks at every sample of the part and at none
 //! beside it. Sampling four neighbours only would be faster by some tenths of a millisecond, but from 1080p on it skips
 //! most samples: thin distant persons with them, and others flicker.
+//!
+//! To just the half each new sample is the mean of its four, which takes a twentieth of the time that a triangle does; what
+//! is to be shrunk to a quarter or less is halved so first.
 
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8;
@@ -15,6 +18,7 @@ use crate::part::Part;
 pub struct Shrinker {
     resizer: Resizer,
     packed: Vec<u8>,
+    halved: Vec<u8>,
 }
 
 impl Shrinker {
@@ -41,6 +45,19 @@ impl Shrinker {
             }
             return Ok(());
         }
+        if (part.width, part.height) == (2 * width, 2 * height) {
+            return halve(rows, left, to, width as usize);
+        }
+        let even = part.width.is_multiple_of(2) && part.height.is_multiple_of(2);
+        if even && part.width >= 4 * width && part.height >= 4 * height {
+            let half = Part { left: 0, top: 0, width: part.width / 2, height: part.height / 2 };
+            let mut halved = std::mem::take(&mut self.halved);
+            halved.resize((half.width * half.height) as usize, 0);
+            let shrunk = halve(rows, left, &mut halved, half.width as usize)
+                .and_then(|()| self.shrink(&halved, half.width as usize, half, to, (width, height)));
+            self.halved = halved;
+            return shrunk;
+        }
         // The resizer wants whole rows, and the last one of a borrowed plane may end with its last sample.
         let (plane, stride, part) = if plane.len() >= bottom * stride {
             (plane, stride, part)
@@ -64,6 +81,37 @@ impl Shrinker {
     }
 }
 
+/// Fills `to`, rows of `width` samples, with the means of two by two samples of `rows` from `left` on.
+fn halve<'a>(mut rows: impl Iterator<Item = &'a [u8]>, left: usize, to: &mut [u8], width: usize) -> Result<(), String> {
+    for to in to.chunks_exact_mut(width.max(1)) {
+        let mut row = || rows.next()?.get(left..left + 2 * width);
+        let (above, below) = row().zip(row()).ok_or("a row ends before the part does")?;
+        halve_rows(above, below, to);
+    }
+    Ok(())
+}
+
+/// By itself and in blocks of a known length, so that the compiler does all of a block at once: a fifth of the time.
+#[inline(never)]
+fn halve_rows(above: &[u8], below: &[u8], to: &mut [u8]) {
+    let ((blocks, end), (above, end_above), (below, end_below)) =
+        (to.as_chunks_mut::<16>(), above.as_chunks::<32>(), below.as_chunks::<32>());
+    for ((to, above), below) in blocks.iter_mut().zip(above).zip(below) {
+        for i in 0..16 {
+            to[i] = mean([above[2 * i], above[2 * i + 1], below[2 * i], below[2 * i + 1]]);
+        }
+    }
+    let pairs = end_above.as_chunks().0.iter().zip(end_below.as_chunks().0);
+    for (to, (&[a, b], &[c, d])) in end.iter_mut().zip(pairs) {
+        *to = mean([a, b, c, d]);
+    }
+}
+
+/// Rounded, halves up.
+fn mean([a, b, c, d]: [u8; 4]) -> u8 {
+    ((u16::from(a) + u16::from(b) + u16::from(c) + u16::from(d) + 2) / 4) as u8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +129,33 @@ mod tests {
         assert_eq!(shrink(part, (2, 2)), Ok(vec![11, 12, 15, 16]));
         assert_eq!(shrink(Part { height: 1, ..part }, (1, 1)), Ok(vec![12]));
         assert_eq!(shrink(Part { left: 0, top: 0, width: 4, height: 4 }, (1, 1)), Ok(vec![9]));
+    }
+
+    #[test]
+    fn to_the_half_each_sample_is_the_mean_of_its_four_and_to_less_of_all_that_it_stands_for() {
+        let (width, height) = (80, 8);
+        let plane: Vec<u8> = (0..width * height).map(|i| (i * 37 % 251) as u8).collect();
+        let part = Part { left: 0, top: 0, width: width as u32, height: height as u32 };
+        let shrunk = |times: usize| {
+            let mut to = vec![0; width / times * (height / times)];
+            let size = ((width / times) as u32, (height / times) as u32);
+            Shrinker::default().shrink(&plane, width, part, &mut to, size).map(|()| to)
+        };
+        let mean = |times: usize, i: usize| {
+            let (left, top) = (i % (width / times) * times, i / (width / times) * times);
+            let samples = (0..times * times).map(|n| u32::from(plane[(top + n / times) * width + left + n % times]));
+            f64::from(samples.sum::<u32>()) / (times * times) as f64
+        };
+        let halved = shrunk(2).unwrap();
+        assert!(
+            halved.iter().enumerate().all(|(i, &sample)| f64::from(sample) == (mean(2, i) + 0.01).round()),
+            "{halved:?}"
+        );
+        let quarter = shrunk(4).unwrap();
+        assert!(
+            quarter.iter().enumerate().all(|(i, &sample)| (f64::from(sample) - mean(4, i)).abs() <= 1.0),
+            "{quarter:?}"
+        );
     }
 
     #[test]
