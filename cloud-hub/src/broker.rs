@@ -22,7 +22,7 @@
 //! from among its [`guests`]. Before CONNECT rmqtt has no bound on number or time and offers none to set: another program
 //! of this machine can hold file descriptors of the hub's so, as far as its own reach.
 //!
-//! [`SEATS`]: hub_core::seats::SEATS
+//! [`SEATS`]: omma_protocol::seats::SEATS
 
 mod door;
 

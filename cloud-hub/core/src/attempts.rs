@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::origin::origin;
+use omma_protocol::origin::origin;
 
 /// Failures that an address may make in a row.
 pub const BURST: u32 = 20;

@@ -5,10 +5,6 @@
 
 pub mod fence;
 
-pub mod origin;
-
-pub mod seats;
-
 pub mod attempts;
 
 pub mod clock;

@@ -13,13 +13,14 @@
 
 use std::fmt::Display;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hub_core::seats::{Full, Seats};
+use omma_protocol::seats::Full;
+use omma_runtime::seats::{Room, Seat};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -43,7 +44,7 @@ pub(super) struct Door {
     /// Where rmqtt listens for this port's clients.
     inside: SocketAddr,
     guests: Guests,
-    seats: Arc<Mutex<Seats>>,
+    room: Room,
     /// For TLS and CONNECT.
     handshake: Duration,
     complaints: Complaints,
@@ -90,8 +91,8 @@ impl Door {
         guests: Guests,
     ) -> Self {
         let tls = tls.map(|config| Tls(TlsAcceptor::from(Arc::new(config))));
-        let (seats, complaints) = (Arc::default(), Complaints::default());
-        Self { name, listener, tls, inside, guests, seats, handshake: HANDSHAKE, complaints }
+        let (room, complaints) = (Room::default(), Complaints::default());
+        Self { name, listener, tls, inside, guests, room, handshake: HANDSHAKE, complaints }
     }
 
     /// Never ends; what it has begun ends with the runtime.
@@ -106,14 +107,14 @@ impl Door {
                     continue;
                 }
             };
-            let seat = match Seat::take(&door.seats, from.ip()) {
+            let seat = match door.room.take(from.ip()) {
                 Ok(seat) => seat,
                 Err(full) => {
-                    let (reason, complaint) = match full {
-                        Full::Port(_) => ("full", &door.complaints.full),
-                        Full::Origin(_) => ("address", &door.complaints.address),
+                    let complaint = match full {
+                        Full::Port(_) => &door.complaints.full,
+                        Full::Origin(_) => &door.complaints.address,
                     };
-                    door.refuse(reason, Some(complaint), from, &full);
+                    door.refuse(full.word(), Some(complaint), from, &full);
                     continue;
                 }
             };
@@ -122,7 +123,7 @@ impl Door {
         }
     }
 
-    async fn serve(&self, client: TcpStream, from: SocketAddr, mut seat: Seat) {
+    async fn serve(&self, client: TcpStream, from: SocketAddr, seat: Seat) {
         if let Err(error) = client.set_nodelay(true) {
             tracing::debug!(step = "ingest", %from, %error, "a client's socket");
         }
@@ -211,38 +212,6 @@ impl Door {
         drop(guest);
         ended
     }
-}
-
-/// One that is taken. Whoever takes it is a stranger.
-struct Seat {
-    seats: Arc<Mutex<Seats>>,
-    from: IpAddr,
-    stranger: bool,
-}
-
-impl Seat {
-    fn take(seats: &Arc<Mutex<Seats>>, from: IpAddr) -> Result<Self, Full> {
-        locked(seats).come(from)?;
-        Ok(Self { seats: Arc::clone(seats), from, stranger: true })
-    }
-
-    /// A CONNECT.
-    fn shown(&mut self) {
-        if std::mem::take(&mut self.stranger) {
-            locked(&self.seats).shown(self.from);
-        }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.shown();
-        locked(&self.seats).leave();
-    }
-}
-
-fn locked(seats: &Mutex<Seats>) -> MutexGuard<'_, Seats> {
-    seats.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Over TLS or not.

@@ -6,7 +6,7 @@
 //! Read in the order of the path: a camera is named ([`id`]), a coded picture arrives ([`mod@unit`]) with its capture
 //! time ([`time`]), boxes are found in it ([`geometry`], [`detection`]), followed ([`track`]), and become events
 //! ([`event`]); what befalls an edge itself is an [`incident`]. [`join`] and [`secret`] are how an edge is let in, and [`backoff`] how long either side waits before it tries
-//! again.
+//! again. Who may come to a port at all is decided by [`seats`], and counted by [`origin`].
 
 pub mod id;
 pub mod time;
@@ -30,5 +30,9 @@ pub mod secret;
 pub mod join;
 
 pub mod backoff;
+
+pub mod origin;
+
+pub mod seats;
 
 pub mod wire;

@@ -8,7 +8,7 @@
 //!    [`crash`] keeps what a run leaves behind for the next.
 //! 3. [`shutdown`] gives the token on which everything ends, [`notify`] tells systemd.
 //! 4. [`http`] shows [`health`] and metrics, the [`heap`] among them; [`listen`] opens sockets with errors that say how to
-//!    mend them.
+//!    mend them; [`seats`] bounds who may be at a port at the same time.
 //! 5. The steps of the pipeline count and time themselves with [`step`]; [`supervise`] restarts what fails, spaced
 //!    by [`backoff`].
 
@@ -37,6 +37,8 @@ pub mod notify;
 pub mod health;
 
 pub mod listen;
+
+pub mod seats;
 
 pub mod http;
 

@@ -21,7 +21,7 @@ async fn port() -> Port {
     let (listener, inside) = (TcpListener::bind(here).await.unwrap(), TcpListener::bind(here).await.unwrap());
     let (outside, behind) = (listener.local_addr().unwrap(), inside.local_addr().unwrap());
     let mut door = Door::new("plain", listener, None, behind, Guests::default());
-    door.seats = Arc::new(Mutex::new(Seats::of(SEATS)));
+    door.room = Room::of(SEATS);
     door.handshake = 2 * LONG;
     tokio::spawn(door.run());
     Port { outside, inside }

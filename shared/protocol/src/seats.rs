@@ -1,15 +1,16 @@
-//! Who may take a seat at a port of the broker.
+//! Who may take a seat at a port.
 //!
 //! ```text
-//! come ──▶ stranger ── has shown CONNECT ──▶ guest
-//!   │          └──────────── leave ────────────┘
+//! come ──▶ stranger ── has shown what the port asks for ──▶ guest
+//!   │          └───────────────── leave ──────────────────────┘
 //!   └─▶ refused: all seats are taken, or strangers of its origin have their share
 //! ```
 //!
-//! A seat costs the port's host memory and file descriptors, so that there are [`SEATS`]. Whoever has shown no CONNECT yet
-//! may be anyone. While less than half of the seats are taken, everyone gets one: a whole fleet may come at once through one
-//! NAT or one load balancer, after a restart of the hub. From then on strangers of one [`origin`] may have a sixteenth of
-//! all seats, so that one host, or one IPv6 /64, can't keep all others out. Guests are not shared out so.
+//! A seat costs the port's host memory and file descriptors, so that there are so many. Whoever has not shown yet what the
+//! port asks for, an MQTT CONNECT or the right token, may be anyone. While less than half of the seats are taken, everyone
+//! gets one: a whole fleet may come at once through one NAT or one load balancer, after a restart of the hub. From then on
+//! strangers of one [`origin`] may have a sixteenth of all seats, so that one host, or one IPv6 /64, can't keep all others
+//! out. Guests are not shared out so.
 //!
 //! Who has many addresses, such as an IPv6 /48 with its 65536 networks, can take every seat all the same.
 
@@ -18,7 +19,7 @@ use std::net::IpAddr;
 
 use crate::origin::origin;
 
-/// Seats of one port.
+/// Seats of a port of TCP.
 pub const SEATS: usize = 1024;
 
 /// The seats of one port.
@@ -37,8 +38,19 @@ pub enum Full {
     #[error("{0} are there already")]
     Port(usize),
     /// Nobody of this origin does.
-    #[error("seats are scarce, and {0} of its address have one already that have shown no MQTT CONNECT")]
+    #[error("seats are scarce, and {0} of its address have one already that have not shown yet who they are")]
     Origin(usize),
+}
+
+impl Full {
+    /// One word, as metrics and logs have it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Full::Port(_) => "full",
+            Full::Origin(_) => "address",
+        }
+    }
 }
 
 impl Default for Seats {
@@ -61,16 +73,21 @@ impl Seats {
     pub fn come(&mut self, from: IpAddr) -> Result<(), Full> {
         let origin = origin(from);
         let strangers = self.strangers.get(&origin).copied().unwrap_or(0);
-        let scarce = self.taken >= self.all / 2;
         if self.taken >= self.all {
             return Err(Full::Port(self.all));
         }
-        if scarce && strangers >= self.all / 16 {
+        if self.scarce() && strangers >= self.all / 16 {
             return Err(Full::Origin(strangers));
         }
         self.strangers.insert(origin, strangers + 1);
         self.taken += 1;
         Ok(())
+    }
+
+    /// Half of them are taken, so that strangers are shared out.
+    #[must_use]
+    pub fn scarce(&self) -> bool {
+        self.taken >= self.all / 2
     }
 
     /// A stranger from there has become a guest, who keeps the seat.
