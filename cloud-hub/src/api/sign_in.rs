@@ -1,9 +1,13 @@
-//! Lets requests through that show the sign-in token: `Authorization: Bearer …` (RFC 6750 §2.1).
+//! Lets requests through that show the sign-in token: `Authorization: Bearer …` (RFC 6750 §2.1). Their connections do not count
+//! among the strangers of their address any more.
+
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use omma_runtime::seats::Seat;
 
 use super::Api;
 use super::refusal::Refusal;
@@ -14,6 +18,9 @@ pub(super) async fn sign_in(State(api): State<Api>, request: Request, next: Next
         return Err(Refusal::unauthorized("show the sign-in token: `Authorization: Bearer …`"));
     };
     if api.access.check(token) {
+        if let Some(seat) = request.extensions().get::<Arc<Seat>>() {
+            seat.shown();
+        }
         return Ok(next.run(request).await);
     }
     match api.attempts.wrong(address_of(request.extensions()), "http") {

@@ -2,11 +2,15 @@
 //!
 //! | bound | when it is reached |
 //! |---|---|
-//! | [`MAX_CONNECTIONS`] open connections | new ones wait in the kernel's backlog until one ends |
+//! | [`SEATS`] open connections; once half are, a sixteenth for those of one address that have shown no token | the next one is closed, counted |
 //! | [`HEAD_TIMEOUT`] for a request's head | the connection is closed |
+//! | [`HEAD`] of a request's head | 431, and the connection is closed |
+//! | [`UNREAD`] in which a peer takes nothing of what it asked for | the connection is closed, counted |
 //! | [`DRAIN`] after the end was asked for | what is still open is closed |
 
 mod measure;
+
+mod taken;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,8 +27,9 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use omma_protocol::seats::SEATS;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,12 +37,17 @@ use tokio_util::task::TaskTracker;
 use crate::health::{Health, Readiness};
 use crate::listen::{self, ListenError};
 use crate::metrics::{Metrics, UPKEEP};
-
-/// Most connections at a time.
-pub const MAX_CONNECTIONS: usize = 1024;
+use crate::seats::{Room, Seat};
+use taken::Taken;
 
 /// How long a client may take to send a request's head; also how long an idle connection is kept.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Largest head of a request, in bytes: its line and all headers.
+pub const HEAD: usize = 16 * 1024;
+
+/// How long a client may take nothing of an answer.
+pub const UNREAD: Duration = Duration::from_secs(30);
 
 /// How long open requests may go on after the end was asked for: a part of [`GRACE`](crate::shutdown::GRACE).
 pub const DRAIN: Duration = Duration::from_secs(1);
@@ -67,7 +77,7 @@ pub async fn serve(
 pub async fn bind(address: SocketAddr) -> Result<Server, ListenError> {
     let listener = listen::tcp(address, "http.listen").await?;
     let address = listener.local_addr().map_err(|e| ListenError::new(address, "http.listen", &e))?;
-    Ok(Server { listener, address })
+    Ok(Server { listener, address, room: Room::of(SEATS) })
 }
 
 /// A server that has its port and does not answer yet.
@@ -75,6 +85,7 @@ pub async fn bind(address: SocketAddr) -> Result<Server, ListenError> {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    room: Room,
 }
 
 impl Server {
@@ -87,7 +98,7 @@ impl Server {
     pub async fn serve(self, health: Health, metrics: Metrics, extra: Router, token: CancellationToken) {
         let router = routes(health, metrics.clone()).merge(extra).layer(middleware::from_fn(measure::answer));
         tokio::select! {
-            () = accept(self.listener, router, token) => {}
+            () = accept(self.listener, self.room, router, token) => {}
             () = upkeep(metrics) => {}
         }
     }
@@ -119,25 +130,35 @@ async fn upkeep(metrics: Metrics) {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, token: CancellationToken) {
+async fn accept(listener: TcpListener, room: Room, router: Router, token: CancellationToken) {
     let connections = TaskTracker::new();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let cut = CancellationToken::new();
     let _cut_on_drop = cut.clone().drop_guard();
-    while let Some(Ok(permit)) = token.run_until_cancelled(permits.clone().acquire_owned()).await {
-        let (socket, peer) = match token.run_until_cancelled(listener.accept()).await {
-            Some(Ok(accepted)) => accepted,
-            Some(Err(e)) => {
+    while let Some(accepted) = token.run_until_cancelled(listener.accept()).await {
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(e) => {
                 tracing::debug!(error = %e, "accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
-            None => break,
         };
+        let seat = match room.take(peer.ip()) {
+            Ok(seat) => Arc::new(seat),
+            Err(full) => {
+                measure::refused(full);
+                tracing::debug!(%peer, error = %full, "a connection is refused");
+                continue;
+            }
+        };
+        // Small answers and WebSocket messages must not wait for the peer's acknowledgement (Nagle).
+        if let Err(e) = socket.set_nodelay(true) {
+            tracing::trace!(error = %e, "connection ended before it began");
+            continue;
+        }
         let (router, token, cut) = (router.clone(), token.clone(), cut.clone());
         connections.spawn(async move {
-            cut.run_until_cancelled(connection(socket, peer, router, token)).await;
-            drop(permit);
+            cut.run_until_cancelled(connection(socket, peer, seat, router, token)).await;
         });
     }
     drop(listener);
@@ -148,25 +169,28 @@ async fn accept(listener: TcpListener, router: Router, token: CancellationToken)
 }
 
 /// One connection, until its peer closes it, or `token` is cancelled and the request under way is answered. Handlers
-/// find the peer's address by axum's [`ConnectInfo`].
-async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, token: CancellationToken) {
-    // Small answers and WebSocket messages must not wait for the peer's acknowledgement (Nagle).
-    if let Err(e) = socket.set_nodelay(true) {
-        tracing::trace!(error = %e, "connection ended before it began");
-        return;
-    }
+/// find the peer's address by axum's [`ConnectInfo`], and its seat by [`Arc<Seat>`](Seat), to say who has shown a right token.
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    socket: S,
+    peer: SocketAddr,
+    seat: Arc<Seat>,
+    router: Router,
+    token: CancellationToken,
+) {
     let router = TowerToHyperService::new(router);
     let answered = Arc::new(AtomicBool::new(false));
     let answers = Arc::clone(&answered);
     let service = service_fn(move |mut request: Request<Incoming>| {
         answers.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Arc::clone(&seat));
         router.call(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(socket), service)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(Taken::within(UNREAD, socket)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {

@@ -6,6 +6,9 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use metrics::{counter, describe_counter, describe_histogram, histogram};
+use omma_protocol::seats::Full;
+
+use super::taken;
 
 /// Around every route.
 pub(super) async fn answer(request: Request, next: Next) -> Response {
@@ -19,10 +22,17 @@ pub(super) async fn answer(request: Request, next: Next) -> Response {
     response
 }
 
+/// A connection that there was no seat for.
+pub(super) fn refused(why: Full) {
+    counter!("omma_http_refused_total", "reason" => why.word()).increment(1);
+}
+
 /// A connection that ended otherwise than by HTTP.
 pub(super) fn broken(error: &hyper::Error) {
     let reason = if error.is_parse() {
         "unreadable"
+    } else if taken::is_unread(error) {
+        "unread"
     } else if error.is_timeout() {
         "slow"
     } else {
@@ -39,6 +49,10 @@ pub(crate) fn describe() {
     );
     describe_counter!(
         "omma_http_broken_total",
-        "Connections that ended otherwise than by HTTP: unreadable, slow to send a head, cut."
+        "Connections that ended otherwise than by HTTP: unreadable, slow to send a head, unread (nothing was taken of an answer for 30 s), cut."
+    );
+    describe_counter!(
+        "omma_http_refused_total",
+        "Connections that there was no place for, by reason: `full` (1024 are open), `address` (512 are, and 64 of its address, of IPv6 of its /64, have shown no token)."
     );
 }

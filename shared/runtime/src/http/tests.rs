@@ -1,7 +1,9 @@
 use std::future::Future;
 
+use axum::Extension;
 use axum::extract::ws::WebSocketUpgrade;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -15,12 +17,18 @@ struct Running {
 }
 
 async fn start() -> Running {
-    let server = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    start_with(SEATS).await
+}
+
+async fn start_with(seats: usize) -> Running {
+    let mut server = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    server.room = Room::of(seats);
     let (address, health, token) = (server.address(), Health::new(), CancellationToken::new());
     let part = health.part("store");
     let extra = Router::new()
         .route("/slow", get(async || tokio::time::sleep(Duration::from_millis(300)).await))
         .route("/peer", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.ip().to_string()))
+        .route("/signed-in", get(async |Extension(seat): Extension<Arc<Seat>>| seat.shown()))
         .route("/hang", get(std::future::pending::<()>))
         .route(
             "/socket",
@@ -100,4 +108,73 @@ async fn a_connection_can_become_a_websocket() {
     let mut answer = [0; 12];
     within(socket.read_exact(&mut answer)).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 101");
+}
+
+/// Of the host 127.0.0.`host`.
+async fn client(address: SocketAddr, host: u8) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, host], 0).into()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
+/// Asks for `path` and goes on with the connection, or `None` where that has been closed.
+async fn asks(address: SocketAddr, host: u8, path: &str) -> Option<TcpStream> {
+    let mut socket = client(address, host).await;
+    // Who is refused may be so before it has said anything.
+    socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.ok();
+    let mut answer = [0; 12];
+    within(socket.read_exact(&mut answer)).await.ok()?;
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    Some(socket)
+}
+
+#[tokio::test]
+async fn one_host_that_opens_connections_and_says_nothing_keeps_no_other_host_out() {
+    const SEATS: usize = 32;
+    let running = start_with(SEATS).await;
+    let mut silent = Vec::new();
+    for _ in 0..SEATS / 2 {
+        silent.push(client(running.address, 1).await);
+    }
+    assert!(asks(running.address, 1, "/healthz").await.is_none(), "the silent host has more than its share");
+    assert!(asks(running.address, 2, "/healthz").await.is_some(), "the other host");
+    drop(silent);
+    within(async { while asks(running.address, 1, "/healthz").await.is_none() {} }).await;
+}
+
+#[tokio::test]
+async fn those_behind_one_address_who_have_shown_their_token_fill_every_seat() {
+    const SEATS: usize = 32;
+    let running = start_with(SEATS).await;
+    let mut guests = Vec::new();
+    for n in 0..SEATS {
+        let guest = asks(running.address, 1, "/signed-in").await;
+        guests.push(guest.unwrap_or_else(|| panic!("the {n}th is refused")));
+    }
+    assert!(asks(running.address, 2, "/healthz").await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_much_and_reads_nothing_is_cut_off() {
+    let router = Router::new().route("/much", get(async || vec![0; 1 << 20]));
+    let peer = SocketAddr::from(([192, 0, 2, 7], 4000));
+    // The second one's head ends the wait for it while the first one's answer is stuck; after the last none is waited for.
+    let two = "GET /much HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2);
+    for asked in [two.as_str(), "GET /much HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"] {
+        let (mut far, socket) = duplex(4096);
+        far.write_all(asked.as_bytes()).await.unwrap();
+        let seat = Arc::new(Room::default().take(peer.ip()).unwrap());
+        let served = connection(socket, peer, seat, router.clone(), CancellationToken::new());
+        tokio::time::timeout(Duration::from_secs(3600), served).await.expect("it is kept for an hour");
+    }
+}
+
+#[tokio::test]
+async fn a_head_larger_than_any_that_is_meant_is_refused() {
+    let running = start().await;
+    let head = |bytes| format!("GET /healthz HTTP/1.1\r\nConnection: close\r\nx: {}\r\n\r\n", "a".repeat(bytes));
+    let answer = within(exchange(running.address, head(HEAD / 2).as_bytes())).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = within(exchange(running.address, head(HEAD).as_bytes())).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
