@@ -20,6 +20,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
+use omma_runtime::seats::Room;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
@@ -65,6 +66,8 @@ pub enum LiveError {
 
 /// Most pages with an open WebSocket. One more is told so.
 const MAX_PAGES: usize = 512;
+/// Most WebSockets that have not signed in yet, by the rule of [`omma_protocol::seats`].
+const STRANGERS: usize = 256;
 
 /// What the routes need. Clones share it.
 #[derive(Debug, Clone)]
@@ -76,6 +79,7 @@ pub struct LiveState {
     attempts: Attempts,
     feed: Feed,
     pages: Arc<Semaphore>,
+    strangers: Room,
     token: CancellationToken,
 }
 
@@ -95,8 +99,8 @@ impl LiveState {
         token: CancellationToken,
     ) -> Result<Self, LiveError> {
         let whep = whep::Whep::start(config, bus.clone(), token.clone())?;
-        let pages = Arc::new(Semaphore::new(MAX_PAGES));
-        Ok(Self { whep, bus, registry, access, attempts, feed, pages, token })
+        let (pages, strangers) = (Arc::new(Semaphore::new(MAX_PAGES)), Room::of(STRANGERS));
+        Ok(Self { whep, bus, registry, access, attempts, feed, pages, strangers, token })
     }
 
     /// Is done when the task that owns all sessions has ended, by a panic too.

@@ -5,6 +5,9 @@
 //!     └──────anything else: refused with the reason──────────────────────────────────▶ gone
 //! ```
 //!
+//! Until it has signed in a page may be anyone: it has a seat among [`STRANGERS`](super::STRANGERS), of which one address gets
+//! no more than its share, and no page's place.
+//!
 //! Nothing is queued for a page: it reads the feed and the bus at its own pace, each of which skips what a slow reader
 //! missed. Where it missed events it is told so, and asks the REST interface again. One that takes nothing for
 //! [`SEND_WITHIN`] is dropped and told why; it may come back.
@@ -23,6 +26,7 @@ use axum::response::Response;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use omma_protocol::id::StreamId;
 use omma_protocol::wire::browser::{BoxesMessage, BrowserToHub, HubToBrowser};
+use omma_runtime::seats::Seat;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::Instrument;
 
@@ -39,7 +43,7 @@ const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// A page that is there answers pings.
 const PING_EVERY: Duration = Duration::from_secs(15);
 const SILENT_FOR: Duration = Duration::from_secs(45);
-/// Longest message of a page. The longest meant is the token.
+/// Longest message of a page, and longest frame. The longest meant is the token.
 const MAX_MESSAGE: usize = 4 * 1024;
 
 /// Why a socket closed.
@@ -57,7 +61,7 @@ enum End {
     responses(
         (status = 101, description = "WebSocket; JSON texts"),
         (status = 400, description = "Not a WebSocket request"),
-        (status = 503, description = "Too many pages are open"),
+        (status = 503, description = "Too many are signing in"),
     )
 )]
 pub(crate) async fn open(State(state): State<LiveState>, request: Request) -> Result<Response, Refusal> {
@@ -66,17 +70,17 @@ pub(crate) async fn open(State(state): State<LiveState>, request: Request) -> Re
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &state)
         .await
         .map_err(|e| Refusal::bad_request(format!("this is a WebSocket: {}", e.body_text())))?;
-    let Ok(place) = state.pages.clone().try_acquire_owned() else {
-        let message = "too many pages are open: close another one";
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "full", message));
-    };
+    let stranger = state.strangers.take(address).map_err(|full| {
+        refused(full.word());
+        let message = "too many are signing in at the moment: try again in a few seconds";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "full", message)
+    })?;
     let feed = state.feed.subscribe();
-    Ok(upgrade.max_message_size(MAX_MESSAGE).on_upgrade(async move |socket| {
-        gauge!("omma_live_pages").increment(1.0);
+    // A frame is read whole before it is told that the message is too long; the buffer is there from the start.
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(MAX_MESSAGE);
+    Ok(upgrade.on_upgrade(async move |socket| {
         let page = Page { socket, address, state, feed, watched: None, heard: Instant::now() };
-        page.serve().instrument(tracing::info_span!("step", step = "live")).await;
-        gauge!("omma_live_pages").decrement(1.0);
-        drop(place);
+        page.serve(stranger).instrument(tracing::info_span!("step", step = "live")).await;
     }))
 }
 
@@ -90,11 +94,33 @@ struct Page {
 }
 
 impl Page {
-    async fn serve(mut self) {
+    async fn serve(mut self, stranger: Seat) {
         let end = match self.sign_in().await {
-            Ok(()) => self.run().await,
-            Err(end) => end,
+            Ok(()) => {
+                drop(stranger);
+                self.open().await
+            }
+            // Its seat is held until it has been told, or has not listened.
+            Err(end) => return self.tell(end).await,
         };
+        self.tell(end).await;
+    }
+
+    /// One that has signed in.
+    async fn open(&mut self) -> End {
+        let Ok(place) = self.state.pages.clone().try_acquire_owned() else {
+            refused("pages");
+            return End::Refused(close_code::AGAIN, "too many pages are open: close another one");
+        };
+        gauge!("omma_live_pages").increment(1.0);
+        let end = self.run().await;
+        gauge!("omma_live_pages").decrement(1.0);
+        drop(place);
+        end
+    }
+
+    /// Why it is dropped, where it is.
+    async fn tell(&mut self, end: End) {
         let End::Refused(code, reason) = end else { return };
         tracing::debug!(reason, "a page is dropped");
         // Best effort: a page that is too slow will not take this either.
@@ -120,7 +146,7 @@ impl Page {
         match message {
             Some(BrowserToHub::Auth { token }) if self.state.access.check(&token) => Ok(()),
             Some(BrowserToHub::Auth { .. }) => {
-                counter!("omma_live_pages_refused_total").increment(1);
+                refused("token");
                 let reason = match self.state.attempts.wrong(self.address, "websocket") {
                     Some(_) => "too many wrong tokens from this address: try again in a minute",
                     None => "the sign-in token is wrong",
@@ -233,6 +259,10 @@ impl Page {
     }
 }
 
+fn refused(reason: &'static str) {
+    counter!("omma_live_pages_refused_total", "reason" => reason).increment(1);
+}
+
 /// The next item of the watched stream; never where none is watched.
 async fn watched(watched: &mut Option<(StreamId, Subscription)>) -> Option<Item> {
     match watched {
@@ -243,7 +273,13 @@ async fn watched(watched: &mut Option<(StreamId, Subscription)>) -> Option<Item>
 
 /// What its metrics mean.
 pub(crate) fn describe() {
-    describe_gauge!("omma_live_pages", "Pages connected over WebSocket.");
-    describe_counter!("omma_live_pages_refused_total", "Pages that showed a wrong token.");
+    describe_gauge!("omma_live_pages", "Pages that are signed in over WebSocket.");
+    describe_counter!(
+        "omma_live_pages_refused_total",
+        "Pages that were not let in, by reason: `token` (a wrong one), `pages` (512 are open), `full` (256 are signing in), `address` (128 are, and 16 of its address, of IPv6 of its /64)."
+    );
     describe_counter!("omma_live_pages_too_slow_total", "Pages cut off because they did not read.");
 }
+
+#[cfg(test)]
+mod tests;
