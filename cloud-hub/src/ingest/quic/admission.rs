@@ -11,7 +11,7 @@ use quinn::{Connection, Incoming};
 
 use super::control::{Control, ControlError};
 use super::streams::Streams;
-use super::{Close, Destination, datagrams, lasting, values};
+use super::{CONNECTION_WINDOW, Close, Destination, datagrams, lasting, values};
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::complaint::Complaint;
 use crate::step;
@@ -118,6 +118,7 @@ impl Connections {
         };
         match self.judge(hello, connection.remote_address().ip()) {
             Ok((edge, agent)) => {
+                connection.set_receive_window(CONNECTION_WINDOW.into());
                 control.write(&HubToEdge::Welcome).await?;
                 let place = self.take_place(edge, agent, &connection);
                 Ok(Admitted { connection, control, place })

@@ -10,14 +10,18 @@
 //!                         refused
 //! ```
 //!
-//! 1. An edge that comes again takes the place of its own older connection: after a cut the hub may learn of the new
+//! 1. An address that has not answered yet may be forged: all such are one origin, and have half of the places for handshakes
+//!    between them. From then on who comes is asked to prove its address first (Retry, RFC 9000 §8.1.2), and holds nothing
+//!    here until it has.
+//! 2. An edge that comes again takes the place of its own older connection: after a cut the hub may learn of the new
 //!    one before it knows that the old one is dead.
-//! 2. Nothing is asked of an edge but what somebody reads from the bus.
-//! 3. When the connection ends, the edge is marked as gone; its streams stay on the bus, and viewers wait for it.
+//! 3. Nothing is asked of an edge but what somebody reads from the bus.
+//! 4. When the connection ends, the edge is marked as gone; its streams stay on the bus, and viewers wait for it.
 //!
 //! | bound | when it is reached |
 //! |---|---|
-//! | [`MAX_HANDSHAKES`] handshakes at a time | the next one is refused |
+//! | [`MAX_HANDSHAKES`] handshakes at a time; once half are under way, a sixteenth for those of one address | the next one is refused, counted |
+//! | [`STRANGER_WINDOW`] of data before Hello was accepted | the sender waits |
 //! | [`STREAMS`] open streams of one edge | the edge waits |
 //! | [`lasting::RECORDS`] records of one edge that the store does not have yet | the edge waits |
 //! | one text that is desired and not told yet | the newest wins |
@@ -37,15 +41,16 @@ mod values;
 
 mod lasting;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use omma_protocol::seats::Full;
 use omma_protocol::wire::quic::ALPN;
 use omma_runtime::listen::ListenError;
+use omma_runtime::seats::{Room, Seat};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -53,6 +58,7 @@ use tracing::Instrument;
 use super::keep::Keeper;
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::bus::Bus;
+use crate::complaint::Complaint;
 use crate::desired::Desired;
 use crate::identity::Identity;
 use crate::registry::Registry;
@@ -60,12 +66,14 @@ use admission::Connections;
 use socket::Counting;
 
 /// Handshakes at a time, from the first packet until Hello was read.
-pub const MAX_HANDSHAKES: usize = 64;
+pub const MAX_HANDSHAKES: usize = 128;
 /// Streams of one edge that may be open: two groups of each of its cameras, and large results.
 pub const STREAMS: u32 = 256;
 /// Streams both ways: control and records.
 const BOTH_WAYS: u32 = 2;
 
+/// What may be in flight before Hello was accepted, which is a small part of it.
+const STRANGER_WINDOW: u32 = 64 * 1024;
 /// What one edge may have in flight: at 100 ms round trip some 600 Mbit/s.
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
@@ -159,15 +167,24 @@ impl Quic {
 
     /// Serves edges until `token` is cancelled, then says goodbye to them.
     pub async fn run(self, token: CancellationToken) {
-        let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        let (room, refusals) = (Room::of(MAX_HANDSHAKES), Refusals::default());
         let tasks = TaskTracker::new();
         while let Some(Some(incoming)) = token.run_until_cancelled(self.endpoint.accept()).await {
-            match handshakes.clone().try_acquire_owned() {
-                Ok(permit) => {
-                    tasks.spawn(serve(self.connections.clone(), incoming, permit).in_current_span());
+            let proven = incoming.remote_address_validated();
+            if !proven && room.scarce() {
+                metrics::counter!("omma_ingest_handshakes_retried_total").increment(1);
+                if let Err(error) = incoming.retry() {
+                    tracing::debug!(%error, "ask for the proof of an address");
                 }
-                Err(_) => {
-                    metrics::counter!("omma_ingest_handshakes_refused_total").increment(1);
+                continue;
+            }
+            let address = incoming.remote_address();
+            match room.take(if proven { address.ip() } else { UNPROVEN }) {
+                Ok(seat) => {
+                    tasks.spawn(serve(self.connections.clone(), incoming, seat).in_current_span());
+                }
+                Err(full) => {
+                    refusals.tell(address, full);
                     incoming.refuse();
                 }
             }
@@ -184,12 +201,36 @@ impl Quic {
     }
 }
 
+/// Whom addresses count as that have not answered yet: each may be anybody's, and none of them shall take an edge's share.
+const UNPROVEN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// Handshakes that there was no place for. Each reason is said for itself, now and then.
+#[derive(Debug, Default)]
+struct Refusals {
+    full: Complaint,
+    address: Complaint,
+}
+
+impl Refusals {
+    fn tell(&self, from: SocketAddr, why: Full) {
+        let reason = why.word();
+        metrics::counter!("omma_ingest_handshakes_refused_total", "reason" => reason).increment(1);
+        let complaint = match why {
+            Full::Port(_) => &self.full,
+            Full::Origin(_) => &self.address,
+        };
+        if let Some(unsaid) = complaint.due() {
+            tracing::info!(step = "ingest", reason, %from, %why, unsaid, "a QUIC handshake is refused");
+        }
+    }
+}
+
 fn transport() -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_uni_streams(STREAMS.into())
         .max_concurrent_bidi_streams(BOTH_WAYS.into())
-        .receive_window(CONNECTION_WINDOW.into())
+        .receive_window(STRANGER_WINDOW.into())
         .stream_receive_window(STREAM_WINDOW.into())
         .datagram_receive_buffer_size(Some(DATAGRAMS))
         .keep_alive_interval(Some(KEEP_ALIVE))
@@ -198,10 +239,10 @@ fn transport() -> TransportConfig {
 }
 
 /// One connection, from its first packet to its end.
-async fn serve(connections: Connections, incoming: Incoming, permit: tokio::sync::OwnedSemaphorePermit) {
+async fn serve(connections: Connections, incoming: Incoming, seat: Seat) {
     let address = incoming.remote_address();
     let admitted = connections.admit(incoming).await;
-    drop(permit);
+    drop(seat);
     match admitted {
         Ok(admitted) => {
             let edge = admitted.place.edge().clone();
@@ -230,7 +271,11 @@ pub(crate) fn describe() {
     );
     metrics::describe_counter!(
         "omma_ingest_handshakes_refused_total",
-        "QUIC connections refused because too many began at once."
+        "QUIC connections refused because too many began at once, by reason: `full` (128 are shaking hands), `address` (64 are, and 8 of its address, of IPv6 of its /64)."
+    );
+    metrics::describe_counter!(
+        "omma_ingest_handshakes_retried_total",
+        "QUIC connections that were asked to prove their address first, because 64 were shaking hands."
     );
     metrics::describe_counter!(
         "omma_ingest_datagrams_ignored_total",

@@ -2,6 +2,8 @@
 
 mod lasting;
 
+mod strangers;
+
 mod values;
 
 use std::time::{Duration, SystemTime};
@@ -74,6 +76,13 @@ struct Edge {
 
 impl Hub {
     async fn connect(&self, alpn: &[u8]) -> Result<(Endpoint, Connection), quinn::ConnectionError> {
+        let endpoint = self.endpoint(1, alpn);
+        let connection = endpoint.connect(self.address, SERVER_NAME).unwrap().await?;
+        Ok((endpoint, connection))
+    }
+
+    /// A client's, on the host 127.0.0.`host`.
+    fn endpoint(&self, host: u8, alpn: &[u8]) -> Endpoint {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -81,14 +90,18 @@ impl Hub {
             .with_root_certificates(self.roots.clone())
             .with_no_client_auth();
         tls.alpn_protocols = vec![alpn.to_vec()];
-        let mut endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut endpoint = Endpoint::client((Ipv4Addr::new(127, 0, 0, host), 0).into()).unwrap();
         endpoint.set_default_client_config(ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap())));
-        let connection = endpoint.connect(self.address, SERVER_NAME).unwrap().await?;
-        Ok((endpoint, connection))
+        endpoint
     }
 
     async fn say_hello(&self, hello: EdgeToHub) -> Edge {
-        let (endpoint, connection) = self.connect(ALPN).await.unwrap();
+        self.say_hello_from(1, hello).await
+    }
+
+    async fn say_hello_from(&self, host: u8, hello: EdgeToHub) -> Edge {
+        let endpoint = self.endpoint(host, ALPN);
+        let connection = endpoint.connect(self.address, SERVER_NAME).unwrap().await.unwrap();
         let (send, recv) = connection.open_bi().await.unwrap();
         let mut edge = Edge { connection, send, recv, buffer: BytesMut::new(), _endpoint: endpoint };
         edge.say(&hello).await;
@@ -96,7 +109,11 @@ impl Hub {
     }
 
     async fn edge(&self, secret: &Secret<String>) -> Edge {
-        let mut edge = self.say_hello(hello("site", secret.expose(), VERSION)).await;
+        self.edge_from(1, secret).await
+    }
+
+    async fn edge_from(&self, host: u8, secret: &Secret<String>) -> Edge {
+        let mut edge = self.say_hello_from(host, hello("site", secret.expose(), VERSION)).await;
         assert_eq!(edge.hear().await, HubToEdge::Welcome);
         edge
     }
