@@ -15,6 +15,7 @@
 //! | [`SEATS`] on each port; once half are taken, a sixteenth for those of one address that have shown no CONNECT | the next one is closed |
 //! | [`HANDSHAKE`] for TLS and CONNECT | the connection is closed |
 //! | [`MAX_PACKET`] | the client is disconnected |
+//! | [`OF_AN_EDGE`] retained of one edge, [`OF_ALL`] of all | a new message is not retained, and its topic's older one neither |
 //! | [`MAX_QUEUE`] messages for a slow subscriber | the oldest is dropped |
 //!
 //! rmqtt takes clients from a TCP listener of its own and from nothing else, here on a port of 127.0.0.1 that the system
@@ -23,6 +24,8 @@
 //! of this machine can hold file descriptors of the hub's so, as far as its own reach.
 //!
 //! [`SEATS`]: omma_protocol::seats::SEATS
+//! [`OF_AN_EDGE`]: hub_core::retained::OF_AN_EDGE
+//! [`OF_ALL`]: hub_core::retained::OF_ALL
 
 mod door;
 
@@ -294,7 +297,7 @@ pub(crate) fn describe() {
     );
     metrics::describe_counter!(
         "omma_broker_retained_refused_total",
-        "Retained messages that the embedded broker did not keep because it holds too many."
+        "Retained messages that the embedded broker did not keep, by reason: `edge` (its edge has 16 MiB), `all` (all have 256 MiB)."
     );
 }
 

@@ -22,3 +22,5 @@ pub mod acks;
 pub mod delay;
 
 pub mod desired;
+
+pub mod retained;

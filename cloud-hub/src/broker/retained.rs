@@ -1,22 +1,28 @@
-//! Retained messages in memory.
+//! Retained messages in memory, as much as [`hub_core::retained`] allows.
 //!
 //! rmqtt has the structure, but its storage of the same name keeps nothing unless a plugin does.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use omma_protocol::wire::mqtt::Topic;
+use bytes::Bytes;
+use hub_core::retained::Over;
 use rmqtt::Result;
 use rmqtt::retain::{DefaultRetainStorage, RetainStorage};
 use rmqtt::types::{Retain, TopicFilter, TopicName};
 
-/// Most retained messages; a new topic beyond it is not retained, which is counted. An edge retains two, which say whether
-/// it is there and are always taken, and for each of its cameras three and one for each class of things seen: here it sends
-/// no snapshots, which are the hub's already.
-const MAX: isize = 65_536;
-
 #[derive(Default)]
-pub(super) struct Retained(DefaultRetainStorage);
+pub(super) struct Retained {
+    messages: DefaultRetainStorage,
+    room: Mutex<hub_core::retained::Retained>,
+}
+
+impl Retained {
+    fn room(&self, topic: &str, payload: usize) -> std::result::Result<(), Over> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner).set(topic, payload)
+    }
+}
 
 #[async_trait]
 impl RetainStorage for Retained {
@@ -24,24 +30,24 @@ impl RetainStorage for Retained {
         true
     }
 
-    async fn set(&self, topic: &TopicName, retain: Retain, expiry: Option<Duration>) -> Result<()> {
-        let vital = matches!(Topic::parse(topic), Some(Topic::Status(_) | Topic::Reported(_)));
-        if !vital && self.0.count().await >= MAX && self.0.get_message(topic).await?.is_empty() {
-            metrics::counter!("omma_broker_retained_refused_total").increment(1);
-            return Ok(());
+    async fn set(&self, topic: &TopicName, mut retain: Retain, expiry: Option<Duration>) -> Result<()> {
+        if let Err(over) = self.room(topic, retain.publish.payload.len()) {
+            metrics::counter!("omma_broker_retained_refused_total", "reason" => over.word()).increment(1);
+            // Ends what the topic held.
+            retain.publish.payload = Bytes::new();
         }
-        self.0.set_with_timeout(topic, retain, expiry).await
+        self.messages.set_with_timeout(topic, retain, expiry).await
     }
 
     async fn get(&self, filter: &TopicFilter) -> Result<Vec<(TopicName, Retain)>> {
-        self.0.get_message(filter).await
+        self.messages.get_message(filter).await
     }
 
     async fn count(&self) -> isize {
-        self.0.count().await
+        self.messages.count().await
     }
 
     async fn max(&self) -> isize {
-        self.0.max().await
+        self.messages.max().await
     }
 }
