@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! ca.pem, ca.key          made once; edges pin the fingerprint of ca.pem, which stands in their join tokens
-//! server.pem, server.key  [leaf, CA], shown on QUIC and MQTT; made again when it nears its end or names change
+//! server.pem, server.key  [leaf, CA], shown on QUIC and MQTT; made again when it nears its end or has not
+//!                         begun, when it has another key, or names change
 //! ```
 //!
 //! Private keys never leave the data folder, and only its owner can read them.
 
 pub mod files;
+
+pub mod expiry;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,12 +20,12 @@ use std::time::{Duration, SystemTime};
 use omma_protocol::wire::quic::SERVER_NAME;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, PublicKeyData,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 
 use files::FileError;
 
@@ -77,10 +80,14 @@ impl Identity {
         let (chain_file, key_file) = (data.join("server.pem"), data.join("server.key"));
         let names = names(hosts);
         let fits = match read_leaf(&chain_file) {
-            Some(leaf) => leaf.issued_by(&ca) && leaf.names == names && leaf.expires >= now + RENEW_BEFORE,
+            Some(leaf) => {
+                // A leaf made while this machine's clock was ahead begins later, and no edge would take it until then.
+                let in_time = leaf.begins <= now && leaf.expires >= now + RENEW_BEFORE;
+                leaf.issued_by(&ca) && leaf.names == names && in_time && leaf.has_key(&key_file)
+            }
             None => false,
         };
-        if !fits || !key_file.exists() {
+        if !fits {
             let key = KeyPair::generate()?;
             let leaf = leaf_params(&names, now)?.signed_by(&key, &issuer)?;
             let ca_pem = files::read(&data.join("ca.pem"))?;
@@ -173,6 +180,7 @@ fn names(hosts: &[impl AsRef<str>]) -> Vec<String> {
 struct Leaf {
     der: CertificateDer<'static>,
     names: Vec<String>,
+    begins: SystemTime,
     expires: SystemTime,
 }
 
@@ -180,14 +188,14 @@ struct Leaf {
 fn read_leaf(path: &Path) -> Option<Leaf> {
     let der = CertificateDer::from_pem_file(path).ok()?;
     let (_, cert) = X509Certificate::from_der(&der).ok()?;
-    let seconds = u64::try_from(cert.validity().not_after.timestamp()).ok()?;
+    let moment = |at: ASN1Time| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(at.timestamp().try_into().ok()?));
+    let (begins, expires) = (moment(cert.validity().not_before)?, moment(cert.validity().not_after)?);
     let mut names: Vec<String> = match cert.subject_alternative_name().ok()? {
         Some(san) => san.value.general_names.iter().filter_map(written).collect(),
         None => vec![],
     };
     names.sort();
-    let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    Some(Leaf { names, expires, der: der.clone() })
+    Some(Leaf { names, begins, expires, der: der.clone() })
 }
 
 impl Leaf {
@@ -196,6 +204,14 @@ impl Leaf {
         let Ok((_, leaf)) = X509Certificate::from_der(&self.der) else { return false };
         let Ok((_, ca)) = X509Certificate::from_der(ca) else { return false };
         leaf.issuer() == ca.subject() && leaf.verify_signature(Some(ca.public_key())).is_ok()
+    }
+
+    /// Whether the private key in `file` is its own. The two are written one after the other: a power cut between leaves a
+    /// new key beside the old leaf.
+    fn has_key(&self, file: &Path) -> bool {
+        let key = std::fs::read_to_string(file).ok().and_then(|pem| KeyPair::from_pem(&pem).ok());
+        let Ok((_, leaf)) = X509Certificate::from_der(&self.der) else { return false };
+        key.is_some_and(|key| key.subject_public_key_info() == leaf.public_key().raw)
     }
 }
 

@@ -47,7 +47,7 @@ use crate::bus::Bus;
 use crate::config::{BrokerConfig, Config};
 use crate::desired::Desired;
 use crate::feed::Feed;
-use crate::identity::{Identity, files};
+use crate::identity::{Identity, expiry, files};
 use crate::infer::{Infer, InferState};
 use crate::ingest::keep::Keeper;
 use crate::ingest::mqtt::{self, Mqtt, Reach};
@@ -68,6 +68,7 @@ const END: Duration = Duration::from_millis(3500);
 pub fn describe_metrics() {
     crate::access::attempts::describe();
     crate::broker::describe();
+    crate::identity::expiry::describe();
     crate::ingest::quic::describe();
     crate::ingest::mqtt::describe();
     crate::bus::stream::describe();
@@ -148,6 +149,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
         }
     }
     steps.spawn("ingest", "ingest over QUIC", quic.run(token.child_token()));
+    steps.spawn("ingest", "certificate", expiry::tell(identity.expires, token.clone()));
     if let Some(broker) = &mut broker {
         steps.spawn("ingest", "broker", watch_broker(broker.ended(), token.clone()));
     }

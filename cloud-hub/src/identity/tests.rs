@@ -96,3 +96,28 @@ fn a_lost_authority_key_is_said_and_not_replaced() {
     let error = Identity::open(folder.path(), &["hub"], now()).unwrap_err().to_string();
     assert!(error.contains("not a private key"), "{error}");
 }
+
+#[test]
+fn a_leaf_that_was_made_while_the_clock_was_ahead_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    // Authority and names are of before the clock went wrong.
+    let first = Identity::open(folder.path(), &["hub"], now()).unwrap();
+    let ahead = Identity::open(folder.path(), &["hub.example"], now() + 100 * DAY).unwrap();
+    let right = Identity::open(folder.path(), &["hub.example"], now()).unwrap();
+    assert_ne!(ahead.chain[0], right.chain[0]);
+    let begins = |folder: &Path| read_leaf(&folder.join("server.pem")).unwrap().begins;
+    assert!(begins(folder.path()) <= now());
+    assert_eq!(first.fingerprint, right.fingerprint);
+}
+
+#[test]
+fn a_power_cut_between_key_and_leaf_costs_a_new_leaf_and_not_the_start() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Identity::open(folder.path(), &["hub"], now()).unwrap();
+    Identity::open(other.path(), &["hub"], now()).unwrap();
+    for key in [std::fs::read(other.path().join("server.key")).unwrap(), vec![]] {
+        std::fs::write(folder.path().join("server.key"), key).unwrap();
+        let identity = Identity::open(folder.path(), &["hub"], now()).unwrap();
+        identity.server_tls(rustls::ALL_VERSIONS, &[]).unwrap();
+    }
+}
