@@ -1421,7 +1421,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Too many pages are open */
+            /** @description Too many are signing in */
             503: {
                 headers: {
                     [name: string]: unknown;
