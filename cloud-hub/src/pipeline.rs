@@ -86,7 +86,8 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     // The caller's is not ours to cancel.
     let token = token.child_token();
     let health = Health::new();
-    let (store_health, infer_health) = (health.part("store"), health.part("infer"));
+    let (store_health, pictures_health, infer_health) =
+        (health.part("store"), health.part("pictures"), health.part("infer"));
 
     // Who we are, and who may come in.
     files::make_folder(&config.data).context("open the data folder")?;
@@ -135,6 +136,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     steps.spawn("infer", "infer", watch_infer(infer.state(), infer_health, token.clone()));
     let kept = CancellationToken::new();
     steps.spawn("store", "store", keep_own(store.clone(), own_waiting, token.clone(), kept.clone()));
+    steps.spawn("store", "pictures", store.clone().watch_pictures(pictures_health, token.clone()));
     match options {
         Some(options) => {
             let (registry, broker_health) = (registry.clone(), health.part("broker"));

@@ -28,7 +28,7 @@ pub const TRACK: Kind = Kind::new("track", &[]);
 pub const EVENT: Kind = Kind::new("event", &[]);
 
 /// Keeps events and pictures.
-pub const STORE: Kind = Kind::new("store", &["refused", "retried"]);
+pub const STORE: Kind = Kind::new("store", &["refused", "retried", "unwritten"]);
 
 /// Shows cameras to browsers.
 pub const LIVE: Kind = Kind::new("live", &["slow"]);

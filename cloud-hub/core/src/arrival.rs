@@ -80,7 +80,7 @@ impl Picture {
     }
 }
 
-/// What became of it. All of these may be acknowledged.
+/// What became of it. All but [`Outcome::Unwritten`] may be acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It was sound.
@@ -92,6 +92,11 @@ pub enum Outcome {
     },
     /// It was noted and not kept.
     Refused {
+        /// Why.
+        reason: String,
+    },
+    /// A picture whose file could not be written: neither kept nor noted. Whoever has it must keep it.
+    Unwritten {
         /// Why.
         reason: String,
     },

@@ -89,17 +89,18 @@ impl Keeper {
         })
     }
 
-    /// Tries until the store has all of it: whatever is wrong with the store, nothing is acknowledged before. `None` where
-    /// `leave` was cancelled meanwhile. Drop it only where the hub ends: within a batch, what is stored is not told to
-    /// browsers then.
-    pub(super) async fn keep(
-        &self,
-        arrivals: &[Arrival],
-        leave: &CancellationToken,
-    ) -> Option<Vec<(EdgeId, AckMessage)>> {
+    /// Tries until the store has it: whatever is wrong with the store, nothing is acknowledged before. Only a picture whose file
+    /// can't be written is left. `None` where `leave` was cancelled meanwhile. Drop it only where the hub ends: within a
+    /// batch, what is stored is not told to browsers then.
+    pub(super) async fn keep(&self, arrivals: &[Arrival], leave: &CancellationToken) -> Option<Kept> {
         let outcomes = self.store(arrivals, leave).await?;
-        let mut acks = Acks::default();
-        for (arrival, outcome) in arrivals.iter().zip(outcomes) {
+        let (mut acks, mut left) = (Acks::default(), vec![]);
+        for (at, (arrival, outcome)) in arrivals.iter().zip(outcomes).enumerate() {
+            if let Outcome::Unwritten { .. } = outcome {
+                self.0.step.dropped("unwritten");
+                left.push(at);
+                continue;
+            }
             self.0.step.done();
             let Some(origin) = &arrival.origin else { continue };
             if let Outcome::Refused { reason } = outcome {
@@ -108,7 +109,7 @@ impl Keeper {
             }
             acks.add(&origin.edge, origin.stamp);
         }
-        Some(acks.take())
+        Some(Kept { acks: acks.take(), left })
     }
 
     async fn store(&self, arrivals: &[Arrival], leave: &CancellationToken) -> Option<Vec<Outcome>> {
@@ -135,6 +136,15 @@ impl Keeper {
             }
         }
     }
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// What to say to edges.
+    pub(super) acks: Vec<(EdgeId, AckMessage)>,
+    /// Which of the batch are pictures that could not be written: in no acknowledgement, ascending.
+    pub(super) left: Vec<usize>,
 }
 
 /// Batches that the store has refused and that are tried on with. While there is one, the store is not ready; what nobody

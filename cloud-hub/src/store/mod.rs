@@ -4,6 +4,7 @@
 //!    whole frame's JPEG, and behind it the crop's.
 //! 2. One transaction in [`sqlite`] notes every `(outbox, sequence)` and keeps what is new. A crash before its end
 //!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites.
+//!    A picture whose file can't be written is left out: it holds up nothing else, and is not acknowledged.
 //! 3. When it has ended, and only then, the caller may acknowledge; browsers are told by the [`Feed`], integrations by
 //!    the channel that [`Store::open`] gives.
 
@@ -11,35 +12,38 @@ mod sqlite;
 
 mod objects;
 
+mod unwritten;
+
+mod own;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 pub use hub_core::arrival::{Arrival, Content, Origin, Outcome, Picture};
 use hub_core::record::Keep;
 use object_store::GetRange;
-use omma_protocol::backoff::Backoff;
-use omma_protocol::event::Lasting;
-use omma_protocol::id::{EdgeId, EventId, StreamId};
+use omma_protocol::id::{EdgeId, EventId};
 use omma_protocol::wire::browser::HubToBrowser;
 use omma_protocol::wire::mqtt::EventMessage;
-use omma_runtime::backoff::random_seed;
+use omma_runtime::health::Part;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
 use objects::Objects;
 use sqlite::Database;
 pub use sqlite::{Filter, StoredEvent, StoredIncident};
+use unwritten::Unwritten;
 
 /// Events of the hub's own analysis that wait to be published for integrations; beyond it they are not published,
 /// which is counted: the store has them.
 const ANNOUNCEMENTS: usize = 256;
-/// Events and pictures of the hub's own in one transaction.
-const BATCH: usize = 64;
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const MAX_WAIT: Duration = Duration::from_secs(10);
+/// How often it is looked whether pictures can be written.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why something could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +79,7 @@ struct Inner {
     objects: Objects,
     feed: Feed,
     announce: mpsc::Sender<EventMessage>,
+    unwritten: Unwritten,
     /// Writers take turns, so that what one of them knows to be kept stays so until its transaction ends.
     turn: Mutex<()>,
 }
@@ -104,30 +109,42 @@ impl Store {
         let (announce, announcements) = mpsc::channel(ANNOUNCEMENTS);
         let objects = Objects::open(pictures)?;
         let (database, closed) = Database::open(database).await?;
-        let inner = Inner { database, objects, feed, announce, turn: Mutex::new(()) };
+        let inner = Inner { database, objects, feed, announce, unwritten: Unwritten::default(), turn: Mutex::new(()) };
         closed.into_iter().for_each(|event| inner.announce(event));
         Ok((Self(Arc::new(inner)), announcements))
     }
 
-    /// Keeps a batch. The outcomes are in its order; all of it is on disk when this returns.
+    /// Keeps a batch. The outcomes are in its order; all that they say is kept is on disk when this returns. A picture whose
+    /// file can't be written is [`Outcome::Unwritten`], and the rest is kept.
     ///
     /// # Errors
-    /// Where the database or the pictures' folder fails; then nothing of the batch may be acknowledged.
+    /// Where the database fails; then nothing of the batch may be acknowledged.
     pub async fn keep(&self, batch: &[Arrival]) -> Result<Vec<Outcome>, StoreError> {
-        let Inner { database, objects, .. } = &*self.0;
+        let Inner { database, objects, unwritten, .. } = &*self.0;
         let turn = self.0.turn.lock().await;
-        let mut written = vec![];
-        for arrival in batch {
+        let (mut written, mut left) = (vec![], BTreeMap::new());
+        for (at, arrival) in batch.iter().enumerate() {
             if let Content::Picture(picture) = &arrival.content
                 // Of two with one revision the first counts, here as in the database.
                 && written.iter().all(|other: &&Picture| other.place() != picture.place())
                 && database.picture(picture.event).await?.is_none_or(|kept| kept.revision < picture.revision)
             {
-                objects.put(&picture.place(), picture.files()).await?;
-                written.push(picture);
+                match objects.put(&picture.place(), picture.files()).await {
+                    Ok(()) => {
+                        unwritten.written(&picture.stream);
+                        written.push(picture);
+                    }
+                    Err(e) => {
+                        unwritten.failed(&picture.stream, &e);
+                        left.insert(at, Outcome::Unwritten { reason: e.to_string() });
+                    }
+                }
             }
         }
-        let outcomes = database.keep(batch, now_us()).await?;
+        let rest: Vec<_> =
+            batch.iter().enumerate().filter(|(at, _)| !left.contains_key(at)).map(|(_, arrival)| arrival).collect();
+        let mut kept = database.keep(&rest, now_us()).await?.into_iter();
+        let outcomes: Vec<_> = (0..batch.len()).filter_map(|at| left.remove(&at).or_else(|| kept.next())).collect();
         self.clear_up(&written, &outcomes).await;
         drop(turn);
         for (arrival, outcome) in batch.iter().zip(&outcomes) {
@@ -157,41 +174,6 @@ impl Store {
                 }
             }
         }
-    }
-
-    /// Keeps an event or picture of the hub's own analysis, and tells browsers and integrations.
-    ///
-    /// # Errors
-    /// As [`Store::keep`].
-    pub async fn hub_event(&self, stream: &StreamId, lasting: Lasting) -> Result<(), StoreError> {
-        self.keep_and_announce(&[Arrival::of_hub(stream, lasting)]).await
-    }
-
-    /// Keeps what the hub's own analysis makes, until nobody makes any more. Tries on while the store fails: the
-    /// channel holds the engine back meanwhile.
-    pub async fn keep_own(self, mut waiting: mpsc::Receiver<(StreamId, Lasting)>) {
-        let mut made = Vec::with_capacity(BATCH);
-        while waiting.recv_many(&mut made, BATCH).await > 0 {
-            let batch: Vec<_> = made.drain(..).map(|(stream, lasting)| Arrival::of_hub(&stream, lasting)).collect();
-            let mut backoff = Backoff::new(FIRST_WAIT, MAX_WAIT, random_seed());
-            let mut failing = false;
-            while let Err(e) = self.keep_and_announce(&batch).await {
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::error!(step = "store", error = %e, "the hub's own events can't be stored: trying on");
-                }
-                tokio::time::sleep(backoff.next_delay()).await;
-            }
-        }
-    }
-
-    async fn keep_and_announce(&self, batch: &[Arrival]) -> Result<(), StoreError> {
-        let outcomes = self.keep(batch).await?;
-        for (arrival, outcome) in batch.iter().zip(outcomes) {
-            if let (Content::Event(event), Outcome::Kept { keep: Keep::Latest, .. }) = (&arrival.content, outcome) {
-                self.0.announce((**event).clone());
-            }
-        }
-        Ok(())
     }
 
     /// Newest first.
@@ -260,6 +242,17 @@ impl Store {
         self.0.database.ping().await
     }
 
+    /// Tells whether pictures can be written, until `token` is cancelled.
+    pub async fn watch_pictures(self, health: Part, token: CancellationToken) {
+        let mut often = tokio::time::interval(LOOK);
+        while token.run_until_cancelled(often.tick()).await.is_some() {
+            match self.0.unwritten.reason(Instant::now()) {
+                None => health.ready(),
+                Some(reason) => health.not_ready(reason),
+            }
+        }
+    }
+
     /// Ends writing; what is on disk stays.
     pub async fn close(&self) {
         self.0.database.close().await;
@@ -295,6 +288,8 @@ pub(crate) fn describe() {
         "omma_store_announcements_dropped_total",
         "Stored states that were not announced because too many waited."
     );
+    unwritten::describe();
+    own::describe();
     metrics::describe_counter!("omma_store_pictures_left_total", "Replaced pictures that could not be removed.");
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use omma_protocol::event::Stamp;
-use omma_protocol::id::OutboxId;
+use omma_protocol::event::{Lasting, Stamp};
+use omma_protocol::id::{OutboxId, StreamId};
 use omma_protocol::time::CaptureTime;
 use omma_protocol::wire::mqtt::{PhaseName, PlaceName, WhyMessage};
 use proptest::prelude::*;

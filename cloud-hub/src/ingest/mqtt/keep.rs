@@ -70,7 +70,9 @@ impl Keep {
                 None => {}
             }
         }
-        self.keeper.keep(&arrivals, leave).await
+        // A picture that could not be written is let go with a PUBACK alone: it would else take a place in the window that
+        // all edges share. Its edge hears no acknowledgement, and sends it again.
+        Some(self.keeper.keep(&arrivals, leave).await?.acks)
     }
 
     fn status(&self, edge: &EdgeId, status: StatusMessage) {

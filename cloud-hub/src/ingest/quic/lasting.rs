@@ -16,26 +16,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub_core::message::Message;
+use omma_protocol::backoff::Backoff;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::Topic;
 use omma_protocol::wire::quic::lasting::{MAX_RECORD, Record, RecordReader, STREAM_LASTING};
 use omma_protocol::wire::quic::{WireError, encode_control};
+use omma_runtime::backoff::random_seed;
 use omma_runtime::step::Step;
 use quinn::{Connection, ReadError, RecvStream, SendStream, WriteError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::broker::MAX_PACKET;
 use crate::complaint::Complaint;
-use crate::ingest::keep::{BATCH, Keeper};
+use crate::ingest::keep::{BATCH, Keeper, Kept};
 use crate::store::Arrival;
 
 /// Records of one edge that wait for the store.
 pub(super) const RECORDS: usize = 64;
 /// Bytes of them: every record takes its own, or an equal share where it is smaller, so that both bounds are one.
 pub(super) const HELD: usize = 16 * 1024 * 1024;
+
+/// Between two tries at pictures that can't be written.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 const CHUNK: usize = 64 * 1024;
 /// How long the edge may take to read what is acknowledged.
@@ -159,20 +166,30 @@ async fn keep(
     mut send: SendStream,
     leave: CancellationToken,
 ) -> Result<(), LastingError> {
-    let (mut batch, mut arrivals) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
-    while let Some(1..) = leave.run_until_cancelled(waiting.recv_many(&mut batch, BATCH)).await {
-        let mut rooms = Vec::with_capacity(batch.len());
-        for Waiting { arrival, room } in batch.drain(..) {
-            arrivals.push(arrival);
-            rooms.push(room);
+    let mut batch = Vec::with_capacity(BATCH);
+    // Pictures that could not be written. Over this connection nobody sends them again; they keep their room.
+    let (mut held, mut again) = (vec![], Backoff::new(FIRST_WAIT, MAX_WAIT, random_seed()));
+    let mut due = Instant::now();
+    loop {
+        tokio::select! {
+            () = leave.cancelled() => return Ok(()),
+            count = waiting.recv_many(&mut batch, BATCH) => if count == 0 { return Ok(()) },
+            () = tokio::time::sleep_until(due), if !held.is_empty() => batch.append(&mut held),
         }
-        let Some(acks) = keeper.keep(&arrivals, &leave).await else { return Ok(()) };
-        arrivals.clear();
-        drop(rooms);
+        let (arrivals, rooms): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|Waiting { arrival, room }| (arrival, room)).unzip();
+        let Some(Kept { acks, left }) = keeper.keep(&arrivals, &leave).await else { return Ok(()) };
+        if left.is_empty() {
+            again.succeeded();
+        } else {
+            due = Instant::now() + again.next_delay();
+        }
+        let all = arrivals.into_iter().zip(rooms).enumerate();
+        let unwritten = all.filter(|(at, _)| left.binary_search(at).is_ok());
+        held.extend(unwritten.map(|(_, (arrival, room))| Waiting { arrival, room }));
         for (_, ack) in acks {
             let bytes = encode_control(&ack)?;
             tokio::time::timeout(WRITE, send.write_all(&bytes)).await.map_err(|_| LastingError::Stalled)??;
         }
     }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use crate::store::{Arrival, Content, Origin, Outcome, Picture, StoreError};
 
 impl Database {
     /// All of it or nothing. Outcomes are in the batch's order. `now_us` is the hub's clock.
-    pub(in crate::store) async fn keep(&self, batch: &[Arrival], now_us: i64) -> Result<Vec<Outcome>, StoreError> {
+    pub(in crate::store) async fn keep(&self, batch: &[&Arrival], now_us: i64) -> Result<Vec<Outcome>, StoreError> {
         let failed = StoreError::at::<sqlx::Error>("keep events");
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -76,7 +76,7 @@ async fn note(db: &mut SqliteConnection, origin: &Origin, ordered: bool, outcome
     let Some(sequence) = sequence(origin) else { return Ok(true) };
     let refused = match outcome {
         Outcome::Refused { reason } => Some(reason.as_str()),
-        Outcome::Kept { .. } => None,
+        Outcome::Kept { .. } | Outcome::Unwritten { .. } => None,
     };
     let done = sqlx::query("INSERT OR IGNORE INTO records (edge, outbox, sequence, refused) VALUES (?, ?, ?, ?)")
         .bind(origin.edge.as_str())

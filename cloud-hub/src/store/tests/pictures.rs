@@ -66,3 +66,62 @@ async fn a_database_of_before_crops_goes_on_with_its_pictures() {
     opened.store.keep(&[cropped_arrival(3, 7, 3)]).await.unwrap();
     assert_eq!(opened.store.picture(id, View::Crop).await.unwrap().unwrap().1.len(), 7);
 }
+
+#[tokio::test]
+async fn one_picture_that_cannot_be_written_does_not_hold_up_what_came_with_it() {
+    let opened = open().await;
+    // A file where the camera's folder should be: also root can't write into that.
+    let in_the_way = opened.folder.path().join("pictures/site");
+    std::fs::write(&in_the_way, "").unwrap();
+    let mut of_another = picture_arrival(4, 9, 1);
+    if let Content::Picture(picture) = &mut of_another.content {
+        picture.stream = "other.door".parse().unwrap();
+    }
+    let batch = [event_arrival(1, 7, 1), picture_arrival(2, 7, 1), event_arrival(3, 8, 1), of_another];
+    let outcomes = opened.store.keep(&batch).await.unwrap();
+    assert!(matches!(&outcomes[1], Outcome::Unwritten { .. }), "{outcomes:?}");
+    for at in [0, 2, 3] {
+        assert_eq!(outcomes[at], kept(Keep::Latest));
+    }
+    assert_eq!(opened.store.event(event(7, 1).id).await.unwrap().unwrap().picture_revision, None);
+    assert!(opened.store.0.unwritten.reason(Instant::now()).unwrap().contains("site.door"));
+
+    std::fs::remove_file(&in_the_way).unwrap();
+    let again = opened.store.keep(&[picture_arrival(2, 7, 1)]).await.unwrap();
+    assert_eq!(again, [kept(Keep::Latest)], "it was not noted as having arrived");
+    assert_eq!(opened.store.0.unwritten.reason(Instant::now()), None);
+    assert_eq!(files(&opened.folder), 2);
+}
+
+#[tokio::test]
+async fn a_picture_of_the_hubs_own_that_cannot_be_written_is_tried_again_and_holds_up_no_event() {
+    let opened = open().await;
+    let in_the_way = opened.folder.path().join("pictures/site");
+    std::fs::write(&in_the_way, "").unwrap();
+    let (own, waiting) = mpsc::channel(8);
+    let stream: StreamId = "site.door".parse().unwrap();
+    let picture = omma_protocol::event::Picture {
+        event: event(7, 1).id,
+        camera: stream.camera.clone(),
+        revision: 1,
+        time: CaptureTime(5),
+        jpeg: vec![0xff, 0xd8, 0xff, 1, 0xff, 0xd9].into(),
+        crop: None,
+    };
+    own.try_send((stream.clone(), Lasting::Picture(picture))).unwrap();
+    own.try_send((stream.clone(), Lasting::Event(event(7, 1).to_event()))).unwrap();
+    let keeping = tokio::spawn(opened.store.clone().keep_own(waiting));
+    let state = async || opened.store.event(event(7, 1).id).await.unwrap().map(|stored| stored.picture_revision);
+    while state().await.is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(state().await, Some(None));
+    std::fs::remove_file(&in_the_way).unwrap();
+    // Whatever is made next, or some seconds, has it tried again.
+    own.try_send((stream, Lasting::Event(event(8, 1).to_event()))).unwrap();
+    while state().await != Some(Some(1)) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(own);
+    keeping.await.unwrap();
+}

@@ -127,6 +127,21 @@ async fn events_and_pictures_are_stored_once_and_each_copy_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_picture_that_cannot_be_written_is_acknowledged_when_it_can_and_events_meanwhile() {
+    let hub = hub().await;
+    let in_the_way = hub.folder.path().join("pictures/site");
+    std::fs::write(&in_the_way, "").unwrap();
+    let edge = joined(&hub).await;
+    let mut lasting = Lasting::open(&edge).await;
+    lasting.say(&picture(2, 1, 50_000)).await;
+    lasting.say(&event("site", 2)).await;
+    lasting.acknowledged([2]).await;
+    lasting.is_not_answered().await;
+    std::fs::remove_file(&in_the_way).unwrap();
+    lasting.acknowledged([1]).await;
+}
+
+#[tokio::test]
 async fn nothing_is_acknowledged_while_the_store_fails_and_no_more_is_taken_than_there_is_room_for() {
     let hub = hub().await;
     let edge = joined(&hub).await;
