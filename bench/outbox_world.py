@@ -123,7 +123,8 @@ def judge(folder, ledger):
     text = lambda blob: f"{blob[:4].hex()}-{blob[4:6].hex()}-{blob[6:8].hex()}-{blob[8:10].hex()}-{blob[10:].hex()}"
     events = {text(event): phase for event, phase in rows("SELECT id, phase FROM events")}
     pictures = {text(event): place for event, place in rows("SELECT event, place FROM pictures")}
-    outboxes = rows("SELECT edge, count(*), max(sequence), count(refused) FROM records GROUP BY edge, outbox")
+    outboxes = rows("SELECT edge, sum(through - sequence + 1), max(through), sum(iif(refused IS NULL, 0, through - sequence + 1)) "
+                    "FROM records GROUP BY edge, outbox")
     records = sum(count for _, count, _, _ in outboxes)
     files = {path.name for path in pathlib.Path(folder, "hub").rglob("*") if path.is_file()}
     expected = 2 * len(events) + len(pictures)

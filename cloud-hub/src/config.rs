@@ -7,7 +7,9 @@ mod written;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use hub_core::retention::Rules;
 use omma_protocol::secret::Secret;
 use omma_runtime::config::{self, Faults};
 use omma_vision::manifest::Manifest;
@@ -22,6 +24,12 @@ pub const PREFIX: &str = "OMMA_HUB";
 
 const MAX_THREADS: usize = 64;
 const MAX_RATE: f32 = 60.0;
+/// Ten years.
+const MAX_DAYS: u32 = 3650;
+/// Room for the database, and some pictures.
+const MIN_BUDGET: u64 = 100;
+const MB: u64 = 1_000_000;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The configuration as checked.
 #[derive(Debug, Clone)]
@@ -38,6 +46,8 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// The events' database.
     pub database: PathBuf,
+    /// How long events are kept.
+    pub retention: Rules,
     /// The hub's own eye.
     pub infer: InferConfig,
     /// Live video.
@@ -150,6 +160,7 @@ impl Config {
                 }
             },
         };
+        let retention = check_retention(&written.store, &mut faults);
         let infer = check_infer(written.infer, &mut faults);
         let live = check_live(written.live, &mut faults);
         let config = Self {
@@ -159,6 +170,7 @@ impl Config {
             quic: written.ingest.quic,
             broker,
             database,
+            retention,
             infer,
             live,
             warnings: faults.warnings().collect(),
@@ -286,6 +298,23 @@ fn percent_decoded(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(out).ok()
+}
+
+fn check_retention(written: &written::Store, faults: &mut Faults) -> Rules {
+    if written.keep_days.is_some_and(|days| !(1..=MAX_DAYS).contains(&days)) {
+        faults.push(
+            "store.keep_days",
+            format!("expected 1 to {MAX_DAYS}; leave it out to keep all that there is room for"),
+        );
+    }
+    if written.budget_mb.is_some_and(|budget| budget < MIN_BUDGET) {
+        faults.push("store.budget_mb", format!("expected at least {MIN_BUDGET}"));
+    }
+    Rules {
+        keep: written.keep_days.map(|days| DAY * days),
+        budget: written.budget_mb.map(|budget| budget.saturating_mul(MB)),
+        reserve: written.min_free_mb.saturating_mul(MB),
+    }
 }
 
 fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {

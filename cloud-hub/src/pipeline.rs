@@ -21,6 +21,7 @@
 //! | infer → store | event, picture | [`OWN`] | holds the engine back |
 //! | store → feed → browser | event | 256 | a slow browser skips, counted |
 //! | api → ingest (QUIC) | what an edge shall be | 1 an edge, on disk | the newest wins |
+//! | store → nowhere | what is too old, or over the budget | 200 in one transaction | the next in 100 ms |
 //! | store → broker | event of the hub's own | 256 | not published, counted; without a broker nobody is told |
 //!
 //! A step that ends unasked ends the hub ([`steps`]). At the end each outlives those that give to it: infer, then the
@@ -28,6 +29,7 @@
 
 mod steps;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
@@ -54,7 +56,7 @@ use crate::ingest::mqtt::{self, Mqtt, Reach};
 use crate::ingest::quic::{Destination, Quic};
 use crate::live::LiveState;
 use crate::registry::Registry;
-use crate::store::Store;
+use crate::store::{Housekeeping, Store};
 use steps::Steps;
 
 /// Events and pictures of the hub's own analysis that wait for the store.
@@ -86,8 +88,8 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     // The caller's is not ours to cancel.
     let token = token.child_token();
     let health = Health::new();
-    let (store_health, pictures_health, infer_health) =
-        (health.part("store"), health.part("pictures"), health.part("infer"));
+    let (store_health, infer_health) = (health.part("store"), health.part("infer"));
+    let (pictures_health, disk) = (health.part("pictures"), health.part("disk"));
 
     // Who we are, and who may come in.
     files::make_folder(&config.data).context("open the data folder")?;
@@ -100,6 +102,9 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let feed = Feed::default();
     let pictures = config.data.join("pictures");
     let (store, announcements) = Store::open(&config.database, &pictures, feed.clone()).await?;
+    let database =
+        config.database.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")).to_owned();
+    let house = Housekeeping { rules: config.retention, database, pictures, disk };
     let (bus, registry) = (Bus::new(), Registry::default());
     let keeper = Keeper::new(store.clone(), store_health);
 
@@ -136,6 +141,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     steps.spawn("infer", "infer", watch_infer(infer.state(), infer_health, token.clone()));
     let kept = CancellationToken::new();
     steps.spawn("store", "store", keep_own(store.clone(), own_waiting, token.clone(), kept.clone()));
+    steps.spawn("store", "housekeeping", store.clone().keep_house(house, token.clone()));
     steps.spawn("store", "pictures", store.clone().watch_pictures(pictures_health, token.clone()));
     match options {
         Some(options) => {

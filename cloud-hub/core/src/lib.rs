@@ -17,6 +17,10 @@ pub mod arrival;
 
 pub mod record;
 
+pub mod runs;
+
+pub mod retention;
+
 pub mod acks;
 
 pub mod delay;

@@ -48,6 +48,16 @@ rate = 0.0",
 }
 
 #[test]
+fn nothing_is_removed_by_age_or_budget_unless_the_operator_says_so() {
+    let rules = |store: &str| Config::parse(&format!("[hub]\ndata = 'd'\n[store]\n{store}")).unwrap().retention;
+    assert_eq!(rules(""), Rules { keep: None, budget: None, reserve: 1000 * MB });
+    let set = rules("keep_days = 30\nbudget_mb = 50000\nmin_free_mb = 0");
+    assert_eq!(set, Rules { keep: Some(DAY * 30), budget: Some(50_000 * MB), reserve: 0 });
+    let text = faults("[hub]\ndata = 'd'\n[store]\nkeep_days = 0\nbudget_mb = 99");
+    assert!(text.contains("line 4: store.keep_days: ") && text.contains("line 5: store.budget_mb: "), "{text}");
+}
+
+#[test]
 fn another_broker_by_url() {
     let config = Config::parse("[hub]\ndata = 'd'\n[broker]\nurl = 'mqtt://om%20ma:p%40ss@broker.example'").unwrap();
     let BrokerConfig::External(broker) = &config.broker else { panic!("not external") };

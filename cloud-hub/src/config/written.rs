@@ -26,7 +26,7 @@ pub(super) struct Written {
     /// What edges bring that must last: the broker in the box, another in its place, or none.
     #[serde(default)]
     pub(super) broker: Broker,
-    /// The events' database.
+    /// Events and their pictures, and for how long.
     #[serde(default)]
     pub(super) store: Store,
     /// The hub's own eye.
@@ -115,11 +115,30 @@ pub(super) struct Broker {
     pub(super) public: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default)]
 pub(super) struct Store {
     /// `sqlite://` and a path; `omma.db` in the hub's folder where absent.
     pub(super) url: Option<String>,
+    /// How many days closed events with their pictures, and incidents, are kept since the hub last heard of them; where absent
+    /// as long as there is room.
+    ///
+    /// 1 to `MAX_DAYS`
+    pub(super) keep_days: Option<u32>,
+    /// Room for pictures and database together, MB: over it, the oldest closed events go. Where absent, all that the disk has
+    /// but `min_free_mb`.
+    ///
+    /// at least `MIN_BUDGET`
+    pub(super) budget_mb: Option<u64>,
+    /// What is to stay free on the disk of the pictures, MB: under it, the oldest closed events go, but none of the last 7
+    /// days. 0 for none.
+    pub(super) min_free_mb: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: None, keep_days: None, budget_mb: None, min_free_mb: 1000 }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,7 +3,8 @@
 //! 1. [`Store::keep`] takes what arrived, in a batch. Pictures are written to the [`objects`] first, each as one file: the
 //!    whole frame's JPEG, and behind it the crop's.
 //! 2. One transaction in [`sqlite`] notes every `(outbox, sequence)` and keeps what is new. A crash before its end
-//!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites.
+//!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites. Files of pictures that
+//!    were replaced or removed are on a list in the database until they are gone.
 //!    A picture whose file can't be written is left out: it holds up nothing else, and is not acknowledged.
 //! 3. When it has ended, and only then, the caller may acknowledge; browsers are told by the [`Feed`], integrations by
 //!    the channel that [`Store::open`] gives.
@@ -15,6 +16,8 @@ mod objects;
 mod unwritten;
 
 mod own;
+
+mod retention;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
 use objects::Objects;
+pub use retention::Housekeeping;
 use sqlite::Database;
 pub use sqlite::{Filter, StoredEvent, StoredIncident};
 use unwritten::Unwritten;
@@ -108,7 +112,7 @@ impl Store {
     ) -> Result<(Self, mpsc::Receiver<EventMessage>), StoreError> {
         let (announce, announcements) = mpsc::channel(ANNOUNCEMENTS);
         let objects = Objects::open(pictures)?;
-        let (database, closed) = Database::open(database).await?;
+        let (database, closed) = Database::open(database, now_us()).await?;
         let inner = Inner { database, objects, feed, announce, unwritten: Unwritten::default(), turn: Mutex::new(()) };
         closed.into_iter().for_each(|event| inner.announce(event));
         Ok((Self(Arc::new(inner)), announcements))
@@ -153,13 +157,14 @@ impl Store {
         Ok(outcomes)
     }
 
-    /// Removes the files that nothing points to any more: those of pictures that a better one has replaced, and those
+    /// Removes the files that nothing points to any more at once: those of pictures that a better one has replaced, and those
     /// that were written and then not kept. The batch is on disk by now: where this fails a file stays too long, and
     /// nobody may be told that the batch was not kept.
     async fn clear_up(&self, written: &[&Picture], outcomes: &[Outcome]) {
         let Inner { database, objects, .. } = &*self.0;
         for outcome in outcomes {
             if let Outcome::Kept { replaced: Some(place), .. } = outcome {
+                // Where it stays it is on the list of those that are tried again.
                 objects.remove(place).await;
             }
         }
@@ -167,7 +172,9 @@ impl Store {
             let place = picture.place();
             match database.picture(picture.event).await {
                 Ok(Some(kept)) if kept.place == place => {}
-                Ok(_) => objects.remove(&place).await,
+                Ok(_) => {
+                    objects.remove(&place).await;
+                }
                 Err(e) => {
                     metrics::counter!("omma_store_pictures_left_total").increment(1);
                     tracing::debug!(step = "store", place, error = %e, "see whether a picture was kept");
@@ -290,7 +297,11 @@ pub(crate) fn describe() {
     );
     unwritten::describe();
     own::describe();
-    metrics::describe_counter!("omma_store_pictures_left_total", "Replaced pictures that could not be removed.");
+    metrics::describe_counter!(
+        "omma_store_pictures_left_total",
+        "Files of replaced or removed pictures that could not be removed, at each try."
+    );
+    retention::describe();
 }
 
 #[cfg(test)]

@@ -37,13 +37,25 @@ impl Objects {
         }
     }
 
-    /// Removes what nothing points to any more. That it stays where this fails costs a little room and nothing else.
-    pub(super) async fn remove(&self, place: &str) {
+    /// Removes what nothing points to any more. True where it is gone. That it stays costs a little room and nothing else.
+    pub(super) async fn remove(&self, place: &str) -> bool {
         match self.0.delete(&Place::from(place)).await {
-            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Ok(()) | Err(Error::NotFound { .. }) => true,
             Err(e) => {
                 metrics::counter!("omma_store_pictures_left_total").increment(1);
-                tracing::debug!(place, error = %e, "remove a replaced picture");
+                tracing::debug!(place, error = %e, "remove a picture");
+                false
+            }
+        }
+    }
+
+    /// How large a file is; 0 where it can't be seen.
+    pub(super) async fn bytes(&self, place: &str) -> u64 {
+        match self.0.head(&Place::from(place)).await {
+            Ok(found) => found.size,
+            Err(e) => {
+                tracing::debug!(place, error = %e, "see how large a picture is");
+                0
             }
         }
     }

@@ -14,6 +14,7 @@ use super::*;
 
 mod incidents;
 mod pictures;
+mod retention;
 
 struct Opened {
     store: Store,
@@ -76,6 +77,16 @@ fn picture_arrival(sequence: u64, id: u128, revision: u32) -> Arrival {
     };
     Arrival { origin: origin("site", sequence), content: Content::Picture(picture) }
 }
+
+/// Makes a database as it was before retention of one of today.
+const BACK_TO_5: &str = "
+    DROP INDEX events_closed; DROP INDEX pictures_by_time; DROP INDEX pictures_unmeasured;
+    DROP TRIGGER picture_added; DROP TRIGGER picture_changed; DROP TRIGGER picture_removed;
+    DROP TABLE totals; DROP TABLE removed; DROP TABLE unlinked;
+    ALTER TABLE events DROP COLUMN received_us;
+    ALTER TABLE pictures DROP COLUMN bytes; ALTER TABLE pictures DROP COLUMN received_us;
+    ALTER TABLE records DROP COLUMN through;
+    PRAGMA user_version = 5";
 
 fn kept(keep: Keep) -> Outcome {
     Outcome::Kept { keep, replaced: None }
@@ -254,6 +265,7 @@ async fn a_database_of_before_rules_goes_on_with_its_events() {
     drop(store);
     let pool =
         sqlx::SqlitePool::connect(&format!("sqlite://{}", folder.path().join("omma.db").display())).await.unwrap();
+    sqlx::raw_sql(BACK_TO_5).execute(&pool).await.unwrap();
     let back = "ALTER TABLE events DROP COLUMN rule; ALTER TABLE events DROP COLUMN why;
                 ALTER TABLE pictures DROP COLUMN crop_at;
                 DROP TABLE incidents; PRAGMA user_version = 1";

@@ -7,16 +7,22 @@ mod schema;
 
 mod write;
 
+mod note;
+
 mod read;
+
+mod retain;
 
 use std::path::Path;
 use std::time::Duration;
 
 use omma_protocol::wire::mqtt::EventMessage;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::StoreError;
 pub use read::{Filter, StoredEvent, StoredIncident};
+pub(super) use retain::{Removed, What};
 
 /// Readers at a time; one more waits.
 const READERS: u32 = 4;
@@ -34,8 +40,8 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Also gives the events of the hub's own that were open and are closed now.
-    pub(super) async fn open(path: &Path) -> Result<(Self, Vec<EventMessage>), StoreError> {
+    /// Also gives the events of the hub's own that were open and are closed now. `now_us` is the hub's clock.
+    pub(super) async fn open(path: &Path, now_us: i64) -> Result<(Self, Vec<EventMessage>), StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -48,10 +54,14 @@ impl Database {
         let opening = StoreError::at::<sqlx::Error>("open the database");
         let writer = pool(1).connect_with(options.clone()).await.map_err(&opening)?;
         schema::migrate(&writer).await?;
-        let closed = write::close_orphans(&writer).await?;
+        let closed = write::close_orphans(&writer, now_us).await?;
         write::out_of_order().absolute(0);
         let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(&opening)?;
         Ok((Self { writer, readers }, closed))
+    }
+
+    async fn reader(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
+        self.readers.acquire().await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use super::StoreError;
 
 /// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock;
 /// `received_us` is on the hub's.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "
     -- The latest state of each event.
     CREATE TABLE events (
@@ -95,6 +95,59 @@ const MIGRATIONS: [&str; 5] = [
     DROP TABLE incidents;
     ALTER TABLE numbered_incidents RENAME TO incidents;
     CREATE INDEX incidents_by_edge ON incidents (edge, number);
+",
+    // What there must be to remove what is old. Of what is there the edge's clock says how old it is, where it is not ahead of
+    // the hub's. A clock of the hub's that is years behind (before July 2025) is not believed.
+    "
+    ALTER TABLE events ADD COLUMN received_us INTEGER NOT NULL DEFAULT 0;
+    UPDATE events SET received_us = MIN(COALESCE(closed_us, best_us), MAX(unixepoch(), 1751328000) * 1000000);
+    CREATE INDEX events_closed ON events (received_us, id) WHERE phase = 'closed';
+
+    -- NULL where nobody has looked yet.
+    ALTER TABLE pictures ADD COLUMN bytes INTEGER;
+    ALTER TABLE pictures ADD COLUMN received_us INTEGER NOT NULL DEFAULT 0;
+    UPDATE pictures SET received_us = MIN(time_us, MAX(unixepoch(), 1751328000) * 1000000);
+    CREATE INDEX pictures_by_time ON pictures (received_us);
+    CREATE INDEX pictures_unmeasured ON pictures (event) WHERE bytes IS NULL;
+
+    -- What all pictures take, kept up by triggers: a sum would read the whole table.
+    CREATE TABLE totals (bytes INTEGER NOT NULL) STRICT;
+    INSERT INTO totals VALUES (0);
+    CREATE TRIGGER picture_added AFTER INSERT ON pictures BEGIN
+        UPDATE totals SET bytes = bytes + COALESCE(NEW.bytes, 0);
+    END;
+    CREATE TRIGGER picture_changed AFTER UPDATE OF bytes ON pictures BEGIN
+        UPDATE totals SET bytes = bytes + COALESCE(NEW.bytes, 0) - COALESCE(OLD.bytes, 0);
+    END;
+    CREATE TRIGGER picture_removed AFTER DELETE ON pictures BEGIN
+        UPDATE totals SET bytes = bytes - COALESCE(OLD.bytes, 0);
+    END;
+
+    -- Events and incidents that were removed, so that a late copy is not taken for a new one.
+    CREATE TABLE removed (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id     BLOB NOT NULL UNIQUE
+    ) STRICT;
+    -- Files of removed pictures, until they are gone.
+    CREATE TABLE unlinked (place TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID;
+
+    -- A row stands for the run of numbers `sequence` to `through`, and not for one. `refused` is why the first was.
+    CREATE TABLE runs (
+        edge     TEXT NOT NULL,
+        outbox   BLOB NOT NULL,
+        sequence INTEGER NOT NULL,
+        through  INTEGER NOT NULL,
+        refused  TEXT,
+        PRIMARY KEY (edge, outbox, sequence)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO runs (edge, outbox, sequence, through, refused)
+        SELECT edge, outbox, MIN(sequence), MAX(sequence), MIN(refused) FROM (
+            SELECT *, sequence - ROW_NUMBER() OVER (
+                PARTITION BY edge, outbox, refused IS NULL ORDER BY sequence
+            ) AS run FROM records
+        ) GROUP BY edge, outbox, refused IS NULL, run;
+    DROP TABLE records;
+    ALTER TABLE runs RENAME TO records;
 ",
 ];
 

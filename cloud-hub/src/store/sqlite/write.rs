@@ -5,6 +5,8 @@ use omma_protocol::wire::mqtt::{EventMessage, IncidentMessage, PhaseName, PlaceN
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Result, Row};
 
+use super::note::{self, Seen};
+use super::retain::was_removed;
 use super::{Database, read};
 use crate::store::{Arrival, Content, Origin, Outcome, Picture, StoreError};
 
@@ -23,12 +25,13 @@ impl Database {
 }
 
 /// Closes what the hub's own analysis left open, at the last moment that is known of it. Gives the closed states.
-pub(super) async fn close_orphans(writer: &SqlitePool) -> Result<Vec<EventMessage>, StoreError> {
+pub(super) async fn close_orphans(writer: &SqlitePool, now_us: i64) -> Result<Vec<EventMessage>, StoreError> {
     let rows = sqlx::query(
-        "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1
+        "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1, received_us = ?
          WHERE place = 'hub' AND outbox IS NULL AND phase <> 'closed'
          RETURNING *, NULL AS picture_revision, FALSE AS has_crop",
     )
+    .bind(now_us)
     .fetch_all(writer)
     .await;
     let event = |row: &SqliteRow| read::event(row).map(|stored| stored.event);
@@ -41,55 +44,36 @@ pub(super) async fn close_orphans(writer: &SqlitePool) -> Result<Vec<EventMessag
 }
 
 async fn one(db: &mut SqliteConnection, arrival: &Arrival, now_us: i64) -> Result<Outcome> {
-    let mut outcome = match &arrival.content {
-        Content::Unsound { reason } => Outcome::Refused { reason: reason.clone() },
-        _ => Outcome::Kept { keep: Keep::Copy, replaced: None },
+    let new = match &arrival.origin {
+        Some(origin) => match note::seen(db, origin).await? {
+            Seen::Before => return Ok(copy(arrival)),
+            Seen::New(new) => Some(new),
+            Seen::Unknown => None,
+        },
+        None => None,
     };
-    let seen = match &arrival.origin {
-        Some(origin) => {
-            // Pictures of an outage come when there is room on the link, and incidents behind all states.
-            let ordered = !matches!(arrival.content, Content::Picture(_) | Content::Incident(_));
-            !note(db, origin, ordered, &outcome).await?
-        }
-        None => false,
+    let outcome = match &arrival.content {
+        Content::Event(event) => keep_event(db, event, now_us).await?,
+        Content::Picture(picture) => keep_picture(db, picture, now_us).await?,
+        Content::Incident(incident) => keep_incident(db, arrival.origin.as_ref(), incident, now_us).await?,
+        Content::Unsound { .. } => copy(arrival),
     };
-    if !seen {
-        match &arrival.content {
-            Content::Event(event) => outcome = keep_event(db, event).await?,
-            Content::Picture(picture) => outcome = keep_picture(db, picture).await?,
-            Content::Incident(incident) => {
-                outcome = keep_incident(db, arrival.origin.as_ref(), incident, now_us).await?;
-            }
-            Content::Unsound { .. } => {}
+    if let Some(new) = new {
+        // Pictures of an outage come when there is room on the link, and incidents behind all states.
+        if new.is_behind() && !matches!(arrival.content, Content::Picture(_) | Content::Incident(_)) {
+            out_of_order().increment(1);
         }
-        if let (Some(origin), Outcome::Refused { reason }) = (&arrival.origin, &outcome) {
-            mark_refused(db, origin, reason).await?;
-        }
+        new.note(db, &outcome).await?;
     }
     Ok(outcome)
 }
 
-/// Notes that something has arrived. False where it had before. A number beyond what a database's integer holds can
-/// only come from a broken edge; it is not noted, and every copy of it is judged by its revision alone. `ordered` is what
-/// must not come after what happened later.
-async fn note(db: &mut SqliteConnection, origin: &Origin, ordered: bool, outcome: &Outcome) -> Result<bool> {
-    let Some(sequence) = sequence(origin) else { return Ok(true) };
-    let refused = match outcome {
-        Outcome::Refused { reason } => Some(reason.as_str()),
-        Outcome::Kept { .. } | Outcome::Unwritten { .. } => None,
-    };
-    let done = sqlx::query("INSERT OR IGNORE INTO records (edge, outbox, sequence, refused) VALUES (?, ?, ?, ?)")
-        .bind(origin.edge.as_str())
-        .bind(origin.stamp.outbox.0.as_bytes().as_slice())
-        .bind(sequence)
-        .bind(refused)
-        .execute(&mut *db)
-        .await?;
-    let new = done.rows_affected() == 1;
-    if new && ordered && later_is_there(db, origin, sequence).await? {
-        out_of_order().increment(1);
+/// What is said of something that changes nothing.
+fn copy(arrival: &Arrival) -> Outcome {
+    match &arrival.content {
+        Content::Unsound { reason } => Outcome::Refused { reason: reason.clone() },
+        _ => Outcome::Kept { keep: Keep::Copy, replaced: None },
     }
-    Ok(new)
 }
 
 /// States of events that were first stored after a later record of their outbox.
@@ -97,34 +81,7 @@ pub(super) fn out_of_order() -> metrics::Counter {
     metrics::counter!("omma_store_out_of_order_total")
 }
 
-/// Whether something has arrived before that was put into the same outbox after it.
-async fn later_is_there(db: &mut SqliteConnection, origin: &Origin, sequence: i64) -> Result<bool> {
-    let query = "SELECT EXISTS (SELECT 1 FROM records WHERE edge = ? AND outbox = ? AND sequence > ?)";
-    let row = sqlx::query(query)
-        .bind(origin.edge.as_str())
-        .bind(origin.stamp.outbox.0.as_bytes().as_slice())
-        .bind(sequence)
-        .fetch_one(db)
-        .await?;
-    Ok(row.get(0))
-}
-
-fn sequence(origin: &Origin) -> Option<i64> {
-    i64::try_from(origin.stamp.sequence).ok()
-}
-
-async fn mark_refused(db: &mut SqliteConnection, origin: &Origin, reason: &str) -> Result<()> {
-    sqlx::query("UPDATE records SET refused = ? WHERE edge = ? AND outbox = ? AND sequence = ?")
-        .bind(reason)
-        .bind(origin.edge.as_str())
-        .bind(origin.stamp.outbox.0.as_bytes().as_slice())
-        .bind(sequence(origin))
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<Outcome> {
+async fn keep_event(db: &mut SqliteConnection, event: &EventMessage, now_us: i64) -> Result<Outcome> {
     let id = event.id.0.as_bytes().as_slice();
     let kept =
         sqlx::query("SELECT stream, revision FROM events WHERE id = ?").bind(id).fetch_optional(&mut *db).await?;
@@ -132,6 +89,7 @@ async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<O
     let revision = match kept {
         Some(row) if row.get::<&str, _>(0) != stream => return Ok(of_other_stream()),
         Some(row) => Some(row.get::<u32, _>(1)),
+        None if was_removed(db, id).await? => return Ok(Outcome::Kept { keep: Keep::Older, replaced: None }),
         None => None,
     };
     let keep = keep(false, revision, event.revision);
@@ -141,8 +99,8 @@ async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<O
         let why = why.map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
         sqlx::query(
             "INSERT OR REPLACE INTO events (id, stream, phase, revision, label, track, score, x, y, w, h,
-                opened_us, best_us, closed_us, place, engine, model, outbox, sequence, rule, why)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                opened_us, best_us, closed_us, place, engine, model, outbox, sequence, rule, why, received_us)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(id)
         .bind(stream)
@@ -166,13 +124,14 @@ async fn keep_event(db: &mut SqliteConnection, event: &EventMessage) -> Result<O
         .bind(event.sequence.and_then(|s| i64::try_from(s).ok()))
         .bind(event.rule.as_deref())
         .bind(why)
+        .bind(now_us)
         .execute(db)
         .await?;
     }
     Ok(Outcome::Kept { keep, replaced: None })
 }
 
-async fn keep_picture(db: &mut SqliteConnection, picture: &Picture) -> Result<Outcome> {
+async fn keep_picture(db: &mut SqliteConnection, picture: &Picture, now_us: i64) -> Result<Outcome> {
     let event = picture.event.0.as_bytes().as_slice();
     let stream = picture.stream.to_string();
     let others: bool = sqlx::query_scalar(
@@ -192,9 +151,16 @@ async fn keep_picture(db: &mut SqliteConnection, picture: &Picture) -> Result<Ou
     if keep != Keep::Latest {
         return Ok(Outcome::Kept { keep, replaced: None });
     }
+    if kept.is_none() && was_removed(db, event).await? {
+        return Ok(Outcome::Kept { keep: Keep::Older, replaced: None });
+    }
+    // An update where it is there: the triggers that sum up sizes see no row that a REPLACE deletes.
     sqlx::query(
-        "INSERT OR REPLACE INTO pictures (event, stream, revision, time_us, place, crop_at)
-         VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pictures (event, stream, revision, time_us, place, crop_at, bytes, received_us)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (event) DO UPDATE SET revision = excluded.revision, time_us = excluded.time_us,
+            place = excluded.place, crop_at = excluded.crop_at, bytes = excluded.bytes,
+            received_us = excluded.received_us",
     )
     .bind(event)
     .bind(stream)
@@ -202,9 +168,15 @@ async fn keep_picture(db: &mut SqliteConnection, picture: &Picture) -> Result<Ou
     .bind(picture.time.0)
     .bind(picture.place())
     .bind(picture.crop_at().and_then(|at| i64::try_from(at).ok()))
-    .execute(db)
+    .bind(i64::try_from(picture.files().map(|file| file.len()).sum::<usize>()).unwrap_or(i64::MAX))
+    .bind(now_us)
+    .execute(&mut *db)
     .await?;
-    Ok(Outcome::Kept { keep, replaced: kept.map(|(_, place)| place) })
+    let replaced = kept.map(|(_, place)| place);
+    if let Some(place) = &replaced {
+        sqlx::query("INSERT OR IGNORE INTO unlinked (place) VALUES (?)").bind(place).execute(db).await?;
+    }
+    Ok(Outcome::Kept { keep, replaced })
 }
 
 async fn keep_incident(
@@ -216,6 +188,9 @@ async fn keep_incident(
     let Some(Origin { edge, stamp }) = origin else {
         return Ok(Outcome::Refused { reason: "an incident of no edge".to_owned() });
     };
+    if was_removed(db, incident.id.0.as_bytes()).await? {
+        return Ok(Outcome::Kept { keep: Keep::Older, replaced: None });
+    }
     let done = sqlx::query(
         "INSERT OR IGNORE INTO incidents (received_us, edge, id, time_us, kind, message, outbox, sequence)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -81,6 +81,7 @@ async fn incidents_of_before_they_were_numbered_stay_in_their_order() {
             ('b', x'00000000000000000000000000000001', 100, 'panic', 'first', x'00000000000000000000000000000001', 9),
             ('a', x'00000000000000000000000000000002', 200, 'panic', 'middle', x'00000000000000000000000000000001', 1);
         PRAGMA user_version = 4";
+    sqlx::raw_sql(BACK_TO_5).execute(&pool).await.unwrap();
     sqlx::raw_sql(back).execute(&pool).await.unwrap();
     pool.close().await;
     let opened = open_in(opened.folder).await;
@@ -98,6 +99,7 @@ async fn a_database_of_before_incidents_goes_on() {
     let file = format!("sqlite:{}", opened.folder.path().join("omma.db").display());
     let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
     let back = "ALTER TABLE pictures DROP COLUMN crop_at; DROP TABLE incidents; PRAGMA user_version = 2";
+    sqlx::raw_sql(BACK_TO_5).execute(&pool).await.unwrap();
     sqlx::raw_sql(back).execute(&pool).await.unwrap();
     pool.close().await;
     let opened = open_in(opened.folder).await;

@@ -57,6 +57,7 @@ async fn a_database_of_before_crops_goes_on_with_its_pictures() {
     opened.store.close().await;
     let file = format!("sqlite:{}", opened.folder.path().join("omma.db").display());
     let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+    sqlx::raw_sql(BACK_TO_5).execute(&pool).await.unwrap();
     sqlx::raw_sql("ALTER TABLE pictures DROP COLUMN crop_at; PRAGMA user_version = 3").execute(&pool).await.unwrap();
     pool.close().await;
     let opened = open_in(opened.folder).await;

@@ -35,13 +35,14 @@ pub fn by_outbox(hub_data: &Path, edge: &str) -> BTreeMap<Vec<u8>, Vec<(u64, boo
     let rows = runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(hub_data.join("omma.db")).read_only(true);
         let mut connection = SqliteConnection::connect_with(&options).await?;
-        let query = "SELECT outbox, sequence, refused IS NULL FROM records WHERE edge = ? ORDER BY sequence";
+        let query = "SELECT outbox, sequence, through, refused IS NULL FROM records WHERE edge = ? ORDER BY sequence";
         sqlx::query(query).bind(edge).fetch_all(&mut connection).await
     });
     let mut outboxes: BTreeMap<Vec<u8>, Vec<(u64, bool)>> = BTreeMap::new();
     for row in rows.expect("the records in the hub's database") {
-        let record = (row.get::<i64, _>(1).unsigned_abs(), row.get::<i64, _>(2) == 1);
-        outboxes.entry(row.get(0)).or_default().push(record);
+        let run = row.get::<i64, _>(1).unsigned_abs()..=row.get::<i64, _>(2).unsigned_abs();
+        let kept = row.get::<i64, _>(3) == 1;
+        outboxes.entry(row.get(0)).or_default().extend(run.map(|number| (number, kept)));
     }
     outboxes
 }
