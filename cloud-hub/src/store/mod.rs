@@ -131,7 +131,7 @@ impl Store {
             if let Content::Picture(picture) = &arrival.content
                 // Of two with one revision the first counts, here as in the database.
                 && written.iter().all(|other: &&Picture| other.place() != picture.place())
-                && database.picture(picture.event).await?.is_none_or(|kept| kept.revision < picture.revision)
+                && database.kept_picture(picture.event).await?.is_none_or(|kept| kept.revision < picture.revision)
             {
                 match objects.put(&picture.place(), picture.files()).await {
                     Ok(()) => {
@@ -170,7 +170,7 @@ impl Store {
         }
         for picture in written {
             let place = picture.place();
-            match database.picture(picture.event).await {
+            match database.kept_picture(picture.event).await {
                 Ok(Some(kept)) if kept.place == place => {}
                 Ok(_) => {
                     objects.remove(&place).await;

@@ -80,6 +80,7 @@ fn picture_arrival(sequence: u64, id: u128, revision: u32) -> Arrival {
 
 /// Makes a database as it was before retention of one of today.
 const BACK_TO_5: &str = "
+    DROP INDEX events_by_stream_and_label; DROP INDEX events_open; DROP INDEX events_own_open;
     DROP INDEX events_closed; DROP INDEX pictures_by_time; DROP INDEX pictures_unmeasured;
     DROP TRIGGER picture_added; DROP TRIGGER picture_changed; DROP TRIGGER picture_removed;
     DROP TABLE totals; DROP TABLE removed; DROP TABLE unlinked;

@@ -14,7 +14,7 @@ mod read;
 mod retain;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use omma_protocol::wire::mqtt::EventMessage;
 use sqlx::pool::PoolConnection;
@@ -32,10 +32,18 @@ const CACHE_KIB: &str = "-512";
 /// How long a query waits for its turn.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// How long a reader may take. Whoever asked has given up by then, and a search that goes on would keep its connection, and
+/// the log from being written back.
+const LONGEST: Duration = Duration::from_secs(10);
+/// How often a reader looks at the clock, in steps of SQLite's machine: some tenths of a millisecond.
+const STEPS: i32 = 10_000;
+
 /// The database. One connection writes; readers never wait for it.
 #[derive(Debug)]
 pub(super) struct Database {
     writer: SqlitePool,
+    /// What must be known before something is written is not asked of the readers, which people may keep busy.
+    before_writing: SqlitePool,
     readers: SqlitePool,
 }
 
@@ -56,21 +64,36 @@ impl Database {
         schema::migrate(&writer).await?;
         let closed = write::close_orphans(&writer, now_us).await?;
         write::out_of_order().absolute(0);
-        let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(&opening)?;
-        Ok((Self { writer, readers }, closed))
+        let options = options.read_only(true);
+        let before_writing = pool(1).connect_with(options.clone()).await.map_err(&opening)?;
+        let readers = pool(READERS).connect_with(options).await.map_err(&opening)?;
+        Ok((Self { writer, before_writing, readers }, closed))
     }
 
+    /// One that reads for [`LONGEST`] at the most; then what it does fails.
     async fn reader(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
-        self.readers.acquire().await
+        self.reader_until(Instant::now() + LONGEST).await
+    }
+
+    async fn reader_until(&self, end: Instant) -> sqlx::Result<PoolConnection<Sqlite>> {
+        let mut reader = self.readers.acquire().await?;
+        reader.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < end);
+        Ok(reader)
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.readers).await.map_err(StoreError::at("reach the database"))?;
+        let reached = StoreError::at::<sqlx::Error>("reach the database");
+        let mut reader = self.reader().await.map_err(&reached)?;
+        sqlx::query("SELECT 1").execute(&mut *reader).await.map_err(&reached)?;
         Ok(())
     }
 
     pub(super) async fn close(&self) {
         self.readers.close().await;
+        self.before_writing.close().await;
         self.writer.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,11 @@
 
 use omma_protocol::id::{EdgeId, EventId, IncidentId, OutboxId, StreamId};
 use omma_protocol::wire::mqtt::{EventMessage, IncidentMessage, PhaseName, PlaceName};
-use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Result, Row};
 use uuid::Uuid;
 
 use super::Database;
-use super::write::phase;
 use crate::store::StoreError;
 
 /// Which events.
@@ -58,33 +57,23 @@ pub(in crate::store) struct StoredPicture {
     pub(in crate::store) crop_at: Option<u64>,
 }
 
-const SELECT: &str = "SELECT e.*, p.revision AS picture_revision, p.crop_at IS NOT NULL AS has_crop
+pub(super) const SELECT: &str = "SELECT e.*, p.revision AS picture_revision, p.crop_at IS NOT NULL AS has_crop
     FROM events e LEFT JOIN pictures p ON p.event = e.id AND p.stream = e.stream WHERE TRUE";
 
 impl Database {
     /// Newest first.
     pub(in crate::store) async fn events(&self, filter: &Filter) -> Result<Vec<StoredEvent>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
-        if let Some(stream) = &filter.stream {
-            query.push(" AND e.stream = ").push_bind(stream.to_string());
-        }
-        if let Some(label) = &filter.label {
-            query.push(" AND e.label = ").push_bind(label.clone());
-        }
-        if let Some(name) = filter.phase {
-            query.push(" AND e.phase = ").push_bind(phase(name));
-        }
-        if let Some(before) = filter.before {
-            query.push(" AND e.id < ").push_bind(before.0.as_bytes().to_vec());
-        }
-        query.push(" ORDER BY e.id DESC LIMIT ").push_bind(filter.limit);
-        let rows = query.build().fetch_all(&self.readers).await;
-        let events = rows.and_then(|rows| rows.iter().map(event).collect());
-        events.map_err(StoreError::at("read events"))
+        let read = async {
+            let rows = events_of(SELECT, filter).build().fetch_all(&mut *self.reader().await?).await?;
+            rows.iter().map(event).collect::<Result<_>>()
+        };
+        read.await.map_err(StoreError::at("read events"))
     }
 
     /// The first `limit`: one look into the index for each, however many events there are.
     pub(in crate::store) async fn labels(&self, limit: u32) -> Result<Vec<String>, StoreError> {
+        let failed = StoreError::at::<sqlx::Error>("read the labels of events");
+        let mut reader = self.reader().await.map_err(&failed)?;
         sqlx::query_scalar(
             "WITH RECURSIVE labels (label) AS (
                 SELECT MIN(label) FROM events
@@ -95,29 +84,30 @@ impl Database {
             SELECT label FROM labels WHERE label IS NOT NULL",
         )
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *reader)
         .await
-        .map_err(StoreError::at("read the labels of events"))
+        .map_err(&failed)
     }
 
     pub(in crate::store) async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new(SELECT);
         query.push(" AND e.id = ").push_bind(id.0.as_bytes().to_vec());
-        let row = query.build().fetch_optional(&self.readers).await;
-        row.and_then(|row| row.as_ref().map(event).transpose()).map_err(StoreError::at("read an event"))
+        let read = async {
+            let row = query.build().fetch_optional(&mut *self.reader().await?).await?;
+            row.as_ref().map(event).transpose()
+        };
+        read.await.map_err(StoreError::at("read an event"))
     }
 
     pub(in crate::store) async fn picture(&self, id: EventId) -> Result<Option<StoredPicture>, StoreError> {
-        let row = sqlx::query("SELECT revision, place, crop_at FROM pictures WHERE event = ?")
-            .bind(id.0.as_bytes().as_slice())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(StoreError::at("read a picture's entry"))?;
-        Ok(row.map(|row| StoredPicture {
-            revision: row.get(0),
-            place: row.get(1),
-            crop_at: row.get::<Option<i64>, _>(2).and_then(|at| u64::try_from(at).ok()),
-        }))
+        let read = async { picture(&mut *self.reader().await?, id).await };
+        read.await.map_err(StoreError::at("read a picture's entry"))
+    }
+
+    /// As [`Database::picture`], for whoever is about to write: waits for no reader.
+    pub(in crate::store) async fn kept_picture(&self, id: EventId) -> Result<Option<StoredPicture>, StoreError> {
+        let read = async { picture(&mut *self.before_writing.acquire().await?, id).await };
+        read.await.map_err(StoreError::at("read a picture's entry"))
     }
 
     /// Those that the hub got last, first, of one edge or of all.
@@ -135,10 +125,48 @@ impl Database {
             query.push(" AND number < ").push_bind(before);
         }
         query.push(" ORDER BY number DESC LIMIT ").push_bind(limit);
-        let rows = query.build().fetch_all(&self.readers).await;
-        let incidents = rows.and_then(|rows| rows.iter().map(incident).collect());
-        incidents.map_err(StoreError::at("read incidents"))
+        let read = async {
+            let rows = query.build().fetch_all(&mut *self.reader().await?).await?;
+            rows.iter().map(incident).collect::<Result<_>>()
+        };
+        read.await.map_err(StoreError::at("read incidents"))
     }
+}
+
+async fn picture(db: &mut SqliteConnection, id: EventId) -> Result<Option<StoredPicture>> {
+    let row = sqlx::query("SELECT revision, place, crop_at FROM pictures WHERE event = ?")
+        .bind(id.0.as_bytes().as_slice())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(|row| StoredPicture {
+        revision: row.get(0),
+        place: row.get(1),
+        crop_at: row.get::<Option<i64>, _>(2).and_then(|at| u64::try_from(at).ok()),
+    }))
+}
+
+/// Behind a `SELECT` with a `WHERE`, of `events e`.
+pub(super) fn events_of(select: &str, filter: &Filter) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::<Sqlite>::new(select);
+    if let Some(stream) = &filter.stream {
+        query.push(" AND e.stream = ").push_bind(stream.to_string());
+    }
+    if let Some(label) = &filter.label {
+        query.push(" AND e.label = ").push_bind(label.clone());
+    }
+    // In so many words: SQLite can't tell of a parameter that it is none of those that are closed, and only these have an
+    // index.
+    query.push(match filter.phase {
+        None => "",
+        Some(PhaseName::Opened) => " AND e.phase <> 'closed' AND e.phase = 'opened'",
+        Some(PhaseName::Updated) => " AND e.phase <> 'closed' AND e.phase = 'updated'",
+        Some(PhaseName::Closed) => " AND e.phase = 'closed'",
+    });
+    if let Some(before) = filter.before {
+        query.push(" AND e.id < ").push_bind(before.0.as_bytes().to_vec());
+    }
+    query.push(" ORDER BY e.id DESC LIMIT ").push_bind(filter.limit);
+    query
 }
 
 /// A row of [`SELECT`]'s columns.

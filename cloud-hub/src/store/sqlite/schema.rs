@@ -10,7 +10,7 @@ use super::StoreError;
 
 /// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock;
 /// `received_us` is on the hub's.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "
     -- The latest state of each event.
     CREATE TABLE events (
@@ -148,6 +148,12 @@ const MIGRATIONS: [&str; 6] = [
         ) GROUP BY edge, outbox, refused IS NULL, run;
     DROP TABLE records;
     ALTER TABLE runs RENAME TO records;
+",
+    // One camera's events of one class, those that are open, and the hub's own among these: each was a search through all.
+    "
+    CREATE INDEX events_by_stream_and_label ON events (stream, label, id);
+    CREATE INDEX events_open ON events (id) WHERE phase <> 'closed';
+    CREATE INDEX events_own_open ON events (id) WHERE place = 'hub' AND outbox IS NULL AND phase <> 'closed';
 ",
 ];
 
