@@ -91,6 +91,17 @@ impl Registry {
             true
         });
     }
+
+    /// Until their status is heard over MQTT again, edges are there only where they are connected over QUIC.
+    pub fn forget_statuses(&self) {
+        self.0.send_if_modified(|edges| {
+            if !edges.values().any(|edge| edge.status) {
+                return false;
+            }
+            Arc::make_mut(edges).values_mut().for_each(|edge| edge.status = false);
+            true
+        });
+    }
 }
 
 #[cfg(test)]

@@ -62,10 +62,10 @@ impl Keep {
 
     async fn keep(&self, batch: &[Received], leave: &CancellationToken) -> Option<Vec<(EdgeId, AckMessage)>> {
         let mut arrivals = vec![];
-        for Received { publish, .. } in batch {
+        for Received { publish, connection } in batch {
             let properties = publish.properties.as_ref().map(|p| p.user_properties.as_slice()).unwrap_or_default();
             match self.keeper.read(&publish.topic, publish.payload.clone(), properties) {
-                Some(Message::Status(edge, status)) => self.status(&edge, status),
+                Some(Message::Status(edge, status)) => self.status(*connection, &edge, status),
                 Some(Message::Lasting(arrival)) => arrivals.push(arrival),
                 None => {}
             }
@@ -75,9 +75,10 @@ impl Keep {
         Some(self.keeper.keep(&arrivals, leave).await?.acks)
     }
 
-    fn status(&self, edge: &EdgeId, status: StatusMessage) {
+    /// Of an earlier connection it may say that an edge is there which the broker has forgotten meanwhile.
+    fn status(&self, connection: u64, edge: &EdgeId, status: StatusMessage) {
         self.registry.update(edge, |known| {
-            known.status = status.online;
+            known.status = status.online && connection == self.connection.load(Ordering::Acquire);
             known.agent = Some(status.agent);
         });
     }

@@ -74,7 +74,7 @@ impl Mqtt {
         let (client, events) = rumqttc::v5::AsyncClient::new(options, REQUESTS);
         let (received, waiting) = mpsc::channel(WAITING);
         let connection = Arc::new(AtomicU64::new(0));
-        let poll = poll::Poll::new(received, connection.clone(), broker_health);
+        let poll = poll::Poll::new(received, connection.clone(), registry.clone(), broker_health);
         let keep = keep::Keep::new(client, connection, keeper, registry);
         let work = async { tokio::join!(poll.run(events), keep.run(waiting, announcements, token.clone())) };
         let late = async {

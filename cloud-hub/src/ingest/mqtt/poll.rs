@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Received;
+use crate::registry::Registry;
 use crate::step;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -41,6 +42,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(10);
 pub(super) struct Poll {
     received: mpsc::Sender<Received>,
     connection: Arc<AtomicU64>,
+    registry: Registry,
     health: Part,
     step: Step,
     backoff: Backoff,
@@ -55,10 +57,16 @@ pub(super) struct Poll {
 }
 
 impl Poll {
-    pub(super) fn new(received: mpsc::Sender<Received>, connection: Arc<AtomicU64>, health: Part) -> Self {
+    pub(super) fn new(
+        received: mpsc::Sender<Received>,
+        connection: Arc<AtomicU64>,
+        registry: Registry,
+        health: Part,
+    ) -> Self {
         Self {
             received,
             connection,
+            registry,
             health,
             step: Step::new(step::INGEST),
             backoff: Backoff::new(FIRST_WAIT, MAX_WAIT, random_seed()),
@@ -95,9 +103,11 @@ impl Poll {
     }
 
     /// Asks also where the session was resumed: the broker then sends the retained state of edges again, which may
-    /// have changed while nobody listened.
+    /// have changed while nobody listened. What it does not send again it has forgotten: an edge whose will it never
+    /// published is not there.
     fn connected(&mut self, events: &mut EventLoop) {
         self.connection.fetch_add(1, Ordering::AcqRel);
+        self.registry.forget_statuses();
         self.since = Some(Instant::now());
         self.ask(events);
     }

@@ -22,6 +22,7 @@ struct Broker {
     client: AsyncClient,
     waiting: mpsc::Receiver<Received>,
     health: Health,
+    registry: Registry,
 }
 
 impl Broker {
@@ -37,9 +38,10 @@ impl Broker {
         }
         let (received, waiting) = mpsc::channel(room);
         let health = Health::new();
-        let poll = Poll::new(received, Arc::default(), health.part("broker"));
+        let registry = Registry::default();
+        let poll = Poll::new(received, Arc::default(), registry.clone(), health.part("broker"));
         tokio::spawn(poll.run(events));
-        Self { listener, client, waiting, health }
+        Self { listener, client, waiting, health, registry }
     }
 
     /// Lets the hub in and reads what it says first.
@@ -144,4 +146,17 @@ async fn the_wheel_stops_when_the_goodbye_is_said() {
         kinds.push(kind);
     }
     assert_eq!(kinds, [0x32, 0xe0]);
+}
+
+#[tokio::test]
+async fn an_edge_is_not_online_for_ever_after_its_broker_forgot_it() {
+    let broker = Broker::start(0, 8).await;
+    let [over_mqtt, over_quic] = ["site-1", "site-2"].map(|edge| edge.parse().unwrap());
+    broker.registry.update(&over_mqtt, |edge| edge.status = true);
+    broker.registry.update(&over_quic, |edge| (edge.status, edge.connected) = (true, true));
+    // It comes back without what it had retained, and says nothing of either.
+    let (_connection, kind, _) = broker.accept().await;
+    assert_eq!(kind & 0xf0, SUBSCRIBE & 0xf0);
+    let edges = broker.registry.edges();
+    assert_eq!((edges[&over_mqtt].online(), edges[&over_quic].online()), (false, true));
 }
