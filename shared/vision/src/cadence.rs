@@ -29,6 +29,11 @@ impl Cadence {
         }
     }
 
+    /// Nobody looks for a while: the time to the next look says nothing.
+    pub fn pause(&mut self) {
+        self.last = None;
+    }
+
     /// The time between two looks: the middle one of the last five, the lower of two in the middle. Zero before the second look.
     pub fn spacing(&self) -> Duration {
         let mut gaps: Vec<_> = self.gaps.iter().copied().collect();
@@ -72,5 +77,17 @@ mod tests {
         ] {
             assert_eq!(spacing(times), expected, "{times:?}");
         }
+    }
+
+    #[test]
+    fn a_pause_is_none_of_it() {
+        let mut cadence = Cadence::default();
+        for ms in [0, 200, 60_000, 60_200, 120_000, 180_000, 240_000] {
+            if ms % 60_000 == 0 {
+                cadence.pause();
+            }
+            cadence.look(CaptureTime(ms * 1000));
+        }
+        assert_eq!(cadence.spacing().as_millis(), 200);
     }
 }

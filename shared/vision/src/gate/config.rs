@@ -29,8 +29,8 @@ pub struct GateConfig {
     /// Where sizes do not tell, decode every picture for its thumbnail rather than wait for the next key picture: found
     /// within 300 ms, for two to seven times the work of an idle camera. Meant for sub-streams.
     pub prompt: bool,
-    /// How long the gate stays open after the last moving track, at least: for four looks. Over the tracker's `max_lost`, so that a track ends
-    /// because its thing is gone and not because nobody looked.
+    /// How long the gate stays open after the last moving track, at least: for four looks where these are further apart. Over the
+    /// tracker's `max_lost`, so that a track ends because its thing is gone and not because nobody looked.
     pub hold: Duration,
     /// A probe's detection from this score on is of interest, `0.0..=1.0`. Below the tracker's `high_score`: who comes
     /// into view scores little at first.

@@ -57,8 +57,8 @@ pub struct Gate {
     pub(super) still: Still,
     pub(super) budget: Budget,
     pub(super) pace: Pace,
-    /// Of the looks whose answers came.
-    cadence: Cadence,
+    /// Of the looks at the rate while it is open, whose answers came.
+    pub(super) cadence: Cadence,
     pub(super) spare: Spare,
     pub(super) state: State,
     pub(super) reason: Reason,

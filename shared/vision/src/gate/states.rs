@@ -137,6 +137,9 @@ impl Gate {
         if state != State::Looking || self.state != State::Idle {
             self.scene.calm();
         }
+        if state == State::Idle {
+            self.cadence.pause();
+        }
         self.state = state;
         (self.since, self.sign, self.followed, self.units) = (time, time, false, 0);
     }

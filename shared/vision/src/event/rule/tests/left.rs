@@ -14,10 +14,13 @@ const RULES: &str = "[[rule]]\nname = \"seen\"\n[[rule]]\nname = \"waits\"\nzone
 const CLOSED: i64 = 40_000;
 const MINUTE: i64 = 60_000;
 
+/// Changes, each with when it was told, ms.
+type Told = Vec<(i64, Change)>;
+
 /// Persons who have stood there until the gate closed.
-fn resting(there: &[Track]) -> (Site, Vec<(i64, Change)>) {
+fn resting(there: Vec<Track>) -> (Site, Told) {
     let mut site = Site::new(ZONE, RULES);
-    let changes = site.run(0..CLOSED, |_| Some(there.to_vec()));
+    let changes = site.run(0..CLOSED, |_| Some(there.clone()));
     (site, changes)
 }
 
@@ -31,7 +34,7 @@ impl Site {
         &mut self,
         ms: std::ops::Range<i64>,
         probe: impl Fn(i64) -> Option<Vec<Track>>,
-    ) -> (Vec<(i64, Change)>, Vec<(i64, Vec<u64>)>) {
+    ) -> (Told, Vec<(i64, Vec<u64>)>) {
         let (mut changes, mut left) = (vec![], vec![]);
         for ms in ms.step_by(2000) {
             if let Some(there) = probe(ms) {
@@ -52,7 +55,7 @@ fn closed(changes: &[(i64, Change)]) -> Vec<(i64, i64)> {
 
 #[test]
 fn who_rested_and_left_while_the_gate_was_closed_is_gone_since_the_first_probe_that_missed_him() {
-    let (mut site, before) = resting(&[person(1, 0.4)]);
+    let (mut site, before) = resting(vec![person(1, 0.4)]);
     assert_eq!(reasons(&before).len(), 1);
     let left_at = 2 * MINUTE;
     // At his leaving, and then one a minute.
@@ -67,7 +70,7 @@ fn who_rested_and_left_while_the_gate_was_closed_is_gone_since_the_first_probe_t
 #[test]
 fn of_two_who_rested_the_one_who_did_not_leave_stays() {
     let (stays, leaves) = (person(1, 0.2), person(2, 0.7));
-    let (mut site, _) = resting(&[stays.clone(), leaves]);
+    let (mut site, _) = resting(vec![stays.clone(), leaves]);
     let (changes, left) = site.rest(CLOSED..60 * MINUTE, |ms| (ms % MINUTE == 0).then(|| vec![stays.clone()]));
     assert_eq!(left, [(6 * MINUTE, vec![1])]);
     assert_eq!(reasons(&changes).len(), 1, "he waits: {changes:?}");
@@ -77,7 +80,7 @@ fn of_two_who_rested_the_one_who_did_not_leave_stays() {
 #[test]
 fn whom_something_hides_for_a_moment_has_not_left() {
     let there = person(1, 0.4);
-    let (mut site, _) = resting(&[there.clone()]);
+    let (mut site, _) = resting(vec![there.clone()]);
     for ms in (CLOSED..CLOSED + 50_000).step_by(200) {
         assert_eq!(site.events.probed(at(ms), &[]), None, "{ms}");
     }
@@ -87,7 +90,7 @@ fn whom_something_hides_for_a_moment_has_not_left() {
 
 #[test]
 fn who_is_doubted_when_the_gate_opens_closes_no_sooner_than_looks_say() {
-    let (mut site, _) = resting(&[person(1, 0.4)]);
+    let (mut site, _) = resting(vec![person(1, 0.4)]);
     site.rest(CLOSED..5 * MINUTE, |ms| (ms % MINUTE == 0).then(Vec::new));
     let from = 5 * MINUTE;
     let changes = site.run(from..from + 20_000, |_| None);
@@ -105,7 +108,7 @@ proptest! {
         misses in prop::collection::vec(0usize..6, 1..30),
     ) {
         let there = person(1, 0.4);
-        let (mut site, before) = resting(&[there.clone()]);
+        let (mut site, before) = resting(vec![there.clone()]);
         let probes: Vec<bool> = misses.iter().flat_map(|n| (0..=*n).map(|m| m == *n)).collect();
         let end = (probes.len() as i64 + 1).max(7) * MINUTE;
         let probe = |ms: i64| {
