@@ -6,6 +6,9 @@
 //!                         begun, when it has another key, or names change
 //! ```
 //!
+//! While this machine's clock is not set ([`made`]) the leaf is not judged by when it begins, and what is made begins when
+//! this program was made: it still fits when the clock has been set.
+//!
 //! Private keys never leave the data folder, and only its owner can read them.
 
 pub mod files;
@@ -18,6 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use omma_protocol::wire::quic::SERVER_NAME;
+use omma_runtime::made::made;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData,
@@ -75,6 +79,8 @@ impl Identity {
     /// # Errors
     /// Where a file can't be read or written, or holds something else.
     pub fn open(data: &Path, hosts: &[impl AsRef<str>], now: SystemTime) -> Result<Self, IdentityError> {
+        let made = SystemTime::UNIX_EPOCH + made();
+        let (set, now) = (now >= made, now.max(made));
         let _held_until_read = files::lock(data)?;
         let (ca, issuer) = authority(data, now)?;
         let (chain_file, key_file) = (data.join("server.pem"), data.join("server.key"));
@@ -82,7 +88,7 @@ impl Identity {
         let fits = match read_leaf(&chain_file) {
             Some(leaf) => {
                 // A leaf made while this machine's clock was ahead begins later, and no edge would take it until then.
-                let in_time = leaf.begins <= now && leaf.expires >= now + RENEW_BEFORE;
+                let in_time = (leaf.begins <= now || !set) && leaf.expires >= now + RENEW_BEFORE;
                 leaf.issued_by(&ca) && leaf.names == names && in_time && leaf.has_key(&key_file)
             }
             None => false,

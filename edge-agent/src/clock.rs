@@ -12,6 +12,7 @@ use std::time::{Instant, SystemTime};
 use edge_core::Moment;
 use edge_core::wall_clock::{Follow, WallClock};
 use omma_protocol::time::CaptureTime;
+use omma_runtime::made::made;
 use serde::Serialize;
 
 use crate::health::Why;
@@ -134,14 +135,9 @@ fn system_us() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// No program of this source was made before: 2026-11-01, in s since the epoch.
-const SOURCE_S: i64 = 1_793_491_200;
-
-/// When this program was made, where who made it says so (<https://reproducible-builds.org/specs/source-date-epoch/>);
-/// else a date that it can't have been made before.
+/// When this program was made: a clock that says less is not set.
 fn made_us() -> i64 {
-    let made_s = option_env!("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok()).unwrap_or(SOURCE_S);
-    made_s.saturating_mul(1_000_000)
+    i64::try_from(made().as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

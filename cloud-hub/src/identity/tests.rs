@@ -10,7 +10,7 @@ use rustls::pki_types::{ServerName, UnixTime};
 use super::*;
 
 fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+    SystemTime::UNIX_EPOCH + made() + 100 * DAY
 }
 
 #[test]
@@ -108,6 +108,25 @@ fn a_leaf_that_was_made_while_the_clock_was_ahead_is_made_again() {
     let begins = |folder: &Path| read_leaf(&folder.join("server.pem")).unwrap().begins;
     assert!(begins(folder.path()) <= now());
     assert_eq!(first.fingerprint, right.fingerprint);
+}
+
+#[test]
+fn a_start_before_the_clock_is_set_throws_no_good_leaf_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = Identity::open(folder.path(), &["hub"], now()).unwrap();
+    for unset in [Duration::ZERO, Duration::from_secs(1_704_067_200)] {
+        let early = Identity::open(folder.path(), &["hub"], SystemTime::UNIX_EPOCH + unset).unwrap();
+        assert_eq!(good.chain, early.chain, "{unset:?}");
+    }
+}
+
+#[test]
+fn what_a_first_start_makes_before_the_clock_is_set_fits_when_it_has_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Identity::open(folder.path(), &["hub"], SystemTime::UNIX_EPOCH).unwrap();
+    let set = Identity::open(folder.path(), &["hub"], now()).unwrap();
+    assert_eq!(first.chain, set.chain);
+    assert!(set.expires > now() + RENEW_BEFORE);
 }
 
 #[test]

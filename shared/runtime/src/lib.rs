@@ -2,7 +2,7 @@
 //!
 //! In the order in which a program uses it:
 //!
-//! 0. [`environment`] sees to what libraries read when they are loaded.
+//! 0. [`environment`] sees to what libraries read when they are loaded; [`made`] says whether the clock is set.
 //! 1. [`config`] reads the file and the environment, and reports every fault at once.
 //! 2. [`telemetry`], [`metrics`] and [`tls`] are installed, once, before anything else starts.
 //!    [`crash`] keeps what a run leaves behind for the next.
@@ -13,6 +13,8 @@
 //!    by [`backoff`].
 
 pub mod environment;
+
+pub mod made;
 
 pub mod config;
 
