@@ -10,6 +10,21 @@ use crate::store::StoreError;
 /// some 50 bytes each.
 const REMEMBERED: i64 = 1_000_000;
 
+/// When it was last heard of, bytes of its picture, and which it is: the first `?` of each, oldest first.
+pub(super) const OLDEST_EVENTS: &str = "
+    SELECT e.received_us, p.bytes, e.id FROM events e LEFT JOIN pictures p ON p.event = e.id
+    WHERE e.phase = 'closed' ORDER BY e.received_us, e.id LIMIT ?";
+pub(super) const OLDEST_INCIDENTS: &str =
+    "SELECT COALESCE(received_us, time_us), NULL, number FROM incidents ORDER BY number LIMIT ?";
+/// Only those older than every closed event: what is behind them is looked at when they are gone. The bound names no column of
+/// the row, or all pictures would be read.
+pub(super) const OLDEST_PICTURES: &str = "
+    SELECT p.received_us, p.bytes, p.event FROM pictures p
+    WHERE p.received_us <= COALESCE(
+            (SELECT MIN(received_us) FROM events WHERE phase = 'closed'), 9223372036854775807)
+        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = p.event)
+    ORDER BY p.received_us LIMIT ?";
+
 /// Something that may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Candidate {
@@ -75,14 +90,6 @@ impl Database {
     }
 
     async fn all_oldest(&self, limit: u32) -> Result<Vec<Candidate>> {
-        let events = "SELECT e.received_us, p.bytes, e.id FROM events e LEFT JOIN pictures p ON p.event = e.id
-            WHERE e.phase = 'closed' ORDER BY e.received_us, e.id LIMIT ?";
-        let incidents = "SELECT COALESCE(received_us, time_us), NULL, number FROM incidents ORDER BY number LIMIT ?";
-        // Only those older than every closed event: what is behind them is looked at when they are gone.
-        let pictures = "SELECT p.received_us, p.bytes, p.event FROM pictures p
-            WHERE p.received_us <= COALESCE((SELECT MIN(received_us) FROM events WHERE phase = 'closed'), p.received_us)
-                AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = p.event)
-            ORDER BY p.received_us LIMIT ?";
         let candidate = |what: fn(&SqliteRow) -> What| {
             move |row: SqliteRow| Candidate {
                 what: what(&row),
@@ -92,9 +99,9 @@ impl Database {
         };
         let (mut all, mut reader) = (vec![], self.reader().await?);
         for (query, what) in [
-            (events, (|row| What::Event(row.get(2))) as fn(&SqliteRow) -> What),
-            (incidents, |row| What::Incident(row.get(2))),
-            (pictures, |row| What::Picture(row.get(2))),
+            (OLDEST_EVENTS, (|row| What::Event(row.get(2))) as fn(&SqliteRow) -> What),
+            (OLDEST_INCIDENTS, |row| What::Incident(row.get(2))),
+            (OLDEST_PICTURES, |row| What::Picture(row.get(2))),
         ] {
             let rows = sqlx::query(query).bind(limit).fetch_all(&mut *reader).await?;
             all.extend(rows.into_iter().map(candidate(what)));

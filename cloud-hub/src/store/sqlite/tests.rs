@@ -32,6 +32,22 @@ async fn no_filter_reads_through_the_events_of_all_cameras() {
 }
 
 #[tokio::test]
+async fn no_look_for_what_is_oldest_reads_through_all_pictures_or_events() {
+    let (database, _folder) = open().await;
+    for (query, by) in [
+        (retain::OLDEST_EVENTS, "INDEX events_closed"),
+        (retain::OLDEST_INCIDENTS, "SCAN incidents"),
+        (retain::OLDEST_PICTURES, "SEARCH p USING INDEX pictures_by_time (received_us<?)"),
+    ] {
+        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"))).bind(200);
+        let plan = plan.fetch_all(&database.readers).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| sqlx::Row::get(row, "detail")).collect();
+        assert!(plan.iter().any(|step| step.contains(by)), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("SCAN p") || step.contains("TEMP B-TREE")), "{plan:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_search_that_takes_too_long_ends_and_its_connection_is_free() {
     let (database, _folder) = open().await;
     for _ in 0..=READERS {
