@@ -101,7 +101,9 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     // What is kept, and what is passed on.
     let feed = Feed::default();
     let pictures = config.data.join("pictures");
-    let (store, announcements) = Store::open(&config.database, &pictures, feed.clone()).await?;
+    let manager = Notifier::from_environment();
+    // A large database of an earlier version takes minutes.
+    let (store, announcements) = manager.starting(Store::open(&config.database, &pictures, feed.clone())).await?;
     let database =
         config.database.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")).to_owned();
     let house = Housekeeping { rules: config.retention, database, pictures, disk };
@@ -166,7 +168,6 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
 
     let api = Api { store: store.clone(), registry, desired, known: edges, access, attempts, infer: infer.state() };
     tracing::info!(page = %format_args!("http://{}", server.address()), quic = %config.quic, "the hub is up");
-    let manager = Notifier::from_environment();
     manager.ready();
     let served = tokio::select! {
         () = server.serve(health, metrics, api::router(api, live), token.clone()) => Ok(()),

@@ -224,7 +224,7 @@ impl Housekeeping {
 }
 
 /// Free on the disk that it is on, bytes. `None` where the system does not say: then nothing goes for it.
-async fn free(folder: &Path) -> Option<u64> {
+pub(super) async fn free(folder: &Path) -> Option<u64> {
     let folder = folder.to_owned();
     let looked = tokio::task::spawn_blocking(move || {
         let disk = statvfs(&folder)?;

@@ -10,11 +10,16 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a manager that does not read holds up who tells it. Then it is not told.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How often a start that takes long asks for more time, and for how much.
+const MORE_EVERY: Duration = Duration::from_secs(20);
+const MORE: Duration = Duration::from_secs(120);
 
 /// Tells the service manager, where there is one. Clones share its socket.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +63,20 @@ impl Notifier {
     /// The program does its work.
     pub fn ready(&self) {
         self.tell("READY=1");
+    }
+
+    /// Waits for a part of the start that may take long, and has the manager wait with it: it would end the program after
+    /// `TimeoutStartSec=`, of which the default is 90 s.
+    pub async fn starting<T>(&self, part: impl Future<Output = T>) -> T {
+        let (mut part, mut often) = (pin!(part), tokio::time::interval(MORE_EVERY));
+        loop {
+            tokio::select! {
+                done = &mut part => return done,
+                _ = often.tick() => {
+                    self.tell(&format!("EXTEND_TIMEOUT_USEC={}", MORE.as_micros()));
+                }
+            }
+        }
     }
 
     /// How it is, in one line for people.
@@ -129,6 +148,23 @@ mod tests {
             let told: [String; 4] = std::array::from_fn(|_| heard(&manager));
             assert_eq!(told, ["READY=1", "STATUS=2 of 3 cameras are live READY=0", "WATCHDOG=1", "STOPPING=1"]);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_takes_long_is_not_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        manager.set_nonblocking(true).unwrap();
+        let notifier = Notifier::to(path.as_os_str()).unwrap();
+        let an_hour = async {
+            for _ in 0..180 {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                assert_eq!(heard(&manager), "EXTEND_TIMEOUT_USEC=120000000");
+            }
+            7
+        };
+        assert_eq!(notifier.starting(an_hour).await, 7);
     }
 
     #[test]

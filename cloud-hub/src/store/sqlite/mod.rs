@@ -61,7 +61,7 @@ impl Database {
         let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(WAIT);
         let opening = StoreError::at::<sqlx::Error>("open the database");
         let writer = pool(1).connect_with(options.clone()).await.map_err(&opening)?;
-        schema::migrate(&writer).await?;
+        schema::migrate(&writer, path).await?;
         let closed = write::close_orphans(&writer, now_us).await?;
         write::out_of_order().absolute(0);
         let options = options.read_only(true);

@@ -3,10 +3,13 @@
 //! `PRAGMA user_version` counts the migrations that a file has had. A migration is never changed once released: a
 //! change is a new one.
 
+use std::path::Path;
+
 use sqlx::Row;
 use sqlx::sqlite::SqlitePool;
 
 use super::StoreError;
+use crate::store::retention::free;
 
 /// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock;
 /// `received_us` is on the hub's.
@@ -157,7 +160,8 @@ const MIGRATIONS: [&str; 7] = [
 ",
 ];
 
-pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+/// Brings the database in that file up to date: all of it or nothing. A large one takes minutes, and [`Room`] beside it.
+pub(super) async fn migrate(writer: &SqlitePool, file: &Path) -> Result<(), StoreError> {
     let failed = StoreError::at::<sqlx::Error>("bring the database up to date");
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
     let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(&failed)?;
@@ -167,11 +171,73 @@ pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
             format!("it was written by a later version of the hub ({version}, this one knows {})", MIGRATIONS.len());
         return Err(StoreError::at("open the database")(std::io::Error::other(message)));
     }
+    if version == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let room = Room::beside(file).await;
+    if version > 0 {
+        let Room { needed_mb, free_mb } = room;
+        let to = MIGRATIONS.len();
+        tracing::info!(
+            step = "store",
+            from = version,
+            to,
+            needed_mb,
+            free_mb,
+            "the database is brought up to date: where it is large that takes minutes, and room beside it"
+        );
+    }
     for migration in &MIGRATIONS[version..] {
-        sqlx::raw_sql(*migration).execute(&mut *transaction).await.map_err(&failed)?;
+        let done = sqlx::raw_sql(*migration).execute(&mut *transaction).await;
+        done.map_err(|error| failed_for(room, error))?;
     }
     // A pragma takes no parameters; the number is ours.
     let version = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", MIGRATIONS.len()));
     sqlx::raw_sql(version).execute(&mut *transaction).await.map_err(&failed)?;
-    transaction.commit().await.map_err(&failed)
+    transaction.commit().await.map_err(|error| failed_for(room, error))?;
+    // The log is as large as the database by now, and would stay so.
+    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await.map_err(|error| failed_for(room, error))?;
+    Ok(())
+}
+
+/// On the database's disk, MB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Room {
+    /// All of it is written once more, to the log, before the file becomes some larger.
+    needed_mb: u64,
+    /// Where the system does not say, nobody knows.
+    free_mb: Option<u64>,
+}
+
+impl Room {
+    async fn beside(file: &Path) -> Self {
+        let bytes = tokio::fs::metadata(file).await.map_or(0, |file| file.len());
+        let free = free(file).await;
+        Self { needed_mb: (bytes + bytes / 4) / 1_000_000, free_mb: free.map(|bytes| bytes / 1_000_000) }
+    }
+}
+
+/// Says that there was too little room, where that may be why.
+fn failed_for(Room { needed_mb, free_mb }: Room, error: sqlx::Error) -> StoreError {
+    let doing = "bring the database up to date";
+    match free_mb {
+        Some(free_mb) if free_mb <= needed_mb => StoreError::at(doing)(std::io::Error::other(format!(
+            "{error}. It takes some {needed_mb} MB beside the database, and {free_mb} MB were free: make room, and start the \
+             hub again"
+        ))),
+        _ => StoreError::at(doing)(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_for_the_upgrade_is_said_and_not_where_there_is_room() {
+        for (free_mb, said) in [(Some(900), true), (Some(1300), false), (None, false)] {
+            let error = failed_for(Room { needed_mb: 1250, free_mb }, sqlx::Error::Protocol("full".into())).to_string();
+            assert!(error.contains("full") && error.contains("1250 MB beside") == said, "{error}");
+        }
+    }
 }

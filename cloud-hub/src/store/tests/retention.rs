@@ -191,6 +191,8 @@ async fn a_database_of_before_retention_loses_nothing_and_knows_its_pictures_and
     sqlx::raw_sql(singly).execute(&pool).await.unwrap();
     pool.close().await;
     let opened = open_in(opened.folder).await;
+    let log = opened.folder.path().join("omma.db-wal");
+    assert_eq!(std::fs::metadata(log).unwrap().len(), 0, "the upgrade's log is cut again");
     assert_eq!(records(&opened).await, [(1, 3, false), (5, 5, false)]);
     assert_eq!(opened.store.keep(&[event_arrival(3, 9, 1)]).await.unwrap(), [kept(Keep::Copy)]);
     opened.store.measure().await.unwrap();
