@@ -138,6 +138,28 @@ fn before(now_us: i64, time: Duration) -> i64 {
     now_us.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// What is free within a round of removals. Some file systems show only later what was freed (ZFS, btrfs), or never while a
+/// snapshot has it: what was removed counts as free until the next round, or all would go at once.
+#[derive(Debug, Default)]
+pub struct Freed {
+    began: Option<u64>,
+    removed: u64,
+}
+
+impl Freed {
+    /// So much is free as the system says. Gives what is to be reckoned with.
+    pub fn look(&mut self, free: Option<u64>) -> Option<u64> {
+        let free = free?;
+        let began = *self.began.get_or_insert(free);
+        Some(free.max(began.saturating_add(self.removed)))
+    }
+
+    /// Pictures of so many bytes were removed.
+    pub fn freed(&mut self, bytes: u64) {
+        self.removed = self.removed.saturating_add(bytes);
+    }
+}
+
 /// How the disk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {

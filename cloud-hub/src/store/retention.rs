@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hub_core::retention::{FULL, Old, Room, Rules, Steady, Usage, Why};
+use hub_core::retention::{FULL, Freed, Old, Room, Rules, Steady, Usage, Why};
 use nix::sys::statvfs::statvfs;
 use omma_runtime::health::Part;
 use tokio_util::sync::CancellationToken;
@@ -61,9 +61,11 @@ impl Store {
         let mut often = tokio::time::interval(EVERY);
         while token.run_until_cancelled(often.tick()).await.is_some() {
             house.watch(&mut said).await;
-            let steady = steady.look(begin.elapsed(), now_us());
+            // The clock that was looked at is the one that the round goes by: it may leap within it.
+            let now_us = now_us();
+            let steady = steady.look(begin.elapsed(), now_us);
             // Between two batches it can be left.
-            match token.run_until_cancelled(self.clear(&house, steady)).await {
+            match token.run_until_cancelled(self.clear(&house, now_us, steady)).await {
                 None => return,
                 Some(Ok(held)) => {
                     said.failing = false;
@@ -100,13 +102,15 @@ impl Store {
     }
 
     /// One round. Whether the budget is exceeded by what may not go.
-    async fn clear(&self, house: &Housekeeping, steady: bool) -> Result<bool, StoreError> {
+    async fn clear(&self, house: &Housekeeping, now_us: i64, steady: bool) -> Result<bool, StoreError> {
         self.measure().await?;
         self.remove_left_files().await?;
+        let mut room = Freed::default();
         for _ in 0..BATCHES {
-            let usage = self.usage(free(&house.pictures).await).await?;
-            if !self.remove_oldest(&house.rules, now_us(), steady, usage).await? {
-                return Ok(house.rules.is_over_budget(usage));
+            let usage = self.usage(room.look(free(&house.pictures).await)).await?;
+            match self.remove_oldest(&house.rules, now_us, steady, usage).await? {
+                None => return Ok(house.rules.is_over_budget(usage)),
+                Some(bytes) => room.freed(bytes),
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -120,30 +124,32 @@ impl Store {
         Ok(Usage { bytes: pictures.saturating_add(database), free })
     }
 
-    /// One batch. False where nothing had to go.
+    /// One batch: how many bytes of pictures have gone. `None` where nothing had to go.
     pub(super) async fn remove_oldest(
         &self,
         rules: &Rules,
         now_us: i64,
         steady: bool,
         usage: Usage,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<u64>, StoreError> {
         let database = &self.0.database;
         let mut oldest = database.oldest(BATCH).await?;
         let old = oldest.iter().map(|c| Old { heard_us: c.heard_us, row: ROW, picture: c.picture });
         let reasons = rules.choose(now_us, steady, usage, old);
         oldest.truncate(reasons.len());
         if oldest.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let turn = self.0.turn.lock().await;
         let Removed { gone, places } = database.remove(&oldest).await?;
         drop(turn);
+        let mut bytes = 0;
         for ((candidate, why), _) in oldest.iter().zip(&reasons).zip(&gone).filter(|(_, gone)| **gone) {
             count(candidate.what.word(), *why, 1);
+            bytes += candidate.picture;
         }
         self.remove_files(places).await?;
-        Ok(gone.contains(&true))
+        Ok(gone.contains(&true).then_some(bytes))
     }
 
     /// Removes what is still on the list of files to be removed: a crash left it there, or it could not be removed.
@@ -158,11 +164,13 @@ impl Store {
         Ok(())
     }
 
-    /// Those that can't be removed stay on the list.
-    async fn remove_files(&self, places: Vec<String>) -> Result<(), StoreError> {
+    /// Those that can't be removed stay on the list. What was written again since it was put there is no longer on it, and stays:
+    /// nobody writes while it is looked.
+    pub(super) async fn remove_files(&self, places: Vec<String>) -> Result<(), StoreError> {
         let mut gone = vec![];
         for place in places {
-            if self.0.objects.remove(&place).await {
+            let _turn = self.0.turn.lock().await;
+            if self.0.database.is_unlinked(&place).await? && self.0.objects.remove(&place).await {
                 gone.push(place);
             }
         }

@@ -67,6 +67,21 @@ fn a_clock_that_leaps_ahead_takes_nothing_until_it_has_run_evenly_for_a_while() 
 }
 
 #[test]
+fn where_freed_room_shows_late_no_more_goes_than_is_needed() {
+    let rules = Rules { reserve: 1000, ..FOR_EVER };
+    let (mut room, mut gone) = (Freed::default(), 0);
+    // Never does the disk show it, as with a snapshot; each picture takes 100.
+    for _ in 0..300 {
+        let usage = Usage { bytes: 0, free: room.look(Some(500)) };
+        let batch = rules.choose(5000 * DAY_US, true, usage, (0..2).map(|_| old(1, 100))).len() as u64;
+        room.freed(100 * batch);
+        gone += batch;
+    }
+    assert_eq!(gone, 5);
+    assert_eq!((room.look(Some(2000)), room.look(None)), (Some(2000), None), "what else is free counts");
+}
+
+#[test]
 fn little_room_is_told_before_there_is_none_and_not_again_and_again() {
     let rules = Rules { reserve: 1_000_000_000, ..FOR_EVER };
     let mut room = Room::Enough;

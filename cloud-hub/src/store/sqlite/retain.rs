@@ -151,6 +151,13 @@ impl Database {
         places.bind(after).bind(limit).fetch_all(&mut *reader).await.map_err(&failed)
     }
 
+    /// Whether nothing points to this file: it is on the list still.
+    pub(in crate::store) async fn is_unlinked(&self, place: &str) -> Result<bool, StoreError> {
+        let failed = StoreError::at::<sqlx::Error>("see whether a file is to be removed");
+        let listed = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM unlinked WHERE place = ?)").bind(place);
+        listed.fetch_one(&self.before_writing).await.map_err(&failed)
+    }
+
     /// These files are gone.
     pub(in crate::store) async fn forget(&self, places: &[String]) -> Result<(), StoreError> {
         let failed = StoreError::at::<sqlx::Error>("forget files of removed pictures");
@@ -208,10 +215,9 @@ async fn remove(db: &mut SqliteConnection, candidate: &Candidate, removed: &mut 
                 .await?
         }
         What::Picture(event) => {
-            sqlx::query_scalar("SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)")
-                .bind(event)
-                .fetch_optional(&mut *db)
-                .await?
+            let orphan = "SELECT event FROM pictures WHERE event = ?1 AND received_us = ?2
+                AND NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)";
+            sqlx::query_scalar(orphan).bind(event).bind(candidate.heard_us).fetch_optional(&mut *db).await?
         }
     };
     removed.gone.push(id.is_some());

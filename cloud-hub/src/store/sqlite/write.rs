@@ -172,6 +172,8 @@ async fn keep_picture(db: &mut SqliteConnection, picture: &Picture, now_us: i64)
     .bind(now_us)
     .execute(&mut *db)
     .await?;
+    // A copy of one that was removed, whose old file could not be: the file is needed again.
+    sqlx::query("DELETE FROM unlinked WHERE place = ?").bind(picture.place()).execute(&mut *db).await?;
     let replaced = kept.map(|(_, place)| place);
     if let Some(place) = &replaced {
         sqlx::query("INSERT OR IGNORE INTO unlinked (place) VALUES (?)").bind(place).execute(db).await?;

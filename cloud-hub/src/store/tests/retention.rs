@@ -22,7 +22,7 @@ fn days_later(days: u32) -> i64 {
 }
 
 async fn remove_all(store: &Store, rules: Rules, now_us: i64, usage: Usage) {
-    while store.remove_oldest(&rules, now_us, true, usage).await.unwrap() {}
+    while store.remove_oldest(&rules, now_us, true, usage).await.unwrap().is_some() {}
 }
 
 async fn ids(store: &Store) -> Vec<u128> {
@@ -55,7 +55,7 @@ async fn what_is_too_old_goes_with_its_pictures_and_an_open_event_stays() {
     remove_all(store, KEEP_A_DAY, days_later(0), ROOM).await;
     assert_eq!((ids(store).await, files(&opened.folder)), (vec![8, 7], 3));
     // The clock may be wrong: nothing goes.
-    assert!(!store.remove_oldest(&KEEP_A_DAY, days_later(2), false, ROOM).await.unwrap());
+    assert_eq!(store.remove_oldest(&KEEP_A_DAY, days_later(2), false, ROOM).await.unwrap(), None);
     remove_all(store, KEEP_A_DAY, days_later(2), ROOM).await;
     assert_eq!((ids(store).await, files(&opened.folder)), (vec![8], 1));
     // Whoever has a page open asks for what has gone.
@@ -100,7 +100,7 @@ async fn over_the_budget_the_oldest_go_in_bounded_batches() {
     assert_eq!(store.0.database.bytes().await.unwrap().0, 450 * 6);
     let rules = Rules { keep: None, budget: Some(1), reserve: 0 };
     let over = Usage { bytes: u64::MAX, free: None };
-    assert!(store.remove_oldest(&rules, now_us(), true, over).await.unwrap());
+    assert_eq!(store.remove_oldest(&rules, now_us(), true, over).await.unwrap(), Some(200 * 6));
     let left = ids(store).await;
     assert_eq!((left.len(), left.last()), (250, Some(&201)), "200 in one transaction, the oldest");
     assert_eq!((store.0.database.bytes().await.unwrap().0, files(&opened.folder)), (250 * 6, 250));
@@ -120,6 +120,33 @@ async fn an_event_that_was_heard_of_meanwhile_is_not_removed() {
     store.keep(&[closed_arrival(2, 7, 2)]).await.unwrap();
     let removed = store.0.database.remove(&found).await.unwrap();
     assert_eq!((removed.gone, ids(store).await), (vec![false], vec![7]));
+}
+
+#[tokio::test]
+async fn a_better_picture_that_came_meanwhile_does_not_go_with_the_older_one() {
+    let opened = open().await;
+    let store = &opened.store;
+    store.keep(&[picture_arrival(1, 7, 1)]).await.unwrap();
+    let found = store.0.database.oldest(10).await.unwrap();
+    store.keep(&[picture_arrival(2, 7, 2)]).await.unwrap();
+    let removed = store.0.database.remove(&found).await.unwrap();
+    assert_eq!((removed.gone, files(&opened.folder)), (vec![false], 1));
+    assert_eq!(store.picture(event(7, 1).id, View::Whole).await.unwrap().unwrap().0, 2);
+}
+
+#[tokio::test]
+async fn a_picture_that_comes_again_while_its_file_is_to_be_removed_is_there_when_it_is_acknowledged() {
+    let opened = open().await;
+    let store = &opened.store;
+    store.keep(&[picture_arrival(1, 7, 1)]).await.unwrap();
+    let oldest = store.0.database.oldest(10).await.unwrap();
+    let places = store.0.database.remove(&oldest).await.unwrap().places;
+    // Under another number of the outbox: it is no copy.
+    store.keep(&[picture_arrival(2, 7, 1)]).await.unwrap();
+    store.remove_files(places).await.unwrap();
+    store.remove_left_files().await.unwrap();
+    assert_eq!(store.picture(event(7, 1).id, View::Whole).await.unwrap().unwrap().0, 1);
+    assert_eq!(store.0.database.unlinked("", 10).await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
