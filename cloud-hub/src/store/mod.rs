@@ -32,6 +32,7 @@ use omma_protocol::id::{EdgeId, EventId};
 use omma_protocol::wire::browser::HubToBrowser;
 use omma_protocol::wire::mqtt::EventMessage;
 use omma_runtime::health::Part;
+use omma_runtime::made::made;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -147,7 +148,7 @@ impl Store {
         }
         let rest: Vec<_> =
             batch.iter().enumerate().filter(|(at, _)| !left.contains_key(at)).map(|(_, arrival)| arrival).collect();
-        let mut kept = database.keep(&rest, now_us()).await?.into_iter();
+        let mut kept = database.keep(&rest, set_us(now_us())).await?.into_iter();
         let outcomes: Vec<_> = (0..batch.len()).filter_map(|at| left.remove(&at).or_else(|| kept.next())).collect();
         self.clear_up(&written, &outcomes).await;
         drop(turn);
@@ -283,6 +284,12 @@ impl Store {
 fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The hub's clock, where it is set.
+fn set_us(now_us: i64) -> Option<i64> {
+    let made_us = i64::try_from(made().as_micros()).unwrap_or(i64::MAX);
+    (now_us >= made_us).then_some(now_us)
 }
 
 /// What its metrics mean.

@@ -48,7 +48,8 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Also gives the events of the hub's own that were open and are closed now. `now_us` is the hub's clock.
+    /// Also gives the events of the hub's own that were open and are closed now. `now_us` is the hub's clock; one that
+    /// is not set yet makes nothing older.
     pub(super) async fn open(path: &Path, now_us: i64) -> Result<(Self, Vec<EventMessage>), StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)

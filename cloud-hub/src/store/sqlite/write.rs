@@ -11,8 +11,13 @@ use super::{Database, read};
 use crate::store::{Arrival, Content, Origin, Outcome, Picture, StoreError};
 
 impl Database {
-    /// All of it or nothing. Outcomes are in the batch's order. `now_us` is the hub's clock.
-    pub(in crate::store) async fn keep(&self, batch: &[&Arrival], now_us: i64) -> Result<Vec<Outcome>, StoreError> {
+    /// All of it or nothing. Outcomes are in the batch's order. `now_us` is the hub's clock; while that is not set what comes
+    /// is as old as its edge says, or all that an outage has brought would be too old once it is.
+    pub(in crate::store) async fn keep(
+        &self,
+        batch: &[&Arrival],
+        now_us: Option<i64>,
+    ) -> Result<Vec<Outcome>, StoreError> {
         let failed = StoreError::at::<sqlx::Error>("keep events");
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -27,7 +32,7 @@ impl Database {
 /// Closes what the hub's own analysis left open, at the last moment that is known of it. Gives the closed states.
 pub(super) async fn close_orphans(writer: &SqlitePool, now_us: i64) -> Result<Vec<EventMessage>, StoreError> {
     let rows = sqlx::query(
-        "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1, received_us = ?
+        "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1, received_us = MAX(received_us, ?)
          WHERE place = 'hub' AND outbox IS NULL AND phase <> 'closed'
          RETURNING *, NULL AS picture_revision, FALSE AS has_crop",
     )
@@ -43,7 +48,7 @@ pub(super) async fn close_orphans(writer: &SqlitePool, now_us: i64) -> Result<Ve
     Ok(closed)
 }
 
-async fn one(db: &mut SqliteConnection, arrival: &Arrival, now_us: i64) -> Result<Outcome> {
+async fn one(db: &mut SqliteConnection, arrival: &Arrival, now_us: Option<i64>) -> Result<Outcome> {
     let new = match &arrival.origin {
         Some(origin) => match note::seen(db, origin).await? {
             Seen::Before => return Ok(copy(arrival)),
@@ -81,7 +86,7 @@ pub(super) fn out_of_order() -> metrics::Counter {
     metrics::counter!("omma_store_out_of_order_total")
 }
 
-async fn keep_event(db: &mut SqliteConnection, event: &EventMessage, now_us: i64) -> Result<Outcome> {
+async fn keep_event(db: &mut SqliteConnection, event: &EventMessage, now_us: Option<i64>) -> Result<Outcome> {
     let id = event.id.0.as_bytes().as_slice();
     let kept =
         sqlx::query("SELECT stream, revision FROM events WHERE id = ?").bind(id).fetch_optional(&mut *db).await?;
@@ -124,14 +129,14 @@ async fn keep_event(db: &mut SqliteConnection, event: &EventMessage, now_us: i64
         .bind(event.sequence.and_then(|s| i64::try_from(s).ok()))
         .bind(event.rule.as_deref())
         .bind(why)
-        .bind(now_us)
+        .bind(now_us.or(event.closed_us).unwrap_or(event.best_us))
         .execute(db)
         .await?;
     }
     Ok(Outcome::Kept { keep, replaced: None })
 }
 
-async fn keep_picture(db: &mut SqliteConnection, picture: &Picture, now_us: i64) -> Result<Outcome> {
+async fn keep_picture(db: &mut SqliteConnection, picture: &Picture, now_us: Option<i64>) -> Result<Outcome> {
     let event = picture.event.0.as_bytes().as_slice();
     let stream = picture.stream.to_string();
     let others: bool = sqlx::query_scalar(
@@ -169,7 +174,7 @@ async fn keep_picture(db: &mut SqliteConnection, picture: &Picture, now_us: i64)
     .bind(picture.place())
     .bind(picture.crop_at().and_then(|at| i64::try_from(at).ok()))
     .bind(i64::try_from(picture.files().map(|file| file.len()).sum::<usize>()).unwrap_or(i64::MAX))
-    .bind(now_us)
+    .bind(now_us.unwrap_or(picture.time.0))
     .execute(&mut *db)
     .await?;
     // A copy of one that was removed, whose old file could not be: the file is needed again.
@@ -185,7 +190,7 @@ async fn keep_incident(
     db: &mut SqliteConnection,
     origin: Option<&Origin>,
     incident: &IncidentMessage,
-    now_us: i64,
+    now_us: Option<i64>,
 ) -> Result<Outcome> {
     let Some(Origin { edge, stamp }) = origin else {
         return Ok(Outcome::Refused { reason: "an incident of no edge".to_owned() });

@@ -66,6 +66,27 @@ async fn what_is_too_old_goes_with_its_pictures_and_an_open_event_stays() {
 }
 
 #[tokio::test]
+async fn what_came_before_the_hubs_clock_was_set_is_not_too_old_once_it_is() {
+    assert_eq!((set_us(0), set_us(1_704_067_200_000_000)), (None, None));
+    assert!(set_us(now_us()).is_some(), "this machine's clock is set");
+    let opened = open().await;
+    let mut batch = [closed_arrival(1, 7, 1), picture_arrival(2, 8, 1)];
+    for arrival in &mut batch {
+        match &mut arrival.content {
+            Content::Event(event) => event.closed_us = Some(days_later(0)),
+            Content::Picture(picture) => picture.time = CaptureTime(days_later(0)),
+            _ => unreachable!(),
+        }
+    }
+    opened.store.0.database.keep(&batch.each_ref(), None).await.unwrap();
+    remove_all(&opened.store, KEEP_A_DAY, days_later(0), ROOM).await;
+    assert_eq!(ids(&opened.store).await, [7]);
+    assert!(opened.store.0.database.picture(event(8, 1).id).await.unwrap().is_some());
+    remove_all(&opened.store, KEEP_A_DAY, days_later(2), ROOM).await;
+    assert_eq!(ids(&opened.store).await, [0; 0]);
+}
+
+#[tokio::test]
 async fn what_comes_late_of_a_removed_event_does_not_bring_it_back() {
     let opened = open().await;
     let store = &opened.store;
