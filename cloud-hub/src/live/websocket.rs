@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Until it has signed in a page may be anyone: it has a seat among [`STRANGERS`](super::STRANGERS), of which one address gets
-//! no more than its share, and no page's place.
+//! no more than its share, and no page's place. While seats are scarce it has it for a second: a page sends its token at once,
+//! and behind a proxy all pages are one address.
 //!
 //! Nothing is queued for a page: it reads the feed and the bus at its own pace, each of which skips what a slow reader
 //! missed. Where it missed events it is told so, and asks the REST interface again. One that takes nothing for
@@ -36,8 +37,10 @@ use crate::access::attempts::address_of;
 use crate::bus::{Item, Subscription, Want, hub_clock};
 use crate::feed::FeedReader;
 
-/// How long a page may take to sign in.
-const AUTH_WITHIN: Duration = Duration::from_secs(5);
+/// How long a page may take to sign in: so many times of
+const AUTH_TURNS: usize = 5;
+/// this, or once where seats are scarce.
+const AUTH_TURN: Duration = Duration::from_secs(1);
 /// How long one message may take to be taken.
 const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// A page that is there answers pings.
@@ -135,10 +138,7 @@ impl Page {
     }
 
     async fn sign_in(&mut self) -> Result<(), End> {
-        let late =
-            End::Refused(close_code::POLICY, "sign in within 5 seconds: send {\"type\":\"auth\",\"token\":…} first");
-        let first = timeout(AUTH_WITHIN, self.socket.recv()).await.map_err(|_| late)?;
-        let message = match first {
+        let message = match self.first().await? {
             Some(Ok(Message::Text(text))) => serde_json::from_str(&text).ok(),
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Left),
             Some(Ok(_)) => None,
@@ -155,6 +155,22 @@ impl Page {
             }
             _ => Err(End::Refused(close_code::POLICY, "the first message must be {\"type\":\"auth\",\"token\":…}")),
         }
+    }
+
+    /// The first message, where it comes in time.
+    async fn first(&mut self) -> Result<Option<Result<Message, axum::Error>>, End> {
+        for _ in 0..AUTH_TURNS {
+            if let Ok(first) = timeout(AUTH_TURN, self.socket.recv()).await {
+                return Ok(first);
+            }
+            if self.state.strangers.scarce() {
+                return Err(End::Refused(
+                    close_code::AGAIN,
+                    "many are signing in: send the token at once, or come again",
+                ));
+            }
+        }
+        Err(End::Refused(close_code::POLICY, "sign in within 5 seconds: send {\"type\":\"auth\",\"token\":…} first"))
     }
 
     async fn run(&mut self) -> End {

@@ -112,6 +112,15 @@ async fn one_host_that_opens_sockets_and_says_nothing_keeps_no_other_host_out() 
 }
 
 #[tokio::test]
+async fn who_says_nothing_leaves_his_seat_at_once_where_they_are_scarce() {
+    let hub = hub().await;
+    let mut silent = hub.open(1).await.unwrap();
+    let _others: Vec<_> = (2..).take(STRANGERS / 2).map(|last| hub.strangers.take([127, 0, 0, last].into())).collect();
+    let told = hear(&mut silent).await;
+    assert!(matches!(&told, Some(HubToBrowser::Error { reason }) if reason.contains("at once")), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_frame_longer_than_any_message_is_not_waited_for() {
     let hub = hub().await;
     let mut socket = hub.open(1).await.unwrap();
