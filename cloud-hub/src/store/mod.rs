@@ -5,7 +5,8 @@
 //! 2. One transaction in [`sqlite`] notes every `(outbox, sequence)` and keeps what is new. A crash before its end
 //!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites. Files of pictures that
 //!    were replaced or removed are on a list in the database until they are gone.
-//!    A picture whose file can't be written is left out: it holds up nothing else, and is not acknowledged.
+//!    A picture whose file can't be written is left out and not acknowledged: nothing else of the batch waits for it. One
+//!    that could be written elsewhere is refused after a while, since it holds up other cameras' on its edge.
 //! 3. When it has ended, and only then, the caller may acknowledge; browsers are told by the [`Feed`], integrations by
 //!    the channel that [`Store::open`] gives.
 
@@ -120,14 +121,15 @@ impl Store {
     }
 
     /// Keeps a batch. The outcomes are in its order; all that they say is kept is on disk when this returns. A picture whose
-    /// file can't be written is [`Outcome::Unwritten`], and the rest is kept.
+    /// file can't be written is [`Outcome::Unwritten`], or refused after a while, and the rest is kept.
     ///
     /// # Errors
     /// Where the database fails; then nothing of the batch may be acknowledged.
     pub async fn keep(&self, batch: &[Arrival]) -> Result<Vec<Outcome>, StoreError> {
         let Inner { database, objects, unwritten, .. } = &*self.0;
         let turn = self.0.turn.lock().await;
-        let (mut written, mut left) = (vec![], BTreeMap::new());
+        let (mut written, mut left, mut let_go) = (vec![], BTreeMap::new(), BTreeMap::new());
+        let mut elsewhere = None;
         for (at, arrival) in batch.iter().enumerate() {
             if let Content::Picture(picture) = &arrival.content
                 // Of two with one revision the first counts, here as in the database.
@@ -140,14 +142,24 @@ impl Store {
                         written.push(picture);
                     }
                     Err(e) => {
-                        unwritten.failed(&picture.stream, &e);
-                        left.insert(at, Outcome::Unwritten { reason: e.to_string() });
+                        // Once in a batch is enough, and others wait.
+                        let could = match elsewhere {
+                            Some(could) => could,
+                            None => *elsewhere.insert(objects.could_put(picture.files()).await),
+                        };
+                        let reason = e.to_string();
+                        if unwritten.failed(&picture.stream, &e, could, Instant::now()) {
+                            let content = Content::Unsound { reason };
+                            let_go.insert(at, Arrival { origin: arrival.origin.clone(), content });
+                        } else {
+                            left.insert(at, Outcome::Unwritten { reason });
+                        }
                     }
                 }
             }
         }
-        let rest: Vec<_> =
-            batch.iter().enumerate().filter(|(at, _)| !left.contains_key(at)).map(|(_, arrival)| arrival).collect();
+        let rest = batch.iter().enumerate().filter(|(at, _)| !left.contains_key(at));
+        let rest: Vec<_> = rest.map(|(at, arrival)| let_go.get(&at).unwrap_or(arrival)).collect();
         let mut kept = database.keep(&rest, set_us(now_us())).await?.into_iter();
         let outcomes: Vec<_> = (0..batch.len()).filter_map(|at| left.remove(&at).or_else(|| kept.next())).collect();
         self.clear_up(&written, &outcomes).await;
@@ -303,7 +315,6 @@ pub(crate) fn describe() {
         "Stored states that were not announced because too many waited."
     );
     unwritten::describe();
-    own::describe();
     metrics::describe_counter!(
         "omma_store_pictures_left_total",
         "Files of replaced or removed pictures that could not be removed, at each try."

@@ -9,11 +9,15 @@ use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, pat
 use super::StoreError;
 use crate::identity::files;
 
+/// No edge's folder: there is a dot in none's name.
+const TRIAL: &str = "trial.tmp";
+
 #[derive(Debug)]
 pub(super) struct Objects(LocalFileSystem);
 
 impl Objects {
-    /// Opens a folder, and makes it where it is missing. Files are on disk when they are said to be.
+    /// Opens a folder, and makes it where it is missing. Files are on disk when they are said to be, and folders go with their
+    /// last file: whoever writes or removes one does so alone.
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
         files::make_folder(folder).map_err(StoreError::at("open the pictures"))?;
         let local = LocalFileSystem::new_with_prefix(folder).map_err(StoreError::at("open the pictures"))?;
@@ -24,6 +28,13 @@ impl Objects {
     pub(super) async fn put(&self, place: &str, parts: impl Iterator<Item = Bytes>) -> Result<(), StoreError> {
         self.0.put(&Place::from(place), parts.collect()).await.map_err(StoreError::at("write a picture"))?;
         Ok(())
+    }
+
+    /// Whether a file of these parts could be written where no camera's are.
+    pub(super) async fn could_put(&self, parts: impl Iterator<Item = Bytes>) -> bool {
+        let could = self.put(TRIAL, parts).await.is_ok();
+        self.remove(TRIAL).await;
+        could
     }
 
     /// A part of a file, or all of it. `None` where there is none.

@@ -8,6 +8,7 @@ use omma_protocol::id::StreamId;
 use omma_runtime::backoff::random_seed;
 use tokio::sync::mpsc;
 
+use super::unwritten::let_go;
 use super::{Arrival, Content, Keep, Outcome, Store, StoreError};
 
 /// Events and pictures of the hub's own in one transaction.
@@ -42,10 +43,10 @@ impl Store {
             let mut batch: Vec<_> = held.drain(..).chain(new).collect();
             let mut unwritten = self.keep_until_kept(&batch).await.into_iter();
             batch.retain(|_| unwritten.next().unwrap_or_default());
-            give_up(batch.drain(..batch.len().saturating_sub(HELD)).len());
+            let_go(batch.drain(..batch.len().saturating_sub(HELD)).len());
             held = batch;
         }
-        give_up(held.len());
+        let_go(held.len());
     }
 
     /// Of each, whether its file could not be written.
@@ -74,15 +75,4 @@ impl Store {
         }
         Ok(outcomes)
     }
-}
-
-fn give_up(pictures: usize) {
-    metrics::counter!("omma_store_pictures_given_up_total").increment(pictures as u64);
-}
-
-pub(super) fn describe() {
-    metrics::describe_counter!(
-        "omma_store_pictures_given_up_total",
-        "Pictures of the hub's own analysis that could not be written and were let go."
-    );
 }

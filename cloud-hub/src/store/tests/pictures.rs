@@ -85,13 +85,39 @@ async fn one_picture_that_cannot_be_written_does_not_hold_up_what_came_with_it()
         assert_eq!(outcomes[at], kept(Keep::Latest));
     }
     assert_eq!(opened.store.event(event(7, 1).id).await.unwrap().unwrap().picture_revision, None);
-    assert!(opened.store.0.unwritten.reason(Instant::now()).unwrap().contains("site.door"));
+    assert_eq!(opened.store.0.unwritten.reason(Instant::now()), None, "another camera's was written: the hub is ready");
 
     std::fs::remove_file(&in_the_way).unwrap();
     let again = opened.store.keep(&[picture_arrival(2, 7, 1)]).await.unwrap();
     assert_eq!(again, [kept(Keep::Latest)], "it was not noted as having arrived");
-    assert_eq!(opened.store.0.unwritten.reason(Instant::now()), None);
     assert_eq!(files(&opened.folder), 2);
+}
+
+#[tokio::test]
+async fn pictures_of_a_camera_that_alone_cannot_be_written_do_not_stop_its_edges_others_for_ever() {
+    let opened = open().await;
+    std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
+    let (door, began) = ("site.door".parse().unwrap(), Instant::now() - super::super::unwritten::GIVE_UP);
+    let failure = StoreError::at("write a picture")(std::io::Error::other("no"));
+    assert!(!opened.store.0.unwritten.failed(&door, &failure, true, began));
+    // Acknowledged, so that the edge sends it no more, and known when it comes again; its event is there.
+    for _ in 0..2 {
+        let outcomes = opened.store.keep(&[event_arrival(1, 7, 1), picture_arrival(2, 7, 1)]).await.unwrap();
+        assert!(matches!(&outcomes[1], Outcome::Refused { .. }), "{outcomes:?}");
+    }
+    assert_eq!(opened.store.event(event(7, 1).id).await.unwrap().unwrap().picture_revision, None);
+}
+
+#[tokio::test]
+async fn a_folder_that_takes_no_picture_at_all_is_told_and_none_is_let_go() {
+    let opened = open().await;
+    for in_the_way in ["pictures/site", "pictures/trial.tmp/in the way"] {
+        std::fs::create_dir_all(opened.folder.path().join(in_the_way).parent().unwrap()).unwrap();
+        std::fs::write(opened.folder.path().join(in_the_way), "").unwrap();
+    }
+    let outcomes = opened.store.keep(&[picture_arrival(2, 7, 1)]).await.unwrap();
+    assert!(matches!(&outcomes[0], Outcome::Unwritten { .. }), "{outcomes:?}");
+    assert!(opened.store.0.unwritten.reason(Instant::now()).unwrap().contains("site.door"));
 }
 
 #[tokio::test]
