@@ -21,7 +21,7 @@ impl Objects {
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
         files::make_folder(folder).map_err(StoreError::at("open the pictures"))?;
         let local = LocalFileSystem::new_with_prefix(folder).map_err(StoreError::at("open the pictures"))?;
-        Ok(Self(local.with_fsync(true)))
+        Ok(Self(local.with_fsync(true).with_automatic_cleanup(true)))
     }
 
     /// Writes a file of these parts, one behind the other.

@@ -104,6 +104,8 @@ async fn what_comes_late_of_a_removed_event_does_not_bring_it_back() {
     let [copy, older] = [kept(Keep::Copy), kept(Keep::Older)];
     assert_eq!(outcomes, [copy.clone(), copy, older.clone(), older.clone(), older]);
     assert_eq!((ids(store).await, files(&opened.folder)), (vec![], 0));
+    let pictures = opened.folder.path().join("pictures");
+    assert_eq!(std::fs::read_dir(pictures).unwrap().count(), 0, "no empty folder is left");
     let Opened { folder, .. } = opened;
     let again = open_in(folder).await;
     let outcome = again.store.keep(&[closed_arrival(6, 7, 2)]).await.unwrap();
