@@ -354,6 +354,8 @@ impl Looker {
         self.let_go();
         self.eyes.shared.decoders().forget(&self.camera.id);
         self.eyes.shared.seats().leaves(&self.camera.id, self.clock.now());
+        // Whoever rests is in no event and no count any more: found again, he is news.
+        self.plan.forget_all_but(&[]);
         let lasting = self.analysis.finish();
         self.put(lasting)
     }

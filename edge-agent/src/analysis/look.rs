@@ -79,6 +79,7 @@ impl Looker {
         self.plan.probed(frame.time, &found);
         let took = self.clock.now().saturating_sub(at);
         if let Some(result) = self.analysis.probed(frame.time, &found, took) {
+            self.plan.forget_all_but(&result.tracks);
             self.tell(result);
         }
         Ok(())

@@ -174,6 +174,11 @@ impl Plan {
         self.gate.tracked(time, found, tracks);
     }
 
+    /// Of what rests, the events have these alone.
+    pub(super) fn forget_all_but(&mut self, there: &[Track]) {
+        self.gate.forget_all_but(there);
+    }
+
     /// A look beyond the rate was not made, since others would have waited for it.
     pub(super) fn refused(&mut self) {
         self.gate.refused();

@@ -10,6 +10,7 @@ use omma_media::encode::Encoder;
 use omma_media::frame::{Colour, Planes};
 use omma_protocol::camera::Placement;
 use omma_protocol::event::Phase;
+use omma_protocol::id::CameraId;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 use omma_runtime::health::Health;
@@ -51,17 +52,18 @@ const MANIFEST: &str = r#"
     output = "output0"
     "#;
 
-/// A network that takes the table of the number that the brightest value is: of a dark picture the first, and there is but one.
+/// A network that takes the table of the number that the brightest value is: of a dark picture the first, of a dim one the second,
+/// in which nobody is, and there are no others.
 fn network() -> Vec<u8> {
     let (rows, cells) = (4 + 80, 64 + 16 + 4);
-    let mut table = vec![0.0; rows * cells];
+    let mut tables = vec![0.0; 2 * rows * cells];
     for (row, value) in [32.0, 32.0, 16.0, 24.0, 0.9].into_iter().enumerate() {
-        table[row * cells] = value;
+        tables[row * cells] = value;
     }
     let mut graph = Graph::default();
     graph.input("images", Element::F32, &[1, 3, SIDE, SIDE]);
     graph.floats("ten", &[], &[10.0]);
-    graph.floats("tables", &[1, rows, cells], &table);
+    graph.floats("tables", &[2, rows, cells], &tables);
     graph.numbers("shape", &[3], &[1, rows as i64, cells as i64]);
     graph.node("ReduceMax", &["images"], "brightest", &[("keepdims", 0)]);
     graph.node("Mul", &["brightest", "ten"], "scaled", &[]);
@@ -72,7 +74,7 @@ fn network() -> Vec<u8> {
     graph.file()
 }
 
-fn camera() -> Camera {
+fn camera(mode: Mode) -> Camera {
     Camera {
         id: "door".parse().unwrap(),
         name: "Door".to_owned(),
@@ -84,7 +86,7 @@ fn camera() -> Camera {
         placement: Placement::Edge,
         rate: 5.0,
         min_score: 0.5,
-        gate: GateConfig { mode: Mode::Always, ..GateConfig::default() },
+        gate: GateConfig { mode, ..GateConfig::default() },
         rules: omma_vision::event::rule::config::RulesConfig::default(),
     }
 }
@@ -100,12 +102,19 @@ struct Site {
     sent: i64,
     ends: CancellationToken,
     looks: Option<std::thread::JoinHandle<()>>,
-    _wanted: watch::Sender<bool>,
+    wanted: watch::Sender<bool>,
+    results: broadcast::Receiver<Arc<CameraResult>>,
+    /// Time between two pictures, µs.
+    every: i64,
     _folder: tempfile::TempDir,
 }
 
 impl Site {
     async fn begin() -> Self {
+        Self::gated(Mode::Always, 200_000).await
+    }
+
+    async fn gated(mode: Mode, every: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("model.toml"), MANIFEST).unwrap();
         std::fs::write(folder.path().join("model.onnx"), network()).unwrap();
@@ -121,19 +130,21 @@ impl Site {
         let (clock, feed, health) = (EdgeClock::start(), Feed::new(), Health::new());
         let shared = Shared::load(detector, health.part("detector")).await.unwrap();
         let told = told(folder.path(), &health);
-        let (wanted, ends) = (watch::Sender::new(true), CancellationToken::new());
+        let (wanted, ends, results) =
+            (watch::Sender::new(true), CancellationToken::new(), told.results.subscribe());
         let eyes = Eyes { decoder: DecoderChoice::OpenH264, shared };
         let (pulse, runtime) = (Pulse::unwatched(), Handle::current());
         let looker =
-            Looker::new(Arc::new(camera()), clock.clone(), eyes, told.clone(), wanted.subscribe(), pulse, runtime);
+            Looker::new(Arc::new(camera(mode)), clock.clone(), eyes, told.clone(), wanted.subscribe(), pulse, runtime);
         let (units, token) = (feed.read("analysis behind", clock.now()), ends.clone());
         let looks = Some(std::thread::spawn(move || looker.run(units, &token)));
         let encoder = Encoder::of_constant_quality(Colour::default()).unwrap();
-        Self { clock, feed, told, health, encoder, sent: 0, ends, looks, _wanted: wanted, _folder: folder }
+        let sent = 0;
+        Self { clock, feed, told, health, encoder, sent, ends, looks, wanted, results, every, _folder: folder }
     }
 
     /// Sends such units until it is so.
-    async fn send_until(&mut self, unit: fn(&mut Self) -> AccessUnit, is_so: impl Fn(&Self) -> bool) {
+    async fn send_until(&mut self, unit: fn(&mut Self) -> AccessUnit, mut is_so: impl FnMut(&mut Self) -> bool) {
         let all = async {
             while !is_so(self) {
                 let unit = unit(self);
@@ -166,6 +177,11 @@ impl Site {
         self.picture(16)
     }
 
+    /// As the detector sees it, a tenth to a fifth of white.
+    fn dim(&mut self) -> AccessUnit {
+        self.picture(49)
+    }
+
     fn bright(&mut self) -> AccessUnit {
         self.picture(235)
     }
@@ -176,15 +192,28 @@ impl Site {
     }
 
     fn time(&self) -> CaptureTime {
-        CaptureTime(1_700_000_000_000_000 + self.sent * 200_000)
+        CaptureTime(1_700_000_000_000_000 + self.sent * self.every)
     }
 
     fn waiting(&self) -> u64 {
         self.told.outbox.state().borrow().waiting
     }
 
+    fn camera(&self) -> CameraId {
+        camera(Mode::Always).id
+    }
+
+    fn is_idle(&self) -> bool {
+        self.told.gates.words(&self.camera()).is_some_and(|(state, _)| state == "idle")
+    }
+
+    /// How many are told to be there, in the newest result since it was asked last.
+    fn told_there(&mut self) -> Option<usize> {
+        std::iter::from_fn(|| self.results.try_recv().ok()).last().map(|told| told.result.tracks.len())
+    }
+
     fn unseen(&self) -> Option<String> {
-        self.told.gates.unseen(&camera().id)
+        self.told.gates.unseen(&self.camera())
     }
 
     fn is_ready(&self) -> bool {
@@ -250,5 +279,29 @@ async fn a_detector_that_fails_at_every_look_is_told_and_leaves_no_event_open() 
     assert!(!site.is_ready(), "{:?}", site.health.readiness());
     site.closes().await;
     site.send_until(Site::dark, |site| site.unseen().is_none() && site.is_ready()).await;
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_called_gone_wrongly_is_counted_again_when_a_probe_finds_him() {
+    let mut site = Site::gated(Mode::Gated, 2_000_000).await;
+    site.send_until(Site::dark, |site| site.is_idle()).await;
+    assert_eq!(site.told_there(), Some(1));
+    site.send_until(Site::dim, |site| site.told_there() == Some(0)).await;
+    assert!(site.is_idle());
+    site.send_until(Site::dark, |site| site.told_there() == Some(1)).await;
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_rests_while_detection_is_switched_off_is_counted_when_it_is_on_again() {
+    let mut site = Site::gated(Mode::Gated, 2_000_000).await;
+    site.send_until(Site::dark, |site| site.is_idle()).await;
+    site.wanted.send_replace(false);
+    site.send_until(Site::dark, |site| site.told.gates.words(&site.camera()).is_none()).await;
+    site.closes().await;
+    assert_eq!(site.told_there(), Some(1));
+    site.wanted.send_replace(true);
+    site.send_until(Site::dark, |site| site.told_there() == Some(1)).await;
     site.end().await;
 }

@@ -251,6 +251,12 @@ impl Gate {
         self.spare.refused();
     }
 
+    /// Of what rests, whoever is told of it still has these alone: whatever else the next probe finds is news, in its place of
+    /// before too. Else what was taken to be gone, and is not, would be there for nobody until it moves.
+    pub fn forget_all_but(&mut self, there: &[Track]) {
+        self.still.forget_all_but(there);
+    }
+
     /// Units were lost, or the stream broke off: what comes before the next key picture continues nothing.
     pub fn interrupted(&mut self) {
         self.groups.interrupted();

@@ -2,7 +2,8 @@
 //!
 //! A place where the same class was found for [`STILL_AFTER`] no longer holds the gate. When the gate closes, such
 //! places are known, and so are those where a probe found something that came to nothing: what is found there later is
-//! not news. A known place is forgotten once looks no longer find anything there.
+//! not news. A known place is forgotten once looks no longer find anything there, and where the events no longer have what is
+//! there.
 //!
 //! Places are followed and not tracks: a thing at rest that the detector sees in every third frame only is many tracks.
 
@@ -123,6 +124,12 @@ impl Still {
                 push(&mut self.known, Known { label, place, missed: 0 });
             }
         }
+    }
+
+    /// Of known places, those of these tracks alone stay so.
+    pub(super) fn forget_all_but(&mut self, there: &[Track]) {
+        let is_of = |known: &Known, t: &Track| t.label == known.label && known.place.iou(t.rect) >= KNOWN_PLACE;
+        self.known.retain(|known| there.iter().any(|track| is_of(known, track)));
     }
 
     /// How many places are known.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use omma_protocol::detection::{Detection, Label};
 use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
+use omma_protocol::track::{Track, TrackId};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -135,6 +136,22 @@ fn a_parked_car_holds_it_open_for_half_a_minute_and_never_again() {
     world.walk(60);
     world.run(20);
     assert_eq!(world.gate.report().state, State::Active);
+}
+
+#[test]
+fn what_was_called_gone_and_is_not_is_news_again_and_what_is_still_there_is_not() {
+    for gone in [true, false] {
+        let mut world = settled(3);
+        world.park();
+        world.run(2 * MINUTE);
+        let (_, Detection { label, score, rect }) = world.thing("car", 0.7, 0.6, 0.5);
+        let there = [Track { id: TrackId(1), label, score, rect }];
+        world.gate.forget_all_but(if gone { &[] } else { &there });
+        world.forget();
+        world.run(3 * MINUTE);
+        let report = world.gate.report();
+        assert_eq!((report.state, report.still, world.hits), (State::Idle, 1, usize::from(gone)));
+    }
 }
 
 #[test]

@@ -279,7 +279,7 @@ impl World {
     }
 
     /// A thing with its left upper corner there: where it is, and how it is found, with some jitter.
-    fn thing(&mut self, label: &str, score: f32, x: f32, y: f32) -> (Rect, Detection) {
+    pub(super) fn thing(&mut self, label: &str, score: f32, x: f32, y: f32) -> (Rect, Detection) {
         let place = Rect { x, y, w: 0.1, h: 0.3 };
         let rect = Rect { x: x + 0.002 * self.normal(), y: y + 0.003 * self.normal(), ..place };
         (place, Detection { label: Label::from(label), score, rect })

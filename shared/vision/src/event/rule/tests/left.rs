@@ -68,6 +68,19 @@ fn who_rested_and_left_while_the_gate_was_closed_is_gone_since_the_first_probe_t
 }
 
 #[test]
+fn who_was_called_gone_wrongly_and_is_looked_at_again_is_there_and_has_an_event() {
+    let there = person(1, 0.4);
+    let (mut site, _) = resting(vec![there.clone()]);
+    // Missed from the gate's closing on, so that he has not stood for long enough to be parked.
+    let (_, left) = site.rest(CLOSED..7 * MINUTE, |ms| (ms % 10_000 == 0).then(Vec::new));
+    assert_eq!((left.len(), site.events.open()), (1, 0));
+    assert_eq!(site.events.probed(at(7 * MINUTE), &found(&[there])), None);
+    let changes = site.run(7 * MINUTE..7 * MINUTE + 5000, |_| Some(vec![person(2, 0.4)]));
+    assert_eq!(reasons(&changes), [("seen".to_owned(), String::new())]);
+    assert_eq!(site.events.open(), 1);
+}
+
+#[test]
 fn of_two_who_rested_the_one_who_did_not_leave_stays() {
     let (stays, leaves) = (person(1, 0.2), person(2, 0.7));
     let (mut site, _) = resting(vec![stays.clone(), leaves]);
