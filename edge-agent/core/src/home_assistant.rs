@@ -15,7 +15,9 @@ use serde::Serialize;
 pub const BIRTH: &[u8] = b"online";
 
 const STATUS_TEMPLATE: &str = "{{ 'online' if value_json.online else 'offline' }}";
-const LIVE_TEMPLATE: &str = "{{ 'online' if value_json.state == 'live' else 'offline' }}";
+// Where nobody can look, nobody knows whether somebody is there.
+const LOOKED_AT_TEMPLATE: &str =
+    "{{ 'online' if value_json.state == 'live' and value_json.unseen is not defined else 'offline' }}";
 const IS_LIVE: &str = "{{ 'ON' if value_json.state == 'live' else 'OFF' }}";
 const IS_ONLINE: &str = "{{ 'ON' if value_json.online else 'OFF' }}";
 // `None` is how Home Assistant writes that a value is not known.
@@ -245,11 +247,11 @@ impl Announcer {
             name: name.map(str::to_owned),
             ..Component::default()
         };
-        let while_live = |component: Component| Component {
+        let while_looked_at = |component: Component| Component {
             availability_mode: Some("all"),
             availability: vec![
                 self.while_online(),
-                Availability { topic: topic(CameraValue::State), value_template: LIVE_TEMPLATE },
+                Availability { topic: topic(CameraValue::State), value_template: LOOKED_AT_TEMPLATE },
             ],
             ..component
         };
@@ -305,7 +307,7 @@ impl Announcer {
             );
             add(
                 "motion",
-                while_live(Component {
+                while_looked_at(Component {
                     state_topic: Some(topic(CameraValue::Motion)),
                     payload_on: Some(ON),
                     payload_off: Some(OFF),
@@ -319,7 +321,7 @@ impl Announcer {
                 let (occupancy, count) = (occupancy_key(label), count_key(label));
                 add(
                     &occupancy,
-                    while_live(Component {
+                    while_looked_at(Component {
                         state_topic: Some(objects.clone()),
                         value_template: Some(IS_THERE),
                         device_class: Some("occupancy"),
@@ -328,7 +330,7 @@ impl Announcer {
                 );
                 add(
                     &count,
-                    while_live(Component {
+                    while_looked_at(Component {
                         state_topic: Some(objects),
                         state_class: Some("measurement"),
                         icon: Some("mdi:counter"),

@@ -4,7 +4,7 @@
 //! Tracks are missed in single frames, and a count that flickers sets off alarms. So a number rises at once and falls
 //! after it has been lower for [`HOLD`], to the highest seen meanwhile.
 //!
-//! While a gate sees nothing change, nobody looks, and the last word stands.
+//! While a gate sees nothing change, nobody looks, and the last word stands. Where nobody can look it stands for [`AWAY`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +16,10 @@ use crate::Moment;
 
 /// How long a number must have been lower before it falls.
 pub const HOLD: Duration = Duration::from_secs(2);
+/// How long the last word stands where nobody can look: whoever is told must be told why before (the camera's state goes out every two
+/// seconds), or takes the zero for "nobody is there". Shorter than analysis waits for a camera that is silent (10 s) before what
+/// was seen is over, so that no number outlives its things.
+pub const AWAY: Duration = Duration::from_secs(5);
 /// Most classes that are counted; further ones are not.
 const CLASSES: usize = 128;
 
@@ -26,6 +30,8 @@ pub struct Presence {
     motion: Calm,
     /// Whether the gate says that something moves.
     open: bool,
+    /// Since when nobody can look.
+    away: Option<Moment>,
 }
 
 /// A number that rises at once and falls late.
@@ -64,14 +70,22 @@ impl Presence {
 
     /// Whether the camera's gate says that something moves.
     pub fn gate(&mut self, now: Moment, open: bool) {
-        self.open = open;
+        (self.open, self.away) = (open, None);
         self.judge_motion(now);
     }
 
-    /// Nobody looks any more: the camera is away, or detection was switched off.
+    /// Nobody can look: the camera is away, or what comes of it can't be looked at. To be said again while it is so.
+    pub fn nobody_can_look(&mut self, now: Moment) {
+        let since = *self.away.get_or_insert(now);
+        if now.saturating_sub(since) >= AWAY {
+            self.forget();
+        }
+    }
+
+    /// Nobody is to look any more: detection was switched off, or is another's now.
     pub fn nobody_looks(&mut self) {
-        self.counts.values_mut().for_each(|calm| *calm = Calm::default());
-        (self.motion, self.open) = (Calm::default(), false);
+        self.forget();
+        self.away = None;
     }
 
     /// How many of each class, classes that were seen before included.
@@ -82,6 +96,11 @@ impl Presence {
     /// Whether anything moves or is followed.
     pub fn motion(&mut self, now: Moment) -> bool {
         self.motion.shown(now) > 0
+    }
+
+    fn forget(&mut self) {
+        self.counts.values_mut().for_each(|calm| *calm = Calm::default());
+        (self.motion, self.open) = (Calm::default(), false);
     }
 
     fn judge_motion(&mut self, now: Moment) {
@@ -158,6 +177,21 @@ mod tests {
         presence.nobody_looks();
         assert!(!presence.motion(HOLD * 9));
         assert_eq!(counts(&mut presence, HOLD * 9), [("car".to_owned(), 0), ("person".to_owned(), 0)]);
+    }
+
+    #[test]
+    fn where_nobody_can_look_nobody_is_told_to_be_gone_before_it_is_told_why() {
+        let mut presence = Presence::default();
+        presence.see(MS, &labels("person"));
+        presence.nobody_can_look(2 * MS);
+        presence.nobody_can_look(AWAY);
+        assert_eq!(counts(&mut presence, AWAY), [("person".to_owned(), 1)]);
+        presence.gate(AWAY, false);
+        assert!(presence.motion(AWAY), "a camera that is back soon counts what it counted");
+        presence.nobody_can_look(2 * AWAY);
+        presence.nobody_can_look(3 * AWAY);
+        assert_eq!(counts(&mut presence, 3 * AWAY), [("person".to_owned(), 0)]);
+        assert!(!presence.motion(3 * AWAY));
     }
 
     #[test]

@@ -196,10 +196,12 @@ impl Followed {
             notices.set(&notices.camera(id, CameraValue::Detection), word(on), SMALL_EVERY);
             // Of a camera with a sub-stream that is the one which is looked at, whether the main one is there or not.
             let seen = state.subs.of(id).map_or_else(|| report.state.clone(), |sub| sub.state);
-            if on && seen == CameraState::Live && state.unseen(id).is_none() {
+            if !on {
+                self.presence.nobody_looks();
+            } else if seen == CameraState::Live && state.unseen(id).is_none() {
                 self.presence.gate(now, state.gates.moves(id));
             } else {
-                self.presence.nobody_looks();
+                self.presence.nobody_can_look(now);
             }
             self.tell_seen(notices, now);
         }

@@ -100,7 +100,7 @@ fn a_camera_is_a_device_behind_the_edge() {
     });
     let live = json!([online, {
         "topic": "omma/v1/edges/site-1/cameras/door/state",
-        "value_template": "{{ 'online' if value_json.state == 'live' else 'offline' }}",
+        "value_template": "{{ 'online' if value_json.state == 'live' and value_json.unseen is not defined else 'offline' }}",
     }]);
     assert_eq!(
         json(&announcer().camera(&announced)),
