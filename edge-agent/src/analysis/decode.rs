@@ -111,6 +111,8 @@ impl Looker {
         if frames.is_empty() {
             self.steps.decode.dropped("no picture");
             self.plan.broken();
+        } else {
+            self.sees_again(Unseen::Undecoded);
         }
         for frame in frames {
             self.steps.decode.done();

@@ -6,6 +6,8 @@ mod onnx;
 
 use std::path::Path;
 
+use omma_media::bitstream::access_unit::split_access_units;
+use omma_media::bitstream::is_key;
 use omma_media::encode::Encoder;
 use omma_media::frame::{Colour, Planes};
 use omma_protocol::camera::Placement;
@@ -106,7 +108,9 @@ struct Site {
     results: broadcast::Receiver<Arc<CameraResult>>,
     /// Time between two pictures, µs.
     every: i64,
-    _folder: tempfile::TempDir,
+    /// Key pictures of a stream with B-frames.
+    held_back: Vec<bytes::Bytes>,
+    folder: tempfile::TempDir,
 }
 
 impl Site {
@@ -130,8 +134,7 @@ impl Site {
         let (clock, feed, health) = (EdgeClock::start(), Feed::new(), Health::new());
         let shared = Shared::load(detector, health.part("detector")).await.unwrap();
         let told = told(folder.path(), &health);
-        let (wanted, ends, results) =
-            (watch::Sender::new(true), CancellationToken::new(), told.results.subscribe());
+        let (wanted, ends, results) = (watch::Sender::new(true), CancellationToken::new(), told.results.subscribe());
         let eyes = Eyes { decoder: DecoderChoice::OpenH264, shared };
         let (pulse, runtime) = (Pulse::unwatched(), Handle::current());
         let looker =
@@ -139,8 +142,8 @@ impl Site {
         let (units, token) = (feed.read("analysis behind", clock.now()), ends.clone());
         let looks = Some(std::thread::spawn(move || looker.run(units, &token)));
         let encoder = Encoder::of_constant_quality(Colour::default()).unwrap();
-        let sent = 0;
-        Self { clock, feed, told, health, encoder, sent, ends, looks, wanted, results, every, _folder: folder }
+        let (sent, held_back) = (0, vec![]);
+        Self { clock, feed, told, health, encoder, sent, ends, looks, wanted, results, every, held_back, folder }
     }
 
     /// Sends such units until it is so.
@@ -184,6 +187,12 @@ impl Site {
 
     fn bright(&mut self) -> AccessUnit {
         self.picture(235)
+    }
+
+    /// The same, and the decoder holds it back until it knows of the next.
+    fn dim_and_held_back(&mut self) -> AccessUnit {
+        let data = self.held_back[self.sent as usize % self.held_back.len()].clone();
+        AccessUnit { time: self.time(), key: true, codec: Codec::H264, data }
     }
 
     /// Of a codec that the decoder does not have.
@@ -279,6 +288,28 @@ async fn a_detector_that_fails_at_every_look_is_told_and_leaves_no_event_open() 
     assert!(!site.is_ready(), "{:?}", site.health.readiness());
     site.closes().await;
     site.send_until(Site::dark, |site| site.unseen().is_none() && site.is_ready()).await;
+    site.end().await;
+}
+
+/// Key pictures that show what [`Site::dim`] does.
+fn key_pictures_with_b_frames_between() -> Vec<bytes::Bytes> {
+    let film = ["-f", "lavfi", "-i", "color=c=0x262626:size=64x64:rate=5", "-frames:v", "16", "-c:v", "libx264"];
+    let coder = ["-bf", "2", "-x264-params", "b-adapt=0:repeat-headers=1:keyint=4:min-keyint=4:scenecut=0"];
+    let mut ffmpeg = std::process::Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-loglevel", "error"]).args(film).args(coder);
+    let coded = ffmpeg.args(["-f", "h264", "-"]).output().expect("ffmpeg: `make setup` installs it").stdout;
+    let units = split_access_units(&coded).into_iter().filter(|unit| is_key(Codec::H264, unit));
+    units.map(bytes::Bytes::copy_from_slice).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_with_b_frames_that_can_be_decoded_again_is_said_to_be_though_the_gate_is_idle() {
+    let mut site = Site::gated(Mode::Gated, 2_000_000).await;
+    site.held_back = key_pictures_with_b_frames_between();
+    site.send_until(Site::dim_and_held_back, |site| site.is_idle()).await;
+    site.send_until(Site::foreign, |site| site.unseen().is_some()).await;
+    site.send_until(Site::dim_and_held_back, |site| site.unseen().is_none()).await;
+    assert!(site.is_idle());
     site.end().await;
 }
 
