@@ -11,16 +11,13 @@
 //! 5. while the gate sees nothing change, tell the events that time passes.
 //!
 //! With the setting `gate = "always"` every unit is decoded, and `rate` frames a second are looked at.
-//!
 //! Where there are more cameras than the machine has time for, they are looked at less often, and not later: in turns they
 //! are decoded whole ([`omma_vision::seats`]), and the others' key pictures, as many as there is time for within half a second. A
 //! camera that is late and does not catch up goes on with the next key picture ([`edge_core::lateness`]). Only who is decoded has
 //! a decoder.
 //!
-//! What is parked is kept over a restart ([`parked`]).
-//!
 //! When the stream falls silent, detection is switched off or the program ends, open events are closed at the last frame
-//! seen.
+//! seen. What is parked is kept over a restart ([`parked`]).
 
 mod admission;
 
@@ -259,10 +256,11 @@ impl Looker {
                         self.work(&mut units, token)
                     }
                     Admitted::Close => {
-                        // Given back: nobody waits for a detector that is not used.
+                        // Nobody waits for a detector that is not used.
                         (self.waiting, self.asked) = (None, None);
                         // What the gate said last would go on as motion when detection is switched on again.
                         self.told.gates.forget(&self.camera.id);
+                        self.eyes.shared.looks_no_more(&self.camera.id);
                         self.finish()
                     }
                     Admitted::Pass => Ok(()),
@@ -271,6 +269,7 @@ impl Looker {
                 Next::End => {
                     // Either way it is the end.
                     self.finish().unwrap_or_default();
+                    self.eyes.shared.looks_no_more(&self.camera.id);
                     if let Some(parked) = self.parked.take() {
                         parked.end(self.analysis.parked(), &self.runtime);
                     }

@@ -1,8 +1,8 @@
 //! What all cameras share: a turn at a time ([`turns`]) the detector, and the machine's cores to decode on; for a stretch of
 //! their streams [`decoders`], and seats ([`omma_vision::seats`]), which are the right to such a stretch.
 //!
-//! A detector that fails at every look is loaded anew, on another device if need be, and `/readyz` says so until one works
-//! ([`edge_core::failing`]).
+//! A detector that fails at every look is loaded anew, on another device if need be, and `/readyz` says so until one works, or
+//! nobody is looked at any more for whom it does not ([`edge_core::failing`]).
 //!
 //! Without turns at the cores, a hundred threads that decode would leave a hundredth of a core to the detector, and none for
 //! what forwards live video. Without seats, each would decode the beginning of each group of pictures and give up before the
@@ -33,10 +33,45 @@ pub(crate) use decoders::Decoders;
 use turns::{Asked, Turn, Turns};
 
 /// The detector for one look, when the camera's turn comes.
-pub(crate) type AskedDetector = Asked<Box<Detector>>;
+pub(crate) type AskedDetector = Asked<Held>;
 
 /// The detector for one look.
-pub(crate) type DetectorTurn = Turn<Box<Detector>>;
+pub(crate) type DetectorTurn = Turn<Held>;
+
+/// What there is to look with.
+pub(crate) enum Held {
+    /// A detector, and its name.
+    Detector(Box<Detector>, Arc<Analyst>),
+    /// It failed, and can't be loaded anew: why.
+    Nothing(Arc<str>),
+}
+
+impl Held {
+    /// With its name.
+    fn new(detector: Detector) -> (Self, Arc<Analyst>) {
+        let analyst = Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() };
+        let analyst = Arc::new(analyst);
+        (Self::Detector(Box::new(detector), Arc::clone(&analyst)), analyst)
+    }
+}
+
+/// Why a look failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LookError {
+    /// The detector says why.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// There is none.
+    #[error("there is no detector: {0}")]
+    Nothing(Arc<str>),
+}
+
+impl LookError {
+    /// What is the picture's fault says nothing of the detector.
+    fn is_of_the_picture(&self) -> bool {
+        !matches!(self, Self::Detect(DetectError::Engine(_)) | Self::Nothing(_))
+    }
+}
 
 /// The right to decode one unit, when the camera's turn comes.
 pub(crate) type AskedCore = Asked<()>;
@@ -47,13 +82,14 @@ pub(crate) type CoreTurn = Turn<()>;
 /// Clones share it.
 #[derive(Debug, Clone)]
 pub struct Shared {
-    detector: Turns<Box<Detector>>,
+    detector: Turns<Held>,
     cores: Turns<()>,
     decoders: Decoders,
     frames: FramePool,
     seats: Arc<Mutex<Seats<CameraId>>>,
     /// What a look takes, on average, µs.
     look_us: Arc<AtomicU64>,
+    /// Of what was loaded first.
     analyst: Arc<Analyst>,
     config: Arc<DetectorConfig>,
     renewal: Arc<Mutex<Renewal>>,
@@ -89,17 +125,17 @@ impl Shared {
 
     /// Shares this detector, and as many cores as this process may use.
     fn new(detector: Detector, config: Arc<DetectorConfig>, part: Part) -> Self {
-        let analyst = Analyst { place: Place::Edge, engine: detector.engine().into(), model: detector.model().into() };
+        let (detector, analyst) = Held::new(detector);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            detector: Turns::of(vec![Box::new(detector)]),
+            detector: Turns::of(vec![detector]),
             cores: Turns::of(vec![(); cores]),
             decoders: Decoders::new(cores),
             // One on each core, and for each one that waits for the detector.
             frames: FramePool::new(2 * cores),
             seats: Arc::default(),
             look_us: Arc::default(),
-            analyst: Arc::new(analyst),
+            analyst,
             config,
             renewal: Arc::default(),
             part,
@@ -113,7 +149,7 @@ impl Shared {
         self.seats().forget(camera);
     }
 
-    /// Who looks.
+    /// Who looks, until the first look.
     pub(crate) fn analyst(&self) -> Arc<Analyst> {
         Arc::clone(&self.analyst)
     }
@@ -150,32 +186,42 @@ impl Shared {
         Duration::from_micros(self.look_us.load(Ordering::Relaxed)).saturating_mul(waiting)
     }
 
-    /// A look failed. What is the picture's fault, and no engine's, says nothing of the detector. Where it is down this may load it
-    /// anew, which takes up to some seconds, of a detector that is of no use meanwhile.
-    pub(crate) fn failed(&self, turn: &mut DetectorTurn, why: &DetectError, now: Moment) {
-        if !matches!(why, DetectError::Engine(_)) {
+    /// A look of the camera's failed. What is the picture's fault, and no engine's, says nothing of the detector. Where it is down
+    /// this may load it anew, which takes up to some seconds, of a detector that is of no use meanwhile.
+    pub(crate) fn failed(&self, camera: &CameraId, turn: &mut DetectorTurn, why: &LookError, now: Moment) {
+        if why.is_of_the_picture() {
             return;
         }
-        let Verdict::Down { renew } = self.renewal().failed(now) else { return };
+        let Verdict::Down { renew } = self.renewal().failed(camera, now) else { return };
         self.part.not_ready(why.to_string());
         if !renew {
             return;
         }
+        // The one of before goes first: where memory is what is short, there is none for two.
+        turn.replace(Held::Nothing(why.to_string().into()));
         match Detector::load(&self.config) {
             Ok(detector) => {
                 let (engine, note) = (detector.engine(), detector.note());
                 tracing::warn!(step = "detect", why = %why, engine, note, "the detector failed at every look: it was loaded anew");
-                turn.replace(Box::new(detector));
+                turn.replace(Held::new(detector).0);
             }
             Err(e) => {
-                tracing::error!(step = "detect", error = %e, "the detector fails at every look, and can't be loaded anew")
+                tracing::error!(step = "detect", error = %e, "the detector fails at every look, and can't be loaded anew");
+                turn.replace(Held::Nothing(e.to_string().into()));
             }
         }
     }
 
+    /// The camera is not looked at any more.
+    pub(crate) fn looks_no_more(&self, camera: &CameraId) {
+        if self.renewal().leaves(camera) {
+            self.part.ready();
+        }
+    }
+
     /// A look took that long.
-    pub(crate) fn looked(&self, took: Duration) {
-        if self.renewal().worked() {
+    pub(crate) fn looked(&self, took: Duration, now: Moment) {
+        if self.renewal().worked(now) {
             self.part.ready();
         }
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -207,8 +253,12 @@ impl Shared {
 }
 
 impl DetectorTurn {
-    /// Finds things in one picture.
-    pub(crate) fn detect(&mut self, planes: Planes<'_>) -> Result<Vec<Detection>, DetectError> {
-        self.with(|detector| detector.detect(planes))
+    /// Finds things in one picture, and says who did.
+    pub(crate) fn detect(&mut self, planes: Planes<'_>) -> Result<(Vec<Detection>, Arc<Analyst>), LookError> {
+        let found = self.with(|held| match held {
+            Held::Detector(detector, analyst) => Ok((detector.detect(planes)?, Arc::clone(analyst))),
+            Held::Nothing(why) => Err(LookError::Nothing(Arc::clone(why))),
+        });
+        found.unwrap_or_else(|| Err(LookError::Nothing("the turn is over".into())))
     }
 }

@@ -5,8 +5,14 @@
 //!   ▲                 │                                              └─ made anew at once, then every 30 s to 10 min
 //!   └──────works──────┘
 //! ```
+//!
+//! What was made anew is sound once it has worked for [`SOUND`]; what is down again before is made anew no sooner than it would have
+//! been.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use omma_protocol::id::CameraId;
 
 use crate::Moment;
 
@@ -16,6 +22,8 @@ const FOR: Duration = Duration::from_secs(5);
 /// Time from the first attempt to make it anew to the second; doubles each time.
 const AGAIN: Duration = Duration::from_secs(30);
 const AGAIN_MAX: Duration = Duration::from_secs(600);
+/// How long it must work for the attempts of before to be forgotten.
+const SOUND: Duration = Duration::from_secs(60);
 
 /// Failures in a row of one thing.
 #[derive(Debug, Default)]
@@ -38,14 +46,17 @@ impl Failing {
     }
 }
 
-/// The same of what can be made anew.
+/// The same of what cameras share, and what can be made anew.
 #[derive(Debug, Default)]
 pub struct Renewal {
     failing: Failing,
-    down: bool,
+    /// Whose looks failed since it is down.
+    down_for: BTreeSet<CameraId>,
     /// When it may be made anew again, and how long after that.
     due: Moment,
     wait: Duration,
+    /// Since when it works, having been made anew.
+    works_since: Option<Moment>,
 }
 
 /// What follows from a failure.
@@ -61,12 +72,13 @@ pub enum Verdict {
 }
 
 impl Renewal {
-    /// It failed.
-    pub fn failed(&mut self, now: Moment) -> Verdict {
+    /// It failed at a look of the camera's.
+    pub fn failed(&mut self, camera: &CameraId, now: Moment) -> Verdict {
         if !self.failing.failed(now) {
             return Verdict::Doubted;
         }
-        self.down = true;
+        self.works_since = None;
+        self.down_for.insert(camera.clone());
         let renew = now >= self.due;
         if renew {
             self.wait = (self.wait * 2).clamp(AGAIN, AGAIN_MAX);
@@ -76,10 +88,18 @@ impl Renewal {
     }
 
     /// It did not. Whether it was down.
-    pub fn worked(&mut self) -> bool {
-        let was_down = self.down;
-        *self = Self::default();
-        was_down
+    pub fn worked(&mut self, now: Moment) -> bool {
+        self.failing.worked();
+        let since = *self.works_since.get_or_insert(now);
+        if now.saturating_sub(since) >= SOUND {
+            (self.due, self.wait) = (Moment::ZERO, Duration::ZERO);
+        }
+        !std::mem::take(&mut self.down_for).is_empty()
+    }
+
+    /// The camera is not looked at any more. Whether it is now down for nobody, and was for this one.
+    pub fn leaves(&mut self, camera: &CameraId) -> bool {
+        self.down_for.remove(camera) && self.down_for.is_empty()
     }
 }
 
@@ -105,17 +125,48 @@ mod tests {
         assert_eq!(down, [9, 10, 11], "a gate that is closed asks once a minute");
     }
 
+    fn camera(name: &str) -> CameraId {
+        name.parse().unwrap()
+    }
+
+    /// The seconds in which it is made anew, where it works in these and fails in all others.
+    fn renewed(renewal: &mut Renewal, seconds: std::ops::Range<u32>, works: impl Fn(u32) -> bool) -> Vec<u32> {
+        let mut renews = |s: u32| {
+            if works(s) {
+                renewal.worked(S * s);
+                return false;
+            }
+            renewal.failed(&camera("door"), S * s) == Verdict::Down { renew: true }
+        };
+        seconds.filter(|s| renews(*s)).collect()
+    }
+
     #[test]
     fn it_is_made_anew_at_once_and_then_more_and_more_seldom_until_it_works() {
         let mut renewal = Renewal::default();
-        let mut renewed = |from: u32| -> Vec<u32> {
-            (from..from + 3600).filter(|s| renewal.failed(S * *s) == Verdict::Down { renew: true }).collect()
-        };
-        let first = renewed(1000);
+        let first = renewed(&mut renewal, 1000..4600, |_| false);
         assert_eq!(first, [1009, 1039, 1099, 1219, 1459, 1939, 2539, 3139, 3739, 4339]);
-        assert!(renewal.worked() && !renewal.worked());
-        assert_eq!(renewal.failed(5000 * S), Verdict::Doubted);
-        assert!((5001..5009).all(|s| renewal.failed(S * s) == Verdict::Doubted));
-        assert_eq!(renewal.failed(5009 * S), Verdict::Down { renew: true });
+        assert!(renewal.worked(4600 * S) && !renewal.worked(4660 * S));
+        assert_eq!(renewal.failed(&camera("door"), 5000 * S), Verdict::Doubted);
+        assert_eq!(renewed(&mut renewal, 5001..5020, |_| false), [5009]);
+    }
+
+    /// It was loaded anew every five seconds, and nobody could look meanwhile.
+    #[test]
+    fn what_works_once_after_each_time_that_it_is_made_anew_is_not_made_anew_all_the_time() {
+        let mut renewal = Renewal::default();
+        // Once in twenty seconds.
+        let times = renewed(&mut renewal, 1000..2000, |s| s % 20 == 0);
+        assert_eq!(times, [1010, 1050, 1110, 1230, 1470, 1950]);
+    }
+
+    #[test]
+    fn it_is_down_for_nobody_once_all_whose_looks_failed_have_left() {
+        let mut renewal = Renewal::default();
+        let (door, yard) = (camera("door"), camera("yard"));
+        (0..20).for_each(|s| assert_ne!(renewal.failed(&door, S * s), Verdict::Down { renew: s != 9 }));
+        renewal.failed(&yard, 20 * S);
+        assert!(!renewal.leaves(&camera("hall")) && !renewal.leaves(&door) && renewal.leaves(&yard));
+        assert!(!renewal.leaves(&yard) && !renewal.worked(21 * S));
     }
 }

@@ -216,9 +216,10 @@ impl Looker {
         let step = self.steps.detect.span().entered();
         let began = Instant::now();
         match turn.detect(frame.planes()) {
-            Ok(detections) => {
+            Ok((detections, analyst)) => {
                 let took = began.elapsed();
-                self.eyes.shared.looked(took);
+                self.eyes.shared.looked(took, self.clock.now());
+                self.analysis.looked_at_by(analyst);
                 self.steps.detect.observe(took);
                 self.steps.detect.done();
                 self.logged = None;
@@ -230,7 +231,7 @@ impl Looker {
                 self.steps.detect.dropped("failed");
                 self.log(e.to_string());
                 let now = self.clock.now();
-                self.eyes.shared.failed(&mut turn, &e, now);
+                self.eyes.shared.failed(&self.camera.id, &mut turn, &e, now);
                 self.pulse.beat();
                 drop((turn, step));
                 if self.failing.failed(now) {

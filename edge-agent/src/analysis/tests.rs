@@ -216,9 +216,14 @@ impl Site {
         self.told.gates.words(&self.camera()).is_some_and(|(state, _)| state == "idle")
     }
 
-    /// How many are told to be there, in the newest result since it was asked last.
+    /// The newest result since it was asked last.
+    fn told(&mut self) -> Option<Arc<CameraResult>> {
+        std::iter::from_fn(|| self.results.try_recv().ok()).last()
+    }
+
+    /// How many are there by that.
     fn told_there(&mut self) -> Option<usize> {
-        std::iter::from_fn(|| self.results.try_recv().ok()).last().map(|told| told.result.tracks.len())
+        self.told().map(|told| told.result.tracks.len())
     }
 
     fn unseen(&self) -> Option<String> {
@@ -310,6 +315,40 @@ async fn a_stream_with_b_frames_that_can_be_decoded_again_is_said_to_be_though_t
     site.send_until(Site::foreign, |site| site.unseen().is_some()).await;
     site.send_until(Site::dim_and_held_back, |site| site.unseen().is_none()).await;
     assert!(site.is_idle());
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detector_that_is_down_keeps_nobody_unready_once_nobody_looks_any_more() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::bright, |site| site.unseen().is_some()).await;
+    assert!(!site.is_ready());
+    site.wanted.send_replace(false);
+    site.send_until(Site::bright, |site| site.is_ready()).await;
+    site.end().await;
+}
+
+/// Another device or engine may take the place of the one that was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_detector_finds_that_was_loaded_anew_bears_its_own_name() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.told().is_some_and(|told| &*told.result.analyst.model == "made-up")).await;
+    std::fs::write(site.folder.path().join("model.toml"), MANIFEST.replace("made-up", "another")).unwrap();
+    site.send_until(Site::bright, |site| site.unseen().is_some()).await;
+    site.send_until(Site::dark, |site| site.told().is_some_and(|told| &*told.result.analyst.model == "another")).await;
+    site.end().await;
+}
+
+/// The one of before is let go first, so that there is room for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_detector_can_not_be_loaded_anew_looks_fail_and_do_not_find_that_nobody_is_there() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.told_there() == Some(1)).await;
+    std::fs::remove_file(site.folder.path().join("model.onnx")).unwrap();
+    let is_without = |why: String| why.starts_with("there is no detector: ");
+    site.send_until(Site::bright, |site| site.unseen().is_some_and(is_without)).await;
+    assert!(!site.is_ready());
+    assert!(site.told_there().is_none_or(|there| there == 1));
     site.end().await;
 }
 

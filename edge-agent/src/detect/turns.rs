@@ -126,9 +126,9 @@ pub(crate) struct Turn<T> {
 }
 
 impl<T> Turn<T> {
-    /// Uses it. An error goes through; without the thing, which can't be, the answer is empty.
-    pub(super) fn with<R: Default, E>(&mut self, used: impl FnOnce(&mut T) -> Result<R, E>) -> Result<R, E> {
-        self.thing.as_mut().map_or_else(|| Ok(R::default()), used)
+    /// Uses it. `None` without the thing, which can't be.
+    pub(super) fn with<R>(&mut self, used: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.thing.as_mut().map(used)
     }
 
     /// From now on it is another.

@@ -146,6 +146,14 @@ impl Analysis {
         self.known.clone().unwrap_or_else(seen)
     }
 
+    /// Another detector may look than before: what is told from now on bears its name.
+    pub fn looked_at_by(&mut self, analyst: Arc<Analyst>) {
+        if !Arc::ptr_eq(&self.analyst, &analyst) {
+            self.events.looked_at_by(Arc::clone(&analyst));
+            self.analyst = analyst;
+        }
+    }
+
     /// Takes what the detector found in one frame; nothing, too, is worth being told. Frames come in the order of
     /// their capture. `took` is passed on.
     pub fn look(&mut self, frame: &Arc<Frame>, detections: Vec<Detection>, took: Duration) -> Looked {

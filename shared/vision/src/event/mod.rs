@@ -166,6 +166,11 @@ impl Events {
         }
     }
 
+    /// Another detector may look than before: changes from now on bear its name.
+    pub fn looked_at_by(&mut self, analyst: Arc<Analyst>) {
+        self.analyst = analyst;
+    }
+
     /// Takes the confirmed tracks of one frame, each with its life so far. `aspect` is the picture's width over its
     /// height. Changes come in the order of the events' opening.
     pub fn see(&mut self, time: CaptureTime, aspect: f32, tracks: &[(Track, Life)]) -> Vec<Change> {
