@@ -200,8 +200,9 @@ impl Source {
                 key_due = None;
             }
             // A new session begins with a key picture, as a rule.
-            if key_due.is_some_and(|due| self.clock.now() > due) {
-                return SourceError::NoKeyPicture { seconds: KEY_PATIENCE.as_secs() };
+            let missed = key_due.filter(|due| self.clock.now() > *due).map(|_| KEY_PATIENCE);
+            if let Some(missed) = missed.or_else(|| self.feed.key_missed(self.clock.now())) {
+                return SourceError::NoKeyPicture { seconds: missed.as_secs() };
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use edge_core::Moment;
 use edge_core::unit_queue::{Arrived, Bound, UnitQueue};
@@ -31,6 +31,10 @@ pub struct Feed {
 #[derive(Debug)]
 struct Shared {
     group: GroupBuffer,
+    /// When the last key picture came.
+    key: Moment,
+    /// A reader can't go on without the next one.
+    key_wanted: bool,
     readers: Vec<Weak<Joint>>,
 }
 
@@ -74,7 +78,12 @@ struct Joint {
 impl Feed {
     /// Without readers.
     pub fn new() -> Self {
-        let shared = Shared { group: GroupBuffer::new(GROUP_UNITS, GROUP_BYTES), readers: vec![] };
+        let shared = Shared {
+            group: GroupBuffer::new(GROUP_UNITS, GROUP_BYTES),
+            key: Moment::ZERO,
+            key_wanted: false,
+            readers: vec![],
+        };
         Self { shared: Arc::new(Mutex::new(shared)), step: Step::new(step::UNIT) }
     }
 
@@ -98,6 +107,9 @@ impl Feed {
             }
             None => false,
         });
+        if unit.key {
+            (shared.key, shared.key_wanted) = (at, false);
+        }
         shared.group.push(unit);
         drop(shared);
         self.step.observe(began.elapsed());
@@ -108,10 +120,18 @@ impl Feed {
     pub fn interrupted(&self) {
         let mut shared = lock(&self.shared);
         shared.group.clear();
+        shared.key_wanted = false;
         shared.forget_readers_that_ended();
         for joint in shared.readers.iter().filter_map(Weak::upgrade) {
             lock(&joint.queue).interrupt();
         }
+    }
+
+    /// For how long no key picture has come, where a reader can't go on without one and none is to be expected any more: a new
+    /// session begins with one.
+    pub fn key_missed(&self, now: Moment) -> Option<Duration> {
+        let shared = lock(&self.shared);
+        shared.key_wanted.then(|| now.saturating_sub(shared.key))
     }
 
     /// A new reader. `behind` is the reason of [`step::UNIT`] under which its dropped units are counted.
@@ -126,7 +146,7 @@ impl Feed {
         }
         shared.forget_readers_that_ended();
         shared.readers.push(Arc::downgrade(&joint));
-        Reader { begun, joint }
+        Reader { begun, joint, shared: Arc::downgrade(&self.shared) }
     }
 }
 
@@ -142,6 +162,7 @@ pub struct Reader {
     /// The group that had begun before.
     begun: VecDeque<Arrived>,
     joint: Arc<Joint>,
+    shared: Weak<Mutex<Shared>>,
 }
 
 impl Reader {
@@ -165,6 +186,13 @@ impl Reader {
         let begun = self.begun.len();
         self.begun.clear();
         begun + lock(&self.joint.queue).skip()
+    }
+
+    /// It can't go on without a key picture, and does not expect one: [`Feed::key_missed`].
+    pub fn want_key(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            lock(&shared).key_wanted = true;
+        }
     }
 
     /// Whether no unit waits.

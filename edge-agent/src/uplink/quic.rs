@@ -28,6 +28,8 @@ mod serving;
 
 mod groups;
 
+mod cut;
+
 mod lasting;
 
 mod lane;

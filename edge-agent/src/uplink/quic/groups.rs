@@ -12,7 +12,8 @@
 //!
 //! A group that is not across when the next begins is late for ever: what of it was not written is thrown away at
 //! once, and what was written but not acknowledged one second later. Where the next does not begin for a minute, or never
-//! does (smart codecs, intra refresh), it is cut: no unit is taken any more, since each builds on the one before. What else
+//! does (smart codecs, intra refresh), it is cut: no unit is taken any more, since each builds on the one before ([`cut`](super::cut)
+//! says what is done where that lasts). What else
 //! shares the connection has its place by [`lane`](super::lane).
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use omma_runtime::step::Step;
 use quinn::{Connection, SendStream, WriteError};
 use tokio::time::Instant;
 
+use super::cut::{Cut, Due};
 use super::lane::Beside;
 use super::{NO_FAULT, QuicError};
 use crate::unit::Reader;
@@ -62,7 +64,13 @@ pub(super) async fn send(
             // Writing first: only what the hub does not take now is behind when the next group begins.
             biased;
             written = write_some(&mut sender.writing), if sender.has_pending() => sender.wrote(written),
-            arrived = units.next() => sender.take(&arrived.unit).await,
+            arrived = units.next() => {
+                let taken = sender.take(&arrived.unit).await;
+                if sender.needs_key() {
+                    units.want_key();
+                }
+                taken
+            }
         };
         if let Err(e) = done {
             // The connection's own task sees the same and says it once.
@@ -94,13 +102,13 @@ struct Writing {
     /// When what was written last came.
     written: Instant,
     /// It fell behind, and takes nothing any more.
-    is_cut: bool,
+    cut: Option<Cut>,
 }
 
 impl Writing {
     fn new(stream: SendStream) -> Self {
         let (pending, came) = (VecDeque::new(), VecDeque::new());
-        Self { stream, pending, came, bytes: 0, written: Instant::now(), is_cut: false }
+        Self { stream, pending, came, bytes: 0, written: Instant::now(), cut: None }
     }
 
     fn put(&mut self, bytes: Bytes) {
@@ -149,8 +157,10 @@ impl Sender {
             self.step.dropped("group stopped");
             return Ok(());
         };
-        if writing.is_cut || writing.is_behind(unit.data.len()) {
-            writing.is_cut = true;
+        if writing.cut.is_none() && writing.is_behind(unit.data.len()) {
+            writing.cut = Some(Cut::new(Instant::now()));
+        }
+        if writing.cut.is_some() {
             self.step.dropped("group cut");
             return Ok(());
         }
@@ -167,6 +177,21 @@ impl Sender {
             }
         }
         Ok(())
+    }
+
+    /// Whether the camera must be connected to anew, for a key picture. Tells of a group that was cut and does not end.
+    fn needs_key(&mut self) -> bool {
+        match self.writing.as_mut().and_then(|writing| writing.cut.as_mut()).map(|cut| cut.due(Instant::now())) {
+            None | Some(Due::Nothing) => false,
+            Some(Due::Anew) => true,
+            Some(Due::Tell(lasted)) => {
+                tracing::warn!(
+                    camera = %self.camera, seconds = lasted.as_secs(),
+                    "the uplink fell behind, and the camera sends no key picture to go on with: nothing of it goes to the hub"
+                );
+                false
+            }
+        }
     }
 
     /// At each unit: only where units keep coming do they fill an uplink.

@@ -249,16 +249,20 @@ async fn a_group_that_does_not_end_is_cut_when_it_falls_behind_and_the_next_begi
     let after = |n: u64| tokio::time::sleep_until(begun + Duration::from_millis(1000 / RATE) * n as u32);
     // 1500 kbit/s, a third of which the uplink holds.
     let sent = 240 * RATE;
+    let missed = || feed.key_missed(Duration::from_secs(240));
     for n in 0..sent {
         feed.deliver(unit(n as i64, n == 0, 18_750), Moment::ZERO);
+        assert!(n > 180 * RATE || missed().is_none(), "a smart codec's next key picture is waited for");
         after(n + 1).await;
     }
+    assert_eq!(missed(), Some(Duration::from_secs(240)), "the camera is to be connected to anew");
     let (group, units) = arrived.lock().unwrap().video[&door()];
     println!("{units} of {sent} units came");
     // It fills the stream's window, 1.25 MB, in some 10 s, and falls 10 s behind in 15 more; a third, 800, came while nothing was
     // cut, and the rest waited.
     assert!(group == 0 && (150..350).contains(&units), "{units} of {sent} units of group {group} came");
     feed.deliver(unit(sent as i64, true, 18_750), Moment::ZERO);
+    assert_eq!(missed(), None);
     after(sent + RATE).await;
     assert_eq!(arrived.lock().unwrap().video[&door()], (1, units + 1), "the next begins with nothing before it");
 }
