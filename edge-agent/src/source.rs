@@ -142,7 +142,7 @@ impl Source {
     }
 
     async fn say_farewell(&self) {
-        if !self.farewells.said(FAREWELL).await {
+        if self.farewells.unanswered(FAREWELL).await {
             counter!("omma_source_teardowns_unanswered_total", "camera" => self.camera.id.to_string()).increment(1);
         }
     }
@@ -166,6 +166,7 @@ impl Source {
             }
             let described = rtsp::describe(&camera.url, &farewells, way, mends).await?;
             packets_asked_for = true;
+            farewells.begins();
             for mend in mends.iter() {
                 counter!("omma_source_interpreted_total", "camera" => camera.id.to_string(), "fault" => mend.name())
                     .increment(1);

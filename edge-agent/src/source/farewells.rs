@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use retina::client::SessionGroup;
@@ -12,6 +13,8 @@ use tokio_util::task::TaskTracker;
 pub struct Farewells {
     group: Arc<SessionGroup>,
     interpreters: TaskTracker,
+    /// Whether a session may have begun since it was asked last whether the end of one is unanswered.
+    begun: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Farewells {
@@ -29,6 +32,18 @@ impl Farewells {
         &self.interpreters
     }
 
+    /// A session may begin from here on.
+    pub(super) fn begins(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// As [`Farewells::said`]; gives whether a session's end is not answered, once for each: a camera that is away is asked for as
+    /// long as retina remembers the session, over many attempts to connect anew.
+    pub(super) async fn unanswered(&self, patience: Duration) -> bool {
+        let answered = self.said(patience).await;
+        self.begun.swap(false, Ordering::Relaxed) && !answered
+    }
+
     /// Waits until they are answered or given up, at most for `patience`, and gives whether they are. The streams must be
     /// dropped.
     pub async fn said(&self, patience: Duration) -> bool {
@@ -44,5 +59,25 @@ impl Farewells {
             tracing::debug!("a TEARDOWN was not answered");
         }
         answered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A UDP camera that lost its power counted some twenty, one for each attempt to connect anew.
+    #[tokio::test(start_paused = true)]
+    async fn a_camera_that_is_away_has_one_session_unanswered_however_often_it_is_tried_again() {
+        let (farewells, patience) = (Farewells::default(), Duration::from_millis(500));
+        farewells.interpreters().spawn(std::future::pending::<()>());
+        farewells.begins();
+        let mut unanswered = 0;
+        for _ in 0..20 {
+            unanswered += u32::from(farewells.unanswered(patience).await);
+        }
+        assert_eq!(unanswered, 1);
+        farewells.begins();
+        assert!(farewells.unanswered(patience).await, "another one");
     }
 }
