@@ -38,13 +38,18 @@ fn at<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FileErro
     move |source| FileError::Io { doing, path: path.into(), source }
 }
 
-/// Makes a folder, and what is above it, that only its owner may enter.
+/// Makes a folder, and what is above it, that only its owner may enter. One that is there already, and root's, since an earlier
+/// version did not hand it over, is handed over now.
 ///
 /// # Errors
 /// Where the system says no.
 pub fn make_folder(path: &Path) -> Result<(), FileError> {
     if path.is_dir() {
-        return Ok(());
+        return match hand_over(path) {
+            // Only root may, and for whoever is not it was good so far.
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(()),
+            done => done.map_err(at("hand over", path)),
+        };
     }
     let make = || {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
@@ -177,6 +182,24 @@ mod tests {
         }
         make_folder(folder.path()).unwrap();
         assert_eq!(fs::metadata(folder.path()).unwrap().uid(), OTHER);
+    }
+
+    /// A folder that an older `cloud-hub join` had made as root gave its owner's name to all that came into it later.
+    #[test]
+    fn a_folder_of_before_that_is_roots_does_not_stay_so() {
+        const OTHER: u32 = 61_234;
+        let folder = tempfile::tempdir().unwrap();
+        let edges = folder.path().join("edges");
+        fs::create_dir(&edges).unwrap();
+        if std::os::unix::fs::chown(folder.path(), Some(OTHER), Some(OTHER)).is_err() {
+            // Only root may.
+            return;
+        }
+        make_folder(&edges).unwrap();
+        write_private(&edges.join("site"), b"x").unwrap();
+        for path in [&edges, &edges.join("site")] {
+            assert_eq!(fs::metadata(path).unwrap().uid(), OTHER, "{}", path.display());
+        }
     }
 
     #[test]
