@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use omma_media::group::GroupBuffer;
 use omma_protocol::id::StreamId;
+use omma_protocol::time::CaptureTime;
 use omma_protocol::track::FrameResult;
 use omma_protocol::unit::AccessUnit;
 use omma_runtime::step::Step;
@@ -22,7 +23,14 @@ const MAX_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 /// A cached group whose newest unit is older than this belongs to a stream that stopped. A viewer who was shown it
 /// would take the past for the present.
-pub(crate) const STALE: Duration = Duration::from_secs(3);
+const STALE: Duration = Duration::from_secs(3);
+/// Or than twice the time between its last two units, since a camera may give a picture every ten seconds; but no older than this.
+const LONGEST_STALE: Duration = Duration::from_secs(25);
+
+/// Whether a stream has stopped whose last two units were taken `gap` apart, and the newest came so long ago.
+pub(crate) fn has_stopped(gap: Duration, ago: Duration) -> bool {
+    ago >= gap.saturating_mul(2).clamp(STALE, LONGEST_STALE)
+}
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -35,8 +43,17 @@ pub(super) struct Stream {
 #[derive(Debug)]
 struct State {
     group: GroupBuffer,
-    fed: Option<Instant>,
+    fed: Option<Fed>,
     readers: Vec<Arc<Reader>>,
+}
+
+/// The newest unit.
+#[derive(Debug, Clone, Copy)]
+struct Fed {
+    at: Instant,
+    time: CaptureTime,
+    /// From the one before it.
+    gap: Duration,
 }
 
 #[derive(Debug)]
@@ -85,8 +102,9 @@ impl Stream {
                 self.metrics.step.dropped_many("slow", dropped as u64);
             }
         }
+        let gap = state.fed.map_or(Duration::ZERO, |before| unit.time.since(before.time));
+        state.fed = Some(Fed { at: arrived, time: unit.time, gap });
         state.group.push(unit);
-        state.fed = Some(arrived);
         drop(state);
         self.metrics.step.observe(arrived.elapsed());
         self.metrics.step.done();
@@ -105,7 +123,7 @@ impl Stream {
 
     pub(super) fn subscribe(self: &Arc<Self>, want: Want) -> Subscription {
         let mut state = self.lock();
-        let fresh = state.fed.is_some_and(|at| at.elapsed() < STALE);
+        let fresh = state.fed.is_some_and(|fed| !has_stopped(fed.gap, fed.at.elapsed()));
         let replay = if want.units && fresh { state.group.units().to_vec() } else { vec![] };
         let reader = Arc::new(Reader::new(want, replay));
         state.readers.push(reader.clone());

@@ -13,7 +13,7 @@ use super::SessionId;
 use super::group::{Cursor, Group};
 use super::packetize::Packets;
 use crate::bus::Subscription;
-use crate::bus::stream::STALE;
+use crate::bus::stream::has_stopped;
 
 /// Pictures whose result may still come: some eight seconds.
 const REMEMBERED: usize = 256;
@@ -102,7 +102,11 @@ impl Source {
     /// Where a viewer who joins now begins: with the cached group, unless the stream has stopped. That group is of when it
     /// did, and would be taken for the present; then with the next key picture. The bus does so for whoever joins first.
     pub(super) fn start(&self, now: Instant) -> Cursor {
-        let stopped = self.passed.back().is_some_and(|&(_, came)| now.saturating_duration_since(came) >= STALE);
+        let mut newest = self.passed.iter().rev();
+        let stopped = newest.next().is_some_and(|&(time, came)| {
+            let gap = newest.next().map_or(Duration::ZERO, |&(before, _)| time.since(before));
+            has_stopped(gap, now.saturating_duration_since(came))
+        });
         if stopped { Cursor::Seeking { from: self.group.end() } } else { Cursor::START }
     }
 
@@ -153,15 +157,30 @@ mod tests {
         assert_eq!(source.start(begin), Cursor::START, "of the group that the bus replays nothing was read yet");
         push(&mut source, 0, true);
         let last = push(&mut source, 1, false);
-        let before = source.start(last + STALE - Duration::from_millis(1));
+        let before = source.start(last + Duration::from_millis(2999));
         assert_eq!(first(&source, before), Some(0), "pictures are under way: the group is shown at once");
-        let stopped = source.start(last + STALE);
+        let stopped = source.start(last + Duration::from_secs(3));
         assert_eq!(first(&source, stopped), None);
         push(&mut source, 14_400, false);
         assert_eq!(first(&source, stopped), None, "what can't be decoded without the past is not sent either");
         let again = push(&mut source, 14_401, true);
         assert_eq!(first(&source, stopped), Some(14_401), "the camera is back");
         assert_eq!(first(&source, source.start(again)), Some(14_401));
+    }
+
+    /// A second page waited up to ten seconds for its first picture, though the newest was the present one.
+    #[test]
+    fn who_joins_a_camera_of_a_picture_every_ten_seconds_has_the_newest_at_once() {
+        let bus = Bus::new();
+        let mut source = Source::new(bus.subscribe(&"site.door".parse().unwrap(), Want::BOTH));
+        let (begin, s) = (Instant::now(), Duration::from_secs);
+        for n in [0, 10] {
+            let time = CaptureTime(1_790_000_000_000_000) + s(n);
+            let unit = AccessUnit { time, key: true, codec: Codec::H264, data: Default::default() };
+            source.picture(&unit, begin + s(n), begin + s(n)).unwrap();
+        }
+        assert_eq!(source.start(begin + s(19)), Cursor::START);
+        assert_ne!(source.start(begin + s(30)), Cursor::START, "one is missing: it has stopped");
     }
 
     #[test]
