@@ -36,9 +36,13 @@ impl Cadence {
 
     /// The time between two looks: the middle one of the last five, the lower of two in the middle. Zero before the second look.
     pub fn spacing(&self) -> Duration {
-        let mut gaps: Vec<_> = self.gaps.iter().copied().collect();
+        let Some(middle) = self.gaps.len().checked_sub(1).map(|last| last / 2) else { return Duration::ZERO };
+        let mut gaps = [Duration::MAX; REMEMBERED];
+        for (place, gap) in gaps.iter_mut().zip(&self.gaps) {
+            *place = *gap;
+        }
         gaps.sort_unstable();
-        gaps.get(gaps.len().saturating_sub(1) / 2).map_or(Duration::ZERO, |gap| *gap.min(&SLOWEST))
+        gaps[middle].min(SLOWEST)
     }
 
     /// How long a thing may be out of sight: two looks in a row may miss it.
