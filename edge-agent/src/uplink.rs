@@ -30,4 +30,8 @@ pub(crate) fn describe() {
         "omma_uplink_record_turns_total",
         "How often records took another place beside live video over QUIC: in turn with it, or behind it again."
     );
+    metrics::describe_counter!(
+        "omma_uplink_key_turns_total",
+        "How often a camera's next key picture went before the other cameras' video over QUIC, after a group of it was lost."
+    );
 }

@@ -8,7 +8,8 @@
 //! other address does it name ([`redirect`]), what is put right between it and the library that reads it ([`interpreter`]), where in an MJPEG stream are its pictures ([`multipart`]), when was a picture taken ([`capture_clock`]), which coded
 //! pictures wait for a reader ([`unit_queue`]) and when it gives them up ([`lateness`]), which may be looked back at
 //! ([`kept_units`]), which frame of the main stream a result of the sub-stream belongs to ([`frame_match`]), which
-//! lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]).
+//! lasting things are sent, sent again, forgotten, and given up when the disk is full ([`outbox`]), whose video goes first over a
+//! thin uplink ([`uplink`]).
 //!
 //! Beside it: what a camera sees now ([`presence`]), which values of the moment are published ([`retained`]) and how Home
 //! Assistant is told of them ([`home_assistant`]), what the edge is asked ([`control`]) and whether a change of its cameras
@@ -39,6 +40,8 @@ pub mod kept_units;
 pub mod frame_match;
 
 pub mod outbox;
+
+pub mod uplink;
 
 pub mod presence;
 

@@ -34,6 +34,8 @@ mod lasting;
 
 mod lane;
 
+mod places;
+
 pub mod values;
 
 use std::convert::Infallible;
@@ -62,8 +64,8 @@ use crate::unit::Feeds;
 use crate::uplink::records::EncodeError;
 use connect::Connected;
 use control::Control;
-use lane::Beside;
 use lasting::Lasting;
+use places::Places;
 use serving::Serving;
 use values::Values;
 
@@ -182,10 +184,10 @@ impl QuicUplink {
         let (connected, mut control) = welcomed?;
         self.state.up();
         *up = Some(self.clock.now());
-        let beside = Beside::default();
+        let places = Places::default();
         let served = tokio::select! {
-            served = Serving::new(self, &connected, beside.clone()).run(&mut control, token) => served,
-            failed = carry(lasting.as_mut(), &connected, beside) => failed.map(|never| match never {}),
+            served = Serving::new(self, &connected, places.clone()).run(&mut control, token) => served,
+            failed = carry(lasting.as_mut(), &connected, places) => failed.map(|never| match never {}),
             failed = tell(values.as_mut(), &connected) => failed.map(|never| match never {}),
         };
         lasting.iter_mut().for_each(Lasting::disconnected);
@@ -222,9 +224,9 @@ impl QuicUplink {
     }
 }
 
-async fn carry(lasting: Option<&mut Lasting>, connected: &Connected, beside: Beside) -> Result<Infallible, QuicError> {
+async fn carry(lasting: Option<&mut Lasting>, connected: &Connected, places: Places) -> Result<Infallible, QuicError> {
     match lasting {
-        Some(lasting) => lasting.carry(&connected.connection, beside).await,
+        Some(lasting) => lasting.carry(&connected.connection, places).await,
         None => std::future::pending().await,
     }
 }

@@ -8,7 +8,7 @@ use quinn::{Connection, RecvStream, SendStream};
 use serde::de::DeserializeOwned;
 
 use super::QuicError;
-use super::lane::PRIORITY_CONTROL;
+use super::places::PRIORITY_CONTROL;
 
 /// A hub that reads nothing for this long is taken for dead.
 const SAY: Duration = Duration::from_secs(5);

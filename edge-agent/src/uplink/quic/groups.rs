@@ -14,7 +14,8 @@
 //! once, and what was written but not acknowledged one second later. Where the next does not begin for a minute, or never
 //! does (smart codecs, intra refresh), it is cut: no unit is taken any more, since each builds on the one before ([`cut`](super::cut)
 //! says what is done where that lasts). What else
-//! shares the connection has its place by [`lane`](super::lane).
+//! shares the connection has its place by [`places`](super::places). Where cameras overfill it so that groups are lost, one
+//! after another goes first with its next key picture ([`KeyQueue`](edge_core::uplink::key_queue::KeyQueue)).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use quinn::{Connection, SendStream, WriteError};
 use tokio::time::Instant;
 
 use super::cut::{Cut, Due};
-use super::lane::Beside;
+use super::places::{Place, Places};
 use super::{NO_FAULT, QuicError};
 use crate::unit::Reader;
 
@@ -50,15 +51,13 @@ pub(super) type Counter = Arc<AtomicU64>;
 /// Sends units until the connection is lost. Dropping it resets what is not across.
 pub(super) async fn send(
     connection: Connection,
-    beside: Beside,
+    places: Places,
     camera: CameraId,
     mut units: Reader,
     groups: Counter,
     step: Step,
 ) {
-    let place = beside.newest();
-    let mut sender =
-        Sender { connection, beside, place, camera, groups, step, writing: None, finished: VecDeque::new() };
+    let mut sender = Sender::new(connection, places, camera, groups, step);
     loop {
         let done = tokio::select! {
             // Writing first: only what the hub does not take now is behind when the next group begins.
@@ -82,17 +81,28 @@ pub(super) async fn send(
 
 struct Sender {
     connection: Connection,
-    beside: Beside,
-    /// The newest group's priority.
-    place: i32,
+    places: Places,
+    place: Place,
+    /// The last group that went first.
+    went_first: Option<u64>,
     camera: CameraId,
     groups: Counter,
     step: Step,
     writing: Option<Writing>,
-    finished: VecDeque<(Instant, SendStream)>,
+    finished: VecDeque<Finished>,
+}
+
+/// A group that was written, and is perhaps not across.
+struct Finished {
+    since: Instant,
+    group: u64,
+    stream: SendStream,
 }
 
 struct Writing {
+    group: u64,
+    /// Bytes of its key picture.
+    key: u64,
     stream: SendStream,
     pending: VecDeque<Bytes>,
     /// When each of what is pending came.
@@ -106,9 +116,9 @@ struct Writing {
 }
 
 impl Writing {
-    fn new(stream: SendStream) -> Self {
+    fn new(group: u64, key: u64, stream: SendStream) -> Self {
         let (pending, came) = (VecDeque::new(), VecDeque::new());
-        Self { stream, pending, came, bytes: 0, written: Instant::now(), cut: None }
+        Self { group, key, stream, pending, came, bytes: 0, written: Instant::now(), cut: None }
     }
 
     fn put(&mut self, bytes: Bytes) {
@@ -143,14 +153,24 @@ async fn write_some(writing: &mut Option<Writing>) -> Result<(), WriteError> {
 }
 
 impl Sender {
+    fn new(connection: Connection, places: Places, camera: CameraId, groups: Counter, step: Step) -> Self {
+        let place = places.of(&camera, || 0);
+        let (went_first, writing, finished) = (None, None, VecDeque::new());
+        Self { connection, places, place, went_first, camera, groups, step, writing, finished }
+    }
+
     fn has_pending(&self) -> bool {
         self.writing.as_ref().is_some_and(|writing| !writing.pending.is_empty())
     }
 
     async fn take(&mut self, unit: &AccessUnit) -> Result<(), QuicError> {
-        self.take_place();
+        self.give_up_late();
         if unit.key {
             self.end_group();
+            self.places.begun(&self.camera, unit.data.len() as u64, || self.connection.stats().udp_tx.bytes);
+        }
+        self.take_place();
+        if unit.key {
             self.begin_group(unit).await?;
         }
         let Some(writing) = &mut self.writing else {
@@ -196,25 +216,25 @@ impl Sender {
 
     /// At each unit: only where units keep coming do they fill an uplink.
     fn take_place(&mut self) {
-        if self.place != self.beside.newest() {
-            self.place = self.beside.newest();
-            self.writing.iter().for_each(|writing| prioritise(&writing.stream, self.place));
-            self.finished.iter().for_each(|(_, stream)| prioritise(stream, self.beside.finished()));
+        let place = self.places.of(&self.camera, || self.connection.stats().udp_tx.bytes);
+        if let Some(writing) = self.writing.as_ref().filter(|_| place.goes_first) {
+            self.went_first = Some(writing.group);
+        }
+        if self.place != place {
+            self.place = place;
+            self.writing.iter().for_each(|writing| prioritise(&writing.stream, place.newest));
+            self.finished.iter().for_each(|finished| prioritise(&finished.stream, place.finished));
         }
     }
 
     async fn begin_group(&mut self, unit: &AccessUnit) -> Result<(), QuicError> {
-        let header = GroupHeader {
-            camera: self.camera.clone(),
-            codec: unit.codec,
-            group: self.groups.fetch_add(1, Ordering::Relaxed),
-        };
-        let head = encode_group_header(&header)?;
+        let group = self.groups.fetch_add(1, Ordering::Relaxed);
+        let head = encode_group_header(&GroupHeader { camera: self.camera.clone(), codec: unit.codec, group })?;
         match tokio::time::timeout(OPEN, self.connection.open_uni()).await {
             Ok(opened) => {
                 let stream = opened?;
-                prioritise(&stream, self.place);
-                let mut writing = Writing::new(stream);
+                prioritise(&stream, self.place.newest);
+                let mut writing = Writing::new(group, unit.data.len() as u64, stream);
                 writing.put(head.into());
                 self.writing = Some(writing);
             }
@@ -226,16 +246,20 @@ impl Sender {
     fn end_group(&mut self) {
         if self.has_pending() {
             self.reset_group();
-        } else if let Some(Writing { mut stream, .. }) = self.writing.take() {
-            prioritise(&stream, self.beside.finished());
+        } else if let Some(Writing { group, mut stream, .. }) = self.writing.take() {
+            prioritise(&stream, self.place.finished);
             if stream.finish().is_ok() {
-                self.finished.push_back((Instant::now(), stream));
+                self.finished.push_back(Finished { since: Instant::now(), group, stream });
             }
         }
-        while let Some((_, mut stream)) = self.finished.pop_front_if(|(since, _)| since.elapsed() >= LINGER) {
+    }
+
+    /// Of what was finished.
+    fn give_up_late(&mut self) {
+        while let Some(mut late) = self.finished.pop_front_if(|finished| finished.since.elapsed() >= LINGER) {
             // Fails where all was acknowledged, which is how it should be.
-            if stream.reset(NO_FAULT).is_ok() {
-                self.step.dropped("group reset");
+            if late.stream.reset(NO_FAULT).is_ok() {
+                self.lost(late.group);
             }
         }
     }
@@ -244,7 +268,16 @@ impl Sender {
         if let Some(mut writing) = self.writing.take()
             && writing.stream.reset(NO_FAULT).is_ok()
         {
-            self.step.dropped("group reset");
+            self.lost(writing.group);
+        }
+    }
+
+    /// One from before the last that went first tells nothing of whether that was enough.
+    fn lost(&mut self, group: u64) {
+        self.step.dropped("group reset");
+        if self.went_first.is_none_or(|first| first <= group) {
+            let key = self.writing.as_ref().map_or(0, |writing| writing.key);
+            self.places.lost(&self.camera, key);
         }
     }
 
@@ -273,6 +306,7 @@ impl Drop for Sender {
         if self.has_pending() {
             self.reset_group();
         }
+        self.places.left(&self.camera);
     }
 }
 

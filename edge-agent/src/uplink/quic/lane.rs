@@ -1,21 +1,6 @@
-//! The records' stream, and its place beside the video on the same connection.
-//!
-//! quinn sends what has the highest priority first, and of the same in turn. From top to bottom:
-//!
-//! | | behind video | beside it |
-//! |---|---|---|
-//! | control | 5 | 5 |
-//! | results | 4 | 4 |
-//! | newest group of each camera | 3 | 1 |
-//! | groups that are finished and not across | 2 | 0 |
-//! | records | 1 | 1 |
-//!
-//! [`Floor`] decides which of both. It is the video that moves, and not the records: of a stream with bytes to send a new
-//! priority counts only once it has had its turn (quinn-proto 0.11, `StreamsState::write_stream_frames`), which records behind
-//! video that fills the uplink never have.
+//! The records' stream. [`Floor`] decides whether it goes behind the video of the same connection or beside it
+//! ([`places`](super::places)).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,34 +10,7 @@ use quinn::SendStream;
 use tokio::time::Instant;
 
 use super::QuicError;
-
-pub(super) const PRIORITY_CONTROL: i32 = 5;
-pub(super) const PRIORITY_RESULT: i32 = 4;
-const PRIORITY_RECORDS: i32 = 1;
-
-/// Whether records go beside the video of this connection. Clones share it: the [`Lane`] says so, who sends video reads it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Beside(Arc<AtomicBool>);
-
-impl Beside {
-    fn set(&self, beside: bool) {
-        self.0.store(beside, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Of a camera's newest group.
-    pub(super) fn newest(&self) -> i32 {
-        if self.get() { PRIORITY_RECORDS } else { 3 }
-    }
-
-    /// Of a group that is finished.
-    pub(super) fn finished(&self) -> i32 {
-        self.newest() - 1
-    }
-}
+use super::places::{PRIORITY_RECORDS, Places};
 
 /// What is handed to the connection at once.
 pub(super) const PIECE: usize = 64 << 10;
@@ -65,17 +23,17 @@ pub(super) struct Lane {
     floor: Floor,
     /// Moments are since then.
     opened: Instant,
-    beside: Beside,
+    places: Places,
     /// Handed to the connection and not answered, as was said last.
     under_way: u64,
 }
 
 impl Lane {
     /// Behind the video, with nothing under way.
-    pub(super) fn new(stream: SendStream, beside: Beside) -> Result<Self, QuicError> {
+    pub(super) fn new(stream: SendStream, places: Places) -> Result<Self, QuicError> {
         stream.set_priority(PRIORITY_RECORDS).map_err(|e| QuicError::Lost(e.to_string()))?;
-        beside.set(false);
-        Ok(Self { stream, floor: Floor::default(), opened: Instant::now(), beside, under_way: 0 })
+        places.set_beside(false);
+        Ok(Self { stream, floor: Floor::default(), opened: Instant::now(), places, under_way: 0 })
     }
 
     /// So many bytes were handed over and are not answered. To be said after each [`Lane::write`] and each answer.
@@ -95,14 +53,14 @@ impl Lane {
     /// From beside the video only an answer leads back.
     fn wake(&self) -> Option<Instant> {
         let due = self.floor.due()?;
-        (!self.beside.get()).then(|| self.opened + due)
+        (!self.places.are_beside()).then(|| self.opened + due)
     }
 
     /// Takes the place that is due now.
     pub(super) fn turn(&self) {
         let beside = self.floor.due().is_some_and(|due| due <= self.now());
-        if self.beside.get() != beside {
-            self.beside.set(beside);
+        if self.places.are_beside() != beside {
+            self.places.set_beside(beside);
             let place = if beside { "beside" } else { "behind" };
             metrics::counter!("omma_uplink_record_turns_total", "place" => place).increment(1);
         }

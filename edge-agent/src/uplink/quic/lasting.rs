@@ -26,7 +26,8 @@ use quinn::{Connection, RecvStream};
 
 use super::QuicError;
 use super::control::hear;
-use super::lane::{Beside, Lane, PIECE, STALLED};
+use super::lane::{Lane, PIECE, STALLED};
+use super::places::Places;
 use crate::clock::EdgeClock;
 use crate::outbox::{Ended, Outbox};
 use crate::uplink::records::{Due, OnTopic, Ready, Records, on_topic};
@@ -61,8 +62,8 @@ impl Lasting {
 
     /// Sends over a connection that the hub has welcomed, until it fails or this is dropped. Then
     /// [`Lasting::disconnected`] must be said.
-    pub(super) async fn carry(&mut self, connection: &Connection, beside: Beside) -> Result<Infallible, QuicError> {
-        let (mut lane, mut receive) = open(connection, beside).await?;
+    pub(super) async fn carry(&mut self, connection: &Connection, places: Places) -> Result<Infallible, QuicError> {
+        let (mut lane, mut receive) = open(connection, places).await?;
         let (mut stored, mut heard) = (self.records.watch(), BytesMut::new());
         self.records.connected();
         // Since when nothing was answered, while there is something to answer.
@@ -127,12 +128,12 @@ fn under_way(bytes: u64) -> Duration {
     STALLED.mul_f64(bytes as f64 / PIECE as f64)
 }
 
-async fn open(connection: &Connection, beside: Beside) -> Result<(Lane, RecvStream), QuicError> {
+async fn open(connection: &Connection, places: Places) -> Result<(Lane, RecvStream), QuicError> {
     let Ok(opened) = tokio::time::timeout(OPEN, connection.open_bi()).await else {
         return Err(QuicError::Lost("the hub takes no events over QUIC: is it of this version?".to_owned()));
     };
     let (send, receive) = opened?;
-    let mut lane = Lane::new(send, beside)?;
+    let mut lane = Lane::new(send, places)?;
     lane.write([Bytes::from_static(&[STREAM_LASTING])]).await?;
     Ok((lane, receive))
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::connect::Connected;
 use super::control::Control;
 use super::groups::{self, Counter};
-use super::lane::{Beside, PRIORITY_RESULT};
+use super::places::{PRIORITY_RESULT, Places};
 use super::{NO_FAULT, QuicError, QuicUplink};
 use crate::unit::Feed;
 
@@ -27,7 +27,7 @@ const RESULT: Duration = Duration::from_secs(1);
 pub(super) struct Serving<'a> {
     uplink: &'a QuicUplink,
     connection: Connection,
-    beside: Beside,
+    places: Places,
     /// By camera: the task that sends its units.
     units: BTreeMap<CameraId, Sending>,
     /// By camera: how many groups of it this connection has carried.
@@ -50,9 +50,9 @@ impl Drop for Sending {
 }
 
 impl<'a> Serving<'a> {
-    pub(super) fn new(uplink: &'a QuicUplink, connected: &Connected, beside: Beside) -> Self {
+    pub(super) fn new(uplink: &'a QuicUplink, connected: &Connected, places: Places) -> Self {
         let connection = connected.connection.clone();
-        Self { uplink, connection, beside, units: BTreeMap::new(), groups: BTreeMap::new(), results: BTreeSet::new() }
+        Self { uplink, connection, places, units: BTreeMap::new(), groups: BTreeMap::new(), results: BTreeSet::new() }
     }
 
     pub(super) async fn run(mut self, control: &mut Control, token: &CancellationToken) -> Result<(), QuicError> {
@@ -134,8 +134,8 @@ impl<'a> Serving<'a> {
         }
         let reader = feed.read("uplink behind", self.uplink.clock.now());
         let counter = Arc::clone(self.groups.entry(camera.clone()).or_default());
-        let (connection, beside, step) = (self.connection.clone(), self.beside.clone(), self.uplink.step.clone());
-        let sending = groups::send(connection, beside, camera.clone(), reader, counter, step);
+        let (connection, places, step) = (self.connection.clone(), self.places.clone(), self.uplink.step.clone());
+        let sending = groups::send(connection, places, camera.clone(), reader, counter, step);
         self.units.insert(camera, Sending { feed, task: tokio::spawn(sending).abort_handle() });
     }
 

@@ -21,7 +21,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::QuicError;
-use super::lane::{PRIORITY_CONTROL, write};
+use super::lane::write;
+use super::places::PRIORITY_CONTROL;
 use crate::config::checked::Camera;
 use crate::control::notices::Notices;
 use crate::health::HealthState;

@@ -1,0 +1,3 @@
+//! What is decided about live video on its way to the hub.
+
+pub mod key_queue;
