@@ -28,8 +28,6 @@ mod serving;
 
 mod groups;
 
-mod cut;
-
 mod lasting;
 
 mod lane;

@@ -12,7 +12,7 @@
 //!
 //! A group that is not across when the next begins is late for ever: what of it was not written is thrown away at
 //! once, and what was written but not acknowledged one second later. Where the next does not begin for a minute, or never
-//! does (smart codecs, intra refresh), it is cut: no unit is taken any more, since each builds on the one before ([`cut`](super::cut)
+//! does (smart codecs, intra refresh), it is cut: no unit is taken any more, since each builds on the one before ([`Keyless`]
 //! says what is done where that lasts). What else
 //! shares the connection has its place by [`places`](super::places). Where cameras overfill it so that groups are lost, one
 //! after another goes first with its next key picture ([`KeyQueue`](edge_core::uplink::key_queue::KeyQueue)).
@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use edge_core::uplink::keyless::{Due, Keyless};
 use omma_protocol::id::CameraId;
 use omma_protocol::unit::AccessUnit;
 use omma_protocol::wire::quic::{GroupHeader, encode_group_header, encode_unit_head};
@@ -30,7 +31,6 @@ use omma_runtime::step::Step;
 use quinn::{Connection, SendStream, WriteError};
 use tokio::time::Instant;
 
-use super::cut::{Cut, Due};
 use super::places::{Place, Places};
 use super::{NO_FAULT, QuicError};
 use crate::unit::Reader;
@@ -90,6 +90,8 @@ struct Sender {
     step: Step,
     writing: Option<Writing>,
     finished: VecDeque<Finished>,
+    /// Since when no unit has gone, for want of a key picture.
+    keyless: Option<(Instant, Keyless)>,
 }
 
 /// A group that was written, and is perhaps not across.
@@ -112,13 +114,13 @@ struct Writing {
     /// When what was written last came.
     written: Instant,
     /// It fell behind, and takes nothing any more.
-    cut: Option<Cut>,
+    cut: bool,
 }
 
 impl Writing {
     fn new(group: u64, key: u64, stream: SendStream) -> Self {
         let (pending, came) = (VecDeque::new(), VecDeque::new());
-        Self { group, key, stream, pending, came, bytes: 0, written: Instant::now(), cut: None }
+        Self { group, key, stream, pending, came, bytes: 0, written: Instant::now(), cut: false }
     }
 
     fn put(&mut self, bytes: Bytes) {
@@ -155,8 +157,8 @@ async fn write_some(writing: &mut Option<Writing>) -> Result<(), WriteError> {
 impl Sender {
     fn new(connection: Connection, places: Places, camera: CameraId, groups: Counter, step: Step) -> Self {
         let place = places.of(&camera, || 0);
-        let (went_first, writing, finished) = (None, None, VecDeque::new());
-        Self { connection, places, place, went_first, camera, groups, step, writing, finished }
+        let (went_first, writing, finished, keyless) = (None, None, VecDeque::new(), None);
+        Self { connection, places, place, went_first, camera, groups, step, writing, finished, keyless }
     }
 
     fn has_pending(&self) -> bool {
@@ -177,13 +179,12 @@ impl Sender {
             self.step.dropped("group stopped");
             return Ok(());
         };
-        if writing.cut.is_none() && writing.is_behind(unit.data.len()) {
-            writing.cut = Some(Cut::new(Instant::now()));
-        }
-        if writing.cut.is_some() {
+        writing.cut = writing.cut || writing.is_behind(unit.data.len());
+        if writing.cut {
             self.step.dropped("group cut");
             return Ok(());
         }
+        self.keyless = None;
         match encode_unit_head(unit) {
             Ok(head) => {
                 writing.put(Bytes::copy_from_slice(&head));
@@ -199,15 +200,20 @@ impl Sender {
         Ok(())
     }
 
-    /// Whether the camera must be connected to anew, for a key picture. Tells of a group that was cut and does not end.
+    /// Whether the camera must be connected to anew, for a key picture. Tells of a group that was given up and does not end.
     fn needs_key(&mut self) -> bool {
-        match self.writing.as_mut().and_then(|writing| writing.cut.as_mut()).map(|cut| cut.due(Instant::now())) {
-            None | Some(Due::Nothing) => false,
-            Some(Due::Anew) => true,
-            Some(Due::Tell(lasted)) => {
+        if self.writing.as_ref().is_some_and(|writing| !writing.cut) {
+            return false;
+        }
+        let (since, keyless) = self.keyless.get_or_insert_with(|| (Instant::now(), Keyless::default()));
+        let lasted = since.elapsed();
+        match keyless.due(lasted) {
+            Due::Nothing => false,
+            Due::Anew => true,
+            Due::Tell => {
                 tracing::warn!(
                     camera = %self.camera, seconds = lasted.as_secs(),
-                    "the uplink fell behind, and the camera sends no key picture to go on with: nothing of it goes to the hub"
+                    "a group of pictures was given up, and the camera sends no key picture to go on with: nothing of it goes to the hub"
                 );
                 false
             }
