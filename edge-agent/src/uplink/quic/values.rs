@@ -140,8 +140,17 @@ async fn say(send: &mut SendStream, topic: &Topic, message: &impl Serialize) -> 
     // Texts, numbers and bools always are JSON.
     let payload = serde_json::to_vec(message).unwrap_or_default().into();
     let record = Record { topic: topic.to_string(), properties: vec![], payload };
-    write(send, encode_record_head(&record)?).await?;
-    write(send, record.payload).await
+    match encode_record_head(&record) {
+        Ok(head) => {
+            write(send, head).await?;
+            write(send, record.payload).await
+        }
+        // Over the next connection it would be said first, and end that as well.
+        Err(error) => {
+            tracing::warn!(%topic, %error, "the hub is not told");
+            Ok(())
+        }
+    }
 }
 
 /// May be dropped while it waits, without loss: what has come stays in the reader.

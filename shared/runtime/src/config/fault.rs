@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use super::document::{Kind, Node, Origin, Path};
 
+/// More are not told: who has made so many looks at the first ones, and what was refused goes over the network.
+const MOST: usize = 200;
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -22,6 +25,8 @@ pub struct Faults {
     root: Box<Node>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
+    /// There are more faults than are told.
+    more: bool,
     /// Sections and cameras in which values are made up, because those written could not be read.
     untrue: Vec<Path>,
 }
@@ -35,7 +40,14 @@ impl Default for Faults {
 
 impl Faults {
     pub(super) fn of(file: Option<&std::path::Path>, root: Node) -> Self {
-        Self { file: file.map(Into::into), root: Box::new(root), faults: vec![], warnings: vec![], untrue: vec![] }
+        Self {
+            file: file.map(Into::into),
+            root: Box::new(root),
+            faults: vec![],
+            warnings: vec![],
+            more: false,
+            untrue: vec![],
+        }
     }
 
     /// The value at `path` is not the operator's.
@@ -74,6 +86,9 @@ impl Faults {
     }
 
     pub(super) fn add_warning(&mut self, warning: Fault) {
+        if self.warnings.len() == MOST {
+            return;
+        }
         self.warnings.push(warning);
         self.warnings.sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
     }
@@ -85,7 +100,11 @@ impl Faults {
 
     /// Adds a fault; the same one twice counts once.
     pub(super) fn add(&mut self, fault: Fault) {
-        if !self.faults.contains(&fault) {
+        if self.faults.contains(&fault) {
+            return;
+        }
+        self.more |= self.faults.len() == MOST;
+        if !self.more {
             self.faults.push(fault);
             self.faults.sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
         }
@@ -101,7 +120,7 @@ impl Faults {
         self.faults.is_empty()
     }
 
-    /// How many there are.
+    /// How many are told.
     pub fn len(&self) -> usize {
         self.faults.len()
     }
@@ -114,9 +133,11 @@ impl Faults {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// One line for each fault.
+    /// One line for each fault, and one that says so where there are more than 200.
     pub fn lines(&self) -> impl Iterator<Item = String> {
-        self.faults.iter().map(|fault| self.line(fault))
+        let more =
+            self.more.then(|| format!("there are more than these {MOST} faults: put these right and check again"));
+        self.faults.iter().map(|fault| self.line(fault)).chain(more)
     }
 
     fn line(&self, fault: &Fault) -> String {

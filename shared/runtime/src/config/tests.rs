@@ -95,6 +95,16 @@ fn check(text: &str, environment: &[(&str, &str)], expected: &[&str]) {
     assert_eq!(faults.lines().collect::<Vec<_>>(), expected);
 }
 
+#[test]
+fn of_a_very_wrong_file_the_first_faults_are_told_and_that_there_are_more() {
+    let keys: String = (0..7000).map(|n| format!("k{n} = 1\n")).collect();
+    let faults = site(&format!("{WHOLE}{keys}"), &[]).unwrap_err();
+    let lines: Vec<_> = faults.lines().collect();
+    assert_eq!((lines.len(), faults.len()), (201, 200));
+    assert_eq!(lines[200], "there are more than these 200 faults: put these right and check again");
+    assert!(faults.to_string().len() < 100_000, "{} bytes are sent to who asked for it", faults.to_string().len());
+}
+
 const WHOLE: &str = r#"
 [edge]
 data = "/data"

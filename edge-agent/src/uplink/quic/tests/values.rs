@@ -102,6 +102,19 @@ impl Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_to_be_told_does_not_end_the_connection_and_what_comes_after_is_told() {
+    let hub = Hub::start(TransportConfig::default());
+    let mut edge = Running::start(&hub).await;
+    edge.hears(ReportedState::File).await;
+    let endless = vec!["x".repeat(1000); 3000];
+    edge.reported.send_replace(ReportedMessage { reasons: endless, ..report(ReportedState::Refused) });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    edge.reported.send_replace(report(ReportedState::Trial));
+    edge.hears(ReportedState::Trial).await;
+    edge.token.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_hub_desires_is_asked_and_it_is_told_what_became_of_it_and_how_the_edge_is() {
     let hub = Hub::start(TransportConfig::default());
     let mut edge = Running::start(&hub).await;
