@@ -18,11 +18,13 @@ pub mod incidents;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use edge_core::Moment;
 use edge_core::memory::{MemoryGuard, Verdict};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use omma_protocol::camera::CameraState;
 use omma_protocol::wire::mqtt::{HealthMessage, OutboxHealth};
 use omma_runtime::crash::Past;
+use omma_runtime::heap;
 use omma_runtime::notify::Notifier;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -37,6 +39,8 @@ pub const OVER_MEMORY: u8 = 75;
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(10);
+/// What decoders that came and went leave free between what is held would count as taken, and grow for hours.
+const GIVE_BACK: Duration = Duration::from_secs(60);
 /// Of a control group's limit: what is above it is left for the kernel's own, which counts there too.
 const OF_GROUP_PERCENT: u64 = 90;
 
@@ -172,10 +176,21 @@ impl HealthWatch {
 
     /// Looks until `token` is cancelled.
     pub async fn run(mut self, token: CancellationToken) {
-        let mut looking = None;
+        let (mut looking, mut given_back) = (None, Moment::ZERO);
         loop {
             let data = self.data.clone();
-            let look = move || tokio::task::spawn_blocking(move || Machine::look(Path::new("/"), &data));
+            let look = || {
+                let gives_back = self.clock.now() >= given_back + GIVE_BACK;
+                if gives_back {
+                    given_back = self.clock.now();
+                }
+                tokio::task::spawn_blocking(move || {
+                    if gives_back {
+                        heap::give_back();
+                    }
+                    Machine::look(Path::new("/"), &data)
+                })
+            };
             // A disk that hangs must not hide how the rest is; it is not asked again before it has answered.
             let look = tokio::time::timeout(LOOK, looking.get_or_insert_with(look));
             let Some(looked) = token.run_until_cancelled(look).await else { return };
