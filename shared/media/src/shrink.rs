@@ -18,7 +18,8 @@ use crate::part::Part;
 pub struct Shrinker {
     resizer: Resizer,
     packed: Vec<u8>,
-    halved: Vec<u8>,
+    /// For each time that a plane is halved before it is shrunk, the largest so far.
+    halved: Vec<Vec<u8>>,
 }
 
 impl Shrinker {
@@ -28,6 +29,19 @@ impl Shrinker {
     /// In words: the part does not lie in the plane, or `to` is not as long as its size says.
     pub fn shrink(
         &mut self,
+        plane: &[u8],
+        stride: usize,
+        part: Part,
+        to: &mut [u8],
+        size: (u32, u32),
+    ) -> Result<(), String> {
+        self.shrink_halved(0, plane, stride, part, to, size)
+    }
+
+    /// What was halved so many times before.
+    fn shrink_halved(
+        &mut self,
+        times: usize,
         plane: &[u8],
         stride: usize,
         part: Part,
@@ -51,11 +65,17 @@ impl Shrinker {
         let even = part.width.is_multiple_of(2) && part.height.is_multiple_of(2);
         if even && part.width >= 4 * width && part.height >= 4 * height {
             let half = Part { left: 0, top: 0, width: part.width / 2, height: part.height / 2 };
-            let mut halved = std::mem::take(&mut self.halved);
-            halved.resize((half.width * half.height) as usize, 0);
-            let shrunk = halve(rows, left, &mut halved, half.width as usize)
-                .and_then(|()| self.shrink(&halved, half.width as usize, half, to, (width, height)));
-            self.halved = halved;
+            let samples = (half.width * half.height) as usize;
+            if self.halved.len() == times {
+                self.halved.push(vec![]);
+            }
+            let mut halved = std::mem::take(&mut self.halved[times]);
+            // Never shorter: a picture's chroma follows its luma, and what is added anew is written twice.
+            halved.resize(halved.len().max(samples), 0);
+            let stride = half.width as usize;
+            let shrunk = halve(rows, left, &mut halved[..samples], stride)
+                .and_then(|()| self.shrink_halved(times + 1, &halved[..samples], stride, half, to, (width, height)));
+            self.halved[times] = halved;
             return shrunk;
         }
         // The resizer wants whole rows, and the last one of a borrowed plane may end with its last sample.

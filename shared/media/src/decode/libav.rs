@@ -20,7 +20,7 @@ use omma_protocol::unit::{AccessUnit, Codec};
 
 use super::{DecodeError, DecoderChoice};
 use crate::bitstream::h264::{FrameNumbers, Sps};
-use crate::frame::{Colour, Planes, Range};
+use crate::frame::{Colour, Matrix, Planes, Range};
 use crate::planar::Planar;
 use crate::raw;
 pub(super) use hardware::Hardware;
@@ -197,7 +197,14 @@ impl std::fmt::Debug for Given {
 /// H.265.
 fn told(picture: &Video, colour: Colour) -> Colour {
     let full = picture.format() == Pixel::YUVJ420P || picture.color_range() == color::Range::JPEG;
-    if full { Colour { range: Range::Full, ..colour } } else { colour }
+    Colour {
+        range: if full { Range::Full } else { colour.range },
+        matrix: match picture.color_space() {
+            color::Space::BT709 => Matrix::Bt709,
+            color::Space::BT470BG | color::Space::SMPTE170M => Matrix::Bt601,
+            _ => colour.matrix,
+        },
+    }
 }
 
 fn planes(picture: &Video, colour: Colour) -> Planes<'_> {
@@ -289,17 +296,18 @@ mod tests {
     }
 
     #[test]
-    fn a_devices_picture_has_three_planes_and_keeps_its_range() {
+    fn a_devices_picture_has_three_planes_and_keeps_its_colours() {
         let mut decoder = Libav::new(Codec::H264, DecoderChoice::Libav).unwrap();
         let mut picture = Video::new(Pixel::NV12, 70, 18);
         picture.set_color_range(color::Range::JPEG);
+        picture.set_color_space(color::Space::BT709);
         picture.data_mut(0).fill(90);
         picture.data_mut(1).chunks_exact_mut(2).for_each(|pair| pair.copy_from_slice(&[100, 200]));
         decoder.picture = picture;
         decoder.deinterleave();
         let planes = decoder.planes(Colour::default());
         assert!(planes.is_sound() && (planes.width, planes.height) == (70, 18));
-        assert_eq!(planes.colour.range, Range::Full);
+        assert_eq!(planes.colour, Colour { range: Range::Full, matrix: Matrix::Bt709 });
         for (plane, value) in [(planes.y, 90), (planes.u, 100), (planes.v, 200)] {
             assert!(plane.iter().all(|sample| *sample == value), "{value}");
         }

@@ -126,6 +126,7 @@ pub(super) fn fetch(picture: &mut Video, spare: &mut Video) -> Result<(), String
         return Err(format!("copy the picture from the device: {}", ffmpeg::Error::from(code)));
     }
     spare.set_color_range(picture.color_range());
+    spare.set_color_space(picture.color_space());
     std::mem::swap(picture, spare);
     // SAFETY: the frame is valid and stays so, empty.
     unsafe { ffi::av_frame_unref(spare.as_mut_ptr()) };
