@@ -41,7 +41,8 @@ pub struct AccessUnit {
     /// When the picture was taken, which is when it is to be shown. Units come in the order of decoding: of a stream with
     /// B-pictures, times go back by up to [`REORDERED`].
     pub time: CaptureTime,
-    /// Whether decoding can begin here (IDR).
+    /// Whether decoding can begin here: IDR, of H.265 also BLA and CRA, after which pictures may come that who begins here can't
+    /// decode.
     pub key: bool,
     /// How `data` is coded.
     pub codec: Codec,

@@ -266,7 +266,7 @@ struct ResultV1 {
 struct TrackV1 {
     id: u64,
     label: String,
-    /// Score and box, 0..=65535 for 0.0..=1.0: a fifteen-hundredth of a pixel at 1080p would not be seen.
+    /// Score and box, 0..=65535 for 0.0..=1.0: fifteen thousandths of a pixel at 1080p would not be seen.
     score: u16,
     rect: [u16; 4],
 }
