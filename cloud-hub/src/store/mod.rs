@@ -5,8 +5,8 @@
 //! 2. One transaction in [`sqlite`] notes every `(outbox, sequence)` and keeps what is new. A crash before its end
 //!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites. Files of pictures that
 //!    were replaced or removed are on a list in the database until they are gone.
-//!    A picture whose file can't be written is left out and not acknowledged: nothing else of the batch waits for it. One
-//!    that could be written elsewhere is refused after a while, since it holds up other cameras' on its edge.
+//!    A picture whose file can't be written is left out and not acknowledged: nothing else of the batch waits for it. Where
+//!    another camera's was written it is refused after a while, since it holds up other cameras' on its edge.
 //! 3. When it has ended, and only then, the caller may acknowledge; browsers are told by the [`Feed`], integrations by
 //!    the channel that [`Store::open`] gives.
 
@@ -138,7 +138,7 @@ impl Store {
             {
                 match objects.put(&picture.place(), picture.files()).await {
                     Ok(()) => {
-                        unwritten.written(&picture.stream);
+                        unwritten.written(&picture.stream, Instant::now());
                         written.push(picture);
                     }
                     Err(e) => {

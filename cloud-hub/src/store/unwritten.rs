@@ -1,8 +1,10 @@
 //! Cameras whose pictures can't be written: a damaged or foreign folder, a disk of pictures that is full or read-only while
 //! that of the database is fine. Events are kept meanwhile; the edges keep the pictures.
 //!
-//! A picture that could be written elsewhere is its camera's fault and nobody else's: the hub is ready, and after
-//! [`GIVE_UP`] such pictures are let go, since they take the places of other cameras' on the way from their edge.
+//! Where the same picture could be written elsewhere, and another camera's has been since, the fault is the camera's alone: the
+//! hub is ready, and after [`GIVE_UP`] such pictures are let go, since they take the places of other cameras' on the way from
+//! their edge. Where that befalls a second camera it is no camera's fault any more, as of a folder that belongs to somebody else:
+//! the hub is not ready.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,8 +27,12 @@ pub(super) struct Unwritten(Mutex<BTreeMap<StreamId, Failure>>);
 
 #[derive(Debug)]
 struct Failure {
-    /// Since when it fails and others' could be written; `None` where they could not.
+    /// Whether it could be written elsewhere.
+    elsewhere: bool,
+    /// Since when that is so, and another camera's was written.
     alone_since: Option<Instant>,
+    /// Whether its pictures are let go.
+    let_go: bool,
     at: Instant,
     reason: String,
 }
@@ -39,31 +45,44 @@ impl Unwritten {
         if failures.is_empty() {
             tracing::error!(
                 step = "store", %stream, %error,
-                "pictures can't be written: events are stored without them, edges keep them, trying on. Where only this \
-                 camera's can't be they are let go after ten minutes"
+                "pictures can't be written: events are stored without them, edges keep them, trying on. Where other cameras' are \
+                 written they are let go after ten minutes"
             );
         }
-        let before = failures.get(stream).and_then(|failure| failure.alone_since);
-        let alone_since = elsewhere.then(|| before.unwrap_or(now));
-        if failures.len() < MAX || failures.contains_key(stream) {
-            failures.insert(stream.clone(), Failure { alone_since, at: now, reason: error.to_string() });
+        if !elsewhere {
+            // The disk is full: no camera is alone with that.
+            for failure in failures.values_mut() {
+                (failure.elsewhere, failure.alone_since, failure.let_go) = (false, None, false);
+            }
         }
+        let before = failures.get(stream);
+        let alone_since = before.and_then(|failure| failure.alone_since);
         let give_up = alone_since.is_some_and(|since| now.saturating_duration_since(since) >= GIVE_UP);
         if give_up {
             let_go(1);
+            if !before.is_some_and(|failure| failure.let_go) {
+                tracing::error!(step = "store", %stream, %error, "the camera's pictures can't be written and are let go");
+            }
+        }
+        if failures.len() < MAX || before.is_some() {
+            let reason = error.to_string();
+            failures.insert(stream.clone(), Failure { elsewhere, alone_since, let_go: give_up, at: now, reason });
         }
         give_up
     }
 
     /// One was.
-    pub(super) fn written(&self, stream: &StreamId) {
+    pub(super) fn written(&self, stream: &StreamId, now: Instant) {
         let mut failures = self.lock();
         if failures.remove(stream).is_some() {
             told_if_over(&failures);
         }
+        for failure in failures.values_mut().filter(|failure| failure.elsewhere) {
+            failure.alone_since.get_or_insert(now);
+        }
     }
 
-    /// What is wrong; `None` where every camera's last picture was written, or could have been elsewhere.
+    /// What is wrong; `None` where every camera's last picture was written, or one camera's alone was not.
     pub(super) fn reason(&self, now: Instant) -> Option<String> {
         let mut failures = self.lock();
         let before = failures.len();
@@ -71,7 +90,9 @@ impl Unwritten {
         if failures.len() < before {
             told_if_over(&failures);
         }
-        let mut all = failures.iter().filter(|(_, failure)| failure.alone_since.is_none());
+        let let_go = failures.values().filter(|failure| failure.let_go).count();
+        let told = |failure: &Failure| failure.alone_since.is_none() || (failure.let_go && let_go > 1);
+        let mut all = failures.iter().filter(|(_, failure)| told(failure));
         let (stream, failure) = all.next()?;
         let others = match all.count() {
             0 => String::new(),
@@ -112,19 +133,25 @@ pub(super) fn describe() {
 mod tests {
     use super::*;
 
+    fn streams<const N: usize>(names: [&str; N]) -> [StreamId; N] {
+        names.map(|name| name.parse().unwrap())
+    }
+
+    fn failure() -> StoreError {
+        StoreError::at("write a picture")(std::io::Error::other("read-only"))
+    }
+
     #[test]
     fn a_camera_that_fails_is_named_until_one_of_its_pictures_is_written_or_nobody_tries() {
         let (unwritten, now) = (Unwritten::default(), Instant::now());
-        let failure = || StoreError::at("write a picture")(std::io::Error::other("read-only"));
-        let [door, gate]: [StreamId; 2] = ["site.door", "site.gate"].map(|stream| stream.parse().unwrap());
+        let [door, gate] = streams(["site.door", "site.gate"]);
         assert_eq!(unwritten.reason(now), None);
         for stream in [&door, &gate] {
             assert!(!unwritten.failed(stream, &failure(), false, now));
         }
-        unwritten.written(&"site.yard".parse().unwrap());
         let reason = unwritten.reason(now).unwrap();
         assert!(reason.contains("site.door, and of 1 more") && reason.contains("read-only"), "{reason}");
-        unwritten.written(&door);
+        unwritten.written(&door, now);
         assert!(unwritten.reason(now).unwrap().contains("site.gate"));
         assert_eq!(unwritten.reason(now + FORGET), None);
     }
@@ -132,19 +159,55 @@ mod tests {
     #[test]
     fn pictures_that_alone_cannot_be_written_are_let_go_after_a_while_and_the_hub_is_ready() {
         let (unwritten, began) = (Unwritten::default(), Instant::now());
-        let door: StreamId = "site.door".parse().unwrap();
-        let fails = |after, elsewhere| {
-            let failure = StoreError::at("write a picture")(std::io::Error::other("read-only"));
-            unwritten.failed(&door, &failure, elsewhere, began + after)
-        };
+        let [door, yard] = streams(["site.door", "site.yard"]);
+        let fails = |after, elsewhere| unwritten.failed(&door, &failure(), elsewhere, began + after);
         let minute = Duration::from_secs(60);
         assert!(!fails(minute, false));
         assert!(unwritten.reason(began + minute).is_some(), "none can be written");
-        assert!(!fails(2 * minute, true) && !fails(12 * minute - Duration::from_secs(1), true));
+        unwritten.written(&yard, began + minute);
+        assert!(!fails(2 * minute, true) && unwritten.reason(began + 2 * minute).is_some());
+        unwritten.written(&yard, began + 2 * minute);
+        assert_eq!(unwritten.reason(began + 2 * minute), None);
+        assert!(!fails(12 * minute - Duration::from_secs(1), true));
         assert_eq!(unwritten.reason(began + 12 * minute), None);
         assert!(fails(12 * minute, true) && fails(13 * minute, true));
         assert!(!fails(14 * minute, false) && !fails(15 * minute, true), "a disk that is full meanwhile: from anew");
-        unwritten.written(&door);
-        assert!(!fails(30 * minute, true));
+        unwritten.written(&yard, began + 15 * minute);
+        assert!(!fails(16 * minute, true) && fails(25 * minute, true));
+        unwritten.written(&door, began + 25 * minute);
+        assert!(!fails(45 * minute, true));
+    }
+
+    /// Only the folder above was tried: where that took a file, all pictures of all sites were let go, and the hub was ready.
+    #[test]
+    fn where_no_cameras_pictures_can_be_written_none_is_let_go_though_the_folder_above_takes_files() {
+        let (unwritten, began) = (Unwritten::default(), Instant::now());
+        let both = streams(["site.door", "site.gate"]);
+        for minute in 0..60 {
+            let now = began + Duration::from_secs(60 * minute);
+            for stream in &both {
+                assert!(!unwritten.failed(stream, &failure(), true, now));
+            }
+            assert!(unwritten.reason(now).unwrap().contains("site.door, and of 1 more"));
+        }
+    }
+
+    #[test]
+    fn where_pictures_of_a_second_camera_are_let_go_the_hub_is_not_ready() {
+        let (unwritten, began) = (Unwritten::default(), Instant::now());
+        let [door, gate, yard] = streams(["site.door", "site.gate", "other.yard"]);
+        for (after, gone, names) in
+            [(0, false, None), (600, true, None), (1200, true, Some("site.door, and of 1 more"))]
+        {
+            let now = began + Duration::from_secs(after);
+            assert_eq!(unwritten.failed(&door, &failure(), true, now), gone);
+            if after > 0 {
+                assert_eq!(unwritten.failed(&gate, &failure(), true, now), names.is_some());
+            }
+            unwritten.written(&yard, now);
+            let reason = unwritten.reason(now);
+            assert_eq!(reason.is_some(), names.is_some(), "{reason:?}");
+            assert!(names.is_none_or(|names| reason.unwrap().contains(names)));
+        }
     }
 }

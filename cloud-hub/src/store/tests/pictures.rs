@@ -93,13 +93,34 @@ async fn one_picture_that_cannot_be_written_does_not_hold_up_what_came_with_it()
     assert_eq!(files(&opened.folder), 2);
 }
 
+fn ten_minutes_ago() -> Instant {
+    Instant::now() - super::super::unwritten::GIVE_UP
+}
+
+fn failed_ten_minutes_ago(opened: &Opened, streams: &[&str]) {
+    let failure = StoreError::at("write a picture")(std::io::Error::other("no"));
+    for stream in streams {
+        assert!(!opened.store.0.unwritten.failed(&stream.parse().unwrap(), &failure, true, ten_minutes_ago()));
+    }
+}
+
+/// As of a backup that root has restored: the folder of pictures is the hub's, and no site's folder in it is.
+#[tokio::test]
+async fn pictures_of_a_whole_site_that_cannot_be_written_are_kept_by_its_edge_and_the_hub_is_not_ready() {
+    let opened = open().await;
+    std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
+    failed_ten_minutes_ago(&opened, &["site.door", "site.gate"]);
+    let outcomes = opened.store.keep(&[event_arrival(1, 7, 1), picture_arrival(2, 7, 1)]).await.unwrap();
+    assert!(matches!(&outcomes[1], Outcome::Unwritten { .. }), "{outcomes:?}");
+    assert!(opened.store.0.unwritten.reason(Instant::now()).unwrap().contains("site.door"));
+}
+
 #[tokio::test]
 async fn pictures_of_a_camera_that_alone_cannot_be_written_do_not_stop_its_edges_others_for_ever() {
     let opened = open().await;
     std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
-    let (door, began) = ("site.door".parse().unwrap(), Instant::now() - super::super::unwritten::GIVE_UP);
-    let failure = StoreError::at("write a picture")(std::io::Error::other("no"));
-    assert!(!opened.store.0.unwritten.failed(&door, &failure, true, began));
+    failed_ten_minutes_ago(&opened, &["site.door"]);
+    opened.store.0.unwritten.written(&"other.door".parse().unwrap(), ten_minutes_ago());
     // Acknowledged, so that the edge sends it no more, and known when it comes again; its event is there.
     for _ in 0..2 {
         let outcomes = opened.store.keep(&[event_arrival(1, 7, 1), picture_arrival(2, 7, 1)]).await.unwrap();
