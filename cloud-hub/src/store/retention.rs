@@ -18,6 +18,8 @@ use super::{Store, StoreError, now_us};
 
 /// Removed in one transaction: some milliseconds.
 const BATCH: u32 = 200;
+/// Files that go while nobody writes: some milliseconds, too.
+pub(super) const FILES: usize = 50;
 /// Between two: ingest has most of the time.
 const PAUSE: Duration = Duration::from_millis(100);
 /// In one round: then it is looked at the disks again.
@@ -165,13 +167,15 @@ impl Store {
     }
 
     /// Those that can't be removed stay on the list. What was written again since it was put there is no longer on it, and stays:
-    /// nobody writes while it is looked.
+    /// nobody writes while it is looked. Whoever wants to has his turn after some.
     pub(super) async fn remove_files(&self, places: Vec<String>) -> Result<(), StoreError> {
         let mut gone = vec![];
-        for place in places {
+        for places in places.chunks(FILES) {
             let _turn = self.0.turn.lock().await;
-            if self.0.database.is_unlinked(&place).await? && self.0.objects.remove(&place).await {
-                gone.push(place);
+            for place in self.0.database.still_unlinked(places).await? {
+                if self.0.objects.remove(&place).await {
+                    gone.push(place);
+                }
             }
         }
         if gone.is_empty() { Ok(()) } else { self.0.database.forget(&gone).await }

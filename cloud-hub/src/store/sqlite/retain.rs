@@ -1,7 +1,7 @@
 //! What is there, what of it is oldest, and its removal.
 
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Result, Row};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Result, Row};
 
 use super::Database;
 use crate::store::StoreError;
@@ -151,11 +151,16 @@ impl Database {
         places.bind(after).bind(limit).fetch_all(&mut *reader).await.map_err(&failed)
     }
 
-    /// Whether nothing points to this file: it is on the list still.
-    pub(in crate::store) async fn is_unlinked(&self, place: &str) -> Result<bool, StoreError> {
-        let failed = StoreError::at::<sqlx::Error>("see whether a file is to be removed");
-        let listed = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM unlinked WHERE place = ?)").bind(place);
-        listed.fetch_one(&self.before_writing).await.map_err(&failed)
+    /// Those of these files that nothing points to: they are on the list still.
+    pub(in crate::store) async fn still_unlinked(&self, places: &[String]) -> Result<Vec<String>, StoreError> {
+        let failed = StoreError::at::<sqlx::Error>("see which files are to be removed");
+        let mut listed = QueryBuilder::<Sqlite>::new("SELECT place FROM unlinked WHERE place IN (");
+        let mut names = listed.separated(", ");
+        for place in places {
+            names.push_bind(place);
+        }
+        listed.push(")");
+        listed.build_query_scalar().fetch_all(&self.before_writing).await.map_err(&failed)
     }
 
     /// These files are gone.

@@ -1,5 +1,7 @@
 //! What is removed, and what comes late.
 
+use std::collections::BTreeSet;
+
 use hub_core::retention::{Rules, Usage};
 
 use super::*;
@@ -170,6 +172,34 @@ async fn a_picture_that_comes_again_while_its_file_is_to_be_removed_is_there_whe
     store.remove_left_files().await.unwrap();
     assert_eq!(store.picture(event(7, 1).id, View::Whole).await.unwrap().unwrap().0, 1);
     assert_eq!(store.0.database.unlinked("", 10).await.unwrap(), [""; 0]);
+}
+
+/// One file went for each batch of pictures that was written: the disk filled up while it was to become emptier.
+#[tokio::test]
+async fn while_pictures_come_all_the_time_files_go_in_many_at_a_time() {
+    let opened = open().await;
+    let store = &opened.store;
+    let batch: Vec<_> = (1..=120).map(|id| picture_arrival(id, u128::from(id), 1)).collect();
+    store.keep(&batch).await.unwrap();
+    let oldest = store.0.database.oldest(120).await.unwrap();
+    let places = store.0.database.remove(&oldest).await.unwrap().places;
+    let seen = std::cell::RefCell::new(BTreeSet::new());
+    let writes = async {
+        loop {
+            let _turn = store.0.turn.lock().await;
+            seen.borrow_mut().insert(files(&opened.folder));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        removed = store.remove_files(places) => removed.unwrap(),
+        () = writes => {}
+    }
+    // What writes has its turn between.
+    let seen = seen.into_inner();
+    assert!(seen.len() > 1 && seen.is_subset(&BTreeSet::from([120, 70, 20, 0])), "{seen:?}");
+    assert_eq!(files(&opened.folder), 0);
 }
 
 #[tokio::test]
