@@ -20,6 +20,8 @@ pub const FLOOR: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const FULL: u64 = 100_000_000;
 /// How long the clock must have run evenly before anything is too old.
 pub const SETTLE: Duration = Duration::from_secs(15 * 60);
+/// How long a disk may take to show what was freed.
+pub const SHOWS: Duration = Duration::from_secs(15 * 60);
 /// A step of the clock that is none.
 const EVEN: Duration = Duration::from_secs(60);
 
@@ -138,25 +140,46 @@ fn before(now_us: i64, time: Duration) -> i64 {
     now_us.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// What is free within a round of removals. Some file systems show only later what was freed (ZFS, btrfs), or never while a
-/// snapshot has it: what was removed counts as free until the next round, or all would go at once.
+/// What is free on the pictures' disk. Some file systems show only later what was freed (ZFS, btrfs), or never while a snapshot
+/// has it: for [`SHOWS`] what was removed counts as free, or everything would go, and for nothing.
 #[derive(Debug, Default)]
 pub struct Freed {
-    began: Option<u64>,
-    removed: u64,
+    began: Option<Began>,
+    hidden: u64,
+}
+
+/// Before the first removal that the disk does not show yet.
+#[derive(Debug, Clone, Copy)]
+struct Began {
+    at: Duration,
+    free: u64,
+    pictures: u64,
 }
 
 impl Freed {
-    /// So much is free as the system says. Gives what is to be reckoned with.
-    pub fn look(&mut self, free: Option<u64>) -> Option<u64> {
+    /// So much is free as the system says, and so much pictures take, `now` after the program's start. Gives what is to be
+    /// reckoned with.
+    pub fn look(&mut self, now: Duration, free: Option<u64>, pictures: u64) -> Option<u64> {
         let free = free?;
-        let began = *self.began.get_or_insert(free);
-        Some(free.max(began.saturating_add(self.removed)))
+        let began = *self.began.get_or_insert(Began { at: now, free, pictures });
+        let removed = began.pictures.saturating_sub(pictures);
+        let expected = began.free.saturating_add(removed);
+        // To a tenth: the disk counts blocks, and others write, too.
+        let shown = free >= expected.saturating_sub(removed / 10);
+        if !shown && now.saturating_sub(began.at) < SHOWS && removed > 0 {
+            return Some(expected);
+        }
+        if removed > 0 {
+            self.hidden = if shown { 0 } else { expected - free };
+        }
+        self.began = Some(Began { at: now, free, pictures });
+        Some(free)
     }
 
-    /// Pictures of so many bytes were removed.
-    pub fn freed(&mut self, bytes: u64) {
-        self.removed = self.removed.saturating_add(bytes);
+    /// Bytes that were removed and that the disk has not shown for [`SHOWS`]; 0 where it shows what is removed.
+    #[must_use]
+    pub fn hidden(&self) -> u64 {
+        self.hidden
     }
 }
 

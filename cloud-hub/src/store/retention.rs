@@ -2,7 +2,8 @@
 //!
 //! 1. Once a minute: sizes that are not known are looked up, files that a crash left are removed.
 //! 2. The [`BATCH`] oldest go in one transaction, whose files are on a list in the database until they are gone. Then whoever
-//!    wants to write has his turn, and the next follow after [`PAUSE`], until there is no reason any more.
+//!    wants to write has his turn, and the next follow after [`PAUSE`], until there is no reason any more. What went counts as
+//!    free for a while, also where the disk does not show it ([`Freed`]).
 //! 3. What is free on the disks is told, warned of, and in `/readyz`.
 
 use std::path::{Path, PathBuf};
@@ -50,13 +51,14 @@ struct Said {
     room: Room,
     failing: bool,
     held: bool,
+    hidden: bool,
 }
 
 impl Store {
     /// Keeps house until `token` is cancelled.
     pub async fn keep_house(self, house: Housekeeping, token: CancellationToken) {
-        let (begin, mut steady) = (Instant::now(), Steady::default());
-        let mut said = Said { room: Room::Enough, failing: false, held: false };
+        let (begin, mut steady, mut freed) = (Instant::now(), Steady::default(), Freed::default());
+        let mut said = Said { room: Room::Enough, failing: false, held: false, hidden: false };
         if let Err(error) = self.say_what_will_go(&house.rules).await {
             tracing::debug!(step = "store", %error, "see what will go");
         }
@@ -67,7 +69,7 @@ impl Store {
             let now_us = now_us();
             let steady = steady.look(begin.elapsed(), now_us);
             // Between two batches it can be left.
-            match token.run_until_cancelled(self.clear(&house, now_us, steady)).await {
+            match token.run_until_cancelled(self.clear(&house, begin, &mut freed, now_us, steady)).await {
                 None => return,
                 Some(Ok(held)) => {
                     said.failing = false;
@@ -78,6 +80,7 @@ impl Store {
                         );
                     }
                     said.held &= held;
+                    said.is_hidden(freed.hidden());
                 }
                 Some(Err(error)) => {
                     if !std::mem::replace(&mut said.failing, true) {
@@ -104,54 +107,54 @@ impl Store {
     }
 
     /// One round. Whether the budget is exceeded by what may not go.
-    async fn clear(&self, house: &Housekeeping, now_us: i64, steady: bool) -> Result<bool, StoreError> {
+    async fn clear(
+        &self,
+        house: &Housekeeping,
+        begin: Instant,
+        freed: &mut Freed,
+        now_us: i64,
+        steady: bool,
+    ) -> Result<bool, StoreError> {
         self.measure().await?;
         self.remove_left_files().await?;
-        let mut room = Freed::default();
         for _ in 0..BATCHES {
-            let usage = self.usage(room.look(free(&house.pictures).await)).await?;
-            match self.remove_oldest(&house.rules, now_us, steady, usage).await? {
-                None => return Ok(house.rules.is_over_budget(usage)),
-                Some(bytes) => room.freed(bytes),
+            let (pictures, database) = self.0.database.bytes().await?;
+            metrics::gauge!("omma_store_bytes", "what" => "pictures").set(pictures as f64);
+            metrics::gauge!("omma_store_bytes", "what" => "database").set(database as f64);
+            let free = freed.look(begin.elapsed(), free(&house.pictures).await, pictures);
+            let usage = Usage { bytes: pictures.saturating_add(database), free };
+            if !self.remove_oldest(&house.rules, now_us, steady, usage).await? {
+                return Ok(house.rules.is_over_budget(usage));
             }
             tokio::time::sleep(PAUSE).await;
         }
         Ok(false)
     }
 
-    async fn usage(&self, free: Option<u64>) -> Result<Usage, StoreError> {
-        let (pictures, database) = self.0.database.bytes().await?;
-        metrics::gauge!("omma_store_bytes", "what" => "pictures").set(pictures as f64);
-        metrics::gauge!("omma_store_bytes", "what" => "database").set(database as f64);
-        Ok(Usage { bytes: pictures.saturating_add(database), free })
-    }
-
-    /// One batch: how many bytes of pictures have gone. `None` where nothing had to go.
+    /// One batch. Whether something has gone.
     pub(super) async fn remove_oldest(
         &self,
         rules: &Rules,
         now_us: i64,
         steady: bool,
         usage: Usage,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<bool, StoreError> {
         let database = &self.0.database;
         let mut oldest = database.oldest(BATCH).await?;
         let old = oldest.iter().map(|c| Old { heard_us: c.heard_us, row: ROW, picture: c.picture });
         let reasons = rules.choose(now_us, steady, usage, old);
         oldest.truncate(reasons.len());
         if oldest.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
         let turn = self.0.turn.lock().await;
         let Removed { gone, places } = database.remove(&oldest).await?;
         drop(turn);
-        let mut bytes = 0;
         for ((candidate, why), _) in oldest.iter().zip(&reasons).zip(&gone).filter(|(_, gone)| **gone) {
             count(candidate.what.word(), *why, 1);
-            bytes += candidate.picture;
         }
         self.remove_files(places).await?;
-        Ok(gone.contains(&true).then_some(bytes))
+        Ok(gone.contains(&true))
     }
 
     /// Removes what is still on the list of files to be removed: a crash left it there, or it could not be removed.
@@ -197,6 +200,22 @@ impl Store {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
+    }
+}
+
+impl Said {
+    /// So many bytes were removed and are not free. Where there is room nobody need act.
+    fn is_hidden(&mut self, bytes: u64) {
+        let hidden = bytes > 0 && self.room != Room::Enough;
+        if hidden && !std::mem::replace(&mut self.hidden, true) {
+            tracing::warn!(
+                step = "store",
+                hidden_mb = bytes / 1_000_000,
+                "the disk does not become emptier by what is removed from it: a snapshot keeps it, or something else fills the disk. \
+                 Some more goes every quarter of an hour, under store.min_free_mb"
+            );
+        }
+        self.hidden &= hidden;
     }
 }
 

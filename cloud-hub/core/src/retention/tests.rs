@@ -66,19 +66,68 @@ fn a_clock_that_leaps_ahead_takes_nothing_until_it_has_run_evenly_for_a_while() 
     assert_eq!(taken, [[0; 15].as_slice(), &[1; 5]].concat());
 }
 
-#[test]
-fn where_freed_room_shows_late_no_more_goes_than_is_needed() {
-    let rules = Rules { reserve: 1000, ..FOR_EVER };
-    let (mut room, mut gone) = (Freed::default(), 0);
-    // Never does the disk show it, as with a snapshot; each picture takes 100.
-    for _ in 0..300 {
-        let usage = Usage { bytes: 0, free: room.look(Some(500)) };
-        let batch = rules.choose(5000 * DAY_US, true, usage, (0..2).map(|_| old(1, 100))).len() as u64;
-        room.freed(100 * batch);
-        gone += batch;
+/// A disk with room for 500 of the 1000 that it shall have, and pictures of 100 each.
+struct Disk {
+    room: Freed,
+    pictures: u64,
+    gone: u64,
+}
+
+impl Disk {
+    const FREE: u64 = 500;
+
+    fn new() -> Self {
+        Self { room: Freed::default(), pictures: 100_000, gone: 0 }
     }
-    assert_eq!(gone, 5);
-    assert_eq!((room.look(Some(2000)), room.look(None)), (Some(2000), None), "what else is free counts");
+
+    /// One round of the hub's; the disk shows as much as `free` says of what has gone.
+    fn round(&mut self, minute: u64, free: impl Fn(u64) -> u64) {
+        let rules = Rules { reserve: 1000, ..FOR_EVER };
+        for _ in 0..300 {
+            let free = self.room.look(Duration::from_secs(60 * minute), Some(free(self.gone)), self.pictures);
+            let usage = Usage { bytes: 0, free };
+            let batch = rules.choose(5000 * DAY_US, true, usage, (0..2).map(|_| old(1, 100))).len() as u64;
+            self.pictures -= 100 * batch;
+            self.gone += 100 * batch;
+        }
+    }
+}
+
+/// Each minute as much went as was missing, and nothing of it was ever seen: all that was older than a week.
+#[test]
+fn under_a_snapshot_that_keeps_what_is_removed_no_more_goes_than_is_needed_in_a_quarter_of_an_hour() {
+    let mut disk = Disk::new();
+    for minute in 0..15 {
+        disk.round(minute, |_| Disk::FREE);
+        assert_eq!((disk.gone, disk.room.hidden()), (500, 0), "{minute}");
+    }
+    disk.round(15, |_| Disk::FREE);
+    assert_eq!((disk.gone, disk.room.hidden()), (1000, 500));
+    // The snapshot is gone.
+    disk.round(16, |gone| Disk::FREE + gone);
+    assert_eq!((disk.gone, disk.room.hidden()), (1000, 0));
+}
+
+#[test]
+fn a_disk_that_shows_what_is_removed_is_believed_at_once_when_something_else_fills_it() {
+    let mut disk = Disk::new();
+    disk.round(0, |gone| Disk::FREE + gone);
+    assert_eq!(disk.gone, 500);
+    disk.round(1, |gone| Disk::FREE + gone - 300);
+    assert_eq!(disk.gone, 800);
+    // What comes meanwhile takes room as well.
+    disk.pictures += 200;
+    disk.round(2, |gone| Disk::FREE + gone - 300 - 200);
+    assert_eq!((disk.gone, disk.room.look(Duration::ZERO, None, 0)), (1000, None));
+}
+
+#[test]
+fn pictures_that_come_after_a_removal_that_is_not_shown_take_their_room() {
+    let mut disk = Disk::new();
+    disk.round(0, |_| Disk::FREE);
+    disk.pictures += 200;
+    disk.round(1, |_| Disk::FREE - 200);
+    assert_eq!(disk.gone, 700);
 }
 
 #[test]
