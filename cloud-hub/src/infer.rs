@@ -10,7 +10,8 @@
 //!    wins, and it is counted.
 //! 3. The [`engine`] thread takes the slot of the stream that was served longest ago, detects, follows, and hands the
 //!    boxes to the bus and what must last to the store. A full way to the store holds the engine back.
-//! 4. A stream that ends or falls silent has its open events closed.
+//! 4. A stream that ends or falls silent has its open events closed. So has one that can't be decoded, or at whose pictures the
+//!    detector fails: [`unseen`] tells why, and a detector that fails at every look is loaded anew ([`held`]).
 //!
 //! Without a model, or with one that can't be loaded, nothing is decoded and [`Infer::state`] says why. When the
 //! engine's thread ends, by a panic too, that channel closes.
@@ -19,11 +20,16 @@ mod decode;
 
 mod engine;
 
+mod held;
+
 mod turns;
+
+pub mod unseen;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use omma_protocol::camera::Placement;
 use omma_protocol::event::Lasting;
@@ -39,6 +45,7 @@ use crate::bus::Bus;
 use crate::registry::{Edges, Registry};
 use engine::Engine;
 use turns::Turns;
+use unseen::Unseen;
 
 /// With what the hub looks.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +85,11 @@ pub enum InferState {
         /// Model.
         model: String,
     },
+    /// It fails at every look: it is tried on, and loaded anew.
+    Failing {
+        /// Why.
+        reason: String,
+    },
     /// It can't look.
     Unavailable {
         /// Why, and how to mend it.
@@ -92,6 +104,7 @@ pub type Sink = mpsc::Sender<(StreamId, Lasting)>;
 #[derive(Debug, Clone)]
 pub struct Infer {
     state: watch::Receiver<InferState>,
+    unseen: Unseen,
 }
 
 impl Infer {
@@ -99,10 +112,13 @@ impl Infer {
     /// the model is loaded behind. Must be called in a runtime.
     pub fn start(config: InferConfig, bus: Bus, registry: Registry, sink: Sink, token: CancellationToken) -> Self {
         let (tell, state) = watch::channel(InferState::Loading);
+        let unseen = Unseen::default();
+        unseen::count(0);
+        metrics::counter!("omma_infer_detector_renewals_total").increment(0);
         let Some(model) = config.model.clone() else {
             let reason = "the hub has no model (setting `infer.model`)".to_owned();
             tell.send_replace(InferState::Unavailable { reason });
-            return Self { state };
+            return Self { state, unseen };
         };
         let turns = Arc::new(Turns::default());
         let detector = DetectorConfig {
@@ -114,29 +130,55 @@ impl Infer {
             min_score: TrackerConfig::believing(config.min_score).low_score,
             labels: config.labels,
         };
-        let engine =
-            Engine { turns: turns.clone(), bus: bus.clone(), sink, min_score: config.min_score, rate: config.rate };
-        let spawned = std::thread::Builder::new().name("infer".to_owned()).spawn(move || engine.run(&detector, &tell));
+        let engine = Engine {
+            turns: turns.clone(),
+            bus: bus.clone(),
+            sink,
+            unseen: unseen.clone(),
+            min_score: config.min_score,
+            rate: config.rate,
+            began: Instant::now(),
+        };
+        let spawned = std::thread::Builder::new().name("infer".to_owned()).spawn(move || engine.run(detector, tell));
         if let Err(error) = spawned {
             tracing::error!(step = "infer", %error, "the engine's thread can't be started");
-            return Self { state };
+            return Self { state, unseen };
         }
-        let streams = Streams { bus, turns, rate: config.rate, looked_at: BTreeMap::new() };
+        let (rate, looked_at) = (config.rate, BTreeMap::new());
+        let streams = Streams { bus, turns, unseen: unseen.clone(), rate, looked_at };
         let span = tracing::info_span!("step", step = "infer");
         tokio::spawn(streams.follow(registry, state.clone(), token).instrument(span));
-        Self { state }
+        Self { state, unseen }
     }
 
     /// How the engine fares, and every change of it.
     pub fn state(&self) -> watch::Receiver<InferState> {
         self.state.clone()
     }
+
+    /// Cameras that it can't look at, and why.
+    pub fn unseen(&self) -> Unseen {
+        self.unseen.clone()
+    }
+}
+
+/// What its metrics mean.
+pub(crate) fn describe() {
+    metrics::describe_gauge!(
+        "omma_infer_unseen_cameras",
+        "Cameras whose placement is `hub` and whose pictures can't be decoded, or the detector fails at."
+    );
+    metrics::describe_counter!(
+        "omma_infer_detector_renewals_total",
+        "Times that the detector was, or was to be, loaded anew because it failed at every look."
+    );
 }
 
 /// The streams that are decoded. Owned by one task.
 struct Streams {
     bus: Bus,
     turns: Arc<Turns>,
+    unseen: Unseen,
     rate: f32,
     looked_at: BTreeMap<StreamId, CancellationToken>,
 }
@@ -173,7 +215,8 @@ impl Streams {
                 continue;
             }
             let running = token.child_token();
-            match decode::spawn(stream, &self.bus, self.turns.clone(), self.rate, running.clone()) {
+            let (turns, unseen) = (self.turns.clone(), self.unseen.clone());
+            match decode::spawn(stream, &self.bus, turns, unseen, self.rate, running.clone()) {
                 Ok(()) => {
                     self.looked_at.insert(stream.clone(), running);
                 }

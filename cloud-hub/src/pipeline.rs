@@ -76,6 +76,7 @@ pub fn describe_metrics() {
     crate::bus::stream::describe();
     crate::store::describe();
     crate::feed::describe();
+    crate::infer::describe();
     crate::live::websocket::describe();
     crate::live::whep::metrics::describe();
 }
@@ -166,7 +167,8 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let driver = live.clone();
     steps.spawn("live", "live", async move { driver.ended().await });
 
-    let api = Api { store: store.clone(), registry, desired, known: edges, access, attempts, infer: infer.state() };
+    let (infer, unseen) = (infer.state(), infer.unseen());
+    let api = Api { store: store.clone(), registry, desired, known: edges, access, attempts, infer, unseen };
     tracing::info!(page = %format_args!("http://{}", server.address()), quic = %config.quic, "the hub is up");
     manager.ready();
     let served = tokio::select! {
@@ -203,6 +205,10 @@ async fn watch_infer(mut state: watch::Receiver<InferState>, part: Part, token: 
             }
             InferState::Ready { .. } => {
                 part.ready();
+                true
+            }
+            InferState::Failing { reason } => {
+                part.not_ready(reason.clone());
                 true
             }
             InferState::Unavailable { .. } => {

@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a failure is a panic")]
 
+#[path = "../../shared/vision/tests/onnx/dark.rs"]
+mod dark;
+
+#[path = "../../shared/vision/tests/onnx/mod.rs"]
+mod onnx;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +17,8 @@ use cloud_hub::infer::{Infer, InferConfig, InferState};
 use cloud_hub::registry::Registry;
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::is_key;
+use omma_media::encode::Encoder;
+use omma_media::frame::Colour;
 use omma_protocol::camera::{CameraReport, CameraState, Placement};
 use omma_protocol::detection::Place;
 use omma_protocol::event::{Lasting, Phase};
@@ -161,4 +169,133 @@ async fn without_a_model_that_loads_it_says_why_and_asks_for_nothing() {
         assert!(timeout(LONG, lasting.recv()).await.expect("in time").is_none());
         assert_eq!(*bus.want(&stream).borrow(), Want::default());
     }
+}
+
+/// A camera that the hub looks at with the [`dark`] model.
+struct Site {
+    bus: Bus,
+    infer: Infer,
+    lasting: mpsc::Receiver<(StreamId, Lasting)>,
+    viewer: Subscription,
+    stream: StreamId,
+    encoder: Encoder,
+    /// Of its last picture.
+    time: CaptureTime,
+    model: tempfile::TempDir,
+    stop: CancellationToken,
+}
+
+impl Site {
+    async fn begin() -> Self {
+        let (bus, registry, stop) = (Bus::new(), Registry::default(), CancellationToken::new());
+        let stream: StreamId = "site.door".parse().unwrap();
+        let (sink, lasting) = mpsc::channel(64);
+        let model = tempfile::tempdir().unwrap();
+        dark::write_model(model.path());
+        let config = InferConfig { engine: EngineChoice::Ort, ..config(Some(model.path().to_owned())) };
+        place(&registry, &stream, Placement::Hub);
+        let viewer = bus.subscribe(&stream, Want::RESULTS);
+        let infer = Infer::start(config, bus.clone(), registry, sink, stop.clone());
+        let mut want = bus.want(&stream);
+        timeout(LONG, want.wait_for(|want| want.units)).await.unwrap().unwrap();
+        let (encoder, time) = (Encoder::of_constant_quality(Colour::default()).unwrap(), hub_clock());
+        Self { bus, infer, lasting, viewer, stream, encoder, time, model, stop }
+    }
+
+    fn dark(&mut self) -> AccessUnit {
+        dark::picture(&mut self.encoder, dark::DARK, self.time)
+    }
+
+    fn bright(&mut self) -> AccessUnit {
+        dark::picture(&mut self.encoder, dark::BRIGHT, self.time)
+    }
+
+    /// Of a codec that the hub does not have.
+    fn foreign(&mut self) -> AccessUnit {
+        AccessUnit { time: self.time, key: true, codec: Codec::H265, data: vec![0, 0, 0, 1, 0x40, 1, 12].into() }
+    }
+
+    /// Sends such units until it is so.
+    async fn send_until(&mut self, unit: fn(&mut Self) -> AccessUnit, mut is_so: impl FnMut(&mut Self) -> bool) {
+        let all = async {
+            while !is_so(self) {
+                self.time = self.time + Duration::from_millis(200);
+                let unit = unit(self);
+                self.bus.unit(&self.stream, unit);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(LONG, all).await.expect("it does not come to that");
+    }
+
+    /// Whether it has made such an event, since it was asked last.
+    fn made(&mut self, phase: Phase) -> bool {
+        let made = std::iter::from_fn(|| self.lasting.try_recv().ok());
+        made.filter(|(_, each)| matches!(each, Lasting::Event(event) if event.phase == phase)).count() > 0
+    }
+
+    fn unseen(&self) -> Option<String> {
+        self.infer.unseen().reason(&self.stream)
+    }
+
+    fn state(&self) -> InferState {
+        self.infer.state().borrow().clone()
+    }
+
+    /// Waits for the end of its event, though nothing more comes.
+    async fn closes(&mut self) {
+        let closed = async {
+            while !self.made(Phase::Closed) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Sooner than a silent stream would close it.
+        timeout(Duration::from_secs(5), closed).await.expect("its event stays open");
+    }
+}
+
+/// It was a counter that rose and nothing else: events stayed open, and nobody was told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detector_that_fails_at_every_look_is_told_leaves_no_event_open_and_is_loaded_anew() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.made(Phase::Opened)).await;
+    assert_eq!(site.unseen(), None);
+    let renamed = dark::MANIFEST.replace("made-up", "another");
+    std::fs::write(site.model.path().join("model.toml"), renamed).unwrap();
+    site.send_until(Site::bright, |site| site.unseen().is_some()).await;
+    assert!(site.unseen().unwrap().starts_with("detect: "), "{:?}", site.unseen());
+    assert!(matches!(site.state(), InferState::Failing { .. }), "{:?}", site.state());
+    site.closes().await;
+    site.send_until(Site::dark, |site| site.unseen().is_none()).await;
+    // Another device or engine may have taken the place of the one that was lost.
+    assert!(matches!(site.state(), InferState::Ready { model, .. } if model == "another"));
+    while &*result_of(&mut site.viewer).await.analyst.model != "another" {}
+    site.stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_detector_can_be_loaded_anew_that_is_told_until_nobody_need_be_looked_at() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.made(Phase::Opened)).await;
+    std::fs::remove_file(site.model.path().join("model.onnx")).unwrap();
+    let is_without = |why: String| why.starts_with("there is no detector: ");
+    site.send_until(Site::bright, |site| site.unseen().is_some_and(is_without)).await;
+    let mut state = site.infer.state();
+    assert!(matches!(&*state.borrow(), InferState::Failing { .. }));
+    // It falls silent: nobody is looked at for whom the detector is down.
+    let ready = state.wait_for(|state| matches!(state, InferState::Ready { .. }));
+    timeout(LONG, ready).await.expect("in time").unwrap();
+    assert_eq!(site.unseen(), None);
+    site.stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_the_hub_cannot_decode_any_more_is_told_and_leaves_no_event_open() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.made(Phase::Opened)).await;
+    site.send_until(Site::foreign, |site| site.unseen().is_some()).await;
+    assert!(matches!(site.state(), InferState::Ready { .. }));
+    site.closes().await;
+    site.send_until(Site::dark, |site| site.unseen().is_none()).await;
+    site.stop.cancel();
 }

@@ -42,7 +42,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_core::Moment;
-use edge_core::failing::Failing;
 use edge_core::lateness::Lateness;
 use edge_core::unit_queue::Arrived;
 use omma_media::decode::{Decoder, DecoderChoice};
@@ -51,6 +50,7 @@ use omma_protocol::event::Lasting;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
 use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
+use omma_vision::failing::Failing;
 use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};

@@ -2,7 +2,7 @@
 //! their streams [`decoders`], and seats ([`omma_vision::seats`]), which are the right to such a stretch.
 //!
 //! A detector that fails at every look is loaded anew, on another device if need be, and `/readyz` says so until one works, or
-//! nobody is looked at any more for whom it does not ([`edge_core::failing`]).
+//! nobody is looked at any more for whom it does not ([`omma_vision::failing`]).
 //!
 //! Without turns at the cores, a hundred threads that decode would leave a hundredth of a core to the detector, and none for
 //! what forwards live video. Without seats, each would decode the beginning of each group of pictures and give up before the
@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use edge_core::Moment;
-use edge_core::failing::{Renewal, Verdict};
 use omma_media::frame::{FramePool, Planes};
 use omma_protocol::detection::{Analyst, Detection, Place};
 use omma_protocol::id::CameraId;
 use omma_runtime::health::Part;
-use omma_vision::detect::{DetectError, Detector, DetectorConfig};
+use omma_vision::detect::{Detector, DetectorConfig, LookError};
 use omma_vision::engine::EngineChoice;
+use omma_vision::failing::{Renewal, Verdict};
 use omma_vision::fair::Rank;
 use omma_vision::seats::Seats;
 use tokio_util::sync::CancellationToken;
@@ -55,24 +55,6 @@ impl Held {
     }
 }
 
-/// Why a look failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LookError {
-    /// The detector says why.
-    #[error(transparent)]
-    Detect(#[from] DetectError),
-    /// There is none.
-    #[error("there is no detector: {0}")]
-    Nothing(Arc<str>),
-}
-
-impl LookError {
-    /// What is the picture's fault says nothing of the detector.
-    fn is_of_the_picture(&self) -> bool {
-        !matches!(self, Self::Detect(DetectError::Engine(_)) | Self::Nothing(_))
-    }
-}
-
 /// The right to decode one unit, when the camera's turn comes.
 pub(crate) type AskedCore = Asked<()>;
 
@@ -92,7 +74,7 @@ pub struct Shared {
     /// Of what was loaded first.
     analyst: Arc<Analyst>,
     config: Arc<DetectorConfig>,
-    renewal: Arc<Mutex<Renewal>>,
+    renewal: Arc<Mutex<Renewal<CameraId>>>,
     part: Part,
 }
 
@@ -231,7 +213,7 @@ impl Shared {
         self.look_us.store(average, Ordering::Relaxed);
     }
 
-    fn renewal(&self) -> MutexGuard<'_, Renewal> {
+    fn renewal(&self) -> MutexGuard<'_, Renewal<CameraId>> {
         self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -28,3 +28,5 @@ pub mod delay;
 pub mod desired;
 
 pub mod retained;
+
+pub mod unseen;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use omma_protocol::camera::{CameraReport, CameraState, Placement};
-use omma_protocol::id::EdgeId;
+use omma_protocol::id::{EdgeId, StreamId};
 use omma_protocol::unit::Codec;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -104,11 +104,15 @@ pub(super) struct Cameras {
 pub(super) async fn cameras(State(api): State<Api>) -> Json<Cameras> {
     let known = api.registry.edges();
     let infer = api.infer.borrow().clone();
+    let why =
+        |edge: &EdgeId, camera: &CameraReport| api.unseen.reason(&StreamId::new(edge.clone(), camera.camera.clone()));
     let each = known.iter().flat_map(|(name, edge)| edge.cameras.iter().map(move |camera| (name, edge, camera)));
-    Json(Cameras { cameras: each.map(|(name, edge, camera)| view(name, edge, camera, &infer)).collect() })
+    Json(Cameras {
+        cameras: each.map(|(name, edge, camera)| view(name, edge, camera, &infer, why(name, camera))).collect(),
+    })
 }
 
-fn view(name: &EdgeId, edge: &Edge, report: &CameraReport, infer: &InferState) -> Camera {
+fn view(name: &EdgeId, edge: &Edge, report: &CameraReport, infer: &InferState, unseen: Option<String>) -> Camera {
     // Pictures come over QUIC: an edge whose MQTT alone is up has no live picture.
     let (state, mut reason) = match &report.state {
         _ if !edge.connected => (StateName::Offline, Some("its edge is not connected".to_owned())),
@@ -116,8 +120,12 @@ fn view(name: &EdgeId, edge: &Edge, report: &CameraReport, infer: &InferState) -
         CameraState::Connecting => (StateName::Connecting, None),
         CameraState::Failed { reason } => (StateName::Failed, Some(reason.clone())),
     };
-    if let (Placement::Hub, InferState::Unavailable { reason: why }, None) = (report.placement, infer, &reason) {
-        reason = Some(format!("nobody looks at it: {why}"));
+    if report.placement == Placement::Hub && reason.is_none() {
+        let model = match infer {
+            InferState::Unavailable { reason } => Some(format!("nobody looks at it: {reason}")),
+            _ => None,
+        };
+        reason = model.or_else(|| unseen.map(|why| format!("the hub can't look at it: {why}")));
     }
     let video = report.video.as_ref();
     Camera {
@@ -160,18 +168,22 @@ mod tests {
         let edge = |connected| Edge { connected, status: true, ..Edge::default() };
         let ready = InferState::Loading;
         let gone = InferState::Unavailable { reason: "no model".into() };
-        let seen = |connected, infer| {
-            let camera = view(&name, &edge(connected), &report, infer);
+        let seen = |connected, infer, unseen: Option<&str>| {
+            let camera = view(&name, &edge(connected), &report, infer, unseen.map(str::to_owned));
             (camera.state, camera.reason)
         };
-        assert_eq!(seen(true, &ready), (StateName::Live, None));
-        assert_eq!(seen(true, &gone), (StateName::Live, Some("nobody looks at it: no model".into())));
-        assert_eq!(seen(false, &gone), (StateName::Offline, Some("its edge is not connected".into())));
-        let json = serde_json::to_string(&view(&name, &edge(true), &report, &ready)).unwrap();
+        assert_eq!(seen(true, &ready, None), (StateName::Live, None));
+        assert_eq!(seen(true, &gone, None), (StateName::Live, Some("nobody looks at it: no model".into())));
+        assert_eq!(seen(false, &gone, None), (StateName::Offline, Some("its edge is not connected".into())));
+        let lost = Some("detect: device lost");
+        let why = "the hub can't look at it: detect: device lost";
+        assert_eq!(seen(true, &ready, lost), (StateName::Live, Some(why.into())));
+        assert_eq!(seen(false, &ready, lost), (StateName::Offline, Some("its edge is not connected".into())));
+        let json = serde_json::to_string(&view(&name, &edge(true), &report, &ready, None)).unwrap();
         assert!(json.contains(r#""stream":"site.door""#) && !json.contains("codec"), "{json}");
         assert!(!json.contains("interpreted"), "{json}");
         let interpreted = [("door".parse().unwrap(), vec!["rtp_info".to_owned()])].into();
-        let mended = view(&name, &Edge { interpreted, ..edge(true) }, &report, &ready);
+        let mended = view(&name, &Edge { interpreted, ..edge(true) }, &report, &ready, None);
         assert_eq!(serde_json::to_value(mended).unwrap()["interpreted"], serde_json::json!(["rtp_info"]));
     }
 }

@@ -41,6 +41,7 @@ use utoipa_axum::routes;
 use crate::access::{Access, attempts::Attempts, edges::Edges};
 use crate::desired::Desired;
 use crate::infer::InferState;
+use crate::infer::unseen::Unseen;
 use crate::live::{self, LiveState};
 use crate::registry::Registry;
 use crate::store::Store;
@@ -71,6 +72,8 @@ pub struct Api {
     pub attempts: Attempts,
     /// How the hub's own eye fares.
     pub infer: watch::Receiver<InferState>,
+    /// What it can't look at.
+    pub unseen: Unseen,
 }
 
 /// Everything that the hub serves over HTTP but health and metrics.

@@ -7,17 +7,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hub_core::unseen::Cause;
 use omma_media::decode::{DecodeError, Decoder, DecoderChoice};
 use omma_media::frame::FramePool;
 use omma_protocol::id::StreamId;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, REORDERED};
 use omma_runtime::step::Step;
+use omma_vision::failing::Failing;
 use omma_vision::pace::Pace;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::turns::{Look, Turns};
+use super::unseen::Unseen;
 use crate::bus::{Bus, Item, Subscription, Want};
 use crate::step;
 
@@ -35,6 +38,7 @@ pub(super) fn spawn(
     stream: &StreamId,
     bus: &Bus,
     turns: Arc<Turns>,
+    unseen: Unseen,
     rate: f32,
     token: CancellationToken,
 ) -> io::Result<()> {
@@ -49,7 +53,10 @@ pub(super) fn spawn(
         decoder: None,
         latest: None,
         step: Step::new(step::DECODE),
-        unsupported: false,
+        unseen,
+        began: Instant::now(),
+        failing: Failing::default(),
+        blind: false,
     };
     // Linux keeps 15 characters of a thread's name.
     let name = format!("decode {}", stream.camera);
@@ -67,7 +74,12 @@ struct Reader {
     /// The latest unit's.
     latest: Option<CaptureTime>,
     step: Step,
-    unsupported: bool,
+    unseen: Unseen,
+    began: Instant,
+    /// Pictures that could not be decoded one after the other.
+    failing: Failing,
+    /// Whether it is told that none can be.
+    blind: bool,
 }
 
 enum Heard {
@@ -93,6 +105,7 @@ impl Reader {
                 Heard::Silence => {
                     if !silent {
                         self.turns.end(&self.stream);
+                        self.sees();
                     }
                     silent = true;
                 }
@@ -100,6 +113,7 @@ impl Reader {
             }
         }
         self.turns.end(&self.stream);
+        self.sees();
     }
 
     async fn hear(&mut self, patience: Duration, token: &CancellationToken) -> Heard {
@@ -123,19 +137,34 @@ impl Reader {
                 }
             }
             Ok(None) => {}
-            Err(
-                error @ (DecodeError::Unsupported { .. } | DecodeError::NotInThisBuild { .. } | DecodeError::Create(_)),
-            ) => {
-                self.step.dropped("unsupported");
-                // It comes with each key picture: said once.
-                if !std::mem::replace(&mut self.unsupported, true) {
-                    tracing::warn!(stream = %self.stream, %error, "the hub can't look at a stream");
-                }
-            }
             Err(error @ DecodeError::Broken { .. }) => {
                 self.step.dropped("broken");
                 tracing::debug!(stream = %self.stream, %error, "goes on at the next key picture");
+                if self.failing.failed(arrived.saturating_duration_since(self.began)) {
+                    self.goes_blind(&error);
+                }
             }
+            // It comes with each key picture.
+            Err(error) => {
+                self.step.dropped("unsupported");
+                self.goes_blind(&error);
+            }
+        }
+    }
+
+    /// None of its pictures can be decoded: told, and when it begins what was seen before is over.
+    fn goes_blind(&mut self, error: &DecodeError) {
+        self.unseen.blind(&self.stream, Cause::Undecoded, error.to_string());
+        if !std::mem::replace(&mut self.blind, true) {
+            self.turns.end(&self.stream);
+        }
+    }
+
+    /// One could be, or none comes.
+    fn sees(&mut self) {
+        self.failing.worked();
+        if std::mem::take(&mut self.blind) {
+            self.unseen.sees(&self.stream, Cause::Undecoded);
         }
     }
 
@@ -157,10 +186,11 @@ impl Reader {
             self.step.dropped_many("late", decoder.counts().late - late);
             return Ok(None);
         };
-        self.unsupported = false;
         self.step.done();
         let due = self.pace.takes(decoded.time());
-        Ok(due.then(|| Look { frame: decoded.into_frame(&self.pool), arrived }))
+        let look = due.then(|| Look { frame: decoded.into_frame(&self.pool), arrived });
+        self.sees();
+        Ok(look)
     }
 }
 
@@ -212,7 +242,10 @@ mod tests {
             decoder: None,
             latest: None,
             step: Step::new(step::DECODE),
-            unsupported: false,
+            unseen: Unseen::default(),
+            began: Instant::now(),
+            failing: Failing::default(),
+            blind: false,
         };
         let noon = 1_780_000_000_000_000;
         for begin in [noon, noon - 3_600_000_000] {

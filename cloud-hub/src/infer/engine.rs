@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use omma_protocol::detection::{Analyst, Place};
+use hub_core::unseen::Cause;
 use omma_protocol::event::Lasting;
 use omma_protocol::id::StreamId;
 use omma_protocol::time::CaptureTime;
 use omma_runtime::step::Step;
 use omma_vision::analysis::{Analysis, AnalysisConfig};
-use omma_vision::detect::{Detector, DetectorConfig};
+use omma_vision::detect::{DetectorConfig, LookError};
+use omma_vision::failing::Failing;
 use tokio::sync::watch;
 
+use super::held::Held;
 use super::turns::{Look, Turn, Turns};
+use super::unseen::Unseen;
 use super::{InferState, Sink};
 use crate::bus::Bus;
 use crate::step;
@@ -23,10 +26,13 @@ pub(super) struct Engine {
     pub(super) turns: Arc<Turns>,
     pub(super) bus: Bus,
     pub(super) sink: Sink,
+    /// What it can't look at.
+    pub(super) unseen: Unseen,
     /// From which score on a thing is believed to be there.
     pub(super) min_score: f32,
     /// Most looks a second at one stream.
     pub(super) rate: f32,
+    pub(super) began: Instant,
 }
 
 /// What is measured: `infer` from a unit's arrival to its boxes on the bus, and the parts of it that are done here.
@@ -48,54 +54,53 @@ impl Default for Steps {
     }
 }
 
+/// One stream that is looked at.
+struct Watched {
+    analysis: Analysis,
+    /// When its last frame was taken.
+    last: CaptureTime,
+    /// Looks that failed one after the other.
+    failing: Failing,
+    /// Whether it is told that it can't be looked at.
+    blind: bool,
+}
+
 /// The store is gone: there is nothing to look for any more.
 struct StoreGone;
 
 impl Engine {
     /// Loads the model, then looks until the turns are closed.
-    pub(super) fn run(self, config: &DetectorConfig, state: &watch::Sender<InferState>) {
+    pub(super) fn run(self, config: DetectorConfig, state: watch::Sender<InferState>) {
         let steps = Steps::default();
         let _infer = steps.infer.span().entered();
-        let mut detector = match Detector::load(config) {
-            Ok(detector) => detector,
-            Err(error) => {
-                tracing::error!(%error, "the hub can't look");
-                state.send_replace(InferState::Unavailable { reason: error.to_string() });
-                return;
-            }
-        };
-        if let Some(note) = detector.note() {
-            tracing::info!(note, "the engine is not the first choice");
-        }
-        let (engine, model) = (detector.engine().to_owned(), detector.model().to_owned());
-        tracing::info!(engine, model, "the hub looks");
-        let analyst =
-            Arc::new(Analyst { place: Place::Hub, engine: engine.as_str().into(), model: model.as_str().into() });
-        state.send_replace(InferState::Ready { engine, model });
-
-        let mut analyses: BTreeMap<StreamId, (Analysis, CaptureTime)> = BTreeMap::new();
+        let Some(mut held) = Held::load(config, state) else { return };
+        let mut watched: BTreeMap<StreamId, Watched> = BTreeMap::new();
         while let Some(turn) = self.turns.take() {
             let done = match turn {
                 Turn::Look(stream, look) => {
                     // An edge whose clock was set back: tracks can't go on into the past.
-                    let back = analyses.get(&stream).is_some_and(|(_, last)| look.frame.time <= *last);
-                    let ended = if back { self.end(analyses.remove(&stream), &stream, &steps) } else { Ok(()) };
+                    let back = watched.get(&stream).is_some_and(|watched| look.frame.time <= watched.last);
+                    let ended = if back { self.end(watched.remove(&stream), &stream, &steps) } else { Ok(()) };
                     let make = || {
                         let config = AnalysisConfig::seeded(self.min_score, self.rate, rand::random());
-                        Analysis::new(stream.camera.clone(), analyst.clone(), config)
+                        let analysis = Analysis::new(stream.camera.clone(), held.analyst(), config);
+                        Watched { analysis, last: look.frame.time, failing: Failing::default(), blind: false }
                     };
-                    let (analysis, last) = analyses.entry(stream.clone()).or_insert_with(|| (make(), look.frame.time));
-                    *last = look.frame.time;
-                    ended.and_then(|()| self.look(&mut detector, analysis, &stream, &look, &steps))
+                    let watched = watched.entry(stream.clone()).or_insert_with(make);
+                    watched.last = look.frame.time;
+                    ended.and_then(|()| self.look(&mut held, watched, &stream, &look, &steps))
                 }
-                Turn::Ended(stream) => self.end(analyses.remove(&stream), &stream, &steps),
+                Turn::Ended(stream) => {
+                    held.looks_no_more(&stream);
+                    self.end(watched.remove(&stream), &stream, &steps)
+                }
             };
             if done.is_err() {
                 return;
             }
         }
-        for (stream, analysis) in analyses {
-            if self.end(Some(analysis), &stream, &steps).is_err() {
+        for (stream, watched) in watched {
+            if self.end(Some(watched), &stream, &steps).is_err() {
                 return;
             }
         }
@@ -103,23 +108,29 @@ impl Engine {
 
     fn look(
         &self,
-        detector: &mut Detector,
-        analysis: &mut Analysis,
+        held: &mut Held,
+        watched: &mut Watched,
         stream: &StreamId,
         look: &Look,
         steps: &Steps,
     ) -> Result<(), StoreGone> {
         let began = Instant::now();
-        let detections = match steps.detect.span().in_scope(|| detector.detect(look.frame.planes())) {
+        let detections = match steps.detect.span().in_scope(|| held.detect(stream, look.frame.planes())) {
             Ok(detections) => detections,
             Err(error) => {
                 steps.detect.dropped("failed");
                 tracing::debug!(%stream, %error, "a frame could not be looked at");
-                return Ok(());
+                return self.failed(watched, stream, &error, steps);
             }
         };
         steps.detect.observe(began.elapsed());
         steps.detect.done();
+        watched.failing.worked();
+        if std::mem::take(&mut watched.blind) {
+            self.unseen.sees(stream, Cause::Undetected);
+        }
+        let analysis = &mut watched.analysis;
+        analysis.looked_at_by(held.analyst());
 
         let began = Instant::now();
         let tracks = analysis.follow(&look.frame, detections);
@@ -137,13 +148,29 @@ impl Engine {
         self.keep(stream, looked.lasting, steps)
     }
 
-    fn end(
+    /// A look that failed: where all do, that is told, and when it begins what was seen before is over.
+    fn failed(
         &self,
-        analysis: Option<(Analysis, CaptureTime)>,
+        watched: &mut Watched,
         stream: &StreamId,
+        error: &LookError,
         steps: &Steps,
     ) -> Result<(), StoreGone> {
-        let Some((mut analysis, _)) = analysis else { return Ok(()) };
+        if !watched.failing.failed(self.began.elapsed()) {
+            return Ok(());
+        }
+        self.unseen.blind(stream, Cause::Undetected, error.to_string());
+        if std::mem::replace(&mut watched.blind, true) {
+            return Ok(());
+        }
+        self.keep(stream, watched.analysis.finish(), steps)
+    }
+
+    fn end(&self, watched: Option<Watched>, stream: &StreamId, steps: &Steps) -> Result<(), StoreGone> {
+        let Some(Watched { mut analysis, blind, .. }) = watched else { return Ok(()) };
+        if blind {
+            self.unseen.sees(stream, Cause::Undetected);
+        }
         self.keep(stream, analysis.finish(), steps)
     }
 

@@ -14,8 +14,7 @@
 //! Beside it: what a camera sees now ([`presence`]), which values of the moment are published ([`retained`]) and how Home
 //! Assistant is told of them ([`home_assistant`]), what the edge is asked ([`control`]) and whether a change of its cameras
 //! is kept ([`rollout`]); how cameras are found ([`onvif`]), what a camera is like and what is wrong with it ([`doctor`]),
-//! how its texts are made fit to be shown ([`device_text`]); whether every step gets on with its work ([`vitals`]), when looks
-//! that fail mean that nobody can look ([`failing`]), when the
+//! how its texts are made fit to be shown ([`device_text`]); whether every step gets on with its work ([`vitals`]), when the
 //! program takes too much memory ([`memory`]), what to do when the system's clock is set ([`wall_clock`]), when the broker is
 //! told of all that ([`health_news`]), and how mishaps are told ([`incident`]).
 
@@ -60,8 +59,6 @@ pub mod onvif;
 pub mod doctor;
 
 pub mod vitals;
-
-pub mod failing;
 
 pub mod memory;
 

@@ -1,15 +1,19 @@
 //! One camera's analysis with a real decoder and a real engine, whose network sees a person in dark pictures and fails at bright
 //! ones.
 
+#[path = "../../../shared/vision/tests/onnx/dark.rs"]
+mod dark;
+
 #[path = "../../../shared/vision/tests/onnx/mod.rs"]
 mod onnx;
 
 use std::path::Path;
 
+use dark::{MANIFEST, picture, write_model};
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::is_key;
 use omma_media::encode::Encoder;
-use omma_media::frame::{Colour, Planes};
+use omma_media::frame::Colour;
 use omma_protocol::camera::Placement;
 use omma_protocol::event::Phase;
 use omma_protocol::id::CameraId;
@@ -19,7 +23,6 @@ use omma_runtime::health::Health;
 use omma_vision::detect::DetectorConfig;
 use omma_vision::engine::{Device, EngineChoice};
 use omma_vision::gate::{GateConfig, Mode};
-use onnx::{Element, Graph};
 
 use super::*;
 use crate::config::Transport;
@@ -29,53 +32,6 @@ use crate::source::url::CameraUrl;
 use crate::unit::Feed;
 
 const WITHIN: Duration = Duration::from_secs(60);
-/// Of the pictures and of the network's input, both ways.
-const SIDE: usize = 64;
-const MANIFEST: &str = r#"
-    name = "made-up"
-    description = "Sees one person in the dark."
-    licence = "Apache-2.0"
-    source = "made here"
-    labels = "coco80"
-    [input]
-    name = "images"
-    width = 64
-    height = 64
-    color = "rgb"
-    mean = [0, 0, 0]
-    std = [255, 255, 255]
-    resize = "letterbox"
-    anchor = "centre"
-    pad = 0
-    [head]
-    kind = "yolov8"
-    nms = 0.7
-    strides = [8, 16, 32]
-    output = "output0"
-    "#;
-
-/// A network that takes the table of the number that the brightest value is: of a dark picture the first, of a dim one the second,
-/// in which nobody is, and there are no others.
-fn network() -> Vec<u8> {
-    let (rows, cells) = (4 + 80, 64 + 16 + 4);
-    let mut tables = vec![0.0; 2 * rows * cells];
-    for (row, value) in [32.0, 32.0, 16.0, 24.0, 0.9].into_iter().enumerate() {
-        tables[row * cells] = value;
-    }
-    let mut graph = Graph::default();
-    graph.input("images", Element::F32, &[1, 3, SIDE, SIDE]);
-    graph.floats("ten", &[], &[10.0]);
-    graph.floats("tables", &[2, rows, cells], &tables);
-    graph.numbers("shape", &[3], &[1, rows as i64, cells as i64]);
-    graph.node("ReduceMax", &["images"], "brightest", &[("keepdims", 0)]);
-    graph.node("Mul", &["brightest", "ten"], "scaled", &[]);
-    graph.node("Cast", &["scaled"], "number", &[("to", Element::I64 as u64)]);
-    graph.node("Gather", &["tables", "number"], "taken", &[]);
-    graph.node("Reshape", &["taken", "shape"], "output0", &[]);
-    graph.output("output0", Element::F32, &[1, rows, cells]);
-    graph.file()
-}
-
 fn camera(mode: Mode) -> Camera {
     Camera {
         id: "door".parse().unwrap(),
@@ -120,8 +76,7 @@ impl Site {
 
     async fn gated(mode: Mode, every: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("model.toml"), MANIFEST).unwrap();
-        std::fs::write(folder.path().join("model.onnx"), network()).unwrap();
+        write_model(folder.path());
         let library = std::env::var_os("OMMA_ONNXRUNTIME").expect("OMMA_ONNXRUNTIME: run tests by `make test`");
         let detector = DetectorConfig {
             model: folder.path().to_owned(),
@@ -160,24 +115,12 @@ impl Site {
     }
 
     fn picture(&mut self, luma: u8) -> AccessUnit {
-        let (y, uv, colour) = (vec![luma; SIDE * SIDE], vec![128; SIDE * SIDE / 4], Colour::default());
-        let (side, stride) = (SIDE as u32, SIDE);
-        let planes = Planes {
-            width: side,
-            height: side,
-            y: &y,
-            u: &uv,
-            v: &uv,
-            y_stride: stride,
-            uv_stride: stride / 2,
-            colour,
-        };
-        self.encoder.force_key();
-        self.encoder.encode(planes, self.time()).unwrap()
+        let time = self.time();
+        picture(&mut self.encoder, luma, time)
     }
 
     fn dark(&mut self) -> AccessUnit {
-        self.picture(16)
+        self.picture(dark::DARK)
     }
 
     /// As the detector sees it, a tenth to a fifth of white.
@@ -186,7 +129,7 @@ impl Site {
     }
 
     fn bright(&mut self) -> AccessUnit {
-        self.picture(235)
+        self.picture(dark::BRIGHT)
     }
 
     /// The same, and the decoder holds it back until it knows of the next.

@@ -27,7 +27,7 @@ fn what_this_build_cannot_decode_is_forwarded_and_said_once() {
     ];
     let mut stack = Stack::start(StackOptions { cameras, ..Default::default() });
     stack.edge.expect("the camera's pictures can't be looked at");
-    stack.hub.expect("the hub can't look at a stream");
+    stack.hub.expect("the hub can't look at the camera's pictures");
 
     for id in ["door", "yard"] {
         let (shown, _) = stack.wait_for_state(id, "live");
@@ -43,9 +43,12 @@ fn what_this_build_cannot_decode_is_forwarded_and_said_once() {
     }
     assert_eq!((&door["state"], &door["gate"]), (&"live".into(), &Value::Null), "{door}");
     wait::until("units of the other one in the hub's bus", wait::LONG, || {
-        let said = stack.hub.log().contains("the hub can't look at a stream");
-        if said { Ok(()) } else { Err("silence") }
+        let yard = stack.api.camera("site.yard")?;
+        let said = yard["reason"].as_str().unwrap_or_default();
+        if said.starts_with("the hub can't look at it: H.265 not decodable") { Ok(()) } else { Err(format!("{yard}")) }
     });
+    assert!(stack.hub.log().contains("the hub can't look at the camera's pictures"));
+    assert_eq!(stack.api.existing_metric("omma_infer_unseen_cameras"), Ok(1.0));
 
     wait::until("some more key pictures", wait::LONG, || {
         let metrics = stack.edge_api.metrics()?;

@@ -8,6 +8,7 @@
 //! A detector belongs to one task: it keeps the buffers of one picture and no state between pictures.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omma_media::frame::Planes;
@@ -78,6 +79,25 @@ pub enum DetectError {
     /// The picture.
     #[error("detect: {0}")]
     Picture(#[from] LetterboxError),
+}
+
+/// Why a look failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The detector says why.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// There is none: it failed, and why it could not be loaded anew.
+    #[error("there is no detector: {0}")]
+    Nothing(Arc<str>),
+}
+
+impl LookError {
+    /// What is the picture's fault says nothing of the detector.
+    #[must_use]
+    pub fn is_of_the_picture(&self) -> bool {
+        !matches!(self, Self::Detect(DetectError::Engine(_)) | Self::Nothing(_))
+    }
 }
 
 /// How long the parts of the last detection took.

@@ -12,10 +12,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use omma_protocol::id::CameraId;
-
-use crate::Moment;
-
 /// Failures in a row, and how long they have gone on, from which on it is down.
 const TIMES: u32 = 10;
 const FOR: Duration = Duration::from_secs(5);
@@ -28,13 +24,13 @@ const SOUND: Duration = Duration::from_secs(60);
 /// Failures in a row of one thing.
 #[derive(Debug, Default)]
 pub struct Failing {
-    since: Option<Moment>,
+    since: Option<Duration>,
     times: u32,
 }
 
 impl Failing {
-    /// It failed. Whether it is down.
-    pub fn failed(&mut self, now: Moment) -> bool {
+    /// It failed, `now` on a clock that never steps. Whether it is down.
+    pub fn failed(&mut self, now: Duration) -> bool {
         let since = *self.since.get_or_insert(now);
         self.times = self.times.saturating_add(1);
         self.times >= TIMES && now.saturating_sub(since) >= FOR
@@ -46,17 +42,24 @@ impl Failing {
     }
 }
 
-/// The same of what cameras share, and what can be made anew.
-#[derive(Debug, Default)]
-pub struct Renewal {
+/// The same of what cameras share, each with its name `K`, and what can be made anew.
+#[derive(Debug)]
+pub struct Renewal<K> {
     failing: Failing,
     /// Whose looks failed since it is down.
-    down_for: BTreeSet<CameraId>,
+    down_for: BTreeSet<K>,
     /// When it may be made anew again, and how long after that.
-    due: Moment,
+    due: Duration,
     wait: Duration,
     /// Since when it works, having been made anew.
-    works_since: Option<Moment>,
+    works_since: Option<Duration>,
+}
+
+impl<K> Default for Renewal<K> {
+    fn default() -> Self {
+        let (failing, down_for) = (Failing::default(), BTreeSet::new());
+        Self { failing, down_for, due: Duration::ZERO, wait: Duration::ZERO, works_since: None }
+    }
 }
 
 /// What follows from a failure.
@@ -71,9 +74,9 @@ pub enum Verdict {
     },
 }
 
-impl Renewal {
+impl<K: Ord + Clone> Renewal<K> {
     /// It failed at a look of the camera's.
-    pub fn failed(&mut self, camera: &CameraId, now: Moment) -> Verdict {
+    pub fn failed(&mut self, camera: &K, now: Duration) -> Verdict {
         if !self.failing.failed(now) {
             return Verdict::Doubted;
         }
@@ -88,23 +91,25 @@ impl Renewal {
     }
 
     /// It did not. Whether it was down.
-    pub fn worked(&mut self, now: Moment) -> bool {
+    pub fn worked(&mut self, now: Duration) -> bool {
         self.failing.worked();
         let since = *self.works_since.get_or_insert(now);
         if now.saturating_sub(since) >= SOUND {
-            (self.due, self.wait) = (Moment::ZERO, Duration::ZERO);
+            (self.due, self.wait) = (Duration::ZERO, Duration::ZERO);
         }
         !std::mem::take(&mut self.down_for).is_empty()
     }
 
     /// The camera is not looked at any more. Whether it is now down for nobody, and was for this one.
-    pub fn leaves(&mut self, camera: &CameraId) -> bool {
+    pub fn leaves(&mut self, camera: &K) -> bool {
         self.down_for.remove(camera) && self.down_for.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use omma_protocol::id::CameraId;
+
     use super::*;
 
     const S: Duration = Duration::from_secs(1);
@@ -130,7 +135,11 @@ mod tests {
     }
 
     /// The seconds in which it is made anew, where it works in these and fails in all others.
-    fn renewed(renewal: &mut Renewal, seconds: std::ops::Range<u32>, works: impl Fn(u32) -> bool) -> Vec<u32> {
+    fn renewed(
+        renewal: &mut Renewal<CameraId>,
+        seconds: std::ops::Range<u32>,
+        works: impl Fn(u32) -> bool,
+    ) -> Vec<u32> {
         let mut renews = |s: u32| {
             if works(s) {
                 renewal.worked(S * s);

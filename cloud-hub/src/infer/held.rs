@@ -1,0 +1,118 @@
+//! The hub's one detector. One that fails at every look is loaded anew, on another device if need be, at once and then more and
+//! more seldom ([`omma_vision::failing`]). Owned by the engine's thread.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use omma_media::frame::Planes;
+use omma_protocol::detection::{Analyst, Detection, Place};
+use omma_protocol::id::StreamId;
+use omma_vision::detect::{Detector, DetectorConfig, LookError};
+use omma_vision::failing::{Renewal, Verdict};
+use tokio::sync::watch;
+
+use super::InferState;
+
+pub(super) struct Held {
+    config: DetectorConfig,
+    /// Where it failed and can't be loaded anew there is none: why.
+    detector: Result<Detector, Arc<str>>,
+    /// Of the one that was loaded last.
+    analyst: Arc<Analyst>,
+    renewal: Renewal<StreamId>,
+    began: Instant,
+    state: watch::Sender<InferState>,
+}
+
+impl Held {
+    /// Loads it, and says in `state` whether it could.
+    pub(super) fn load(config: DetectorConfig, state: watch::Sender<InferState>) -> Option<Self> {
+        let detector = match Detector::load(&config) {
+            Ok(detector) => detector,
+            Err(error) => {
+                tracing::error!(%error, "the hub can't look");
+                state.send_replace(InferState::Unavailable { reason: error.to_string() });
+                return None;
+            }
+        };
+        if let Some(note) = detector.note() {
+            tracing::info!(note, "the engine is not the first choice");
+        }
+        tracing::info!(engine = detector.engine(), model = detector.model(), "the hub looks");
+        let (analyst, renewal) = (analyst(&detector), Renewal::default());
+        let held = Self { config, detector: Ok(detector), analyst, renewal, began: Instant::now(), state };
+        held.tell_ready();
+        Some(held)
+    }
+
+    /// Who looks.
+    pub(super) fn analyst(&self) -> Arc<Analyst> {
+        Arc::clone(&self.analyst)
+    }
+
+    /// Finds things in one picture of the stream. Where it fails at every look this may load it anew, which takes up to some
+    /// seconds, of a detector that is of no use meanwhile.
+    pub(super) fn detect(&mut self, stream: &StreamId, planes: Planes<'_>) -> Result<Vec<Detection>, LookError> {
+        let found = match &mut self.detector {
+            Ok(detector) => detector.detect(planes).map_err(LookError::Detect),
+            Err(why) => Err(LookError::Nothing(Arc::clone(why))),
+        };
+        match &found {
+            Ok(_) => {
+                if self.renewal.worked(self.began.elapsed()) {
+                    self.tell_ready();
+                }
+            }
+            Err(error) if error.is_of_the_picture() => {}
+            Err(error) => self.failed(stream, error),
+        }
+        found
+    }
+
+    /// The stream is not looked at any more, or not for a while.
+    pub(super) fn looks_no_more(&mut self, stream: &StreamId) {
+        if self.renewal.leaves(stream) {
+            self.tell_ready();
+        }
+    }
+
+    fn failed(&mut self, stream: &StreamId, error: &LookError) {
+        let Verdict::Down { renew } = self.renewal.failed(stream, self.began.elapsed()) else { return };
+        if renew {
+            self.renew(error);
+        }
+        let failing = InferState::Failing { reason: error.to_string() };
+        self.state.send_if_modified(|state| {
+            let is_news = *state != failing;
+            *state = failing;
+            is_news
+        });
+    }
+
+    fn renew(&mut self, why: &LookError) {
+        metrics::counter!("omma_infer_detector_renewals_total").increment(1);
+        // The one of before goes first: where memory is what is short, there is none for two.
+        self.detector = Err(why.to_string().into());
+        match Detector::load(&self.config) {
+            Ok(detector) => {
+                let (engine, note) = (detector.engine(), detector.note());
+                tracing::warn!(%why, engine, note, "the hub's detector failed at every look: it was loaded anew");
+                self.analyst = analyst(&detector);
+                self.detector = Ok(detector);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the hub's detector fails at every look, and can't be loaded anew");
+                self.detector = Err(error.to_string().into());
+            }
+        }
+    }
+
+    fn tell_ready(&self) {
+        let (engine, model) = (self.analyst.engine.to_string(), self.analyst.model.to_string());
+        self.state.send_replace(InferState::Ready { engine, model });
+    }
+}
+
+fn analyst(detector: &Detector) -> Arc<Analyst> {
+    Arc::new(Analyst { place: Place::Hub, engine: detector.engine().into(), model: detector.model().into() })
+}
