@@ -160,9 +160,17 @@ const MIGRATIONS: [&str; 7] = [
 ",
 ];
 
+/// Up to this version a migration writes everything anew; those behind it add to what is there.
+const REWRITTEN: usize = 6;
+const DOING: &str = "bring the database up to date";
+
 /// Brings the database in that file up to date: all of it or nothing. A large one takes minutes, and [`Room`] beside it.
 pub(super) async fn migrate(writer: &SqlitePool, file: &Path) -> Result<(), StoreError> {
-    let failed = StoreError::at::<sqlx::Error>("bring the database up to date");
+    migrate_beside(writer, Room::beside(file).await).await
+}
+
+async fn migrate_beside(writer: &SqlitePool, room: Room) -> Result<(), StoreError> {
+    let failed = StoreError::at::<sqlx::Error>(DOING);
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
     let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(&failed)?;
     let version = usize::try_from(row.get::<i64, _>(0)).unwrap_or(usize::MAX);
@@ -174,9 +182,12 @@ pub(super) async fn migrate(writer: &SqlitePool, file: &Path) -> Result<(), Stor
     if version == MIGRATIONS.len() {
         return Ok(());
     }
-    let room = Room::beside(file).await;
+    if version < REWRITTEN && room.is_too_little() {
+        // It would fill the disk, for all else on it too, and again at each attempt to start.
+        return Err(StoreError::at(DOING)(std::io::Error::other(room.words())));
+    }
     if version > 0 {
-        let Room { needed_mb, free_mb } = room;
+        let Room { needed_mb, free_mb, .. } = room;
         let to = MIGRATIONS.len();
         tracing::info!(
             step = "store",
@@ -196,13 +207,21 @@ pub(super) async fn migrate(writer: &SqlitePool, file: &Path) -> Result<(), Stor
     sqlx::raw_sql(version).execute(&mut *transaction).await.map_err(&failed)?;
     transaction.commit().await.map_err(|error| failed_for(room, error))?;
     // The log is as large as the database by now, and would stay so.
-    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await.map_err(|error| failed_for(room, error))?;
+    if let Err(error) = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await {
+        tracing::warn!(
+            step = "store",
+            %error,
+            "the database is up to date, but the upgrade's log can't be written back to it yet, and takes its room on the disk"
+        );
+    }
     Ok(())
 }
 
 /// On the database's disk, MB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Room {
+    /// The file's length.
+    file_mb: u64,
     /// All of it is written once more, to the log, before the file becomes some larger.
     needed_mb: u64,
     /// Where the system does not say, nobody knows.
@@ -213,19 +232,31 @@ impl Room {
     async fn beside(file: &Path) -> Self {
         let bytes = tokio::fs::metadata(file).await.map_or(0, |file| file.len());
         let free = free(file).await;
-        Self { needed_mb: (bytes + bytes / 4) / 1_000_000, free_mb: free.map(|bytes| bytes / 1_000_000) }
+        let (file_mb, needed_mb) = (bytes / 1_000_000, (bytes + bytes / 4) / 1_000_000);
+        Self { file_mb, needed_mb, free_mb: free.map(|bytes| bytes / 1_000_000) }
+    }
+
+    /// Whether not even the log would fit.
+    fn is_too_little(self) -> bool {
+        self.free_mb.is_some_and(|free_mb| free_mb < self.file_mb)
+    }
+
+    fn words(self) -> String {
+        let Self { needed_mb, free_mb, .. } = self;
+        let free_mb = free_mb.unwrap_or_default();
+        format!(
+            "it takes some {needed_mb} MB beside the database, and {free_mb} MB are free: make room, and start the hub again"
+        )
     }
 }
 
 /// Says that there was too little room, where that may be why.
-fn failed_for(Room { needed_mb, free_mb }: Room, error: sqlx::Error) -> StoreError {
-    let doing = "bring the database up to date";
-    match free_mb {
-        Some(free_mb) if free_mb <= needed_mb => StoreError::at(doing)(std::io::Error::other(format!(
-            "{error}. It takes some {needed_mb} MB beside the database, and {free_mb} MB were free: make room, and start the \
-             hub again"
-        ))),
-        _ => StoreError::at(doing)(error),
+fn failed_for(room: Room, error: sqlx::Error) -> StoreError {
+    match room.free_mb {
+        Some(free_mb) if free_mb <= room.needed_mb => {
+            StoreError::at(DOING)(std::io::Error::other(format!("{error}; {}", room.words())))
+        }
+        _ => StoreError::at(DOING)(error),
     }
 }
 
@@ -236,8 +267,36 @@ mod tests {
     #[test]
     fn a_disk_without_room_for_the_upgrade_is_said_and_not_where_there_is_room() {
         for (free_mb, said) in [(Some(900), true), (Some(1300), false), (None, false)] {
-            let error = failed_for(Room { needed_mb: 1250, free_mb }, sqlx::Error::Protocol("full".into())).to_string();
+            let room = Room { file_mb: 1000, needed_mb: 1250, free_mb };
+            let error = failed_for(room, sqlx::Error::Protocol("full".into())).to_string();
             assert!(error.contains("full") && error.contains("1250 MB beside") == said, "{error}");
         }
+    }
+
+    /// It wrote until the disk had nothing left, failed, and was started again.
+    #[tokio::test]
+    async fn an_upgrade_without_room_is_not_begun() {
+        let room = |free_mb| Room { file_mb: 1000, needed_mb: 1250, free_mb: Some(free_mb) };
+        // One connection: each has a database of its own.
+        let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        for migration in &MIGRATIONS[..5] {
+            sqlx::raw_sql(*migration).execute(&pool).await.unwrap();
+        }
+        let is_at = async |version: i64| {
+            let now: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&pool).await.unwrap();
+            assert_eq!(now, version);
+        };
+        sqlx::raw_sql("PRAGMA user_version = 5").execute(&pool).await.unwrap();
+        let error = migrate_beside(&pool, room(999)).await.unwrap_err().to_string();
+        assert!(error.contains("1250 MB beside the database, and 999 MB are free"), "{error}");
+        is_at(5).await;
+        // It may do; only those that add to what is there do with less.
+        migrate_beside(&pool, room(1001)).await.unwrap();
+        is_at(MIGRATIONS.len() as i64).await;
+        let back = "DROP INDEX events_by_stream_and_label; DROP INDEX events_open; DROP INDEX events_own_open;
+                    PRAGMA user_version = 6";
+        sqlx::raw_sql(back).execute(&pool).await.unwrap();
+        migrate_beside(&pool, room(999)).await.unwrap();
+        is_at(MIGRATIONS.len() as i64).await;
     }
 }
