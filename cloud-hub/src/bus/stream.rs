@@ -27,9 +27,10 @@ const STALE: Duration = Duration::from_secs(3);
 /// Or than twice the time between its last two units, since a camera may give a picture every ten seconds; but no older than this.
 const LONGEST_STALE: Duration = Duration::from_secs(25);
 
-/// Whether a stream has stopped whose last two units were taken `gap` apart, and the newest came so long ago.
-pub(crate) fn has_stopped(gap: Duration, ago: Duration) -> bool {
-    ago >= gap.saturating_mul(2).clamp(STALE, LONGEST_STALE)
+/// Whether a stream has stopped whose last two units were taken `gap` apart, and the newest came so long ago. Of one that had one
+/// unit only nobody knows: it is given the longest time, since another comes within a fraction of a second where it gives many.
+pub(crate) fn has_stopped(gap: Option<Duration>, ago: Duration) -> bool {
+    ago >= gap.map_or(LONGEST_STALE, |gap| gap.saturating_mul(2).clamp(STALE, LONGEST_STALE))
 }
 
 #[derive(Debug)]
@@ -52,8 +53,8 @@ struct State {
 struct Fed {
     at: Instant,
     time: CaptureTime,
-    /// From the one before it.
-    gap: Duration,
+    /// From the one before it, where there was one.
+    gap: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -102,7 +103,7 @@ impl Stream {
                 self.metrics.step.dropped_many("slow", dropped as u64);
             }
         }
-        let gap = state.fed.map_or(Duration::ZERO, |before| unit.time.since(before.time));
+        let gap = state.fed.map(|before| unit.time.since(before.time));
         state.fed = Some(Fed { at: arrived, time: unit.time, gap });
         state.group.push(unit);
         drop(state);

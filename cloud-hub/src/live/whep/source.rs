@@ -104,7 +104,7 @@ impl Source {
     pub(super) fn start(&self, now: Instant) -> Cursor {
         let mut newest = self.passed.iter().rev();
         let stopped = newest.next().is_some_and(|&(time, came)| {
-            let gap = newest.next().map_or(Duration::ZERO, |&(before, _)| time.since(before));
+            let gap = newest.next().map(|&(before, _)| time.since(before));
             has_stopped(gap, now.saturating_duration_since(came))
         });
         if stopped { Cursor::Seeking { from: self.group.end() } } else { Cursor::START }
@@ -181,6 +181,20 @@ mod tests {
         }
         assert_eq!(source.start(begin + s(19)), Cursor::START);
         assert_ne!(source.start(begin + s(30)), Cursor::START, "one is missing: it has stopped");
+    }
+
+    /// A second page waited for the next picture where the first had come only in time for the one before.
+    #[test]
+    fn who_joins_before_the_second_picture_of_such_a_camera_has_the_first_at_once() {
+        let bus = Bus::new();
+        let mut source = Source::new(bus.subscribe(&"site.door".parse().unwrap(), Want::BOTH));
+        let (came, s) = (Instant::now(), Duration::from_secs);
+        let time = CaptureTime(1_790_000_000_000_000);
+        source
+            .picture(&AccessUnit { time, key: true, codec: Codec::H264, data: Default::default() }, came, came)
+            .unwrap();
+        assert_eq!(source.start(came + s(4)), Cursor::START);
+        assert_ne!(source.start(came + s(25)), Cursor::START, "no camera gives pictures as seldom");
     }
 
     #[test]
