@@ -161,6 +161,9 @@ impl Store {
         let rest = batch.iter().enumerate().filter(|(at, _)| !left.contains_key(at));
         let rest: Vec<_> = rest.map(|(at, arrival)| let_go.get(&at).unwrap_or(arrival)).collect();
         let mut kept = database.keep(&rest, set_us(now_us())).await?.into_iter();
+        // A batch that the database refuses comes again, whole.
+        unwritten::count(left.len() + let_go.len());
+        unwritten::let_go(let_go.len());
         let outcomes: Vec<_> = (0..batch.len()).filter_map(|at| left.remove(&at).or_else(|| kept.next())).collect();
         self.clear_up(&written, &outcomes).await;
         drop(turn);

@@ -40,7 +40,6 @@ struct Failure {
 impl Unwritten {
     /// A picture of that camera could not be written, but could be `elsewhere`. Whether it is to be let go.
     pub(super) fn failed(&self, stream: &StreamId, error: &StoreError, elsewhere: bool, now: Instant) -> bool {
-        metrics::counter!("omma_store_pictures_unwritten_total").increment(1);
         let mut failures = self.lock();
         if failures.is_empty() {
             tracing::error!(
@@ -58,11 +57,8 @@ impl Unwritten {
         let before = failures.get(stream);
         let alone_since = before.and_then(|failure| failure.alone_since);
         let give_up = alone_since.is_some_and(|since| now.saturating_duration_since(since) >= GIVE_UP);
-        if give_up {
-            let_go(1);
-            if !before.is_some_and(|failure| failure.let_go) {
-                tracing::error!(step = "store", %stream, %error, "the camera's pictures can't be written and are let go");
-            }
+        if give_up && !before.is_some_and(|failure| failure.let_go) {
+            tracing::error!(step = "store", %stream, %error, "the camera's pictures can't be written and are let go");
         }
         if failures.len() < MAX || before.is_some() {
             let reason = error.to_string();
@@ -104,6 +100,11 @@ impl Unwritten {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamId, Failure>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// So many pictures could not be written, and the rest of their batch was kept.
+pub(super) fn count(pictures: usize) {
+    metrics::counter!("omma_store_pictures_unwritten_total").increment(pictures as u64);
 }
 
 /// So many pictures are nowhere.

@@ -129,6 +129,37 @@ async fn pictures_of_a_camera_that_alone_cannot_be_written_do_not_stop_its_edges
     assert_eq!(opened.store.event(event(7, 1).id).await.unwrap().unwrap().picture_revision, None);
 }
 
+#[test]
+fn a_batch_that_the_database_refuses_again_and_again_counts_its_pictures_once() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let counted = || {
+        let text = recorder.handle().render();
+        ["unwritten", "given_up"].map(|what| {
+            let name = format!("omma_store_pictures_{what}_total ");
+            text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |value| value.parse::<u64>().unwrap())
+        })
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let opened = open().await;
+            std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
+            failed_ten_minutes_ago(&opened, &["site.door"]);
+            opened.store.0.unwritten.written(&"other.door".parse().unwrap(), ten_minutes_ago());
+            let file = format!("sqlite:{}", opened.folder.path().join("omma.db").display());
+            let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+            sqlx::raw_sql("ALTER TABLE records RENAME TO away").execute(&pool).await.unwrap();
+            for _ in 0..3 {
+                opened.store.keep(&[picture_arrival(2, 7, 1)]).await.unwrap_err();
+            }
+            sqlx::raw_sql("ALTER TABLE away RENAME TO records").execute(&pool).await.unwrap();
+            pool.close().await;
+            opened.store.keep(&[picture_arrival(2, 7, 1)]).await.unwrap();
+            assert_eq!(counted(), [1, 1]);
+        });
+    });
+}
+
 #[tokio::test]
 async fn a_folder_that_takes_no_picture_at_all_is_told_and_none_is_let_go() {
     let opened = open().await;
