@@ -146,6 +146,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     steps.spawn("store", "store", keep_own(store.clone(), own_waiting, token.clone(), kept.clone()));
     steps.spawn("store", "housekeeping", store.clone().keep_house(house, token.clone()));
     steps.spawn("store", "pictures", store.clone().watch_pictures(pictures_health, token.clone()));
+    steps.spawn("store", "silent edges", store.clone().give_up_silent(registry.watch(), token.clone()));
     match options {
         Some(options) => {
             let (registry, broker_health) = (registry.clone(), health.part("broker"));

@@ -30,3 +30,5 @@ pub mod desired;
 pub mod retained;
 
 pub mod unseen;
+
+pub mod silence;

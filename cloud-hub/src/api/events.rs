@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use hub_core::silence::REASON;
 use omma_protocol::id::{EventId, StreamId};
 use omma_protocol::wire::mqtt::{PhaseName, PlaceName, WhyMessage};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,10 @@ pub(super) struct Event {
     /// Last frame in which it was seen, once it is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_us: Option<i64>,
+    /// Why the hub has closed it, where its edge has not. Should the edge tell more of it after all, that takes its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "nothing was heard of its edge for 7 days")]
+    closed_reason: Option<String>,
     /// Name of the rule that made it; absent before there were rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "stranger in the drive")]
@@ -273,7 +278,7 @@ fn jpeg(headers: &HeaderMap, (revision, jpeg): (u32, Bytes)) -> Response {
 
 impl From<StoredEvent> for Event {
     fn from(stored: StoredEvent) -> Self {
-        let StoredEvent { event, picture_revision, has_crop } = stored;
+        let StoredEvent { event, picture_revision, has_crop, given_up } = stored;
         Self {
             id: event.id.to_string(),
             stream: event.stream.to_string(),
@@ -290,6 +295,7 @@ impl From<StoredEvent> for Event {
             opened_us: event.opened_us,
             best_us: event.best_us,
             closed_us: event.closed_us,
+            closed_reason: given_up.then(|| REASON.to_owned()),
             rule: event.rule,
             why: event.why.map(|why| Why::from(*why)),
             place: match event.place {

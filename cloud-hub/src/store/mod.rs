@@ -20,6 +20,8 @@ mod own;
 
 mod retention;
 
+mod silence;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -323,6 +325,7 @@ pub(crate) fn describe() {
         "Files of replaced or removed pictures that could not be removed, at each try."
     );
     retention::describe();
+    silence::describe();
 }
 
 #[cfg(test)]

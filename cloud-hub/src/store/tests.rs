@@ -1,6 +1,6 @@
 //! What must hold whatever arrives in whatever order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use omma_protocol::event::{Lasting, Stamp};
 use omma_protocol::id::{OutboxId, StreamId};
@@ -15,6 +15,7 @@ use super::*;
 mod incidents;
 mod pictures;
 mod retention;
+mod silence;
 
 struct Opened {
     store: Store,
@@ -80,6 +81,7 @@ fn picture_arrival(sequence: u64, id: u128, revision: u32) -> Arrival {
 
 /// Makes a database as it was before retention of one of today.
 const BACK_TO_5: &str = "
+    ALTER TABLE events DROP COLUMN given_up; DROP TABLE silences;
     DROP INDEX events_by_stream_and_label; DROP INDEX events_open; DROP INDEX events_own_open;
     DROP INDEX events_closed; DROP INDEX pictures_by_time; DROP INDEX pictures_unmeasured;
     DROP TRIGGER picture_added; DROP TRIGGER picture_changed; DROP TRIGGER picture_removed;
@@ -107,7 +109,7 @@ async fn an_event_reads_back_as_it_was() {
     let arrival = event_arrival(1, 7, 1);
     assert_eq!(opened.store.keep(&[arrival]).await.unwrap(), [kept(Keep::Latest)]);
     let stored = opened.store.event(EventId(Uuid::from_u128(7))).await.unwrap().unwrap();
-    assert_eq!(stored, StoredEvent { event: event(7, 1), picture_revision: None, has_crop: false });
+    assert_eq!(stored, StoredEvent { event: event(7, 1), picture_revision: None, has_crop: false, given_up: false });
     assert_eq!(*opened.feed.next().await.unwrap(), HubToBrowser::Event(event(7, 1)));
 }
 

@@ -13,6 +13,8 @@ mod read;
 
 mod retain;
 
+mod silence;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

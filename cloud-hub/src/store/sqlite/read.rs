@@ -33,6 +33,8 @@ pub struct StoredEvent {
     pub picture_revision: Option<u32>,
     /// Whether that has a crop.
     pub has_crop: bool,
+    /// Whether the hub has closed it because nothing was heard of its edge.
+    pub given_up: bool,
 }
 
 /// An incident as kept.
@@ -202,7 +204,12 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent> {
         engine: row.try_get("engine")?,
         model: row.try_get("model")?,
     };
-    Ok(StoredEvent { event, picture_revision: row.try_get("picture_revision")?, has_crop: row.try_get("has_crop")? })
+    Ok(StoredEvent {
+        event,
+        picture_revision: row.try_get("picture_revision")?,
+        has_crop: row.try_get("has_crop")?,
+        given_up: row.try_get("given_up")?,
+    })
 }
 
 fn incident(row: &SqliteRow) -> Result<StoredIncident> {
@@ -225,6 +232,6 @@ fn uuid(column: &str, bytes: &[u8]) -> Result<Uuid> {
     Uuid::from_slice(bytes).map_err(|e| broken(column, e))
 }
 
-fn broken(column: &str, source: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+pub(super) fn broken(column: &str, source: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(source) }
 }

@@ -13,7 +13,7 @@ use crate::store::retention::free;
 
 /// Ids are the 16 bytes of their UUID: those of events sort by time. Times are µs since the epoch, on the edge's clock;
 /// `received_us` is on the hub's.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     "
     -- The latest state of each event.
     CREATE TABLE events (
@@ -158,6 +158,12 @@ const MIGRATIONS: [&str; 7] = [
     CREATE INDEX events_open ON events (id) WHERE phase <> 'closed';
     CREATE INDEX events_own_open ON events (id) WHERE place = 'hub' AND outbox IS NULL AND phase <> 'closed';
 ",
+    // Events that the hub has closed for an edge that never came back: the revision is the edge's last and one more. And for how
+    // long nothing was heard of edges while the hub was there.
+    "
+    ALTER TABLE events ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE silences (edge TEXT PRIMARY KEY NOT NULL, seconds INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Up to this version a migration writes everything anew; those behind it add to what is there.
@@ -294,7 +300,7 @@ mod tests {
         migrate_beside(&pool, room(1001)).await.unwrap();
         is_at(MIGRATIONS.len() as i64).await;
         let back = "DROP INDEX events_by_stream_and_label; DROP INDEX events_open; DROP INDEX events_own_open;
-                    PRAGMA user_version = 6";
+                    ALTER TABLE events DROP COLUMN given_up; DROP TABLE silences; PRAGMA user_version = 6";
         sqlx::raw_sql(back).execute(&pool).await.unwrap();
         migrate_beside(&pool, room(999)).await.unwrap();
         is_at(MIGRATIONS.len() as i64).await;

@@ -88,11 +88,14 @@ pub(super) fn out_of_order() -> metrics::Counter {
 
 async fn keep_event(db: &mut SqliteConnection, event: &EventMessage, now_us: Option<i64>) -> Result<Outcome> {
     let id = event.id.0.as_bytes().as_slice();
-    let kept =
-        sqlx::query("SELECT stream, revision FROM events WHERE id = ?").bind(id).fetch_optional(&mut *db).await?;
+    let kept = sqlx::query("SELECT stream, revision - given_up FROM events WHERE id = ?")
+        .bind(id)
+        .fetch_optional(&mut *db)
+        .await?;
     let stream = event.stream.to_string();
     let revision = match kept {
         Some(row) if row.get::<&str, _>(0) != stream => return Ok(of_other_stream()),
+        // Where the hub has given it up its edge knows nothing of the hub's revision.
         Some(row) => Some(row.get::<u32, _>(1)),
         None if was_removed(db, id).await? => return Ok(Outcome::Kept { keep: Keep::Older, replaced: None }),
         None => None,

@@ -1,7 +1,5 @@
 //! What is removed, and what comes late.
 
-use std::collections::BTreeSet;
-
 use hub_core::retention::{Rules, Usage};
 
 use super::*;
