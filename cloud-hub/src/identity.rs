@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! ca.pem, ca.key          made once; edges pin the fingerprint of ca.pem, which stands in their join tokens
-//! server.pem, server.key  [leaf, CA], shown on QUIC and MQTT; made again when it nears its end or has not
-//!                         begun, when it has another key, or names change
+//! server.pem, server.key  [leaf, CA], shown on QUIC and MQTT; made again at a start when it nears its end or has not
+//!                         begun, when it has another key, or names change, and in time while the hub runs ([`expiry`])
 //! ```
 //!
 //! While this machine's clock is not set ([`made`]) the leaf is not judged by when it begins, and what is made begins when
@@ -14,6 +14,8 @@
 pub mod files;
 
 pub mod expiry;
+
+mod shown;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ use sha2::{Digest, Sha256};
 use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 
 use files::FileError;
+use shown::Shown;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const CA_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
@@ -70,6 +73,8 @@ pub struct Identity {
     pub fingerprint: [u8; 32],
     /// When the leaf ends.
     pub expires: SystemTime,
+    /// What servers show: this chain, until a newer one takes its place.
+    shown: Arc<Shown>,
 }
 
 impl Identity {
@@ -85,7 +90,8 @@ impl Identity {
         let (ca, issuer) = authority(data, now)?;
         let (chain_file, key_file) = (data.join("server.pem"), data.join("server.key"));
         let names = names(hosts);
-        let fits = match read_leaf(&chain_file) {
+        let before = read_leaf(&chain_file);
+        let fits = match &before {
             Some(leaf) => {
                 // A leaf made while this machine's clock was ahead begins later, and no edge would take it until then.
                 let in_time = (leaf.begins <= now || !set) && leaf.expires >= now + RENEW_BEFORE;
@@ -95,7 +101,9 @@ impl Identity {
         };
         if !fits {
             let key = KeyPair::generate()?;
-            let leaf = leaf_params(&names, now)?.signed_by(&key, &issuer)?;
+            // A day back, for edges whose clock is a little behind; no later than the one before, should this machine's be ahead.
+            let begins = before.map_or(now, |leaf| leaf.begins.min(now)).min(now - DAY);
+            let leaf = leaf_params(&names, begins, now + LEAF_LIFE)?.signed_by(&key, &issuer)?;
             let ca_pem = files::read(&data.join("ca.pem"))?;
             files::write_private(&key_file, key.serialize_pem().as_bytes())?;
             files::write_private(&chain_file, &[leaf.pem().as_bytes(), &ca_pem].concat())?;
@@ -104,13 +112,16 @@ impl Identity {
         let leaf = read_leaf(&chain_file).ok_or_else(|| broken(&chain_file, "not a certificate"))?;
         let key = PrivateKeyDer::from_pem_file(&key_file).map_err(|_| broken(&key_file, "not a private key"))?;
         let fingerprint = Sha256::digest(&ca).into();
-        Ok(Self { chain: vec![leaf.der, ca], key, fingerprint, expires: leaf.expires })
+        let chain = vec![leaf.der, ca];
+        let shown = Shown::new(chain.clone(), key.clone_key());
+        let shown = Arc::new(shown.map_err(|_| broken(&key_file, "not the key of server.pem"))?);
+        Ok(Self { chain, key, fingerprint, expires: leaf.expires, shown })
     }
 
-    /// For a server that shows the chain and speaks `alpn`, or whatever the client likes where that is empty.
+    /// For a server that shows the chain, or what takes its place, and speaks `alpn`, or whatever the client likes where that is empty.
     ///
     /// # Errors
-    /// Where key and certificate do not belong together.
+    /// Where there are no such versions.
     pub fn server_tls(
         &self,
         versions: &[&'static rustls::SupportedProtocolVersion],
@@ -120,7 +131,7 @@ impl Identity {
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)?
             .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
+            .with_cert_resolver(self.shown.clone());
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(config)
     }
@@ -163,14 +174,14 @@ fn ca_params(now: SystemTime) -> Result<CertificateParams, rcgen::Error> {
     Ok(params)
 }
 
-fn leaf_params(names: &[String], now: SystemTime) -> Result<CertificateParams, rcgen::Error> {
+fn leaf_params(names: &[String], begins: SystemTime, ends: SystemTime) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(names.to_vec())?;
     params.distinguished_name.push(DnType::CommonName, SERVER_NAME);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    params.not_before = (now - DAY).into();
-    params.not_after = (now + LEAF_LIFE).into();
+    params.not_before = begins.into();
+    params.not_after = ends.into();
     Ok(params)
 }
 

@@ -161,7 +161,8 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
         }
     }
     steps.spawn("ingest", "ingest over QUIC", quic.run(token.child_token()));
-    steps.spawn("ingest", "certificate", expiry::tell(identity.expires, token.clone()));
+    let renewal = expiry::Renewal::of(&identity, config.data.clone(), config.hosts());
+    steps.spawn("ingest", "certificate", renewal.keep(SystemTime::now, token.clone()));
     if let Some(broker) = &mut broker {
         steps.spawn("ingest", "broker", watch_broker(broker.ended(), token.clone()));
     }

@@ -1,59 +1,98 @@
-//! Tells when the hub's certificate ends, while there is time to do something about it.
+//! Makes the hub's leaf anew while it runs, before it ends, and tells when that can't be done.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use hub_core::retention::Steady;
 use metrics::{describe_gauge, gauge};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
-/// A hub that runs for longer than a year has a leaf with so little left.
-const SAY_BEFORE: Duration = Duration::from_secs(60 * 24 * 3600);
+use super::shown::Shown;
+use super::{DAY, Identity, IdentityError};
 
-/// Looks each day, until `token` is cancelled. The leaf is made again at a start only: edges and the hub's own client are
-/// refused once it has ended.
-pub async fn tell(expires: SystemTime, token: CancellationToken) {
-    let at = expires.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    gauge!("omma_ingest_certificate_expiry_timestamp_seconds").set(at.as_secs_f64());
-    loop {
-        if let Some(days) = due(expires, SystemTime::now()) {
-            tracing::warn!(days, "the hub's certificate ends: start the hub again, which makes a new one");
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(3600);
+/// A leaf with less than this left is made anew: a hub that runs for nearly two years has such a one.
+const RENEW_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What the task needs.
+#[derive(Debug)]
+pub struct Renewal {
+    data: PathBuf,
+    hosts: Vec<String>,
+    expires: SystemTime,
+    shown: Arc<Shown>,
+}
+
+impl Renewal {
+    /// Of that identity, which was opened with these.
+    pub fn of(identity: &Identity, data: PathBuf, hosts: Vec<String>) -> Self {
+        Self { data, hosts, expires: identity.expires, shown: Arc::clone(&identity.shown) }
+    }
+
+    /// Looks each hour, until `token` is cancelled; `clock` is this machine's. One that has just leapt makes no leaf: whoever
+    /// connects has the right time.
+    pub async fn keep(mut self, clock: impl Fn() -> SystemTime, token: CancellationToken) {
+        self.tell();
+        let (begin, mut steady, mut said) = (Instant::now(), Steady::default(), None::<Instant>);
+        let mut often = tokio::time::interval(LOOK);
+        while token.run_until_cancelled(often.tick()).await.is_some() {
+            let now = clock();
+            let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let steady = steady.look(begin.elapsed(), i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
+            if !steady || !is_due(self.expires, now) {
+                continue;
+            }
+            match self.renew(now).await {
+                Ok(()) => said = None,
+                Err(error) if said.is_none_or(|said| said.elapsed() >= DAY) => {
+                    said = Some(Instant::now());
+                    let days = self.expires.duration_since(now).unwrap_or_default().as_secs() / DAY.as_secs();
+                    tracing::warn!(
+                        %error, days,
+                        "the hub's certificate ends in so many days and can't be made anew: then edges are refused. Trying on"
+                    );
+                }
+                Err(_) => {}
+            }
         }
-        if token.run_until_cancelled(tokio::time::sleep(DAY)).await.is_none() {
-            return;
-        }
+    }
+
+    async fn renew(&mut self, now: SystemTime) -> Result<(), RenewalError> {
+        let (data, hosts) = (self.data.clone(), self.hosts.clone());
+        let made = tokio::task::spawn_blocking(move || Identity::open(&data, &hosts, now)).await??;
+        self.shown.become_as(&made.shown);
+        self.expires = made.expires;
+        self.tell();
+        tracing::info!("the hub's certificate was made anew: who connects from now on is shown it");
+        Ok(())
+    }
+
+    fn tell(&self) {
+        let at = self.expires.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        gauge!("omma_ingest_certificate_expiry_timestamp_seconds").set(at.as_secs_f64());
     }
 }
 
-/// How many whole days are left, where that must be said.
-fn due(expires: SystemTime, now: SystemTime) -> Option<u64> {
-    let left = expires.duration_since(now).unwrap_or_default();
-    (left < SAY_BEFORE).then(|| left.as_secs() / DAY.as_secs())
+/// Why there is no new leaf.
+#[derive(Debug, thiserror::Error)]
+enum RenewalError {
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("make the hub's certificates: {0}")]
+    Ended(#[from] tokio::task::JoinError),
+}
+
+fn is_due(expires: SystemTime, now: SystemTime) -> bool {
+    expires.duration_since(now).unwrap_or_default() < RENEW_BEFORE
 }
 
 /// What its metrics mean.
 pub(crate) fn describe() {
     describe_gauge!(
         "omma_ingest_certificate_expiry_timestamp_seconds",
-        "When the certificate ends that the hub shows on QUIC and MQTT, in seconds since 1970. A start of the hub makes a new one where less than 400 days are left."
+        "When the certificate ends that the hub shows on QUIC and MQTT, in seconds since 1970. A new one is made where less than 30 days are left, at a start where less than 400 are."
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hub_that_runs_for_two_years_says_that_its_certificate_ends_before_it_does() {
-        let expires = SystemTime::UNIX_EPOCH + 20_000 * DAY;
-        for (now, said) in [
-            (expires - 400 * DAY, None),
-            (expires - 60 * DAY, None),
-            (expires - 60 * DAY + Duration::from_secs(1), Some(59)),
-            (expires - DAY, Some(1)),
-            (expires, Some(0)),
-            (expires + DAY, Some(0)),
-        ] {
-            assert_eq!(due(expires, now), said);
-        }
-    }
 }

@@ -102,6 +102,7 @@ fn a_leaf_that_was_made_while_the_clock_was_ahead_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
     // Authority and names are of before the clock went wrong.
     let first = Identity::open(folder.path(), &["hub"], now()).unwrap();
+    std::fs::remove_file(folder.path().join("server.pem")).unwrap();
     let ahead = Identity::open(folder.path(), &["hub.example"], now() + 100 * DAY).unwrap();
     let right = Identity::open(folder.path(), &["hub.example"], now()).unwrap();
     assert_ne!(ahead.chain[0], right.chain[0]);
@@ -139,4 +140,64 @@ fn a_power_cut_between_key_and_leaf_costs_a_new_leaf_and_not_the_start() {
         let identity = Identity::open(folder.path(), &["hub"], now()).unwrap();
         identity.server_tls(rustls::ALL_VERSIONS, &[]).unwrap();
     }
+}
+
+/// It was made anew at a start only: a hub that ran for two years shut its edges out until somebody started it again.
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_runs_for_two_years_shows_a_new_leaf_before_the_old_one_ends() {
+    let (folder, begin) = (tempfile::tempdir().unwrap(), tokio::time::Instant::now());
+    let hosts = vec!["hub".to_owned()];
+    let identity = Identity::open(folder.path(), &hosts, now()).unwrap();
+    let clock = move || now() + begin.elapsed();
+    let token = tokio_util::sync::CancellationToken::new();
+    let renewal = expiry::Renewal::of(&identity, folder.path().to_owned(), hosts);
+    let task = tokio::spawn(renewal.keep(clock, token.clone()));
+    let shown = || identity.shown.now().cert[0].clone();
+
+    tokio::time::sleep(LEAF_LIFE - 30 * DAY - DAY).await;
+    assert_eq!(shown(), identity.chain[0]);
+    // Without the authority's key there is no new one.
+    let (key, away) = (folder.path().join("ca.key"), folder.path().join("away"));
+    std::fs::rename(&key, &away).unwrap();
+    tokio::time::sleep(10 * DAY).await;
+    assert_eq!(shown(), identity.chain[0]);
+    std::fs::rename(&away, &key).unwrap();
+    tokio::time::sleep(DAY).await;
+    assert_ne!(shown(), identity.chain[0]);
+
+    let leaf = read_leaf(&folder.path().join("server.pem")).unwrap();
+    assert_eq!(shown(), leaf.der, "a start shows the same");
+    assert!(leaf.expires > identity.expires + 600 * DAY && leaf.issued_by(identity.ca().unwrap()));
+    assert_eq!(shown(), Identity::open(folder.path(), &["hub"], clock()).unwrap().chain[0]);
+    tokio::time::sleep(LEAF_LIFE - 40 * DAY).await;
+    assert_eq!(shown(), leaf.der);
+    tokio::time::sleep(20 * DAY).await;
+    assert_ne!(shown(), leaf.der, "and again");
+    token.cancel();
+    task.await.unwrap();
+}
+
+/// What is made by a clock that is ahead must fit when it is right again.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_leaps_ahead_makes_no_leaf_that_edges_refuse() {
+    let (folder, begin) = (tempfile::tempdir().unwrap(), tokio::time::Instant::now());
+    let hosts = vec!["hub".to_owned()];
+    let identity = Identity::open(folder.path(), &hosts, now()).unwrap();
+    // Ten years ahead in every third hour, and from the hundredth on for good.
+    let clock = move || {
+        let hour = begin.elapsed().as_secs() / 3600;
+        let ahead = hour % 3 == 1 || hour >= 100;
+        now() + begin.elapsed() + if ahead { 3650 * DAY } else { Duration::ZERO }
+    };
+    let token = tokio_util::sync::CancellationToken::new();
+    let renewal = expiry::Renewal::of(&identity, folder.path().to_owned(), hosts);
+    let task = tokio::spawn(renewal.keep(clock, token.clone()));
+    tokio::time::sleep(4 * DAY).await;
+    assert_eq!(identity.shown.now().cert[0], identity.chain[0]);
+    tokio::time::sleep(DAY).await;
+    assert_ne!(identity.shown.now().cert[0], identity.chain[0]);
+    let leaf = read_leaf(&folder.path().join("server.pem")).unwrap();
+    assert!(leaf.begins <= now() && leaf.expires > now() + 3650 * DAY);
+    token.cancel();
+    task.await.unwrap();
 }
