@@ -387,6 +387,11 @@ export interface components {
             /** @description `[x, y, width, height]` in the best frame, 0 to 1 from the left top. */
             box: number[];
             /**
+             * @description Why the hub has closed it, where its edge has not. Should the edge tell more of it after all, that takes its place.
+             * @example nothing was heard of its edge for 7 days
+             */
+            closed_reason?: string | null;
+            /**
              * Format: int64
              * @description Last frame in which it was seen, once it is closed.
              */
