@@ -25,12 +25,21 @@ pub struct Edge {
     pub clock_offset_us: Option<i64>,
     /// Its cameras as last reported.
     pub cameras: Vec<CameraReport>,
-    /// Faults of each camera's RTSP that the edge puts right, as it last said over QUIC.
-    pub interpreted: BTreeMap<CameraId, Vec<String>>,
+    /// What it last said over QUIC of a camera beside the report, where there is something to say.
+    pub remarks: BTreeMap<CameraId, Remarks>,
     /// How it itself was when it last said so, over QUIC.
     pub health: Option<Told<HealthMessage>>,
     /// What became of what is desired of it, as it last said over QUIC.
     pub reported: Option<Told<ReportedMessage>>,
+}
+
+/// What an edge says of a camera beside its report.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remarks {
+    /// Why its pictures can't be looked at where the edge looks, though the camera may be live.
+    pub unseen: Option<String>,
+    /// Faults of its RTSP that the edge puts right.
+    pub interpreted: Vec<String>,
 }
 
 /// What an edge said, and when.

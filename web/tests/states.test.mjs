@@ -185,6 +185,25 @@ test("each camera says how it fares, and the tile says why there is no picture",
   assertNoFaults(REFUSED);
 });
 
+test("a live camera that nobody looks at says so in the list, and why under its name", async () => {
+  const reason = "nobody looks at it: H.265 not decodable by this build: set the camera to H.264";
+  hub.cameras = [camera("north.door", { name: "Front door", codec: "h265", reason }), camera("north.yard", { name: "Yard" })];
+  await signIn(page, hub.url, TOKEN);
+  await page.getByRole("button", { name: /Front door.*Not analysed/ }).waitFor();
+  const why = page.getByRole("main").getByText("Nobody looks at it: H.265 not decodable by this build");
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await why.waitFor();
+    await assertAccessible(page);
+    await screenshot(page, `unseen-${name}`);
+  }
+  assert.equal(await page.getByText("Analysed at the edge").count(), 0);
+  await page.getByRole("button", { name: /Yard/ }).click();
+  await why.waitFor({ state: "detached" });
+  await page.getByText("Analysed at the edge").waitFor();
+  assertNoFaults(REFUSED);
+});
+
 test("with nothing clicked the picture stays on its camera while cameras come and go", async () => {
   const door = { name: "Front door" };
   const yard = { name: "Yard" };

@@ -29,7 +29,7 @@ pub(super) struct Camera {
     placement: PlacementName,
     /// How it fares.
     state: StateName,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to mend it. Of a live camera: why nobody looks at its pictures, so that nothing is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// `h264` or `h265`, once known.
@@ -120,12 +120,16 @@ fn view(name: &EdgeId, edge: &Edge, report: &CameraReport, infer: &InferState, u
         CameraState::Connecting => (StateName::Connecting, None),
         CameraState::Failed { reason } => (StateName::Failed, Some(reason.clone())),
     };
-    if report.placement == Placement::Hub && reason.is_none() {
-        let model = match infer {
-            InferState::Unavailable { reason } => Some(format!("nobody looks at it: {reason}")),
+    let remarks = edge.remarks.get(&report.camera);
+    if reason.is_none() {
+        let by_edge = remarks.and_then(|remarks| remarks.unseen.clone());
+        let by_hub = match (report.placement, infer) {
+            (Placement::Hub, InferState::Unavailable { reason }) => Some(reason.clone()),
             _ => None,
         };
-        reason = model.or_else(|| unseen.map(|why| format!("the hub can't look at it: {why}")));
+        let nobody = by_edge.or(by_hub).map(|why| format!("nobody looks at it: {why}"));
+        let not_the_hub = || unseen.filter(|_| report.placement == Placement::Hub);
+        reason = nobody.or_else(|| not_the_hub().map(|why| format!("the hub can't look at it: {why}")));
     }
     let video = report.video.as_ref();
     Camera {
@@ -147,13 +151,14 @@ fn view(name: &EdgeId, edge: &Edge, report: &CameraReport, infer: &InferState, u
         width: video.map(|v| v.width),
         height: video.map(|v| v.height),
         reorders: video.map(|v| v.reorders),
-        interpreted: edge.interpreted.get(&report.camera).cloned().unwrap_or_default(),
+        interpreted: remarks.map(|remarks| remarks.interpreted.clone()).unwrap_or_default(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Remarks;
 
     #[test]
     fn a_camera_says_why_it_shows_or_detects_nothing() {
@@ -182,8 +187,35 @@ mod tests {
         let json = serde_json::to_string(&view(&name, &edge(true), &report, &ready, None)).unwrap();
         assert!(json.contains(r#""stream":"site.door""#) && !json.contains("codec"), "{json}");
         assert!(!json.contains("interpreted"), "{json}");
-        let interpreted = [("door".parse().unwrap(), vec!["rtp_info".to_owned()])].into();
-        let mended = view(&name, &Edge { interpreted, ..edge(true) }, &report, &ready, None);
+        let remarks = Remarks { interpreted: vec!["rtp_info".to_owned()], unseen: None };
+        let mended = view(&name, &remarked(edge(true), remarks), &report, &ready, None);
         assert_eq!(serde_json::to_value(mended).unwrap()["interpreted"], serde_json::json!(["rtp_info"]));
+    }
+
+    fn remarked(edge: Edge, remarks: Remarks) -> Edge {
+        Edge { remarks: [("door".parse().unwrap(), remarks)].into(), ..edge }
+    }
+
+    #[test]
+    fn a_live_camera_that_its_edge_cannot_look_at_says_so_and_why() {
+        let name = "site".parse().unwrap();
+        let remarks = Remarks { unseen: Some("H.265 not decodable by this build".into()), interpreted: vec![] };
+        let seen = |connected, state| {
+            let report = CameraReport {
+                camera: "door".parse().unwrap(),
+                name: "Door".into(),
+                placement: Placement::Edge,
+                state,
+                video: None,
+            };
+            let edge = Edge { connected, status: true, ..Edge::default() };
+            let camera = view(&name, &remarked(edge, remarks.clone()), &report, &InferState::Loading, None);
+            (camera.state, camera.reason.unwrap())
+        };
+        let unseen = "nobody looks at it: H.265 not decodable by this build".to_owned();
+        assert_eq!(seen(true, CameraState::Live), (StateName::Live, unseen));
+        let failed = CameraState::Failed { reason: "no route to it".into() };
+        assert_eq!(seen(true, failed), (StateName::Failed, "no route to it".into()));
+        assert_eq!(seen(false, CameraState::Live), (StateName::Offline, "its edge is not connected".into()));
     }
 }

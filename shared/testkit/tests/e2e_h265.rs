@@ -1,5 +1,5 @@
 //! H.265 with real processes: it goes from the camera into the hub's bus, each side whose build can't decode it says so
-//! once, and everything else goes on.
+//! once, the hub shows that nobody looks at a camera that is live, and everything else goes on.
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
@@ -42,6 +42,11 @@ fn what_this_build_cannot_decode_is_forwarded_and_said_once() {
         assert!(unseen.contains(words), "{unseen}");
     }
     assert_eq!((&door["state"], &door["gate"]), (&"live".into(), &Value::Null), "{door}");
+    let shown = wait::until("the hub to show that nobody looks at it", wait::LONG, || {
+        let shown = stack.api.camera("site.door")?;
+        if shown["reason"].is_string() { Ok(shown) } else { Err(format!("{shown}")) }
+    });
+    assert_eq!((&shown["state"], &shown["reason"]), (&"live".into(), &format!("nobody looks at it: {unseen}").into()));
     wait::until("units of the other one in the hub's bus", wait::LONG, || {
         let yard = stack.api.camera("site.yard")?;
         let said = yard["reason"].as_str().unwrap_or_default();
@@ -62,6 +67,7 @@ fn what_this_build_cannot_decode_is_forwarded_and_said_once() {
         if events.is_empty() { Err("none".to_owned()) } else { Ok(()) }
     });
     assert!(camera(&stack, "gate").unwrap()["unseen"].is_null());
+    assert!(stack.api.camera("site.gate").unwrap()["reason"].is_null());
     // The edge must not see the cameras end before it does.
     stack.finish();
     drop(server);

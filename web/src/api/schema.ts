@@ -286,7 +286,7 @@ export interface components {
             name: string;
             /** @description Where its pictures are looked at. */
             placement: components["schemas"]["Placement"];
-            /** @description What is wrong and how to mend it. */
+            /** @description What is wrong and how to mend it. Of a live camera: why nobody looks at its pictures, so that nothing is detected. */
             reason?: string | null;
             /** @description Whether it has B-frames, which browsers can't be sent; once known. */
             reorders?: boolean | null;

@@ -85,7 +85,7 @@ function CameraButton({ camera, current, onSelect }: CameraButtonProps) {
       title={detail ?? describePlacement(camera.placement)}
       onClick={() => onSelect(camera.stream)}
     >
-      {tone === "good" || tone === "busy" ? <CameraIcon className="camera-icon" /> : <CameraOffIcon className="camera-icon" />}
+      {camera.state === "live" || camera.state === "connecting" ? <CameraIcon className="camera-icon" /> : <CameraOffIcon className="camera-icon" />}
       <span className="camera-name">{camera.name}</span>
       <span className={`camera-state tone-${tone}`}>
         <span className="dot" aria-hidden="true" />

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { failed, success } from "../api/result.ts";
 import type { Camera } from "../api/types.ts";
 import { camerasState } from "./poll.ts";
-import { describeInterpreted, namesOf } from "./words.ts";
+import { describeCamera, describeInterpreted, namesOf } from "./words.ts";
 
 const GONE = failed({ kind: "unreachable", message: "gone" });
 
@@ -25,6 +25,13 @@ test("cameras stay in their order, and stay while the hub gives no answer", () =
 test("where two sites have a camera of one name, events say which", () => {
   const names = namesOf([camera("a", "door"), camera("a", "yard"), camera("b", "door")]);
   assert.deepEqual([...names.values()], ["door (a)", "yard", "door (b)"]);
+});
+
+test("a live camera that nobody looks at is not shown as well, and says why", () => {
+  const door = { ...camera("a", "door"), reason: "nobody looks at it: the detector fails at each picture" };
+  const detail = "Nobody looks at it: the detector fails at each picture.";
+  assert.deepEqual(describeCamera(door), { tone: "bad", words: "Not analysed", detail });
+  assert.deepEqual(describeCamera(camera("a", "yard")), { tone: "good", words: "Live", detail: null });
 });
 
 test("what is put right of a camera is said, whatever the version of its edge", () => {

@@ -13,7 +13,7 @@ export function describeCamera(camera: Camera): CameraWords {
   const reason = camera.reason === undefined || camera.reason === null ? null : sentence(camera.reason);
   switch (camera.state) {
     case "live":
-      return { tone: "good", words: "Live", detail: reason };
+      return reason === null ? { tone: "good", words: "Live", detail: null } : { tone: "bad", words: "Not analysed", detail: reason };
     case "connecting":
       return { tone: "busy", words: "Connecting", detail: reason };
     case "failed":

@@ -2,7 +2,7 @@ import { useRef } from "react";
 import type { HubClient } from "../api/client.ts";
 import type { Camera } from "../api/types.ts";
 import type { CamerasState } from "../cameras/poll.ts";
-import { describePlacement, describeVideo } from "../cameras/words.ts";
+import { describeCamera, describePlacement, describeVideo } from "../cameras/words.ts";
 import { ExpandIcon } from "../ui/icons.tsx";
 import { CoverPanel } from "./CoverPanel.tsx";
 import { LiveFacts } from "./LiveFacts.tsx";
@@ -27,7 +27,9 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
   const boxes = useRef<HTMLCanvasElement>(null);
   const view = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, still, boxes });
   const cover = coverOf(cameras, camera, view.state);
-  const subtitle = [camera.edge, describeVideo(camera), describePlacement(camera.placement)];
+  // Of a camera that plays nothing stands over the picture why.
+  const unseen = camera.state === "live" ? describeCamera(camera).detail : null;
+  const subtitle = [camera.edge, describeVideo(camera), unseen === null ? describePlacement(camera.placement) : "Not analysed"];
   return (
     <section className="tile" aria-label={`Live picture of ${camera.name}`}>
       <div className="tile-head">
@@ -36,6 +38,11 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
           <p className="parts">
             {subtitle.map((part) => part !== null && <span key={part}>{part}</span>)}
           </p>
+          {unseen !== null && (
+            <p className="tile-trouble" role="status">
+              {unseen}
+            </p>
+          )}
         </div>
         <ModeSwitch mode={mode} onMode={onMode} />
       </div>

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! desired ─▶ once the edge has spoken here, and whenever it changes ─▶ edge
-//! registry ◀── health, what is put right of cameras, what became of it ◀ edge
+//! registry ◀── health, remarks on cameras, what became of it ◀── edge
 //! ```
 //!
 //! An edge of before there were values leaves the stream unread: nothing of what is desired is sent to it. One of a later
@@ -26,7 +26,7 @@ use super::control::now_us;
 use super::{Destination, text};
 use crate::complaint::Complaint;
 use crate::desired::Wish;
-use crate::registry::Told;
+use crate::registry::{Remarks, Told};
 
 const CHUNK: usize = 64 * 1024;
 /// What is handed to the connection at once.
@@ -105,7 +105,7 @@ async fn serve(
     complaint: &Complaint,
 ) -> Result<(), ValuesError> {
     // What an edge of this version has to say it says anew; one of before says nothing of it.
-    destination.registry.update(edge, |known| known.interpreted.clear());
+    destination.registry.update(edge, |known| known.remarks.clear());
     let (mut send, mut recv) = connection.open_bi().await?;
     write(&mut send, Bytes::from_static(&[STREAM_VALUES])).await?;
     let mut desired = destination.desired.watch();
@@ -193,7 +193,7 @@ fn heard(record: Record, edge: &EdgeId, destination: &Destination) -> Result<Res
             read
         }
         Topic::Camera(_, ref camera, CameraValue::State) => serde_json::from_slice(&record.payload).map(|state| {
-            registry.update(edge, |known| interpreted(&mut known.interpreted, camera, state));
+            registry.update(edge, |known| remark(&mut known.remarks, camera, state));
         }),
         // Of a later version.
         _ => {
@@ -205,13 +205,16 @@ fn heard(record: Record, edge: &EdgeId, destination: &Destination) -> Result<Res
 }
 
 /// The rest of its state comes over the control stream.
-fn interpreted(known: &mut BTreeMap<CameraId, Vec<String>>, camera: &CameraId, state: CameraMessage) {
+fn remark(known: &mut BTreeMap<CameraId, Remarks>, camera: &CameraId, state: CameraMessage) {
     let is_word = |said: &String| said.len() <= MAX_FAULT && said.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let faults: Vec<String> = state.interpreted.into_iter().filter(is_word).take(MAX_FAULTS).collect();
-    if faults.is_empty() {
+    let remarks = Remarks {
+        unseen: state.unseen.as_deref().map(text),
+        interpreted: state.interpreted.into_iter().filter(is_word).take(MAX_FAULTS).collect(),
+    };
+    if remarks == Remarks::default() {
         known.remove(camera);
     } else if known.contains_key(camera) || known.len() < MAX_CAMERAS {
-        known.insert(camera.clone(), faults);
+        known.insert(camera.clone(), remarks);
     }
 }
 

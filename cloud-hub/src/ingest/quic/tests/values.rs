@@ -106,7 +106,7 @@ async fn how_an_edge_is_is_known_and_no_text_of_it_is_long() {
 }
 
 #[tokio::test]
-async fn what_an_edge_puts_right_of_its_cameras_is_known_until_it_says_otherwise_or_connects_anew() {
+async fn what_an_edge_remarks_on_its_cameras_is_known_until_it_says_otherwise_or_connects_anew() {
     let hub = hub().await;
     let mut edge = Values::accept(&hub).await;
     let state = |rest: &str| {
@@ -114,23 +114,29 @@ async fn what_an_edge_puts_right_of_its_cameras_is_known_until_it_says_otherwise
     };
     let topic = |camera: &str| format!("omma/v1/edges/site/cameras/{camera}/state");
     let known = |site: &crate::registry::Edge, camera: &str| {
-        site.interpreted.get(&camera.parse::<CameraId>().unwrap()).cloned()
+        site.remarks.get(&camera.parse::<CameraId>().unwrap()).cloned().unwrap_or_default()
     };
     let faults = format!(r#","later":1,"interpreted":["rtp_info","no word!","{}","newer_fault"]"#, "x".repeat(99));
     edge.say(&topic("door"), &state(&faults)).await;
-    hub.until(|site| known(site, "door") == Some(vec!["rtp_info".to_owned(), "newer_fault".to_owned()])).await;
-    // Of an edge of before this was told, and of a camera of which nothing is put right.
+    hub.until(|site| known(site, "door").interpreted == ["rtp_info", "newer_fault"]).await;
+    let unseen = format!(r#","unseen":"H.265 not decodable\n{}""#, "x".repeat(9999));
+    edge.say(&topic("door"), &state(&unseen)).await;
+    hub.until(|site| known(site, "door").unseen.is_some()).await;
+    let door = known(&hub.registry.edges()[&"site".parse().unwrap()], "door");
+    let unseen = door.unseen.unwrap();
+    assert!(door.interpreted.is_empty() && unseen.starts_with("H.265 not decodablexx") && unseen.len() == 500);
+    // Of an edge of before this was told, and of a camera that needs nothing and is looked at.
     edge.say(&topic("door"), &state("")).await;
-    hub.until(|site| site.interpreted.is_empty()).await;
+    hub.until(|site| site.remarks.is_empty()).await;
     for camera in 0..2 * MAX_CAMERAS {
         edge.say(&topic(&format!("c{camera}")), &state(r#","interpreted":["nonce"]"#)).await;
     }
     edge.say(&topic("c0"), &state(r#","interpreted":["session"]"#)).await;
-    hub.until(|site| known(site, "c0") == Some(vec!["session".to_owned()])).await;
-    assert_eq!(hub.registry.edges()[&"site".parse().unwrap()].interpreted.len(), MAX_CAMERAS);
+    hub.until(|site| known(site, "c0").interpreted == ["session"]).await;
+    assert_eq!(hub.registry.edges()[&"site".parse().unwrap()].remarks.len(), MAX_CAMERAS);
     edge.edge.connection.close(0u32.into(), b"bye");
     let _again = Values::accept(&hub).await;
-    hub.until(|site| site.interpreted.is_empty()).await;
+    hub.until(|site| site.remarks.is_empty()).await;
 }
 
 #[tokio::test]
