@@ -133,6 +133,26 @@ test("the list is bounded; what falls off the end can be had again", () => {
   assert.equal(hasOlder(feed), false);
 });
 
+test("an edge that was away brings old events: none of those between is skipped, however many it brings", () => {
+  const hub = Array.from({ length: 1000 }, (_, n) => event(1000 - n));
+  const older = (feed: Feed): Feed => {
+    const rest = hub.filter(({ id }) => feed.next !== null && id < feed.next);
+    const events = rest.slice(0, 50);
+    return withOlder(feed, { events, next: rest.length > 50 ? (events.at(-1)?.id ?? null) : null });
+  };
+  let feed = withNewest(EMPTY_FEED, page(1000, 951, 951));
+  for (let n = 499; n >= 300; n -= 1) feed = withEvent(feed, event(n, { revision: 2 }));
+  assert.equal(feed.next, event(951).id);
+  assert.equal(around(feed, event(951).id)?.older, null, "nothing is stepped over");
+  for (let pages = 0; pages < 10; pages += 1) feed = older(feed);
+  assert.deepEqual(tracks(feed), Array.from({ length: 550 }, (_, n) => 1000 - n));
+});
+
+test("what comes late of an event that is loaded is taken, also of the last one", () => {
+  const feed = withEvent(withNewest(EMPTY_FEED, page(9, 5, 5)), event(5, { revision: 2, phase: "closed" }));
+  assert.deepEqual(feed.events.map(({ phase }) => phase).at(-1), "closed");
+});
+
 test("beside an event are the next newer and the next older, and nothing at the list's ends", () => {
   const feed = [1, 2, 3].reduce((before, n) => withEvent(before, event(n)), EMPTY_FEED);
   const beside = (n: number) => {

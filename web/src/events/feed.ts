@@ -51,7 +51,12 @@ export function withRoom(feed: Feed): Feed {
   return { ...feed, capacity: Math.min(MAX_CAPACITY, Math.max(feed.capacity, feed.events.length + CAPACITY - PAGE)) };
 }
 
+/**
+ * One that is older than all that was loaded, as of an edge that was away or the end of a long one, is left to the page that
+ * it is on: behind it would lie those that were not loaded, and nobody would ask for them.
+ */
 export function withEvent(feed: Feed, event: EventState): Feed {
+  if (feed.next !== null && event.id < feed.next) return feed;
   const picture = feed.orphans.get(event.id) ?? null;
   const orphans = picture === null ? feed.orphans : new Map([...feed.orphans].filter(([id]) => id !== event.id));
   return bounded({ ...feed, orphans, events: merge(feed.events, [{ ...event, picture }]) });
