@@ -12,6 +12,7 @@ import { nextQuestionMs, StreamClock } from "./clock.ts";
 import { whileHere } from "./leaving.ts";
 import type { Size } from "./letterbox.ts";
 import { Measure } from "./measure.ts";
+import { hasStopped } from "./rhythm.ts";
 import { Screen, type Elements } from "./screen.ts";
 import { attemptOf, step, type Happening, type LiveState, type Setback } from "./state.ts";
 import { WhepSession } from "./whep.ts";
@@ -19,7 +20,7 @@ import type { Spread } from "./window.ts";
 import type { Boxes, HubMessage, Mode } from "./wire.ts";
 
 const TICK_MS = 500;
-/** Pictures have stopped when none came for this long. */
+/** Pictures have stopped when none came for this long; of a camera that gives one more seldom, for twice as long as that takes. */
 const SILENT_MS = 2000;
 /** The hub is gone when neither a picture nor the answer to a clock question came for this long. */
 const DEAD_MS = 10_000;
@@ -244,8 +245,10 @@ export class LivePlayer {
     const now = performance.now();
     const { state, mode } = this.store.get();
     // Frames that are held back are pictures too: the first of exact mode is shown up to two seconds after it came.
-    const lastMs = Math.max(this.lastPictureMs, this.screen?.lastFrameMs ?? 0);
-    if (state.kind === "playing" && now - lastMs > SILENT_MS) this.happened({ kind: "silent", lastMs });
+    const arrivals = this.screen?.arrivals;
+    const lastMs = Math.max(this.lastPictureMs, arrivals?.lastMs ?? 0);
+    const stopped = hasStopped(arrivals?.gapMs ?? 0, now - lastMs, SILENT_MS);
+    if (state.kind === "playing" && stopped) this.happened({ kind: "silent", lastMs });
     const alive = Math.max(lastMs, this.lastAnswerMs);
     if (this.session !== null && now - alive > DEAD_MS) this.again({ kind: "lost", message: "The hub has gone silent." });
     // The channel may lose a wish or its confirmation.

@@ -14,6 +14,7 @@ import { Hold } from "./hold.ts";
 import type { Size } from "./letterbox.ts";
 import type { Measure } from "./measure.ts";
 import { Overlay } from "./overlay.ts";
+import { Rhythm } from "./rhythm.ts";
 import { captureUs, rtpDifference } from "./rtp.ts";
 import { Copies, MOST_PIXELS, Still } from "./still.ts";
 import { eachFrame } from "./track.ts";
@@ -57,7 +58,8 @@ export class Screen {
   private current: Frame | null = null;
   private mode: Mode = "live";
   private holdMs = 0;
-  private arrivedMs = 0;
+  /** Of the frames that the browser has, whether they are shown by now or wait. */
+  readonly arrivals = new Rhythm();
 
   constructor(
     private readonly elements: Elements,
@@ -79,11 +81,6 @@ export class Screen {
   /** Whether this browser says which frame it shows (all do that tell the RTP timestamp; it is learnt at the first). */
   get matches(): boolean {
     return this.current === null || this.current.rtp !== null;
-  }
-
-  /** When the browser last had a frame, whether it is shown by now or waits. */
-  get lastFrameMs(): number {
-    return this.arrivedMs;
   }
 
   setMode(mode: Mode): void {
@@ -124,6 +121,7 @@ export class Screen {
     this.tap();
     this.release();
     this.shelf.clear();
+    this.arrivals.clear();
     this.current = null;
     this.overlay.clear();
     this.still.clear();
@@ -161,14 +159,15 @@ export class Screen {
         if (!this.tapped) this.keep(video, frame);
         return;
       }
-      this.arrivedMs = performance.now();
-      this.show(frame, this.arrivedMs, metadata.expectedDisplayTime);
+      const now = performance.now();
+      this.arrivals.came(now);
+      this.show(frame, now, metadata.expectedDisplayTime);
     });
   }
 
   private keep(source: CanvasImageSource, frame: Frame): void {
     const now = performance.now();
-    this.arrivedMs = now;
+    this.arrivals.came(now);
     if (document.hidden) return; // The screen is not refreshed then.
     const pixels = this.copies.take(source, frame.picture);
     this.hold.put({ ...frame, pixels }, this.dueMs(frame, now), now);

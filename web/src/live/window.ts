@@ -1,4 +1,5 @@
 /** Numbers of the last few seconds, and what to say of them. Reads no clock. */
+import { hasStopped } from "./rhythm.ts";
 
 export interface Spread {
   readonly p50: number;
@@ -9,7 +10,10 @@ export interface Spread {
 export class SlidingWindow {
   private entries: { readonly atMs: number; readonly value: number }[] = [];
 
-  /** `bound` entries at most, whatever the rate; the oldest give way. */
+  /**
+   * `bound` entries at most, whatever the rate; the oldest give way. Where they come more seldom than the window is long, the
+   * last two stay for as long as they are a rhythm.
+   */
   constructor(
     private readonly lengthMs: number,
     private readonly bound = 1024,
@@ -42,8 +46,11 @@ export class SlidingWindow {
   }
 
   private forget(nowMs: number): void {
+    const [before, last] = this.entries.slice(-2);
+    const goesOn = last !== undefined && before !== undefined && !hasStopped(last.atMs - before.atMs, nowMs - last.atMs, 0);
+    const most = this.entries.length - (goesOn ? 2 : 0);
     let gone = Math.max(0, this.entries.length - this.bound);
-    while (gone < this.entries.length && nowMs - this.entries[gone]!.atMs > this.lengthMs) gone += 1;
+    while (gone < most && nowMs - this.entries[gone]!.atMs > this.lengthMs) gone += 1;
     if (gone > 0) this.entries.splice(0, gone);
   }
 }
