@@ -141,6 +141,52 @@ test("a picture that stops is said to have stopped, and goes on without another 
   assert.equal(await other.sessions(), 1);
 });
 
+test("a browser that plays nothing by itself says so, and plays at a press", async () => {
+  await page.addInitScript(() => {
+    // As Safari does on a phone that saves power, and Firefox where the person blocks video: even where it is muted. Chromium
+    // goes on to show the pictures of a paused element.
+    const { play } = HTMLMediaElement.prototype;
+    const { requestVideoFrameCallback } = HTMLVideoElement.prototype;
+    HTMLVideoElement.prototype.requestVideoFrameCallback = function (shown) {
+      return requestVideoFrameCallback.call(this, (now, metadata) => {
+        if (this.paused) this.requestVideoFrameCallback(shown);
+        else shown(now, metadata);
+      });
+    };
+    const { set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
+    Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
+      get() {
+        return this.given ?? null;
+      },
+      set(stream) {
+        this.autoplay = false;
+        this.given = stream;
+        set.call(this, stream);
+      },
+    });
+    // Not by `navigator.userActivation`: looking at the page from a test counts as a gesture there.
+    let pressed = false;
+    addEventListener("pointerdown", () => (pressed = true), true);
+    HTMLMediaElement.prototype.play = function () {
+      return pressed ? play.call(this) : Promise.reject(new DOMException("no gesture", "NotAllowedError"));
+    };
+  });
+  const other = await send(tab, page, hub);
+  // With a token in the address: who presses the button to sign in has pressed.
+  await page.goto(`${hub.url}/#token=${TOKEN}`);
+  await page.getByText("This browser plays nothing by itself").waitFor();
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await assertAccessible(page);
+    await screenshot(page, `blocked-${name}`);
+  }
+  assert.equal((await live()).state, "blocked");
+  await page.getByRole("button", { name: "Play" }).click();
+  await playing();
+  await page.getByText("This browser plays nothing by itself").waitFor({ state: "detached" });
+  assert.equal(await other.sessions(), 1);
+});
+
 test("the reason that the hub gives over the channel is shown", async () => {
   const other = await send(tab, page, hub);
   await signIn(page, hub.url, TOKEN);

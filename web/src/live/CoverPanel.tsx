@@ -1,15 +1,23 @@
-import { useEffect, useState } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import { CameraOffIcon } from "../ui/icons.tsx";
 import type { Cover } from "./words.ts";
 
+interface CoverPanelProps {
+  readonly cover: Cover;
+  /** What the person can do about it. */
+  readonly children?: ReactNode;
+}
+
 /** What is said over the picture while there is none. */
-export function CoverPanel({ cover }: { readonly cover: Cover }) {
+export function CoverPanel({ cover, children }: CoverPanelProps) {
   if (cover.kind === "clear") return null;
   return (
     <div className="cover" role="status">
-      {cover.kind === "busy" ? <span className="spinner" aria-hidden="true" /> : <CameraOffIcon className="cover-icon" />}
+      {cover.kind === "busy" && <span className="spinner" aria-hidden="true" />}
+      {cover.kind === "trouble" && <CameraOffIcon className="cover-icon" />}
       <p className="cover-title">{cover.title}</p>
       {cover.detail !== null && <p className="cover-detail">{cover.detail}</p>}
+      {children}
       {cover.kind === "trouble" && cover.retryAtMs !== null && <Countdown atMs={cover.retryAtMs} />}
     </div>
   );

@@ -25,7 +25,7 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
   const video = useRef<HTMLVideoElement>(null);
   const still = useRef<HTMLCanvasElement>(null);
   const boxes = useRef<HTMLCanvasElement>(null);
-  const view = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, still, boxes });
+  const { view, onPlay } = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, still, boxes });
   const cover = coverOf(cameras, camera, view.state);
   // Of a camera that plays nothing stands over the picture why.
   const unseen = camera.state === "live" ? describeCamera(camera).detail : null;
@@ -51,7 +51,13 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
         <canvas ref={still} className="still" hidden aria-hidden="true" />
         <canvas ref={boxes} className="boxes" aria-hidden="true" />
         <LatencyBadge view={view} />
-        <CoverPanel cover={cover} />
+        <CoverPanel cover={cover}>
+          {cover.kind === "blocked" && (
+            <button type="button" className="button primary" onClick={onPlay}>
+              Play
+            </button>
+          )}
+        </CoverPanel>
         {document.fullscreenEnabled && (
           <button
             type="button"

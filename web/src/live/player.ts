@@ -70,6 +70,7 @@ export class LivePlayer {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private question: ReturnType<typeof setTimeout> | undefined;
   private asked = 0;
+  private blocked = false;
   private lastPictureMs = 0;
   private lastAnswerMs = 0;
   private picture: Size | null = null;
@@ -95,6 +96,11 @@ export class LivePlayer {
   /** The camera is known to be there: don't wait for the next attempt. */
   nudge(): void {
     if (this.store.get().state.kind === "retrying") void this.connect();
+  }
+
+  /** The person wants it to play: to be called from what was pressed, or the browser refuses it as before. */
+  press(): void {
+    void this.start();
   }
 
   /** Plays into these elements until what is returned is called. */
@@ -144,6 +150,7 @@ export class LivePlayer {
       this.session = result.value;
       this.lastAnswerMs = performance.now();
       this.happened({ kind: "answered" });
+      if (this.blocked) this.happened({ kind: "blocked" }); // Which may be known before.
       if (result.value.isOpen) this.channelOpened();
     } else if (result.kind === "error") {
       const { failure } = result;
@@ -178,9 +185,22 @@ export class LivePlayer {
     if (this.video === null) return;
     this.screen?.begin(stream.getVideoTracks()[0] ?? null);
     this.video.srcObject = stream;
-    this.video.play().catch(() => {
-      // The element was given another stream meanwhile, or the tab is being closed.
-    });
+    void this.start();
+  }
+
+  /** Some browsers refuse even what is muted: on a phone that saves power, or as the person has set it. */
+  private async start(): Promise<void> {
+    const { video } = this;
+    const stream = video?.srcObject;
+    this.blocked = false;
+    try {
+      await video?.play();
+    } catch (error) {
+      // Else the element was given another stream meanwhile, or the tab is being closed.
+      if (!(error instanceof DOMException) || error.name !== "NotAllowedError" || video?.srcObject !== stream) return;
+      this.blocked = true;
+      this.happened({ kind: "blocked" });
+    }
   }
 
   private channelOpened(): void {
@@ -248,7 +268,8 @@ export class LivePlayer {
     const arrivals = this.screen?.arrivals;
     const lastMs = Math.max(this.lastPictureMs, arrivals?.lastMs ?? 0);
     const stopped = hasStopped(arrivals?.gapMs ?? 0, now - lastMs, SILENT_MS);
-    if (state.kind === "playing" && stopped) this.happened({ kind: "silent", lastMs });
+    // One picture is shown by some browsers even where they refuse to play.
+    if (state.kind === "playing" && stopped) this.happened(this.blocked ? { kind: "blocked" } : { kind: "silent", lastMs });
     const alive = Math.max(lastMs, this.lastAnswerMs);
     if (this.session !== null && now - alive > DEAD_MS) this.again({ kind: "lost", message: "The hub has gone silent." });
     // The channel may lose a wish or its confirmation.
@@ -271,7 +292,8 @@ export class LivePlayer {
   private happened(happening: Happening): void {
     this.store.update((view) => {
       const state = step(view.state, happening);
-      return state.kind === "playing" || state.kind === "stalled" ? { ...view, state } : { ...view, state, mode: null };
+      const connected = state.kind === "playing" || state.kind === "blocked" || state.kind === "stalled";
+      return connected ? { ...view, state } : { ...view, state, mode: null };
     });
   }
 }

@@ -27,6 +27,14 @@ test("pictures stop and come back", () => {
   assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }, { kind: "picture" }), { kind: "playing" });
 });
 
+test("a browser that plays nothing by itself says so until a picture comes", () => {
+  const answered: Happening = { kind: "answered" };
+  assert.deepEqual(run(answered, { kind: "blocked" }), { kind: "blocked", attempt: 0 });
+  assert.deepEqual(run(answered, { kind: "blocked" }, { kind: "silent", lastMs: 3 }), { kind: "blocked", attempt: 0 });
+  assert.deepEqual(run(answered, { kind: "blocked" }, { kind: "picture" }), { kind: "playing" });
+  assert.equal(run(lost, { kind: "blocked" }).kind, "retrying");
+});
+
 test("what comes late changes nothing", () => {
   assert.equal(run(lost, { kind: "picture" }).kind, "retrying", "a last picture of the session that was lost");
   assert.equal(run(lost, { kind: "answered" }).kind, "retrying");

@@ -7,7 +7,8 @@
  *        │  └──────setback────────┴──────setback───────┴───────setback───────┤
  *        └───────────────────────connect─────────────────────── retrying ◀───┘
  *
- * From each, `left` leads to `away`, and `connect` from there to `connecting`.
+ * From each, `left` leads to `away`, and `connect` from there to `connecting`. Where the browser refuses to play by itself, waiting,
+ * playing and stalled lead to `blocked`, and that, with the first picture, to `playing`.
  */
 
 export type LiveState =
@@ -16,6 +17,8 @@ export type LiveState =
   /** The hub has answered; no picture yet. */
   | { readonly kind: "waiting"; readonly attempt: number }
   | { readonly kind: "playing" }
+  /** Connected, but this browser plays only what the person starts. */
+  | { readonly kind: "blocked"; readonly attempt: number }
   /** Connected, but the pictures have stopped. `lastMs`: when the last one came. */
   | { readonly kind: "stalled"; readonly lastMs: number }
   /** Tried again by itself at `atMs`: a camera may change, a hub may come back. */
@@ -32,6 +35,7 @@ export interface Setback {
 export type Happening =
   | { readonly kind: "connect" }
   | { readonly kind: "answered" }
+  | { readonly kind: "blocked" }
   | { readonly kind: "picture" }
   | { readonly kind: "silent"; readonly lastMs: number }
   | { readonly kind: "setback"; readonly because: Setback; readonly atMs: number }
@@ -44,8 +48,10 @@ export function step(state: LiveState, happening: Happening): LiveState {
       return { kind: "connecting", attempt: attemptOf(state), because: state.kind === "retrying" ? state.because : null };
     case "answered":
       return state.kind === "connecting" ? { kind: "waiting", attempt: state.attempt } : state;
+    case "blocked":
+      return state.kind === "waiting" || state.kind === "playing" || state.kind === "stalled" ? { kind: "blocked", attempt: attemptOf(state) } : state;
     case "picture":
-      return state.kind === "waiting" || state.kind === "stalled" ? { kind: "playing" } : state;
+      return state.kind === "waiting" || state.kind === "blocked" || state.kind === "stalled" ? { kind: "playing" } : state;
     case "silent":
       return state.kind === "playing" ? { kind: "stalled", lastMs: happening.lastMs } : state;
     case "setback":

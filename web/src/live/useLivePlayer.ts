@@ -6,10 +6,15 @@ import { expose } from "./probe.ts";
 import type { Elements } from "./screen.ts";
 import type { Mode } from "./wire.ts";
 
+interface Played {
+  readonly view: LiveView;
+  readonly onPlay: () => void;
+}
+
 type Refs = { readonly [Name in keyof Elements]: RefObject<Elements[Name] | null> };
 
 /** Plays a stream into the elements for as long as the component is there. `present`: the camera is known to be live. */
-export function useLivePlayer(hub: HubClient, stream: string, mode: Mode, present: boolean, { video, still, boxes }: Refs): LiveView {
+export function useLivePlayer(hub: HubClient, stream: string, mode: Mode, present: boolean, { video, still, boxes }: Refs): Played {
   const player = useMemo(() => new LivePlayer(hub, stream), [hub, stream]);
   useEffect(() => player.setMode(mode), [player, mode]);
   useEffect(() => {
@@ -24,5 +29,5 @@ export function useLivePlayer(hub: HubClient, stream: string, mode: Mode, presen
   useEffect(() => {
     if (present) player.nudge();
   }, [player, present]);
-  return useStore(player.view);
+  return { view: useStore(player.view), onPlay: () => player.press() };
 }

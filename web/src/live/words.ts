@@ -7,6 +7,8 @@ import type { LiveState, Setback } from "./state.ts";
 /** What covers the picture. */
 export type Cover =
   | { readonly kind: "clear" }
+  /** The person is to press play. */
+  | { readonly kind: "blocked"; readonly title: string; readonly detail: string }
   | { readonly kind: "busy"; readonly title: string; readonly detail: string | null }
   /** `retryAtMs`: when it is tried again by itself, on the browser's monotonic clock. */
   | { readonly kind: "trouble"; readonly title: string; readonly detail: string; readonly retryAtMs: number | null };
@@ -47,6 +49,8 @@ function coverOfLive(live: Exclude<LiveState, { kind: "playing" }>): Cover {
       return live.because === null ? { kind: "busy", title: "Connecting", detail: null } : setback(live.because, 0);
     case "waiting":
       return { kind: "busy", title: "Waiting for the first picture", detail: "Playing begins with the camera’s next key picture." };
+    case "blocked":
+      return { kind: "blocked", title: "This browser plays nothing by itself", detail: "It may save power, or be set to block video." };
     case "stalled":
       return { kind: "busy", title: "The picture has stopped", detail: "The hub is connected, but the camera sends nothing at the moment." };
     case "retrying":
