@@ -215,7 +215,27 @@ test("with nothing clicked the picture stays on its camera while cameras come an
   await page.getByRole("button", { name: /Yard.*Failed/ }).waitFor();
   assert.equal(await shown.innerText(), "Yard");
   hub.cameras = [camera("north.door", door)];
-  await until("it is no longer in the list", async () => (await shown.innerText()) === "Front door");
+  await page.getByText("The hub does not know the camera “north.yard”.").waitFor();
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await assertAccessible(page);
+    await screenshot(page, `unknown-${name}`);
+  }
+  await page.getByRole("button", { name: "Show another camera" }).click();
+  await until("the one that is there", async () => (await shown.innerText()) === "Front door");
+});
+
+test("a link to a camera that the hub does not know shows no other one's picture, and no other one's events", async () => {
+  hub.cameras = [camera("north.door", { name: "Front door" })];
+  hub.events = [event(1)];
+  await signIn(page, `${hub.url}/#camera=south.gate&only=camera`, TOKEN);
+  await page.getByText("The hub does not know the camera “south.gate”.").waitFor();
+  await page.getByText("No such event yet").waitFor();
+  assert.equal(new URL(page.url()).hash, "#camera=south.gate&only=camera");
+  assert.ok(!hub.asked.some((path) => path.includes("/whep")), "no video is asked for");
+  hub.cameras = [...hub.cameras, camera("south.gate", { name: "Gate" })];
+  await page.getByRole("main").getByRole("heading", { name: "Gate" }).waitFor();
+  assertNoFaults(REFUSED);
 });
 
 test("no whole screen is offered where the browser has none", async () => {

@@ -10,23 +10,22 @@ import { ModeSwitch } from "./ModeSwitch.tsx";
 import type { LiveView } from "./player.ts";
 import { useLivePlayer } from "./useLivePlayer.ts";
 import type { Mode } from "./wire.ts";
-import { coverOf, milliseconds } from "./words.ts";
+import { coverOf, milliseconds, withoutCamera } from "./words.ts";
 
 interface LiveTileProps {
   readonly hub: HubClient;
   readonly camera: Camera;
-  readonly cameras: CamerasState;
   readonly mode: Mode;
   readonly onMode: (mode: Mode) => void;
 }
 
-export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) {
+export function LiveTile({ hub, camera, mode, onMode }: LiveTileProps) {
   const stage = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const still = useRef<HTMLCanvasElement>(null);
   const boxes = useRef<HTMLCanvasElement>(null);
   const { view, onPlay } = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, still, boxes });
-  const cover = coverOf(cameras, camera, view.state);
+  const cover = coverOf(camera, view.state);
   // Of a camera that plays nothing stands over the picture why.
   const unseen = camera.state === "live" ? describeCamera(camera).detail : null;
   const subtitle = [camera.edge, describeVideo(camera), unseen === null ? describePlacement(camera.placement) : "Not analysed"];
@@ -75,9 +74,17 @@ export function LiveTile({ hub, camera, cameras, mode, onMode }: LiveTileProps) 
   );
 }
 
+interface EmptyTileProps {
+  readonly cameras: CamerasState;
+  /** The stream that is to be shown, and is not in the list; null where none is asked for. */
+  readonly missing: string | null;
+  readonly onAnother: () => void;
+}
+
 /** The same place while there is no camera to show. */
-export function EmptyTile({ cameras }: { readonly cameras: CamerasState }) {
-  const cover = coverOf(cameras, null, { kind: "connecting", attempt: 0, because: null });
+export function EmptyTile({ cameras, missing, onAnother }: EmptyTileProps) {
+  const cover = withoutCamera(cameras, missing);
+  const others = missing !== null && cameras.kind === "ready" && cameras.cameras.length > 0;
   return (
     <section className="tile empty-tile" aria-label="Live picture">
       <div className="tile-head">
@@ -86,7 +93,13 @@ export function EmptyTile({ cameras }: { readonly cameras: CamerasState }) {
         </div>
       </div>
       <div className={`stage cover-${cover.kind}`}>
-        <CoverPanel cover={cover} />
+        <CoverPanel cover={cover}>
+          {others && (
+            <button type="button" className="button" onClick={onAnother}>
+              Show another camera
+            </button>
+          )}
+        </CoverPanel>
       </div>
     </section>
   );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Camera } from "../api/types.ts";
 import { step, type Happening, type LiveState } from "./state.ts";
-import { coverOf } from "./words.ts";
+import { coverOf, withoutCamera } from "./words.ts";
 
 function run(...happenings: Happening[]): LiveState {
   return happenings.reduce(step, { kind: "connecting", attempt: 0, because: null });
@@ -58,20 +58,22 @@ test("what the hub refuses is said in its words and tried again", () => {
 
 test("the cover says the cause nearest to the camera", () => {
   const camera: Camera = { stream: "a.b", name: "B", edge: "a", edge_online: true, placement: "edge", state: "live" };
-  const ready = { kind: "ready", cameras: [camera], stale: null } as const;
   const retrying: LiveState = { kind: "retrying", attempt: 1, atMs: 5, because: gone };
-  assert.deepEqual(coverOf(ready, camera, { kind: "playing" }), { kind: "clear" });
-  assert.deepEqual(coverOf(ready, camera, retrying), { kind: "trouble", title: "Connection lost", detail: "Gone.", retryAtMs: 5 });
-  assert.deepEqual(coverOf(ready, camera, step(retrying, { kind: "connect" })), {
+  assert.deepEqual(coverOf(camera, { kind: "playing" }), { kind: "clear" });
+  assert.deepEqual(coverOf(camera, retrying), { kind: "trouble", title: "Connection lost", detail: "Gone.", retryAtMs: 5 });
+  assert.deepEqual(coverOf(camera, step(retrying, { kind: "connect" })), {
     kind: "trouble",
     title: "Connection lost",
     detail: "Gone.",
     retryAtMs: 0,
   });
-  const offline = coverOf(ready, { ...camera, state: "offline", edge_online: false }, retrying);
+  const offline = coverOf({ ...camera, state: "offline", edge_online: false }, retrying);
   assert.ok(offline.kind === "trouble" && offline.detail.includes("“a”"));
-  const failed = coverOf(ready, { ...camera, state: "failed", reason: "401" }, { kind: "waiting", attempt: 0 });
+  const failed = coverOf({ ...camera, state: "failed", reason: "401" }, { kind: "waiting", attempt: 0 });
   assert.ok(failed.kind === "trouble" && failed.detail === "401.");
-  assert.equal(coverOf({ kind: "loading" }, null, retrying).kind, "busy");
-  assert.equal(coverOf({ kind: "failed", message: "x" }, null, retrying).kind, "trouble");
+  assert.equal(withoutCamera({ kind: "loading" }, "a.b").kind, "busy");
+  assert.equal(withoutCamera({ kind: "failed", message: "x" }, "a.b").kind, "trouble");
+  const ready = { kind: "ready", cameras: [camera], stale: null } as const;
+  const title = (missing: string | null): string | null => (({ title: null, ...withoutCamera(ready, missing) })).title;
+  assert.deepEqual([title("a.gone"), title(null)], ["This camera is not there", "No camera yet"]);
 });

@@ -13,8 +13,7 @@ export type Cover =
   /** `retryAtMs`: when it is tried again by itself, on the browser's monotonic clock. */
   | { readonly kind: "trouble"; readonly title: string; readonly detail: string; readonly retryAtMs: number | null };
 
-export function coverOf(cameras: CamerasState, camera: Camera | null, live: LiveState): Cover {
-  if (camera === null) return withoutCamera(cameras);
+export function coverOf(camera: Camera, live: LiveState): Cover {
   if (live.kind === "playing") return { kind: "clear" };
   if (camera.state === "failed" || camera.state === "offline") {
     const { words, detail } = describeCamera(camera);
@@ -27,13 +26,18 @@ export function coverOf(cameras: CamerasState, camera: Camera | null, live: Live
   return coverOfLive(live);
 }
 
-function withoutCamera(cameras: CamerasState): Cover {
+/** `missing`: the stream that is asked for, and that the list does not have. */
+export function withoutCamera(cameras: CamerasState, missing: string | null): Cover {
   switch (cameras.kind) {
     case "loading":
       return { kind: "busy", title: "Loading the cameras", detail: null };
     case "failed":
       return { kind: "trouble", title: "The hub is not answering", detail: cameras.message, retryAtMs: null };
     case "ready":
+      if (missing !== null) {
+        const detail = `The hub does not know the camera “${missing}”. Its edge has not connected since the hub started, or it was removed.`;
+        return { kind: "trouble", title: "This camera is not there", detail, retryAtMs: null };
+      }
       return {
         kind: "trouble",
         title: "No camera yet",

@@ -22,26 +22,30 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const fleet = useStore(session.fleet.state);
   const socket = useStore(session.socket.state);
   const [place, setPlace] = usePlace();
-  const selected = useChosen(cameras, place.camera);
+  const { choice, chooseAnew } = useChosen(cameras, place.camera);
+  const { camera: selected, stream } = choice;
   const names = useMemo(() => namesOf(cameras.kind === "ready" ? cameras.cameras : []), [cameras]);
-  // A link may be opened before the cameras are known.
-  const filter = { stream: place.onlyCamera ? (selected?.stream ?? place.camera) : null, label: place.label };
+  const filter = { stream: place.onlyCamera ? stream : null, label: place.label };
   const setMode = useCallback((mode: Mode) => setPlace((before) => ({ ...before, mode })), [setPlace]);
   const setCamera = useCallback((camera: string) => setPlace((before) => ({ ...before, camera })), [setPlace]);
   const setLabel = useCallback((label: string | null) => setPlace((before) => ({ ...before, label })), [setPlace]);
   // With the camera, so that the link means the same one wherever it is opened.
   const setOnlySelected = (onlyCamera: boolean): void =>
-    setPlace((before) => ({ ...before, onlyCamera, camera: onlyCamera ? (selected?.stream ?? before.camera) : before.camera }));
+    setPlace((before) => ({ ...before, onlyCamera, camera: onlyCamera ? stream : before.camera }));
+  const showAnother = (): void => {
+    chooseAnew();
+    setPlace((before) => ({ ...before, camera: null }));
+  };
   useTitle(selected?.name ?? null);
   return (
     <div className="room">
       <Header version={session.version} cameras={cameras} socket={socket} onSignOut={onSignOut} />
-      <CameraList state={cameras} fleet={fleet} selected={selected?.stream ?? null} onSelect={setCamera} />
+      <CameraList state={cameras} fleet={fleet} selected={stream} onSelect={setCamera} />
       <main className="live-column">
         {selected === null ? (
-          <EmptyTile cameras={cameras} />
+          <EmptyTile cameras={cameras} missing={stream} onAnother={showAnother} />
         ) : (
-          <LiveTile key={selected.stream} hub={hub} camera={selected} cameras={cameras} mode={place.mode} onMode={setMode} />
+          <LiveTile key={selected.stream} hub={hub} camera={selected} mode={place.mode} onMode={setMode} />
         )}
       </main>
       <EventPanel
@@ -69,12 +73,12 @@ function useTitle(camera: string | null): void {
 
 function useChosen(cameras: CamerasState, wanted: string | null) {
   const [before, setBefore] = useState<string | null>(null);
-  const selected = chosen(cameras, wanted, before);
-  const stream = selected?.stream ?? null;
+  const choice = chosen(cameras, wanted, before);
+  const { stream } = choice;
   useEffect(() => {
     if (stream !== null) setBefore(stream);
   }, [stream]);
-  return selected;
+  return { choice, chooseAnew: useCallback(() => setBefore(null), []) };
 }
 
 function usePlace() {

@@ -18,9 +18,9 @@ function list(...names: string[]): CamerasState {
 function shown(wanted: string | null, ...polls: CamerasState[]): (string | null)[] {
   let before: string | null = null;
   return polls.map((poll) => {
-    const stream = chosen(poll, wanted, before)?.stream ?? null;
-    before = stream ?? before;
-    return stream;
+    const { camera, stream } = chosen(poll, wanted, before);
+    before = stream;
+    return camera?.stream ?? null;
   });
 }
 
@@ -29,16 +29,18 @@ test("with nothing clicked the first live camera is shown, and stays while camer
   assert.deepEqual(shown(null, ...polls), ["a.gate", "a.gate", "a.gate", "a.gate"]);
 });
 
-test("a camera that is no longer in the list gives way, and does not take the place back", () => {
-  assert.deepEqual(shown(null, list("door!", "gate!"), list("gate!"), list("door!", "gate!")), ["a.door", "a.gate", "a.gate"]);
-  assert.deepEqual(shown(null, list("door!"), list(), list("gate!")), ["a.door", null, "a.gate"]);
+test("a camera that is no longer in the list gives way to no other, and is shown again once its edge is back", () => {
+  assert.deepEqual(shown(null, list("door!", "gate!"), list("gate!"), list("door!", "gate!")), ["a.door", null, "a.door"]);
+  assert.deepEqual(shown(null, list("door!"), list(), list("gate!")), ["a.door", null, null]);
 });
 
-test("the camera of the address goes first, as soon as it is there", () => {
-  assert.deepEqual(shown("a.yard", list("door!"), list("door!", "yard")), ["a.door", "a.yard"]);
+test("a link to a camera that the hub does not know shows no other", () => {
+  assert.deepEqual(shown("a.yard", list("door!"), list("door!", "yard")), [null, "a.yard"]);
+  assert.deepEqual(chosen(list("door!"), "a.yard", "a.door"), { camera: null, stream: "a.yard" });
 });
 
 test("no camera is live: the first, and that stays too", () => {
   assert.deepEqual(shown(null, list("door", "gate"), list("door", "gate!")), ["a.door", "a.door"]);
-  assert.equal(chosen({ kind: "loading" }, "a.door", "a.door"), null);
+  assert.equal(chosen({ kind: "loading" }, "a.door", "a.door").camera, null);
+  assert.deepEqual(chosen(list(), null, null), { camera: null, stream: null });
 });
