@@ -41,11 +41,12 @@ export function camera(stream, rest = {}) {
   return { stream, name, edge, edge_online: true, placement: "edge", state: "live", codec: "h264", width: 768, height: 576, reorders: false, ...rest };
 }
 
-/** `n` counts up with time, and so do the ids. */
+/** `n` counts up with time, one in four seconds from noon on, and so do the ids: UUIDs of version 7. */
 export function event(n, rest = {}) {
   const opened = Date.parse("2026-05-04T12:00:00Z") * 1000 + n * 4_000_000;
+  const time = (opened / 1000).toString(16).padStart(12, "0");
   return {
-    id: `0196a000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`,
+    id: `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${n.toString(16).padStart(12, "0")}`,
     stream: "north.door",
     phase: "closed",
     revision: 3,

@@ -419,6 +419,63 @@ test("only events of one label, by the address too: the hub gives no others, and
   assert.equal(new URL(page.url()).hash, "");
 });
 
+test("a date goes to what was then, also as a link, and nothing of now comes in between", async () => {
+  // Until 13:19:56.
+  hub.events = Array.from({ length: 1200 }, (_, n) => event(n, { label: n % 2 === 1 ? "car" : "person" }));
+  await signIn(page, hub.url, TOKEN);
+  const rows = page.locator(".event");
+  const first = () => rows.first().getAttribute("id");
+  await until("the newest", async () => (await first()) === `event-${event(1199).id}`);
+  await page.getByRole("button", { name: "Date", exact: true }).click();
+  const field = page.getByLabel("Until");
+  assert.ok(await field.evaluate((element) => element === document.activeElement), "the field has the focus");
+  await field.fill("2026-05-04T12:30");
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  // To the end of that minute.
+  await until("those of then", async () => (await first()) === `event-${event(464).id}`);
+  assert.equal(new URL(page.url()).hash, "#until=2026-05-04T12:30Z");
+  await until("the socket", () => hub.listeners === 1);
+  hub.happen(event(1200));
+  hub.happen(event(464, { revision: 4, score: 0.11 }));
+  await until("what is shown goes on", async () => (await rows.first().innerText()).includes("11 %"));
+  assert.equal(await first(), `event-${event(464).id}`);
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await assertAccessible(page);
+    await screenshot(page, `until-${name}`);
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, "the page is too wide");
+  }
+  await page.getByRole("button", { name: "Newest events" }).click();
+  await until("the newest again", async () => (await first()) === `event-${event(1200).id}`);
+  assert.equal(new URL(page.url()).hash, "");
+  await page.goto("about:blank");
+  await page.goto(`${hub.url}/#label=car&until=2026-05-04T12:00`); // The browser's own zone, which is UTC here.
+  await until("the cars of then", async () => (await rows.count()) === 7 && (await first()) === `event-${event(13).id}`);
+  await page.evaluate(() => (location.hash = "#until=2026-05-03T12:00Z"));
+  await page.getByText("Nothing was seen on any camera until 3 May 2026, 12:00, or it is no longer kept.").waitFor();
+  await page.getByRole("button", { name: "Show all events" }).click();
+  await until("the newest once more", async () => (await first()) === `event-${event(1200).id}`);
+  assertNoFaults(REFUSED);
+});
+
+test("at its thousandth event the list says that there are older ones, and goes on with them", async () => {
+  hub.events = Array.from({ length: 1200 }, (_, n) => event(n));
+  await signIn(page, hub.url, TOKEN);
+  const rows = page.locator(".event");
+  for (let count = 50; count < 1000; count += 50) {
+    await until(`${count}`, async () => (await rows.count()) === count);
+    await page.getByRole("button", { name: "Load older events" }).click();
+  }
+  await page.getByText("1000 events are shown, and no more at once.").waitFor();
+  await rows.last().click();
+  await page.getByRole("dialog").getByText("1000 events are shown, and no more at once.").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Go on with older events" }).click();
+  // The 200th began at 12:13:20; the minute is shown whole, so that none is left out.
+  await until("older ones", async () => (await rows.first().getAttribute("id")) === `event-${event(209).id}`);
+  await page.getByText("Until 4 May 2026, 12:13").waitFor();
+});
+
 test("from one picture to the next by the arrow keys and by buttons, to what was not loaded yet", async () => {
   hub.events = Array.from({ length: 52 }, (_, n) => event(n, { label: `thing ${n}`, has_crop: n === 51 }));
   await signIn(page, hub.url, TOKEN);

@@ -16,7 +16,7 @@ interface EventDialogProps {
   /** Go to the events beside it in the list; null at its ends. */
   readonly onNewer: (() => void) | null;
   readonly onOlder: (() => void) | null;
-  /** Why older ones could not be loaded; null where nothing went wrong. */
+  /** Why there is none older just now; null where that needs no word. */
   readonly trouble: string | null;
   readonly onClose: () => void;
 }
@@ -67,7 +67,7 @@ export function EventDialog({ event, camera, pictures, onNewer, onOlder, trouble
       </div>
       {trouble !== null && (
         <p className="hint dialog-trouble" role="alert">
-          Older events could not be loaded; → tries again. {trouble}
+          {trouble}
         </p>
       )}
       <dl className="facts dialog-facts">

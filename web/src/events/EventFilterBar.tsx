@@ -13,10 +13,13 @@ interface EventFilterBarProps {
   /** Null where there is but one camera. */
   readonly onlySelected: boolean | null;
   readonly onOnlySelected: (only: boolean) => void;
+  /** Whether a date is being asked for. */
+  readonly dating: boolean;
+  readonly onDating: (dating: boolean) => void;
 }
 
 /** Offers the labels that were seen, and the one of the address, which may not have been yet. */
-export function EventFilterBar({ ref, labels, label, onLabel, onlySelected, onOnlySelected }: EventFilterBarProps) {
+export function EventFilterBar({ ref, labels, label, onLabel, onlySelected, onOnlySelected, dating, onDating }: EventFilterBarProps) {
   const seen = useStore(labels);
   const offered = label === null ? seen : withLabels(seen, [label]);
   return (
@@ -35,6 +38,9 @@ export function EventFilterBar({ ref, labels, label, onLabel, onlySelected, onOn
           </option>
         ))}
       </select>
+      <button type="button" className={dating ? "select chosen" : "select"} aria-expanded={dating} onClick={() => onDating(!dating)}>
+        Date
+      </button>
       {onlySelected !== null && (
         <label className="check">
           <input type="checkbox" checked={onlySelected} onChange={({ target }) => onOnlySelected(target.checked)} />

@@ -6,11 +6,14 @@ import { EventFilterBar } from "./EventFilterBar.tsx";
 import { EventRow, rowOf } from "./EventRow.tsx";
 import type { EventFilter } from "./filter.ts";
 import type { Labels } from "./labels.ts";
-import { EventList } from "./list.ts";
+import { EventList, type OlderState } from "./list.ts";
 import { around } from "./feed.ts";
-import { NoEvents, Older, Placeholders } from "./EventPanelStates.tsx";
+import { FULL, NoEvents, Older, Placeholders } from "./EventPanelStates.tsx";
 import type { Pictures } from "./pictures.ts";
 import type { LiveSocket } from "./socket.ts";
+import { minuteOf } from "./until.ts";
+import { UntilForm } from "./UntilForm.tsx";
+import { minuteTime } from "./words.ts";
 import { IncidentList } from "../incidents/IncidentList.tsx";
 import type { Incidents } from "../incidents/poll.ts";
 import type { Readable } from "../ui/store.ts";
@@ -27,14 +30,16 @@ interface EventPanelProps {
   readonly filter: EventFilter;
   readonly onLabel: (label: string | null) => void;
   readonly onOnlySelected: (only: boolean) => void;
+  readonly onUntil: (until: number | null) => void;
 }
 
-export function EventPanel({ hub, socket, pictures, labels, incidents, names, filter, onLabel, onOnlySelected }: EventPanelProps) {
+export function EventPanel({ hub, socket, pictures, labels, incidents, names, filter, onLabel, onOnlySelected, onUntil }: EventPanelProps) {
   const [open, setOpen] = useState<string | null>(null);
   const [last, setLast] = useState<StoredEvent | null>(null);
   const labelSelect = useRef<HTMLSelectElement>(null);
-  const { stream, label } = filter;
-  const list = useMemo(() => new EventList(hub, socket, { stream, label }), [hub, socket, stream, label]);
+  const [dating, setDating] = useState(false);
+  const { stream, label, until } = filter;
+  const list = useMemo(() => new EventList(hub, socket, { stream, label, until }), [hub, socket, stream, label, until]);
   const state = useStore(list.state);
   const found = open !== null && state.kind === "ready" ? around(state.feed, open) : null;
   // What is looked at stays when the list does without it: after a long absence, or with another filter.
@@ -47,6 +52,16 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
   useEffect(() => {
     if (wantsOlder) void list.loadOlder();
   }, [list, wantsOlder]);
+  const toNewest = (): void => {
+    setDating(false);
+    onUntil(null);
+    labelSelect.current?.focus(); // The button goes.
+  };
+  const goBeyond = (): void => {
+    const last = state.kind === "ready" ? state.feed.events.at(-1) : undefined;
+    if (last !== undefined) onUntil(minuteOf(last.id));
+    labelSelect.current?.focus();
+  };
   const stepTo = (id: string | null): (() => void) | null => (id === null ? null : () => setOpen(id));
   const close = (): void => {
     setOpen(null);
@@ -64,8 +79,19 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
           onLabel={onLabel}
           onlySelected={names.size > 1 || stream !== null ? stream !== null : null}
           onOnlySelected={onOnlySelected}
+          dating={dating}
+          onDating={setDating}
         />
       </div>
+      {dating && <UntilForm until={until} onUntil={onUntil} />}
+      {until !== null && (
+        <div className="until">
+          <p role="status">Until {minuteTime(until)}</p>
+          <button type="button" className="button" onClick={toNewest}>
+            Newest events
+          </button>
+        </div>
+      )}
       <div className="events-body">
         {state.kind === "loading" && <Placeholders />}
         {state.kind === "failed" && (
@@ -84,6 +110,7 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
             onAll={() => {
               onLabel(null);
               onOnlySelected(false);
+              onUntil(null);
               labelSelect.current?.focus(); // The button goes.
             }}
           />
@@ -97,7 +124,7 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
             ))}
           </ol>
         )}
-        {state.kind === "ready" && <Older state={state.older} onMore={loadOlder} />}
+        {state.kind === "ready" && <Older state={state.older} onMore={loadOlder} onBeyond={goBeyond} />}
       </div>
       <IncidentList state={incidents} />
       {shown !== null && (
@@ -107,10 +134,16 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
           pictures={pictures}
           onNewer={stepTo(shown.newer)}
           onOlder={beyond?.kind === "failed" ? loadOlder : stepTo(shown.older)}
-          trouble={beyond?.kind === "failed" ? beyond.message : null}
+          trouble={beyond === null ? null : troubleOf(beyond)}
           onClose={close}
         />
       )}
     </section>
   );
+}
+
+/** Why there is none older to go to from the last one; null where that needs no word. */
+function troubleOf(older: OlderState): string | null {
+  if (older.kind === "failed") return `Older events could not be loaded; → tries again. ${older.message}`;
+  return older.kind === "full" ? `${FULL} Close this one, and choose a date for older ones.` : null;
 }

@@ -1,6 +1,7 @@
+import { MAX_CAPACITY } from "./feed.ts";
 import type { EventFilter } from "./filter.ts";
 import type { OlderState } from "./list.ts";
-import { capitalised } from "./words.ts";
+import { capitalised, minuteTime } from "./words.ts";
 
 interface NoEventsProps {
   readonly filter: EventFilter;
@@ -10,8 +11,8 @@ interface NoEventsProps {
 }
 
 /** What is said in place of the list while there is nothing in it. */
-export function NoEvents({ filter: { label }, camera, onAll }: NoEventsProps) {
-  if (label === null && camera === null) {
+export function NoEvents({ filter: { label, until }, camera, onAll }: NoEventsProps) {
+  if (label === null && camera === null && until === null) {
     return (
       <div className="empty">
         <p className="empty-title">Nothing has happened yet</p>
@@ -21,10 +22,10 @@ export function NoEvents({ filter: { label }, camera, onAll }: NoEventsProps) {
   }
   return (
     <div className="empty">
-      <p className="empty-title">No such event yet</p>
+      <p className="empty-title">{until === null ? "No such event yet" : "No such event until then"}</p>
       <p>
-        {label === null ? "Nothing" : `“${capitalised(label)}”`} was seen {camera === null ? "on any camera" : `on ${camera}`} so far. What is
-        seen from now on appears here.
+        {label === null ? "Nothing" : `“${capitalised(label)}”`} was seen {camera === null ? "on any camera" : `on ${camera}`}{" "}
+        {until === null ? "so far. What is seen from now on appears here." : `until ${minuteTime(until)}, or it is no longer kept.`}
       </p>
       <button type="button" className="button" onClick={onAll}>
         Show all events
@@ -33,12 +34,31 @@ export function NoEvents({ filter: { label }, camera, onAll }: NoEventsProps) {
   );
 }
 
-export function Older({ state, onMore }: { readonly state: OlderState; readonly onMore: () => void }) {
+interface OlderProps {
+  readonly state: OlderState;
+  readonly onMore: () => void;
+  /** Goes on from the last event in another list. */
+  readonly onBeyond: () => void;
+}
+
+/** Said at the end of a list that is as long as it may be. */
+export const FULL = `${MAX_CAPACITY} events are shown, and no more at once.`;
+
+export function Older({ state, onMore, onBeyond }: OlderProps) {
   switch (state.kind) {
     case "none":
       return null;
     case "loading":
       return <p className="hint">Loading…</p>;
+    case "full":
+      return (
+        <div className="older">
+          <p className="hint">{FULL} Choose a label, a camera or a date for others.</p>
+          <button type="button" className="button" onClick={onBeyond}>
+            Go on with older events
+          </button>
+        </div>
+      );
     case "there":
     case "failed":
       return (

@@ -5,9 +5,9 @@ import {
   around,
   CAPACITY,
   EMPTY_FEED,
-  hasOlder,
   MAX_CAPACITY,
   newestLimit,
+  olderOf,
   withEvent,
   withNewest,
   withOlder,
@@ -54,7 +54,7 @@ test("pages and messages make one list, newest first, each event once", () => {
   feed = withEvent(feed, event(5));
   feed = withOlder(feed, page(1, 0));
   assert.deepEqual(tracks(feed), [5, 4, 3, 2, 1, 0]);
-  assert.equal(hasOlder(feed), false);
+  assert.equal(olderOf(feed), "none");
 });
 
 test("a later state replaces an earlier one, whichever comes first", () => {
@@ -100,7 +100,7 @@ test("what is heard while the newest page is under way stays, and hides no hole 
   assert.deepEqual(tracks(anew), [91, 90, 89, 88]);
   assert.equal(anew.next, event(88).id);
   const first = withNewest(withEvent(EMPTY_FEED, event(91)), page(90, 88, 88));
-  assert.ok(hasOlder(first), "an event that was heard before the first page");
+  assert.equal(olderOf(first), "there", "an event that was heard before the first page");
 });
 
 test("the end of an event that was missed is in the page, however far down the list the event is", () => {
@@ -127,10 +127,10 @@ test("the list is bounded; what falls off the end can be had again", () => {
   for (let n = 11; n <= 500; n += 1) feed = withEvent(feed, event(n));
   assert.equal(feed.events.length, CAPACITY);
   assert.equal(feed.next, event(500 - CAPACITY + 1).id);
-  assert.ok(hasOlder(feed));
+  assert.equal(olderOf(feed), "there");
   for (let n = 300; n > -5000; n -= 50) feed = withOlder(feed, page(n, n - 49, n - 49));
   assert.ok(feed.events.length <= MAX_CAPACITY);
-  assert.equal(hasOlder(feed), false);
+  assert.equal(olderOf(feed), "full", "there are older ones, and it does not look as if there were none");
 });
 
 test("an edge that was away brings old events: none of those between is skipped, however many it brings", () => {

@@ -26,9 +26,9 @@ export interface Feed {
 
 export const EMPTY_FEED: Feed = { events: [], next: null, capacity: CAPACITY, orphans: new Map() };
 
-/** How many of the newest to fetch, so that the page takes the place of all that is shown. */
+/** How many of the newest to fetch, so that they take the place of all that is shown. */
 export function newestLimit(feed: Feed): number {
-  return Math.min(LARGEST_PAGE, Math.max(PAGE, feed.events.length));
+  return Math.max(PAGE, feed.events.length);
 }
 
 /**
@@ -77,9 +77,10 @@ export function around({ events }: Feed, id: string): { event: StoredEvent; newe
   return event === undefined ? null : { event, newer: events[at - 1]?.id ?? null, older: events[at + 1]?.id ?? null };
 }
 
-/** Whether "load older" can do more. */
-export function hasOlder(feed: Feed): boolean {
-  return feed.next !== null && feed.events.length < MAX_CAPACITY;
+/** What "load older" can do: nothing at the end, and nothing more where the list is as long as it may be. */
+export function olderOf(feed: Feed): "none" | "there" | "full" {
+  if (feed.next === null) return "none";
+  return feed.events.length < MAX_CAPACITY ? "there" : "full";
 }
 
 function merge(known: readonly StoredEvent[], more: readonly StoredEvent[]): readonly StoredEvent[] {

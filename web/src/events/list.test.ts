@@ -93,7 +93,7 @@ const tracks = (): number[] | string => {
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
   hub = new Hub();
-  list = new EventList(hub.client, hub.socket, { stream: null, label: null });
+  list = new EventList(hub.client, hub.socket, { stream: null, label: null, until: null });
   end = list.state.subscribe(() => {});
 });
 afterEach(() => {
@@ -213,6 +213,57 @@ test("older events that come while the newest are asked for are not taken away b
   assert.deepEqual(tracks(), Array.from({ length: 100 }, (_, n) => 120 - n));
 });
 
+test("who has read on to the 900th event is still there after a reconnect: more than one page is fetched", async () => {
+  hub.rows = Array.from({ length: 1200 }, (_, n) => row(n));
+  await hub.answer();
+  for (let pages = 0; pages < 17; pages += 1) {
+    void list.loadOlder();
+    await hub.answer();
+  }
+  assert.equal(tracks().length, 900);
+  hub.reconnect();
+  await hub.answer();
+  assert.equal(tracks().length, 900, "nothing is taken away before all is there");
+  await hub.answer();
+  assert.deepEqual(hub.asked.slice(-2).map((path) => path.split("?")[1]), ["limit=500", "limit=400&before=000700"]);
+  assert.deepEqual(tracks(), Array.from({ length: 900 }, (_, n) => 1199 - n));
+});
+
+test("a list as long as it may be says that there are older ones, and asks for none", async () => {
+  hub.rows = Array.from({ length: 1200 }, (_, n) => row(n));
+  await hub.answer();
+  for (let pages = 0; pages < 19; pages += 1) {
+    void list.loadOlder();
+    await hub.answer();
+  }
+  const state = list.state.get();
+  assert.deepEqual([tracks().length, state.kind === "ready" && state.older.kind], [1000, "full"]);
+  const asked = hub.asked.length;
+  await list.loadOlder();
+  assert.equal(hub.asked.length, asked);
+});
+
+test("a list until a date has what began then, and what ends or comes late of that, and nothing of now", async () => {
+  const until = Date.parse("2026-11-20T14:00:00Z");
+  const id = (ms: number): string => `${ms.toString(16).padStart(12, "0").replace(/(.{8})/, "$1-")}-7000-8000-000000000001`;
+  const dated = new EventList(hub.client, hub.socket, { stream: null, label: null, until });
+  const stop = dated.state.subscribe(() => {});
+  assert.equal(hub.asked.at(-1), `/api/v1/events?limit=50&before=${id(until + 60_000).replace(/1$/, "0")}`);
+  hub.rows = [row(1, { id: id(until - 9000), phase: "opened", revision: 1, closed_us: undefined }), row(2, { id: id(until + 120_000) })];
+  await hub.answer(1);
+  const say = (track: number, ms: number): void => {
+    const { opened_us: openedUs, best_us: bestUs, closed_us: closedUs, picture_revision: _, box: __, ...same } = row(track, { id: id(ms) });
+    hub.say({ type: "event", event: { ...same, phase: "closed", place: "edge", box: [0, 0, 1, 1], openedUs, bestUs, closedUs, rule: null, why: null } });
+  };
+  say(1, until - 9000);
+  say(3, until + 59_000);
+  say(4, until + 60_000);
+  const state = dated.state.get();
+  const shown = state.kind === "ready" && state.feed.events.map(({ track, phase }) => `${track} ${phase}`);
+  assert.deepEqual(shown, ["3 closed", "1 closed"]);
+  stop();
+});
+
 test("who looks away is asked for nothing", async () => {
   await hub.answer();
   hub.reconnect();
@@ -224,7 +275,7 @@ test("who looks away is asked for nothing", async () => {
 });
 
 test("what a filter keeps out is neither asked of the hub nor taken from the socket", async () => {
-  const filtered = new EventList(hub.client, hub.socket, { stream: "a.b", label: "car" });
+  const filtered = new EventList(hub.client, hub.socket, { stream: "a.b", label: "car", until: null });
   const stop = filtered.state.subscribe(() => {});
   assert.match(hub.asked.at(-1) ?? "", /\?limit=50&stream=a\.b&label=car$/);
   hub.rows = [];

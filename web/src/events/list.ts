@@ -6,11 +6,12 @@
  * sign-in on the socket (not earlier: what happens between the answer and the confirmation would be in neither), and
  * when it says that this page was too slow (`resync`). Meanwhile the list shows what it knows.
  */
-import type { HubClient } from "../api/client.ts";
-import { explain } from "../api/result.ts";
+import type { EventPage, HubClient } from "../api/client.ts";
+import { explain, success, type Result } from "../api/result.ts";
+import type { StoredEvent } from "../api/event.ts";
 import type { HubMessage } from "../live/wire.ts";
 import { Store, type Readable } from "../ui/store.ts";
-import { EMPTY_FEED, hasOlder, newestLimit, PAGE, withEvent, withNewest, withOlder, withPicture, withRoom, type Feed } from "./feed.ts";
+import { EMPTY_FEED, LARGEST_PAGE, newestLimit, olderOf, PAGE, withEvent, withNewest, withOlder, withPicture, withRoom, type Feed } from "./feed.ts";
 import { passes, queryOf, type EventFilter } from "./filter.ts";
 import { Refetch } from "./refetch.ts";
 import type { LiveSocket } from "./socket.ts";
@@ -18,6 +19,8 @@ import type { LiveSocket } from "./socket.ts";
 export type OlderState =
   | { readonly kind: "none" }
   | { readonly kind: "there" }
+  /** There are some, and the list is as long as it may be. */
+  | { readonly kind: "full" }
   | { readonly kind: "loading" }
   | { readonly kind: "failed"; readonly message: string };
 
@@ -52,7 +55,7 @@ export class EventList {
   async loadOlder(): Promise<void> {
     const state = this.store.get();
     const before = this.feed.next;
-    if (state.kind !== "ready" || state.older.kind === "loading" || before === null) return;
+    if (state.kind !== "ready" || state.older.kind === "loading" || state.older.kind === "full" || before === null) return;
     this.feed = withRoom(this.feed);
     this.store.set({ kind: "ready", feed: this.feed, older: { kind: "loading" } });
     const page = await this.hub.events({ ...queryOf(this.filter), before, limit: PAGE }, this.life.signal);
@@ -97,7 +100,7 @@ export class EventList {
 
   private async fetchNewest(signal: AbortSignal): Promise<boolean> {
     const { pages } = this;
-    const page = await this.hub.events({ ...queryOf(this.filter), limit: newestLimit(this.feed) }, signal);
+    const page = await this.fetch(newestLimit(this.feed), signal);
     if (page.kind === "success" && this.pages !== pages) {
       // It was asked for when the list was shorter, and would take away what was loaded since.
       this.newest?.want();
@@ -110,8 +113,22 @@ export class EventList {
     return page.kind === "success";
   }
 
+  /** As many as that or all that there are, in as few pages as the hub gives. */
+  private async fetch(wanted: number, signal: AbortSignal): Promise<Result<EventPage>> {
+    const events: StoredEvent[] = [];
+    let before: { before?: string } = {};
+    for (let left = wanted; ; left -= LARGEST_PAGE) {
+      const page = await this.hub.events({ ...queryOf(this.filter), ...before, limit: Math.min(LARGEST_PAGE, left) }, signal);
+      if (page.kind !== "success") return page;
+      const { next } = page.value;
+      events.push(...page.value.events);
+      if (next === null || left <= LARGEST_PAGE) return success({ events, next });
+      before = { before: next };
+    }
+  }
+
   private older(): OlderState {
-    return hasOlder(this.feed) ? { kind: "there" } : { kind: "none" };
+    return { kind: olderOf(this.feed) };
   }
 
   private change(feed: Feed): void {

@@ -17,6 +17,12 @@ export function fullTime(us: number, locale?: string, timeZone?: string): string
   return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", ...zone }).format(us / 1000);
 }
 
+/** Date and time to the minute: of a moment that was chosen. */
+export function minuteTime(ms: number, locale?: string, timeZone?: string): string {
+  const zone = timeZone === undefined ? {} : { timeZone };
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23", ...zone }).format(ms);
+}
+
 /** The date, where it is not today's; null where it is. */
 export function dayOf(us: number, nowMs: number, locale?: string): string | null {
   const then = new Date(us / 1000);

@@ -25,10 +25,11 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const { choice, chooseAnew } = useChosen(cameras, place.camera);
   const { camera: selected, stream } = choice;
   const names = useMemo(() => namesOf(cameras.kind === "ready" ? cameras.cameras : []), [cameras]);
-  const filter = { stream: place.onlyCamera ? stream : null, label: place.label };
+  const filter = { stream: place.onlyCamera ? stream : null, label: place.label, until: place.until };
   const setMode = useCallback((mode: Mode) => setPlace((before) => ({ ...before, mode })), [setPlace]);
   const setCamera = useCallback((camera: string) => setPlace((before) => ({ ...before, camera })), [setPlace]);
   const setLabel = useCallback((label: string | null) => setPlace((before) => ({ ...before, label })), [setPlace]);
+  const setUntil = useCallback((until: number | null) => setPlace((before) => ({ ...before, until })), [setPlace]);
   // With the camera, so that the link means the same one wherever it is opened.
   const setOnlySelected = (onlyCamera: boolean): void =>
     setPlace((before) => ({ ...before, onlyCamera, camera: onlyCamera ? stream : before.camera }));
@@ -58,6 +59,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
         filter={filter}
         onLabel={setLabel}
         onOnlySelected={setOnlySelected}
+        onUntil={setUntil}
       />
     </div>
   );

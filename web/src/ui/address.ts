@@ -1,4 +1,5 @@
 /** What of the page's state is in its address, behind `#`: which camera, in which mode, and which events. Never the token. */
+import { readUntil, writeUntil } from "../events/until.ts";
 import type { Mode } from "../live/wire.ts";
 
 export interface Place {
@@ -8,6 +9,8 @@ export interface Place {
   readonly label: string | null;
   /** Only events of the camera that is shown. */
   readonly onlyCamera: boolean;
+  /** Only events until this minute; null for the newest. */
+  readonly until: number | null;
 }
 
 export function readPlace(hash: string): Place {
@@ -17,15 +20,17 @@ export function readPlace(hash: string): Place {
     mode: parameters.get("mode") === "exact" ? "exact" : "live",
     label: parameters.get("label") || null,
     onlyCamera: parameters.get("only") === "camera",
+    until: readUntil(parameters.get("until") ?? ""),
   };
 }
 
-export function writePlace({ camera, mode, label, onlyCamera }: Place): string {
+export function writePlace({ camera, mode, label, onlyCamera, until }: Place): string {
   const parameters = new URLSearchParams();
   if (camera !== null) parameters.set("camera", camera);
   if (mode !== "live") parameters.set("mode", mode);
   if (label !== null) parameters.set("label", label);
   if (onlyCamera) parameters.set("only", "camera");
-  const text = parameters.toString();
+  if (until !== null) parameters.set("until", writeUntil(until));
+  const text = parameters.toString().replaceAll("%3A", ":"); // Which may stand in a fragment as it is (RFC 3986 §3.5).
   return text === "" ? "" : `#${text}`;
 }
