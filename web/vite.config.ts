@@ -25,8 +25,8 @@ const hub = process.env["OMMA_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   plugins: [react(), licences()],
-  // The oldest that know all that the code calls (`AbortSignal.any`); for Chrome before 123 `light-dark()` is written out.
-  build: { target: "es2023", cssTarget: ["chrome116", "edge116", "firefox124", "safari17.4"], assetsInlineLimit: 0, modulePreload: { polyfill: false }, sourcemap: false },
+  // The oldest that know all that the code calls (`AbortSignal.any`; Firefox: `requestVideoFrameCallback`); for Chrome before 123 `light-dark()` is written out.
+  build: { target: "es2023", cssTarget: ["chrome116", "edge116", "firefox132", "safari17.4"], assetsInlineLimit: 0, modulePreload: { polyfill: false }, sourcemap: false },
   server: {
     host: "127.0.0.1",
     proxy: { "/api": { target: hub, ws: true } },

@@ -2,6 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { storeToken, takeTokenFromAddress } from "./api/token.ts";
 import { App } from "./ui/App.tsx";
+import { Boundary } from "./ui/Boundary.tsx";
 import { Gate } from "./ui/gate.ts";
 import { applyTheme } from "./ui/theme.ts";
 import "./ui/styles/base.css";
@@ -25,7 +26,9 @@ const root = document.getElementById("root");
 if (root !== null) {
   createRoot(root).render(
     <StrictMode>
-      <App gate={gate} />
+      <Boundary>
+        <App gate={gate} />
+      </Boundary>
     </StrictMode>,
   );
 }

@@ -238,6 +238,70 @@ test("a link to a camera that the hub does not know shows no other one's picture
   assertNoFaults(REFUSED);
 });
 
+test("a browser without WebRTC, or one that does not tell of frames, says so in the picture's place, and the rest works", async () => {
+  const takes = {
+    "has no WebRTC": () => delete window.RTCPeerConnection,
+    "allows no WebRTC connection: by policy": () => {
+      window.RTCPeerConnection = function () {
+        throw new DOMException("by policy", "NotAllowedError");
+      };
+    },
+    "is too old": () => delete HTMLVideoElement.prototype.requestVideoFrameCallback,
+  };
+  hub.events = [event(1)];
+  for (const [words, take] of Object.entries(takes)) {
+    const tab = await browser.tab();
+    await tab.addInitScript(take);
+    await signIn(tab, hub.url, TOKEN);
+    await tab.getByText(`This browser ${words}`).waitFor();
+    await tab.locator(".event").waitFor();
+    assert.deepEqual(tab.faults, [], words);
+    await tab.close();
+  }
+  assert.ok(!hub.asked.some((path) => path.includes("/whep")));
+});
+
+test("where the browser keeps nothing for the page, one signs in all the same", async () => {
+  await page.addInitScript(() => {
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(window, name, {
+        get: () => {
+          throw new DOMException("site data is blocked", "SecurityError");
+        },
+      });
+    }
+  });
+  await signIn(page, hub.url, TOKEN);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Use the light theme" }).click();
+  await page.getByRole("button", { name: "Use the dark theme" }).waitFor();
+  assertNoFaults(REFUSED);
+});
+
+test("a camera as a later hub may tell of it does not take the page away", async () => {
+  hub.cameras = [camera("north.door", { name: "Front door", state: "asleep", placement: "both_sides" }), { name: "half a camera" }];
+  await signIn(page, hub.url, TOKEN);
+  await page.getByRole("button", { name: /Front door.*Asleep/ }).waitFor();
+  await page.getByRole("main").getByText("Both sides").waitFor();
+  assertNoFaults(REFUSED);
+});
+
+test("a fault of the page says so, in place of a white page", async () => {
+  hub.events = [event(1)];
+  await page.addInitScript(() => {
+    Object.defineProperty(Intl.DateTimeFormat.prototype, "format", {
+      get: () => {
+        throw new Error("a fault of the test's");
+      },
+    });
+  });
+  await page.goto(`${hub.url}/#token=${TOKEN}`);
+  await page.getByText("The page has failed").waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "failed");
+  await page.getByRole("button", { name: "Reload the page" }).waitFor();
+});
+
 test("no whole screen is offered where the browser has none", async () => {
   const whole = page.getByRole("button", { name: "Show the picture on the whole screen" });
   await signIn(page, hub.url, TOKEN);

@@ -5,11 +5,12 @@
  * anywhere is reported once through `onUnauthorized`, besides being the result of the request that met it.
  */
 import { parseStoredEvent, type StoredEvent, type View } from "./event.ts";
+import { parseCamera, type Camera } from "../cameras/camera.ts";
 import { parseEdge, type Edge } from "../fleet/edge.ts";
 import { parseIncident, type Incident } from "../incidents/incident.ts";
 import { isRecord } from "./json.ts";
 import { failed, success, type Failure, type Result } from "./result.ts";
-import type { Camera, Session, Unread } from "./types.ts";
+import type { Session, Unread } from "./types.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -51,10 +52,11 @@ export class HubClient {
     });
   }
 
+  /** One that cannot be read is left out. */
   cameras(signal?: AbortSignal): Promise<Result<readonly Camera[]>> {
     return this.json("/api/v1/cameras", signal, (body) => {
       const { cameras }: Unread<"Cameras"> = isRecord(body) ? body : {};
-      return Array.isArray(cameras) ? (cameras as Camera[]) : null;
+      return Array.isArray(cameras) ? cameras.map(parseCamera).filter((camera) => camera !== null) : null;
     });
   }
 

@@ -34,6 +34,22 @@ test("it asks again and again, one question at a time, until it is stopped", asy
   assert.deepEqual([asked, poll.state.get(), most], [before, shown, 1], "nobody asks after the end, and nothing is told");
 });
 
+test("an answer that can't be taken does not end the asking", async (context) => {
+  const said = context.mock.method(console, "error", () => undefined);
+  let shown = (): void => undefined;
+  const all = new Promise<void>((resolve) => (shown = resolve));
+  let asked = 0;
+  const next = (): string => {
+    if (asked === 1) throw new TypeError("no such thing");
+    shown();
+    return "well";
+  };
+  const poll = new Poll({ first: ">", ask: () => Promise.resolve(success(String(++asked))), next, everyMs: 1 });
+  await all;
+  poll.stop();
+  assert.deepEqual([poll.state.get(), said.mock.callCount()], ["well", 1]);
+});
+
 test("what is answered after the end is told nobody", async () => {
   let given: AbortSignal | undefined;
   let answer: (result: Result<string>) => void = () => undefined;

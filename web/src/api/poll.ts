@@ -35,9 +35,13 @@ export class Poll<S, T> {
   }
 
   private async ask(): Promise<void> {
-    const answer = await this.question.ask(this.life.signal);
-    if (answer.kind === "aborted" || this.life.signal.aborted) return;
-    this.store.update((before) => this.question.next(before, answer));
+    try {
+      const answer = await this.question.ask(this.life.signal);
+      if (answer.kind === "aborted" || this.life.signal.aborted) return;
+      this.store.update((before) => this.question.next(before, answer));
+    } catch (error) {
+      console.error("an answer of the hub could not be taken", error); // The next one may be better.
+    }
     this.timer = setTimeout(() => void this.ask(), this.question.everyMs);
   }
 }

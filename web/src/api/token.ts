@@ -3,6 +3,8 @@
  * longer than it takes to read it there.
  */
 
+import { inTab } from "../ui/kept.ts";
+
 const KEY = "omma.token";
 
 /** The token in a URL fragment such as `#token=abc`, and the fragment without it. */
@@ -23,13 +25,13 @@ export function takeTokenFromAddress(): string | null {
 }
 
 export function storedToken(): string | null {
-  return sessionStorage.getItem(KEY);
+  return inTab.get(KEY);
 }
 
 export function storeToken(token: string): void {
-  sessionStorage.setItem(KEY, token);
+  inTab.set(KEY, token);
 }
 
 export function forgetToken(): void {
-  sessionStorage.removeItem(KEY);
+  inTab.remove(KEY);
 }

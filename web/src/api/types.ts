@@ -3,7 +3,6 @@ import type { components } from "./schema.ts";
 
 type Schemas = components["schemas"];
 
-export type Camera = Readonly<Schemas["Camera"]>;
 export type Session = Readonly<Schemas["Session"]>;
 
 /** An object of the wire before anything is known of its values; a key that the document lacks does not compile. */

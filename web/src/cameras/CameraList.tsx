@@ -3,7 +3,7 @@ import { EdgeLine } from "../fleet/EdgeLine.tsx";
 import type { Fleet } from "../fleet/poll.ts";
 import { CameraIcon, CameraOffIcon } from "../ui/icons.tsx";
 import type { CamerasState } from "./poll.ts";
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "./camera.ts";
 import { bySite, describeCamera, describePlacement } from "./words.ts";
 
 interface CameraListProps {

@@ -1,15 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failed, success } from "../api/result.ts";
-import type { Camera } from "../api/types.ts";
+import { parseCamera, type Camera } from "./camera.ts";
 import { camerasState } from "./poll.ts";
-import { describeCamera, describeInterpreted, namesOf } from "./words.ts";
+import { describeCamera, describeInterpreted, describePlacement, namesOf } from "./words.ts";
 
 const GONE = failed({ kind: "unreachable", message: "gone" });
 
 function camera(edge: string, name: string): Camera {
-  return { stream: `${edge}.${name}`, edge, name, edge_online: true, placement: "edge", state: "live" };
+  const parsed = parseCamera({ stream: `${edge}.${name}`, edge, name, edge_online: true, placement: "edge", state: "live" });
+  assert.ok(parsed !== null);
+  return parsed;
 }
+
+test("a state and a placement of a later hub are shown as they came, and what is no camera is left out", () => {
+  const door = { ...camera("a", "door"), state: "asleep", placement: "both_sides" };
+  assert.deepEqual(describeCamera(door), { tone: "off", words: "Asleep", detail: null });
+  assert.equal(describePlacement(door.placement), "Both sides");
+  for (const broken of [null, "door", {}, { ...door, edge: undefined }, { ...door, state: 7 }]) assert.equal(parseCamera(broken), null);
+  assert.deepEqual(parseCamera({ ...door, width: "wide", interpreted: ["nonce", 4] }), { ...door, interpreted: ["nonce"] });
+});
 
 test("cameras stay in their order, and stay while the hub gives no answer", () => {
   const failing = camerasState({ kind: "loading" }, GONE);

@@ -2,7 +2,7 @@
 import type { HubClient } from "../api/client.ts";
 import { Poll, type Answer } from "../api/poll.ts";
 import { explain } from "../api/result.ts";
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "./camera.ts";
 
 const EVERY_MS = 2000;
 

@@ -1,6 +1,6 @@
 /** What to say of a camera. Pure. */
 import { sentence } from "../api/result.ts";
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "./camera.ts";
 
 export interface CameraWords {
   readonly tone: "good" | "busy" | "bad" | "off";
@@ -10,7 +10,7 @@ export interface CameraWords {
 }
 
 export function describeCamera(camera: Camera): CameraWords {
-  const reason = camera.reason === undefined || camera.reason === null ? null : sentence(camera.reason);
+  const reason = camera.reason === null ? null : sentence(camera.reason);
   switch (camera.state) {
     case "live":
       return reason === null ? { tone: "good", words: "Live", detail: null } : { tone: "bad", words: "Not analysed", detail: reason };
@@ -24,10 +24,12 @@ export function describeCamera(camera: Camera): CameraWords {
         words: "Offline",
         detail: `The edge “${camera.edge}” has no connection for live video. It goes on detecting, and its events arrive once it is back.`,
       };
+    default: // Of a later hub.
+      return { tone: "off", words: worded(camera.state), detail: reason };
   }
 }
 
-export function describePlacement(placement: Camera["placement"]): string {
+export function describePlacement(placement: string): string {
   switch (placement) {
     case "edge":
       return "Analysed at the edge";
@@ -35,13 +37,14 @@ export function describePlacement(placement: Camera["placement"]): string {
       return "Analysed by the hub";
     case "none":
       return "Video only";
+    default:
+      return worded(placement);
   }
 }
 
 /** `RTP-Info, nonce`: faults of the camera that its edge puts right; null where there is none. */
 export function describeInterpreted(camera: Camera): string | null {
-  const faults = camera.interpreted ?? [];
-  return faults.length === 0 ? null : faults.map(faultName).join(", ");
+  return camera.interpreted.length === 0 ? null : camera.interpreted.map(faultName).join(", ");
 }
 
 /** A hub of a later version may have words that this page does not know. */
@@ -58,11 +61,16 @@ function faultName(fault: string): string {
   return names[fault] ?? fault.replaceAll("_", " ");
 }
 
+/** A word that this page does not know, as it came. */
+function worded(word: string): string {
+  return word === "" ? "–" : word.charAt(0).toUpperCase() + word.slice(1).replaceAll("_", " ");
+}
+
 /** `1280 × 720 H.264`; null while the edge has not said. */
 export function describeVideo(camera: Camera): string | null {
   const { width, height, codec } = camera;
-  const size = typeof width === "number" && typeof height === "number" ? `${width} × ${height}` : null;
-  const name = typeof codec === "string" ? codecName(codec) : null;
+  const size = width !== null && height !== null ? `${width} × ${height}` : null;
+  const name = codec === null ? null : codecName(codec);
   const words = [size, name].filter((part) => part !== null).join(" ");
   return words === "" ? null : words;
 }

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "../cameras/camera.ts";
 import { describeInterpreted } from "../cameras/words.ts";
 import { oneColumn } from "../ui/media.ts";
 import { useStore } from "../ui/useStore.ts";

@@ -1,6 +1,6 @@
 import { useRef } from "react";
 import type { HubClient } from "../api/client.ts";
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "../cameras/camera.ts";
 import type { CamerasState } from "../cameras/poll.ts";
 import { describeCamera, describePlacement, describeVideo } from "../cameras/words.ts";
 import { ExpandIcon } from "../ui/icons.tsx";

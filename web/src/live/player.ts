@@ -14,6 +14,7 @@ import type { Size } from "./letterbox.ts";
 import { Measure } from "./measure.ts";
 import { hasStopped } from "./rhythm.ts";
 import { Screen, type Elements } from "./screen.ts";
+import { lacking } from "./support.ts";
 import { attemptOf, step, type Happening, type LiveState, type Setback } from "./state.ts";
 import { WhepSession } from "./whep.ts";
 import type { Spread } from "./window.ts";
@@ -133,6 +134,8 @@ export class LivePlayer {
     // The hub may be another, and the edge behind it may have started anew: neither owes the old time.
     this.clock.clear();
     this.happened({ kind: "connect" });
+    const lacks = lacking();
+    if (lacks !== null) return this.again({ kind: "refused", message: lacks });
     const attempt = new AbortController();
     this.attempt = attempt;
     const handlers = {

@@ -17,6 +17,7 @@ import { Overlay } from "./overlay.ts";
 import { Rhythm } from "./rhythm.ts";
 import { captureUs, rtpDifference } from "./rtp.ts";
 import { Copies, MOST_PIXELS, Still } from "./still.ts";
+import { tellsFrames } from "./support.ts";
 import { eachFrame } from "./track.ts";
 import type { Boxes, Mode } from "./wire.ts";
 
@@ -152,6 +153,7 @@ export class Screen {
 
   private nextFrame(): void {
     const { video } = this.elements;
+    if (!tellsFrames()) return; // Nothing is played there.
     this.callback = video.requestVideoFrameCallback((_, metadata) => {
       this.nextFrame();
       const frame = { rtp: metadata.rtpTimestamp ?? null, picture: { width: metadata.width, height: metadata.height } };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "../cameras/camera.ts";
 import { step, type Happening, type LiveState } from "./state.ts";
 import { coverOf, withoutCamera } from "./words.ts";
 
@@ -57,7 +57,8 @@ test("what the hub refuses is said in its words and tried again", () => {
 });
 
 test("the cover says the cause nearest to the camera", () => {
-  const camera: Camera = { stream: "a.b", name: "B", edge: "a", edge_online: true, placement: "edge", state: "live" };
+  const unknown = { reason: null, codec: null, width: null, height: null, interpreted: [] };
+  const camera: Camera = { stream: "a.b", name: "B", edge: "a", placement: "edge", state: "live", ...unknown };
   const retrying: LiveState = { kind: "retrying", attempt: 1, atMs: 5, because: gone };
   assert.deepEqual(coverOf(camera, { kind: "playing" }), { kind: "clear" });
   assert.deepEqual(coverOf(camera, retrying), { kind: "trouble", title: "Connection lost", detail: "Gone.", retryAtMs: 5 });
@@ -67,7 +68,7 @@ test("the cover says the cause nearest to the camera", () => {
     detail: "Gone.",
     retryAtMs: 0,
   });
-  const offline = coverOf({ ...camera, state: "offline", edge_online: false }, retrying);
+  const offline = coverOf({ ...camera, state: "offline" }, retrying);
   assert.ok(offline.kind === "trouble" && offline.detail.includes("“a”"));
   const failed = coverOf({ ...camera, state: "failed", reason: "401" }, { kind: "waiting", attempt: 0 });
   assert.ok(failed.kind === "trouble" && failed.detail === "401.");

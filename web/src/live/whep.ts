@@ -51,7 +51,13 @@ export class WhepSession {
     handlers: WhepHandlers,
     signal: AbortSignal,
   ): Promise<Result<WhepSession>> {
-    const connection = new RTCPeerConnection();
+    let connection: RTCPeerConnection;
+    try {
+      connection = new RTCPeerConnection();
+    } catch (error) {
+      // Forbidden by who set this browser up, or there are too many.
+      return failed({ kind: "refused", status: 0, code: "no_connection", message: `this browser allows no WebRTC connection: ${messageOf(error)}` });
+    }
     const { receiver } = connection.addTransceiver("video", { direction: "recvonly" });
     const channel = connection.createDataChannel("omma", { ordered: false, maxRetransmits: 0 });
     const session = new WhepSession(hub, connection, channel, receiver, handlers);
@@ -97,7 +103,7 @@ export class WhepSession {
       return success(this as WhepSession);
     } catch (error) {
       if (signal.aborted) return { kind: "aborted" };
-      return failed({ kind: "malformed", message: error instanceof Error ? error.message : String(error) });
+      return failed({ kind: "malformed", message: messageOf(error) });
     }
   }
 
@@ -120,6 +126,10 @@ export class WhepSession {
     this.close();
     this.handlers.onLost(reason);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function gathered(connection: RTCPeerConnection): Promise<void> {

@@ -1,5 +1,5 @@
 /** What to say over and under the live picture. Pure. */
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "../cameras/camera.ts";
 import type { CamerasState } from "../cameras/poll.ts";
 import { describeCamera } from "../cameras/words.ts";
 import type { LiveState, Setback } from "./state.ts";

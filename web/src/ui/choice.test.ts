@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "../cameras/camera.ts";
 import type { CamerasState } from "../cameras/poll.ts";
 import { chosen } from "./choice.ts";
 
@@ -9,7 +9,8 @@ function list(...names: string[]): CamerasState {
   const cameras = names.map((name): Camera => {
     const stream = `a.${name.replace("!", "")}`;
     const live = name.endsWith("!");
-    return { stream, name, edge: "a", edge_online: live, placement: "edge", state: live ? "live" : "offline" };
+    const rest = { placement: "edge", reason: null, codec: null, width: null, height: null, interpreted: [] };
+    return { stream, name, edge: "a", state: live ? "live" : "offline", ...rest };
   });
   return { kind: "ready", cameras, stale: null };
 }

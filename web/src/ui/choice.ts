@@ -1,5 +1,5 @@
 /** Which camera is shown in large. Pure. */
-import type { Camera } from "../api/types.ts";
+import type { Camera } from "../cameras/camera.ts";
 import type { CamerasState } from "../cameras/poll.ts";
 
 export interface Choice {

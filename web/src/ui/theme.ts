@@ -1,4 +1,5 @@
 /** As the system prefers it, unless the person chose on this browser. */
+import { inBrowser } from "./kept.ts";
 import { prefersLight } from "./media.ts";
 
 export type Theme = "dark" | "light";
@@ -9,7 +10,7 @@ const OLD_KEY = "omma.theme";
 
 /** Null where the person has not chosen. */
 export function chosenTheme(): Theme | null {
-  const stored = localStorage.getItem(KEY);
+  const stored = inBrowser.get(KEY);
   return stored === "light" || stored === "dark" ? stored : null;
 }
 
@@ -20,13 +21,13 @@ export function themeOf(chosen: Theme | null, light: boolean): Theme {
 
 /** A choice that agrees with the system is none: the page goes on following it. */
 export function chooseTheme(theme: Theme): void {
-  if (theme === themeOf(null, prefersLight.get())) localStorage.removeItem(KEY);
-  else localStorage.setItem(KEY, theme);
+  if (theme === themeOf(null, prefersLight.get())) inBrowser.remove(KEY);
+  else inBrowser.set(KEY, theme);
   applyTheme();
 }
 
 export function applyTheme(): void {
-  localStorage.removeItem(OLD_KEY);
+  inBrowser.remove(OLD_KEY);
   const chosen = chosenTheme();
   if (chosen === null) delete document.documentElement.dataset["theme"];
   else document.documentElement.dataset["theme"] = chosen;
