@@ -175,6 +175,11 @@ export class FakeHub {
     if (pathname === "/api/v1/labels") return json(200, { labels: [...new Set(this.events.map(({ label }) => label))].sort() });
     if (this.forgetful && searchParams.has("before")) return refuse(503, "busy", "the store is busy");
     if (pathname === "/api/v1/events") return json(200, this.#page(searchParams));
+    const one = /^\/api\/v1\/events\/([^/]+)$/.exec(pathname)?.[1];
+    if (one !== undefined) {
+      const found = this.events.find(({ id }) => id === one);
+      return found === undefined ? refuse(404, "not_found", "there is no such event") : json(200, found);
+    }
     const view = /^\/api\/v1\/events\/[^/]+\/(picture|crop)$/.exec(pathname)?.[1];
     if (view !== undefined && this.blind) return refuse(503, "busy", "the store is busy");
     if (view !== undefined) {

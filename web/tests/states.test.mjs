@@ -579,6 +579,61 @@ test("from one picture to the next by the arrow keys and by buttons, to what was
   assert.match(focused, /^Thing 1\n/, "the focus is on the row of the one that was looked at last");
 });
 
+test("a link leads to one event, in the list or not, and its picture can be saved", async () => {
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => void (window.copied = text) } });
+  });
+  hub.cameras = [camera("north.door", { name: "Front door" }), camera("north.yard", { name: "Yard" })];
+  hub.events = Array.from({ length: 120 }, (_, n) => event(n, { label: `thing ${n}`, stream: "north.yard", has_crop: true }));
+  await page.goto(`${hub.url}/#token=${TOKEN}`);
+  await page.locator(".event").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("heading", { name: "Thing 119" }).waitFor();
+  await page.keyboard.press("ArrowRight");
+  await dialog.getByRole("heading", { name: "Thing 118" }).waitFor();
+  assert.equal(new URL(page.url()).hash, `#event=${event(118).id}`, "the address is that of the one that is shown");
+  await dialog.getByRole("button", { name: "Copy link" }).click();
+  await dialog.getByText("Copied").waitFor();
+  const link = await page.evaluate(() => window.copied);
+  assert.equal(link, `${hub.url}/#camera=north.yard&event=${event(118).id}`);
+  for (const [close, name] of [[false, "north.yard thing 118 2026-05-04T12-07-53Z.jpg"], [true, "north.yard thing 118 2026-05-04T12-07-53Z close-up.jpg"]]) {
+    if (close) await dialog.getByRole("checkbox", { name: "Close-up" }).check();
+    if (close) await dialog.locator(".dialog-crop").waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), dialog.getByRole("link", { name: "Save the picture" }).click()]);
+    assert.equal(download.suggestedFilename(), name);
+  }
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await assertAccessible(page);
+    await screenshot(page, `linked-${name}`);
+  }
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.equal(new URL(page.url()).hash, "");
+
+  // Of last week, as from a message that somebody was sent; the id as another program may write it.
+  await page.goto("about:blank");
+  await page.goto(`${hub.url}/#event=${event(3).id.toUpperCase()}`);
+  await dialog.getByRole("heading", { name: "Thing 3" }).waitFor();
+  await dialog.getByRole("img").waitFor();
+  assert.equal(await page.locator(".event").count(), 50, "it is not in the list");
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+
+  const gone = event(500).id;
+  await page.evaluate((id) => (location.hash = `event=${id}`), gone);
+  await dialog.getByText("The hub has no such event").waitFor();
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await assertAccessible(page);
+    await screenshot(page, `no-event-${name}`);
+  }
+  await until("the socket", () => hub.listeners === 1);
+  hub.happen(event(500, { label: "late one" }));
+  await dialog.getByRole("heading", { name: "Late one" }).waitFor();
+  assertNoFaults(/status of (401|404|409)/);
+});
+
 test("an event in large stays when the list goes on without it, and opens no more by itself once it is closed", async () => {
   hub.events = [event(1, { label: "cat" }), event(2)];
   await signIn(page, hub.url, TOKEN);
@@ -606,7 +661,7 @@ test("an event in large stays when the list goes on without it, and opens no mor
   assert.equal(await page.getByRole("dialog").count(), 0);
   await rows.last().click();
   await cat.getByRole("img").waitFor();
-  await page.evaluate(() => (location.hash = "#label=person"));
+  await page.evaluate(() => (location.hash += "&label=person"));
   await until("another filter", async () => !(await rows.allInnerTexts()).some((text) => text.startsWith("Cat")) && (await rows.count()) > 0);
   await stays();
   await page.keyboard.press("Escape");

@@ -73,17 +73,18 @@ test("a token is cut out of the address, and only it", () => {
 });
 
 test("the place in the page reads back", () => {
-  const nothing = { camera: null, mode: "live", label: null, onlyCamera: false, until: null } as const;
+  const nothing = { camera: null, mode: "live", label: null, onlyCamera: false, until: null, event: null } as const;
   for (const place of [
     nothing,
     { ...nothing, camera: "a.b", mode: "exact" },
     { ...nothing, camera: "a.b", label: "traffic light" },
     { ...nothing, camera: "a.b", onlyCamera: true },
+    { ...nothing, camera: "a.b", event: "0196a000-0000-7000-8000-000000000001" },
     { ...nothing, label: "cat", until: Date.parse("2026-11-20T14:00:00Z") },
   ] as const) {
     assert.deepEqual(readPlace(writePlace(place)), place);
   }
-  assert.deepEqual(readPlace("#mode=fast&label=&only=me&until=soon"), nothing);
+  assert.deepEqual(readPlace("#mode=fast&label=&only=me&until=soon&event="), nothing);
   assert.equal(writePlace({ ...nothing, until: Date.parse("2026-11-20T14:00:00Z") }), "#until=2026-11-20T14:00Z");
   assert.equal(writePlace({ ...nothing, label: "a&b" }), "#label=a%26b");
 });

@@ -84,6 +84,10 @@ export class HubClient {
     });
   }
 
+  event(id: string, signal?: AbortSignal): Promise<Result<StoredEvent>> {
+    return this.json(`/api/v1/events/${encodeURIComponent(id)}`, signal, parseStoredEvent);
+  }
+
   /** The classes that events have been about: what `label` of a query may be. */
   labels(signal?: AbortSignal): Promise<Result<readonly string[]>> {
     return this.json("/api/v1/labels", signal, (body) => {

@@ -2,11 +2,11 @@ import type { CSSProperties } from "react";
 import type { Rect } from "../api/json.ts";
 import type { StoredEvent, View } from "../api/event.ts";
 import { colourOf } from "../live/overlay.ts";
-import { PictureIcon } from "../ui/icons.tsx";
+import { PictureIcon, SaveIcon } from "../ui/icons.tsx";
 import { cssShare } from "./crop.ts";
 import { usePicture } from "./EventPicture.tsx";
 import type { Pictures } from "./pictures.ts";
-import { capitalised } from "./words.ts";
+import { capitalised, fileName } from "./words.ts";
 
 interface DialogPictureProps {
   readonly event: StoredEvent;
@@ -27,6 +27,17 @@ export function DialogPicture({ event, camera, view, pictures }: DialogPicturePr
           <img src={shown.url} alt={`${what}, best view`} />
           <span className="dialog-box" style={placed(shown.box, colourOf(event.label))} />
         </span>
+      )}
+      {shown.kind === "shown" && (
+        <a
+          className="icon-button save"
+          href={shown.url}
+          download={fileName(event, shown.view)}
+          aria-label="Save the picture"
+          title="Save the picture"
+        >
+          <SaveIcon />
+        </a>
       )}
       {shown.kind === "loading" && <p className="hint">Loading the picture…</p>}
       {shown.kind === "failed" && <p className="hint">The picture could not be loaded. {shown.message}</p>}

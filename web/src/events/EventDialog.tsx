@@ -4,6 +4,7 @@ import { everyMinute } from "../ui/ticker.ts";
 import { useStore } from "../ui/useStore.ts";
 import { Elapsed } from "./Elapsed.tsx";
 import type { StoredEvent } from "../api/event.ts";
+import { CopyLink } from "./CopyLink.tsx";
 import { DialogPicture } from "./DialogPicture.tsx";
 import type { Pictures } from "./pictures.ts";
 import { StepButton } from "./StepButton.tsx";
@@ -86,9 +87,12 @@ export function EventDialog({ event, camera, pictures, onNewer, onOlder, trouble
           {event.model} <small>{event.engine}, {event.place === "edge" ? "at the edge" : "in the hub"}</small>
         </Fact>
       </dl>
-      <p className="dialog-id">
-        Event <code>{event.id}</code>
-      </p>
+      <div className="dialog-foot">
+        <p className="dialog-id">
+          Event <code>{event.id}</code>
+        </p>
+        <CopyLink event={event} />
+      </div>
     </dialog>
   );
 }

@@ -7,6 +7,8 @@ import { EventRow, rowOf } from "./EventRow.tsx";
 import type { EventFilter } from "./filter.ts";
 import type { Labels } from "./labels.ts";
 import { EventList, type OlderState } from "./list.ts";
+import { Lookup, type LookupState } from "./lookup.ts";
+import { LookupDialog } from "./LookupDialog.tsx";
 import { around } from "./feed.ts";
 import { FULL, NoEvents, Older, Placeholders } from "./EventPanelStates.tsx";
 import type { Pictures } from "./pictures.ts";
@@ -16,7 +18,7 @@ import { UntilForm } from "./UntilForm.tsx";
 import { minuteTime } from "./words.ts";
 import { IncidentList } from "../incidents/IncidentList.tsx";
 import type { Incidents } from "../incidents/poll.ts";
-import type { Readable } from "../ui/store.ts";
+import { Store, type Readable } from "../ui/store.ts";
 import { useStore } from "../ui/useStore.ts";
 
 interface EventPanelProps {
@@ -31,10 +33,13 @@ interface EventPanelProps {
   readonly onLabel: (label: string | null) => void;
   readonly onOnlySelected: (only: boolean) => void;
   readonly onUntil: (until: number | null) => void;
+  /** The event in large. */
+  readonly open: string | null;
+  readonly onOpen: (id: string | null) => void;
 }
 
-export function EventPanel({ hub, socket, pictures, labels, incidents, names, filter, onLabel, onOnlySelected, onUntil }: EventPanelProps) {
-  const [open, setOpen] = useState<string | null>(null);
+export function EventPanel(props: EventPanelProps) {
+  const { hub, socket, pictures, labels, incidents, names, filter, onLabel, onOnlySelected, onUntil, open, onOpen } = props;
   const [last, setLast] = useState<StoredEvent | null>(null);
   const labelSelect = useRef<HTMLSelectElement>(null);
   const [dating, setDating] = useState(false);
@@ -44,6 +49,9 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
   const found = open !== null && state.kind === "ready" ? around(state.feed, open) : null;
   // What is looked at stays when the list does without it: after a long absence, or with another filter.
   if (found !== null && found.event !== last) setLast(found.event);
+  const known = found !== null || (last !== null && last.id === open);
+  const looked = useLookup(hub, known || state.kind === "loading" ? null : open);
+  if (looked?.kind === "found" && looked.event !== last) setLast(looked.event);
   const shown = found ?? (last !== null && last.id === open ? { event: last, newer: null, older: null } : null);
   // Who looks at one picture after the other comes to the end of what is loaded.
   const beyond = found !== null && found.older === null && state.kind === "ready" ? state.older : null;
@@ -62,9 +70,9 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
     if (last !== undefined) onUntil(minuteOf(last.id));
     labelSelect.current?.focus();
   };
-  const stepTo = (id: string | null): (() => void) | null => (id === null ? null : () => setOpen(id));
+  const stepTo = (id: string | null): (() => void) | null => (id === null ? null : () => onOpen(id));
   const close = (): void => {
-    setOpen(null);
+    onOpen(null);
     // Not the row that it was opened from: the one that was looked at last. Where that is gone, the head of the list.
     if (open !== null) (rowOf(open) ?? labelSelect.current)?.focus();
   };
@@ -119,7 +127,7 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
           <ol className="event-list">
             {state.feed.events.map((event) => (
               <li key={event.id}>
-                <EventRow event={event} camera={names.get(event.stream) ?? event.stream} pictures={pictures} onOpen={setOpen} />
+                <EventRow event={event} camera={names.get(event.stream) ?? event.stream} pictures={pictures} onOpen={onOpen} />
               </li>
             ))}
           </ol>
@@ -127,6 +135,7 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
         {state.kind === "ready" && <Older state={state.older} onMore={loadOlder} onBeyond={goBeyond} />}
       </div>
       <IncidentList state={incidents} />
+      {open !== null && looked !== null && looked.kind !== "found" && <LookupDialog id={open} state={looked} onClose={close} />}
       {shown !== null && (
         <EventDialog
           event={shown.event}
@@ -141,6 +150,14 @@ export function EventPanel({ hub, socket, pictures, labels, incidents, names, fi
     </section>
   );
 }
+
+/** Asks for one event while it is wanted; null while none is. */
+function useLookup(hub: HubClient, id: string | null): LookupState | null {
+  const lookup = useMemo(() => (id === null ? null : new Lookup(hub, id)), [hub, id]);
+  return useStore(lookup?.state ?? NONE);
+}
+
+const NONE = new Store<LookupState | null>(null);
 
 /** Why there is none older to go to from the last one; null where that needs no word. */
 function troubleOf(older: OlderState): string | null {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseWhy } from "../api/why.ts";
-import { capitalised, clockTime, dayOf, duration, fullTime, percent, reason } from "./words.ts";
+import { capitalised, clockTime, dayOf, duration, fileName, fullTime, percent, reason } from "./words.ts";
 
 test("durations read at a glance", () => {
   const rows = [[-5, "0.0 s"], [0.44, "0.4 s"], [9.96, "10 s"], [59.4, "59 s"], [60, "1 min 00 s"], [185, "3 min 05 s"], [7620, "2 h 07 min"]] as const;
@@ -13,6 +13,12 @@ test("the day is said where it is not today", () => {
   assert.equal(dayOf((now - 3_600_000) * 1000, now, "en-GB"), null);
   assert.equal(dayOf(new Date(2026, 4, 3, 23).getTime() * 1000, now, "en-GB"), "3 May");
   assert.equal(dayOf(new Date(2025, 4, 3).getTime() * 1000, now, "en-GB"), "3 May 2025");
+});
+
+test("a saved picture says what it is of, in a name that every file system takes", () => {
+  const event = { stream: "site-1.door", label: "a/b: “person”", bestUs: Date.UTC(2026, 0, 1, 0, 5, 9, 250) * 1000 };
+  assert.equal(fileName(event, "picture"), "site-1.door a_b_ _person_ 2026-01-01T00-05-09Z.jpg");
+  assert.equal(fileName({ ...event, label: "löwe" }, "crop"), "site-1.door löwe 2026-01-01T00-05-09Z close-up.jpg");
 });
 
 test("times, shares, labels", () => {

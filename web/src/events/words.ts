@@ -1,4 +1,5 @@
 /** Times, durations and reasons as the event list writes them. Pure: the locale and `now` are arguments where they matter. */
+import type { EventState, View } from "../api/event.ts";
 import type { Why } from "../api/why.ts";
 
 export function clockTime(us: number, locale?: string, timeZone?: string): string {
@@ -45,6 +46,13 @@ export function duration(us: number): string {
 
 function twoDigits(value: number): string {
   return String(value).padStart(2, "0");
+}
+
+/** `site-1.door person 2026-05-04T12-00-01Z.jpg`: of the frame, by UTC, in characters that every file system takes. */
+export function fileName({ stream, label, bestUs }: Pick<EventState, "stream" | "label" | "bestUs">, view: View): string {
+  const time = new Date(bestUs / 1000).toISOString().replace(/\.\d+/, "").replaceAll(":", "-");
+  const name = `${stream} ${label} ${time}${view === "crop" ? " close-up" : ""}`;
+  return `${name.replace(/[^\p{L}\p{N} ._-]/gu, "_")}.jpg`;
 }
 
 export function percent(score: number): string {

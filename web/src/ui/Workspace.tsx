@@ -30,6 +30,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const setCamera = useCallback((camera: string) => setPlace((before) => ({ ...before, camera })), [setPlace]);
   const setLabel = useCallback((label: string | null) => setPlace((before) => ({ ...before, label })), [setPlace]);
   const setUntil = useCallback((until: number | null) => setPlace((before) => ({ ...before, until })), [setPlace]);
+  const setEvent = useCallback((event: string | null) => setPlace((before) => ({ ...before, event })), [setPlace]);
   // With the camera, so that the link means the same one wherever it is opened.
   const setOnlySelected = (onlyCamera: boolean): void =>
     setPlace((before) => ({ ...before, onlyCamera, camera: onlyCamera ? stream : before.camera }));
@@ -60,6 +61,8 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
         onLabel={setLabel}
         onOnlySelected={setOnlySelected}
         onUntil={setUntil}
+        open={place.event}
+        onOpen={setEvent}
       />
     </div>
   );

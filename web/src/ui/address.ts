@@ -1,4 +1,4 @@
-/** What of the page's state is in its address, behind `#`: which camera, in which mode, and which events. Never the token. */
+/** What of the page's state is in its address, behind `#`: which camera, in which mode, which events, and the one in large. Never the token. */
 import { readUntil, writeUntil } from "../events/until.ts";
 import type { Mode } from "../live/wire.ts";
 
@@ -11,6 +11,8 @@ export interface Place {
   readonly onlyCamera: boolean;
   /** Only events until this minute; null for the newest. */
   readonly until: number | null;
+  /** The event that is shown in large, in the list or not; null for none. */
+  readonly event: string | null;
 }
 
 export function readPlace(hash: string): Place {
@@ -21,16 +23,18 @@ export function readPlace(hash: string): Place {
     label: parameters.get("label") || null,
     onlyCamera: parameters.get("only") === "camera",
     until: readUntil(parameters.get("until") ?? ""),
+    event: parameters.get("event")?.toLowerCase() || null,
   };
 }
 
-export function writePlace({ camera, mode, label, onlyCamera, until }: Place): string {
+export function writePlace({ camera, mode, label, onlyCamera, until, event }: Place): string {
   const parameters = new URLSearchParams();
   if (camera !== null) parameters.set("camera", camera);
   if (mode !== "live") parameters.set("mode", mode);
   if (label !== null) parameters.set("label", label);
   if (onlyCamera) parameters.set("only", "camera");
   if (until !== null) parameters.set("until", writeUntil(until));
+  if (event !== null) parameters.set("event", event);
   const text = parameters.toString().replaceAll("%3A", ":"); // Which may stand in a fragment as it is (RFC 3986 §3.5).
   return text === "" ? "" : `#${text}`;
 }

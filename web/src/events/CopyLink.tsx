@@ -1,0 +1,32 @@
+import { useEffect, useState } from "react";
+import { writePlace } from "../ui/address.ts";
+import type { StoredEvent } from "../api/event.ts";
+
+/** How long it is said that it was copied. */
+const SAID_MS = 2000;
+
+/** Copies a link to one event. Browsers let pages write there by `https` alone, or on the hub's own machine; else it stands in the address. */
+export function CopyLink({ event: { id, stream } }: { readonly event: StoredEvent }) {
+  const [said, setSaid] = useState<"copied" | "refused" | null>(null);
+  useEffect(() => {
+    const timer = said === null ? undefined : setTimeout(() => setSaid(null), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [said]);
+  if (!("clipboard" in navigator)) return null;
+  const copy = (): void => {
+    const url = new URL(location.pathname, location.href);
+    url.hash = writePlace({ camera: stream, mode: "live", label: null, onlyCamera: false, until: null, event: id });
+    navigator.clipboard.writeText(url.href).then(
+      () => setSaid("copied"),
+      () => setSaid("refused"),
+    );
+  };
+  return (
+    <span className="copy-link">
+      <span role="status">{said === "copied" ? "Copied" : said === "refused" ? "The browser does not allow it" : ""}</span>
+      <button type="button" className="button" onClick={copy}>
+        Copy link
+      </button>
+    </span>
+  );
+}
