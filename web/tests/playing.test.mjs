@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { assertAccessible, Browser, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
-import { FakeHub, TOKEN } from "./fake-hub.mjs";
-import { EXACT, send, setBack } from "./sender.mjs";
+import { camera, FakeHub, TOKEN } from "./fake-hub.mjs";
+import { EXACT, readPainted, send, setBack } from "./sender.mjs";
 
 let browser;
 let hub;
@@ -41,6 +41,7 @@ const analysed = (count) =>
 
 /** Plays in exact mode until frames were analysed and shown, and returns what the page says of them. */
 async function exact() {
+  const painted = await readPainted(page);
   // Later than the browser alone would wait, sooner than the page does by a margin for a busy machine.
   await send(tab, page, hub, { lateMs: 350 });
   await signIn(page, `${hub.url}/#mode=exact`, TOKEN);
@@ -59,10 +60,12 @@ async function exact() {
   const early = frames.filter(({ latencyMs }) => latencyMs < EXACT.hold_ms - 50);
   assert.ok(early.length / frames.length <= 0.05, `${early.length} of ${frames.length} were shown before their time`);
   for (const { drawn, rtp, boxesRtp } of frames) {
-    if (drawn === "own") assert.equal(rtp, boxesRtp);
     if (drawn === "held") assert.ok(((rtp - boxesRtp) | 0) > 0, "held boxes are of an earlier frame");
   }
   assert.equal(await page.locator(".still").isVisible(), true, "the frame is painted beneath its boxes");
+  const pairs = await painted();
+  assert.ok(pairs.length >= 30, `${pairs.length} frames were painted with boxes of their own`);
+  assert.deepEqual(pairs.filter(([seen, told]) => seen !== told), [], "the picture beneath its own boxes is that of the boxes");
   return probe;
 }
 
@@ -100,6 +103,71 @@ test("the clock is asked for too where the channel opens before the browser says
   await signIn(page, hub.url, TOKEN);
   await playing();
   await until("the stream's clock is known", async () => (await live()).clock !== null);
+});
+
+/** Counts the connections that the page has open. */
+async function countConnections() {
+  await page.addInitScript(() => {
+    const { RTCPeerConnection } = window;
+    window.connections = [];
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(...how) {
+        super(...how);
+        window.connections.push(this);
+      }
+    };
+  });
+  return () => page.evaluate(() => window.connections.filter(({ connectionState }) => connectionState !== "closed").length);
+}
+
+const door = () => page.getByRole("navigation").getByRole("button", { name: /^door/ });
+const yard = () => page.getByRole("navigation").getByRole("button", { name: /^yard/ });
+const DOOR_ENDED = "DELETE /api/v1/streams/north.door/whep/a-session";
+const YARD_ENDED = "DELETE /api/v1/streams/north.yard/whep/a-session";
+
+test("who chooses another camera while one plays has one session, of the other, and nothing of the first on its picture", async () => {
+  hub.cameras = [camera("north.door"), camera("north.yard")];
+  const open = await countConnections();
+  const other = await send(tab, page, hub);
+  await signIn(page, `${hub.url}/#camera=north.door`, TOKEN);
+  await playing();
+  await analysed(3);
+  await yard().click();
+  await until("the first is ended", () => hub.asked.includes(DOOR_ENDED));
+  await until("the other is there", async () => (await live())?.stream === "north.yard");
+  await playing();
+  assert.deepEqual([await open(), await other.sessions()], [1, 2]);
+  assert.ok(!hub.asked.includes(YARD_ENDED), "the one that plays goes on");
+});
+
+test("who chooses another camera before the first has answered is shown the other alone, whenever the first answers", async () => {
+  hub.cameras = [camera("north.door"), camera("north.yard")];
+  const open = await countConnections();
+  const other = await send(tab, page, hub);
+  let answer;
+  let given;
+  const late = new Promise((resolve) => (answer = resolve));
+  const gone = new Promise((resolve) => (given = resolve));
+  await page.route("**/north.door/whep?*", async (route) => {
+    await late;
+    // The browser has given the request up by then; the hub takes such a session back by itself.
+    await route.fulfill({ status: 201, contentType: "application/sdp", body: "v=0" }).catch(() => undefined);
+    given();
+  });
+  const asked = page.waitForRequest(/north\.door\/whep/);
+  await signIn(page, `${hub.url}/#camera=north.door`, TOKEN);
+  const request = await asked;
+  await yard().click();
+  await until("the other is there", async () => (await live())?.stream === "north.yard");
+  await playing();
+  assert.notEqual(request.failure(), null, "the first is given up");
+  answer();
+  await gone;
+  const { counters } = await live();
+  await until("frames go on", async () => (await live()).counters.framesPresented > counters.framesPresented + 5);
+  assert.deepEqual([await open(), await other.sessions(), (await live()).stream], [1, 1, "north.yard"]);
+  await door().click();
+  await until("the second is ended in its turn", () => hub.asked.includes(YARD_ENDED));
 });
 
 test("a session that ends is replaced by another, by itself", async () => {
