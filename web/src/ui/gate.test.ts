@@ -59,6 +59,19 @@ function paste(gate: Gate, hash: string): void {
   if (token !== null) gate.offer(token);
 }
 
+test("a token with a character that nobody sees is refused at once, and does not look like a hub that is away", async () => {
+  const gate = new Gate();
+  for (const token of ["secret\u200b", "se\ncret", "“secret”"]) {
+    gate.signIn(token);
+    const state = gate.state.get();
+    assert.ok(state.kind === "signed-out" && state.notice !== null, `${token}: ${state.kind}`);
+  }
+  assert.equal(asked.length, 0);
+  gate.signIn("secret ");
+  assert.equal(asked[0]?.token, "Bearer secret");
+  gate.signOut();
+});
+
 test("a token pasted into an open signed-out tab is taken, and out of the address at once", async () => {
   const gate = new Gate();
   paste(gate, "#token=fresh&camera=a.b");

@@ -13,6 +13,9 @@ import { backoffMs } from "../api/backoff.ts";
 import { Session } from "./session.ts";
 import { Store, type Readable } from "./store.ts";
 
+/** Of a token's characters none is beyond ASCII. What was copied out of a chat may hold characters that nobody sees. */
+const UNSENDABLE = /[^\x20-\x7e]/;
+
 export type GateState =
   /** `notice`: why one is here again; null at first. */
   | { readonly kind: "signed-out"; readonly notice: string | null }
@@ -53,6 +56,8 @@ export class Gate {
     this.round += 1;
     const round = this.round;
     if (attempt === 0) this.store.set({ kind: "checking" });
+    // No header can carry it, so that asking would look like a hub that does not answer.
+    if (UNSENDABLE.test(token)) return this.refused();
     const hub = new HubClient(token, () => {
       if (round === this.round) this.refused(); // Else it is a late answer to a token that was given up.
     });
