@@ -83,6 +83,8 @@ export class FakeHub {
   forgetful = false;
   /** Whether pictures are refused. */
   blind = false;
+  /** Whether it takes no more pages on the WebSocket. */
+  crowded = false;
   /** Paths asked for, to see what the page does. */
   asked = [];
   #server = createServer((request, response) => void this.#answer(request, response));
@@ -111,6 +113,14 @@ export class FakeHub {
   /** Says something to every page. */
   say(message) {
     for (const socket of this.#sockets) socket.send(JSON.stringify(message));
+  }
+
+  /** Closes every page's WebSocket, and says why. */
+  hangUp(reason) {
+    for (const socket of this.#sockets) {
+      socket.send(JSON.stringify({ type: "error", reason }));
+      socket.close(1013);
+    }
   }
 
   happen(event) {
@@ -150,6 +160,7 @@ export class FakeHub {
         return socket.close(1008);
       }
       this.#sockets.add(socket);
+      if (this.crowded) this.hangUp("too many pages are open: close another one");
       socket.on("close", () => this.#sockets.delete(socket));
       socket.on("message", (data) => {
         const { type, id } = JSON.parse(data.toString());

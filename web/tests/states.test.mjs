@@ -779,7 +779,13 @@ test("the hub goes away and comes back: the page says so, and misses no event", 
   await hub.stop();
   await page.getByText("Hub not reachable").waitFor();
   await page.getByText("1 of 1 were live").waitFor();
-  await assertAccessible(page);
+  const why = page.getByText("The hub cannot be reached. Tried again every few seconds.");
+  for (const [name, size] of [["phone", PHONE], ["desktop", DESKTOP]]) {
+    await page.setViewportSize(size);
+    assert.ok(await why.isVisible(), "why is said to who has no mouse, too");
+    await assertAccessible(page);
+    await screenshot(page, `away-hub-${name}`);
+  }
   assert.equal(await page.locator(".event").count(), 1, "what is known stays");
   hub.events.push(event(2), event(3));
   await hub.comeBack();
@@ -796,6 +802,16 @@ test("events that the channel skipped are fetched when the hub says so", async (
   hub.events.push(event(2), event(3));
   hub.say({ type: "resync" });
   await until("the events of meanwhile", async () => (await page.locator(".event").count()) === 3);
+});
+
+test("why the hub closes the channel of events is said in the header", async () => {
+  await signIn(page, hub.url, TOKEN);
+  await until("the socket", () => hub.listeners === 1);
+  hub.crowded = true;
+  hub.hangUp("too many pages are open: close another one");
+  await page.getByText("Too many pages are open: close another one. It is opened again by itself.").waitFor();
+  hub.crowded = false;
+  await page.getByText("Connected", { exact: true }).waitFor();
 });
 
 test("a hub that is away at sign-in is waited for", async () => {

@@ -77,7 +77,7 @@ class Hub {
 
   /** The socket is lost and comes back; the hub has confirmed the sign-in. */
   reconnect(): void {
-    this.state.set({ kind: "retrying", attempt: 1 });
+    this.state.set({ kind: "retrying", attempt: 1, reason: null });
     this.state.set({ kind: "open" });
   }
 }
@@ -112,8 +112,8 @@ test("what the socket has missed is fetched when the hub says so", async () => {
 
 test("the list is fetched again once the sign-in is confirmed, not while the socket tries", async () => {
   await hub.answer();
-  hub.state.set({ kind: "retrying", attempt: 1 });
-  hub.state.set({ kind: "retrying", attempt: 2 });
+  hub.state.set({ kind: "retrying", attempt: 1, reason: null });
+  hub.state.set({ kind: "retrying", attempt: 2, reason: null });
   assert.equal(hub.asked.length, 1);
   hub.state.set({ kind: "open" });
   assert.equal(hub.asked.length, 2);

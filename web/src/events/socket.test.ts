@@ -58,6 +58,16 @@ afterEach(() => {
   mock.timers.reset();
 });
 
+test("why the hub closes the channel is kept while it is opened again, and forgotten with the next", () => {
+  newest().opens();
+  newest().says({ type: "error", reason: "too many pages are open: close another one" });
+  newest().closes();
+  assert.deepEqual(live.state.get(), { kind: "retrying", attempt: 1, reason: "Too many pages are open: close another one." });
+  pass(10_000);
+  newest().closes();
+  assert.deepEqual(live.state.get(), { kind: "retrying", attempt: 2, reason: null });
+});
+
 test("it is open when the hub has confirmed the sign-in, not when the socket is", () => {
   newest().opens();
   assert.deepEqual(newest().sent, [{ type: "auth", token: "secret" }, { type: "clock", id: 1 }]);

@@ -5,6 +5,7 @@
  * the cameras, so no guess is made here from how the socket closed.
  */
 import { backoffMs } from "../api/backoff.ts";
+import { sentence } from "../api/result.ts";
 import type { HubMessage } from "../live/wire.ts";
 import { Store, type Readable } from "../ui/store.ts";
 import { SocketLink } from "./link.ts";
@@ -13,8 +14,8 @@ export type SocketState =
   | { readonly kind: "connecting" }
   /** The hub has confirmed the sign-in: from here on it tells all that happens, or that something was missed. */
   | { readonly kind: "open" }
-  /** Tried again by itself. */
-  | { readonly kind: "retrying"; readonly attempt: number };
+  /** Tried again by itself. `reason`: a sentence of the hub's; null where it said none. */
+  | { readonly kind: "retrying"; readonly attempt: number; readonly reason: string | null };
 
 type Listener = (message: HubMessage) => void;
 
@@ -53,17 +54,19 @@ export class LiveSocket {
 
   private connect(): void {
     let signedInMs: number | null = null;
+    let reason: string | null = null;
     this.link = new SocketLink(this.open(this.url), this.token, {
       onSignedIn: () => {
         signedInMs = performance.now();
         this.store.set({ kind: "open" });
       },
       onMessage: (message) => {
+        if (message.type === "error") reason = sentence(message.reason);
         for (const listener of this.listeners) listener(message);
       },
       onGone: () => {
         this.attempt = signedInMs !== null && performance.now() - signedInMs > GOOD_MS ? 0 : this.attempt + 1;
-        this.store.set({ kind: "retrying", attempt: this.attempt });
+        this.store.set({ kind: "retrying", attempt: this.attempt, reason });
         this.retry = setTimeout(() => this.connect(), backoffMs(this.attempt, Math.random()));
       },
     });

@@ -30,6 +30,7 @@ export function Header({ version, cameras, socket, onSignOut }: HeaderProps) {
         <span className="dot" aria-hidden="true" />
         {link.words}
       </output>
+      {link.matters && <p className="header-detail">{link.detail}</p>}
       <div className="header-tools">
         <button
           type="button"
