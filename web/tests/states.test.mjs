@@ -198,6 +198,7 @@ test("a live camera that nobody looks at says so in the list, and why under its 
     await screenshot(page, `unseen-${name}`);
   }
   assert.equal(await page.getByText("Analysed at the edge").count(), 0);
+  await page.setViewportSize(DESKTOP);
   await page.getByRole("button", { name: /Yard/ }).click();
   await why.waitFor({ state: "detached" });
   await page.getByText("Analysed at the edge").waitFor();
@@ -411,6 +412,7 @@ test("an event opens in large by keyboard and closes with Escape", async () => {
   assert.equal(await natural(), "64", "in large it is the whole frame");
   const rows = await dialog.locator(".fact").evaluateAll((facts) => new Set(facts.map((fact) => fact.offsetTop)).size);
   assert.equal(rows, 1, "what is known of it stands in one row");
+  await dialog.getByText(/Began Monday,? 4 May 2026 at 12:00:04 \S/).waitFor();
   await dialog.getByRole("checkbox", { name: "Close-up" }).check();
   await until("it is shown from near", async () => (await natural()) === "48");
   await dialog.getByRole("checkbox", { name: "Close-up" }).uncheck();

@@ -48,7 +48,7 @@ export function EventDialog({ event, camera, pictures, onNewer, onOlder, trouble
         <div aria-live="polite" aria-atomic="true">
           <h2 id="event-title">{capitalised(event.label)}</h2>
           <p className="quiet">
-            {camera}, <time title={fullTime(event.openedUs)}>{day ?? "today"} at {clockTime(event.openedUs)}</time>
+            {camera}, <time dateTime={new Date(event.openedUs / 1000).toISOString()}>{day ?? "today"} at {clockTime(event.openedUs)}</time>
           </p>
         </div>
         {hasCrop && (
@@ -89,6 +89,8 @@ export function EventDialog({ event, camera, pictures, onNewer, onOlder, trouble
       </dl>
       <div className="dialog-foot">
         <p className="dialog-id">
+          Began {fullTime(event.openedUs)}
+          <br />
           Event <code>{event.id}</code>
         </p>
         <CopyLink event={event} />
