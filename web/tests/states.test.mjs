@@ -429,8 +429,11 @@ test("older events are loaded on demand, and the list stays bounded", async () =
   await signIn(page, hub.url, TOKEN);
   const rows = page.locator(".event");
   await until("the first page", async () => (await rows.count()) === 50);
-  await page.getByRole("button", { name: "Load older events" }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.className), "room", "who has signed in is on the page, not on nothing");
+  await page.getByRole("button", { name: "Load older events" }).focus();
+  await page.keyboard.press("Enter");
   await until("the second page", async () => (await rows.count()) === 100);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Load older events", "the focus stays on it");
   await page.getByRole("button", { name: "Load older events" }).click();
   await until("all", async () => (await rows.count()) === 120);
   await page.getByRole("button", { name: "Load older events" }).waitFor({ state: "hidden" });

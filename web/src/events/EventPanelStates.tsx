@@ -48,8 +48,6 @@ export function Older({ state, onMore, onBeyond }: OlderProps) {
   switch (state.kind) {
     case "none":
       return null;
-    case "loading":
-      return <p className="hint">Loading…</p>;
     case "full":
       return (
         <div className="older">
@@ -60,12 +58,16 @@ export function Older({ state, onMore, onBeyond }: OlderProps) {
         </div>
       );
     case "there":
+    case "loading":
     case "failed":
       return (
         <div className="older">
-          {state.kind === "failed" && <p className="hint">{state.message}</p>}
-          <button type="button" className="button" onClick={onMore}>
-            Load older events
+          <p className={state.kind === "failed" ? "hint" : "hidden"} role="status">
+            {state.kind === "failed" ? state.message : state.kind === "loading" ? "Loading older events" : ""}
+          </p>
+          {/* The same button all the while, and not `disabled`: that would take the focus from whoever has pressed it. */}
+          <button type="button" className="button" aria-disabled={state.kind === "loading"} onClick={onMore}>
+            {state.kind === "loading" ? "Loading…" : "Load older events"}
           </button>
         </div>
       );

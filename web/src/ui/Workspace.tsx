@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { CameraList } from "../cameras/CameraList.tsx";
 import type { CamerasState } from "../cameras/poll.ts";
 import { namesOf } from "../cameras/words.ts";
@@ -39,8 +39,13 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
     setPlace((before) => ({ ...before, camera: null }));
   };
   useTitle(selected?.name ?? null);
+  const room = useRef<HTMLDivElement>(null);
+  // The form to sign in has gone, and the focus with it: without this it is on nothing, which a screen reader does not tell.
+  useEffect(() => {
+    if (document.activeElement === document.body) room.current?.focus({ preventScroll: true });
+  }, []);
   return (
-    <div className="room">
+    <div ref={room} className="room" tabIndex={-1}>
       <Header version={session.version} cameras={cameras} socket={socket} onSignOut={onSignOut} />
       <CameraList state={cameras} fleet={fleet} selected={stream} onSelect={setCamera} />
       <main className="live-column">
