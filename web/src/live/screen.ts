@@ -121,6 +121,7 @@ export class Screen {
     this.track = track;
     this.tap();
     this.release();
+    this.copies.clear(); // Up to 256 MB, which a tab that is paused must not hold.
     this.shelf.clear();
     this.arrivals.clear();
     this.current = null;
@@ -132,7 +133,6 @@ export class Screen {
     if (this.callback !== null) this.elements.video.cancelVideoFrameCallback(this.callback);
     this.observer.disconnect();
     this.begin(null);
-    this.copies.clear();
   }
 
   /** Follows the track in exact mode. */
