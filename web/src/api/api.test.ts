@@ -55,6 +55,20 @@ test("a request that was given up is not an error", async () => {
   assert.deepEqual(await client.events({ limit: 5 }, life.signal), { kind: "aborted" });
 });
 
+test("a picture that takes long over a thin line is waited for, a list is not", async (context) => {
+  const asked: number[] = [];
+  context.mock.method(AbortSignal, "timeout", (ms: number) => {
+    asked.push(ms);
+    return new AbortController().signal;
+  });
+  const { client } = hub(() => json({ events: [], next: null }));
+  await client.events({ limit: 5 });
+  await client.picture("e", "picture");
+  // Four of 150 kB at 256 kbit/s.
+  const thin = (4 * 150 * 8) / 256;
+  assert.ok(asked[0]! <= 10_000 && asked[1]! > 2 * thin * 1000, asked.join());
+});
+
 test("one event that can't be read does not hide the others", async () => {
   const { client } = hub((url) => {
     assert.equal(url, "/api/v1/events?limit=5&stream=a.b&before=x");

@@ -13,6 +13,8 @@ import { failed, success, type Failure, type Result } from "./result.ts";
 import type { Session, Unread } from "./types.ts";
 
 const TIMEOUT_MS = 10_000;
+/** Some come at once, over a line that may carry 256 kbit/s: that takes 20 s, and what is given up would be asked for again. */
+const PICTURE_TIMEOUT_MS = 60_000;
 
 export interface EventQuery {
   readonly stream?: string;
@@ -106,7 +108,7 @@ export class HubClient {
 
   async picture(event: string, view: View, signal?: AbortSignal): Promise<Result<Blob>> {
     const path = `/api/v1/events/${encodeURIComponent(event)}/${view}`;
-    return this.request(path, { headers: { accept: "image/jpeg" } }, signal, (response) => response.blob());
+    return this.request(path, { headers: { accept: "image/jpeg" } }, signal, (response) => response.blob(), PICTURE_TIMEOUT_MS);
   }
 
   /** Offers to receive a stream (WHEP): the body is the SDP offer, the answer is the hub's SDP. */
@@ -148,8 +150,9 @@ export class HubClient {
     init: RequestInit & { headers: Record<string, string> },
     signal: AbortSignal | undefined,
     read: (response: Response) => Promise<T>,
+    timeoutMs = TIMEOUT_MS,
   ): Promise<Result<T>> {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(timeoutMs);
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     try {
       const response = await this.fetcher(path, { ...init, headers: this.headers(init.headers), signal: either, cache: "no-store" });
@@ -161,7 +164,7 @@ export class HubClient {
       if (signal?.aborted) return { kind: "aborted" };
       if (error instanceof SyntaxError) return failed({ kind: "malformed", message: error.message });
       const message = timeout.aborted
-        ? `The hub did not answer within ${TIMEOUT_MS / 1000} seconds.`
+        ? `The hub did not answer within ${timeoutMs / 1000} seconds.`
         : "The hub cannot be reached.";
       return failed({ kind: "unreachable", message });
     }
