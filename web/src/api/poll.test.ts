@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Poll, type Answer } from "./poll.ts";
+import { nextMs, Poll, type Answer } from "./poll.ts";
 import { failed, success, type Result } from "./result.ts";
 
 const GONE = failed({ kind: "unreachable", message: "gone" });
@@ -48,6 +48,13 @@ test("an answer that can't be taken does not end the asking", async (context) =>
   await all;
   poll.stop();
   assert.deepEqual([poll.state.get(), said.mock.callCount()], ["well", 1]);
+});
+
+test("a hub that is away is asked more seldom, one that is there as often as ever, and pages not all at once", () => {
+  assert.deepEqual([0, 0.5, 0.99].map((random) => Math.round(nextMs(2000, 0, random))), [1800, 2000, 2196]);
+  const waits = [1, 2, 3, 4, 5, 50].map((failures) => nextMs(2000, failures, 0.5));
+  assert.deepEqual(waits, [2000, 2000, 3000, 6000, 7500, 7500]);
+  assert.equal(nextMs(60_000, 50, 0.5), 60_000);
 });
 
 test("what is answered after the end is told nobody", async () => {

@@ -1,5 +1,6 @@
 /** Asks the hub the same question again and again: the next one when the last has been answered and some time has passed. */
 import { Store, type Readable } from "../ui/store.ts";
+import { backoffMs } from "./backoff.ts";
 import type { Result } from "./result.ts";
 
 /** What the hub said, or why it said nothing. */
@@ -19,6 +20,7 @@ export class Poll<S, T> {
   private readonly store: Store<S>;
   private readonly life = new AbortController();
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private failures = 0;
 
   constructor(private readonly question: Question<S, T>) {
     this.store = new Store(question.first);
@@ -38,10 +40,19 @@ export class Poll<S, T> {
     try {
       const answer = await this.question.ask(this.life.signal);
       if (answer.kind === "aborted" || this.life.signal.aborted) return;
+      this.failures = answer.kind === "success" ? 0 : this.failures + 1;
       this.store.update((before) => this.question.next(before, answer));
     } catch (error) {
       console.error("an answer of the hub could not be taken", error); // The next one may be better.
     }
-    this.timer = setTimeout(() => void this.ask(), this.question.everyMs);
+    this.timer = setTimeout(() => void this.ask(), nextMs(this.question.everyMs, this.failures, Math.random()));
   }
+}
+
+/**
+ * When the next question is asked, after so many failures one after the other; `random` is in [0, 1). Pages that were opened, or
+ * lost their hub, in one instant do not ask in one instant for ever.
+ */
+export function nextMs(everyMs: number, failures: number, random: number): number {
+  return Math.max(everyMs * (0.9 + random / 5), failures === 0 ? 0 : backoffMs(failures, random));
 }

@@ -179,8 +179,9 @@ export class LivePlayer {
 
   private again(because: Setback): void {
     this.drop();
-    const wait = backoffMs(attemptOf(this.store.get().state), Math.random());
-    this.happened({ kind: "setback", because, atMs: performance.now() + wait });
+    const now = performance.now();
+    const wait = backoffMs(attemptOf(this.store.get().state, now), Math.random());
+    this.happened({ kind: "setback", because, nowMs: now, atMs: now + wait });
     this.retry = setTimeout(() => void this.connect(), wait);
   }
 
@@ -261,7 +262,7 @@ export class LivePlayer {
   private pictureShown(picture: Size): void {
     this.lastPictureMs = performance.now();
     this.picture = picture;
-    if (this.store.get().state.kind !== "playing") this.happened({ kind: "picture" });
+    if (this.store.get().state.kind !== "playing") this.happened({ kind: "picture", nowMs: this.lastPictureMs });
   }
 
   private tick(): void {

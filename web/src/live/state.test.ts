@@ -8,49 +8,58 @@ function run(...happenings: Happening[]): LiveState {
   return happenings.reduce(step, { kind: "connecting", attempt: 0, because: null });
 }
 const gone = { kind: "lost", message: "Gone." } as const;
-const lost: Happening = { kind: "setback", because: gone, atMs: 5 };
+const lost: Happening = { kind: "setback", because: gone, nowMs: 4, atMs: 5 };
+/** At 1 ms. */
+const picture: Happening = { kind: "picture", nowMs: 1 };
+const PLAYING = { kind: "playing", attempt: 0, sinceMs: 1 } as const;
 
 test("from the offer to the picture", () => {
   assert.deepEqual(run({ kind: "answered" }), { kind: "waiting", attempt: 0 });
-  assert.deepEqual(run({ kind: "answered" }, { kind: "picture" }), { kind: "playing" });
+  assert.deepEqual(run({ kind: "answered" }, picture), PLAYING);
 });
 
-test("attempts count until a picture comes", () => {
+test("attempts count until it has played for a while: sessions that end with their first picture are begun ever more seldom", () => {
   const again: Happening[] = [lost, { kind: "connect" }];
   assert.deepEqual(run(...again, ...again), { kind: "connecting", attempt: 2, because: gone });
-  assert.deepEqual(run(...again, { kind: "answered" }, { kind: "picture" }, lost), { kind: "retrying", attempt: 1, atMs: 5, because: gone });
+  const shown: Happening[] = [{ kind: "answered" }, picture];
+  assert.deepEqual(run(...again, ...shown, lost), { kind: "retrying", attempt: 2, atMs: 5, because: gone });
+  const silent: Happening = { kind: "silent", lastMs: 3 };
+  for (const then of [[], [silent], [silent, { kind: "picture", nowMs: 9000 }]] as Happening[][]) {
+    const later = run(...again, ...shown, ...then, { ...lost, nowMs: 5001 });
+    assert.deepEqual(later, { kind: "retrying", attempt: 1, atMs: 5, because: gone });
+  }
 });
 
 test("pictures stop and come back", () => {
-  const playing: Happening[] = [{ kind: "answered" }, { kind: "picture" }];
-  assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }), { kind: "stalled", lastMs: 3 });
-  assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }, { kind: "picture" }), { kind: "playing" });
+  const playing: Happening[] = [{ kind: "answered" }, picture];
+  assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }), { kind: "stalled", lastMs: 3, attempt: 0, sinceMs: 1 });
+  assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }, picture), PLAYING);
 });
 
 test("a browser that plays nothing by itself says so until a picture comes", () => {
   const answered: Happening = { kind: "answered" };
   assert.deepEqual(run(answered, { kind: "blocked" }), { kind: "blocked", attempt: 0 });
   assert.deepEqual(run(answered, { kind: "blocked" }, { kind: "silent", lastMs: 3 }), { kind: "blocked", attempt: 0 });
-  assert.deepEqual(run(answered, { kind: "blocked" }, { kind: "picture" }), { kind: "playing" });
+  assert.deepEqual(run(answered, { kind: "blocked" }, picture), PLAYING);
   assert.equal(run(lost, { kind: "blocked" }).kind, "retrying");
 });
 
 test("what comes late changes nothing", () => {
-  assert.equal(run(lost, { kind: "picture" }).kind, "retrying", "a last picture of the session that was lost");
+  assert.equal(run(lost, picture).kind, "retrying", "a last picture of the session that was lost");
   assert.equal(run(lost, { kind: "answered" }).kind, "retrying");
   assert.equal(run({ kind: "silent", lastMs: 3 }).kind, "connecting");
 });
 
 test("who is away asks for nothing, and whoever comes back begins as if for the first time", () => {
   const left: Happening = { kind: "left" };
-  assert.deepEqual(run({ kind: "answered" }, { kind: "picture" }, left), { kind: "away" });
-  assert.deepEqual(run(lost, left, { kind: "picture" }, { kind: "silent", lastMs: 3 }), { kind: "away" });
+  assert.deepEqual(run({ kind: "answered" }, picture, left), { kind: "away" });
+  assert.deepEqual(run(lost, left, picture, { kind: "silent", lastMs: 3 }), { kind: "away" });
   assert.deepEqual(run(lost, left, { kind: "connect" }), { kind: "connecting", attempt: 0, because: null });
 });
 
 test("what the hub refuses is said in its words and tried again", () => {
   const because = { kind: "refused", message: "B-frames." } as const;
-  const state = run({ kind: "setback", because, atMs: 9 });
+  const state = run({ kind: "setback", because, nowMs: 8, atMs: 9 });
   assert.deepEqual(state, { kind: "retrying", attempt: 1, atMs: 9, because });
   const again = step(state, { kind: "connect" });
   assert.deepEqual(again, { kind: "connecting", attempt: 1, because }, "it stays said while it is tried again");
@@ -60,7 +69,7 @@ test("the cover says the cause nearest to the camera", () => {
   const unknown = { reason: null, codec: null, width: null, height: null, interpreted: [] };
   const camera: Camera = { stream: "a.b", name: "B", edge: "a", placement: "edge", state: "live", ...unknown };
   const retrying: LiveState = { kind: "retrying", attempt: 1, atMs: 5, because: gone };
-  assert.deepEqual(coverOf(camera, { kind: "playing" }), { kind: "clear" });
+  assert.deepEqual(coverOf(camera, PLAYING), { kind: "clear" });
   assert.deepEqual(coverOf(camera, retrying), { kind: "trouble", title: "Connection lost", detail: "Gone.", retryAtMs: 5 });
   assert.deepEqual(coverOf(camera, step(retrying, { kind: "connect" })), {
     kind: "trouble",

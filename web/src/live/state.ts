@@ -12,15 +12,16 @@
  */
 
 export type LiveState =
-  /** Offer sent. `attempt` counts from 0 since the last picture; `because`: what became of the one before. */
+  /** Offer sent. `attempt` counts from 0 since it last played for a while; `because`: what became of the one before. */
   | { readonly kind: "connecting"; readonly attempt: number; readonly because: Setback | null }
   /** The hub has answered; no picture yet. */
   | { readonly kind: "waiting"; readonly attempt: number }
-  | { readonly kind: "playing" }
+  /** `sinceMs`: from the first picture on. */
+  | { readonly kind: "playing"; readonly attempt: number; readonly sinceMs: number }
   /** Connected, but this browser plays only what the person starts. */
   | { readonly kind: "blocked"; readonly attempt: number }
   /** Connected, but the pictures have stopped. `lastMs`: when the last one came. */
-  | { readonly kind: "stalled"; readonly lastMs: number }
+  | { readonly kind: "stalled"; readonly lastMs: number; readonly attempt: number; readonly sinceMs: number }
   /** Tried again by itself at `atMs`: a camera may change, a hub may come back. */
   | { readonly kind: "retrying"; readonly attempt: number; readonly atMs: number; readonly because: Setback }
   /** Nobody sees the page (`leaving.ts`), so nothing is asked for. */
@@ -32,36 +33,44 @@ export interface Setback {
   readonly message: string;
 }
 
+/** A session that played for so long counts as good: the next failure starts from the shortest wait. */
+const GOOD_MS = 5000;
+
 export type Happening =
   | { readonly kind: "connect" }
   | { readonly kind: "answered" }
   | { readonly kind: "blocked" }
-  | { readonly kind: "picture" }
+  | { readonly kind: "picture"; readonly nowMs: number }
   | { readonly kind: "silent"; readonly lastMs: number }
-  | { readonly kind: "setback"; readonly because: Setback; readonly atMs: number }
+  /** `nowMs`: when it happened. `atMs`: when it is tried again. */
+  | { readonly kind: "setback"; readonly because: Setback; readonly nowMs: number; readonly atMs: number }
   | { readonly kind: "left" };
 
 /** Times are the browser's monotonic clock, ms. */
 export function step(state: LiveState, happening: Happening): LiveState {
   switch (happening.kind) {
     case "connect":
-      return { kind: "connecting", attempt: attemptOf(state), because: state.kind === "retrying" ? state.because : null };
+      return { kind: "connecting", attempt: "attempt" in state ? state.attempt : 0, because: state.kind === "retrying" ? state.because : null };
     case "answered":
       return state.kind === "connecting" ? { kind: "waiting", attempt: state.attempt } : state;
     case "blocked":
-      return state.kind === "waiting" || state.kind === "playing" || state.kind === "stalled" ? { kind: "blocked", attempt: attemptOf(state) } : state;
+      return state.kind === "waiting" || state.kind === "playing" || state.kind === "stalled" ? { kind: "blocked", attempt: state.attempt } : state;
     case "picture":
-      return state.kind === "waiting" || state.kind === "blocked" || state.kind === "stalled" ? { kind: "playing" } : state;
+      if (state.kind === "stalled") return { kind: "playing", attempt: state.attempt, sinceMs: state.sinceMs };
+      if (state.kind !== "waiting" && state.kind !== "blocked") return state;
+      return { kind: "playing", attempt: state.attempt, sinceMs: happening.nowMs };
     case "silent":
-      return state.kind === "playing" ? { kind: "stalled", lastMs: happening.lastMs } : state;
+      return state.kind === "playing" ? { ...state, kind: "stalled", lastMs: happening.lastMs } : state;
     case "setback":
-      return { kind: "retrying", attempt: attemptOf(state) + 1, atMs: happening.atMs, because: happening.because };
+      return { kind: "retrying", attempt: attemptOf(state, happening.nowMs) + 1, atMs: happening.atMs, because: happening.because };
     case "left":
       return { kind: "away" };
   }
 }
 
-/** Attempts since the last picture. */
-export function attemptOf(state: LiveState): number {
-  return "attempt" in state ? state.attempt : 0;
+/** Attempts since it last played for a while. One that ends with its first picture is no better than one without. */
+export function attemptOf(state: LiveState, nowMs: number): number {
+  if (state.kind === "away") return 0;
+  const wasGood = (state.kind === "playing" || state.kind === "stalled") && nowMs - state.sinceMs >= GOOD_MS;
+  return wasGood ? 0 : state.attempt;
 }
