@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { BoxShelf, HOLD_MS } from "./boxes.ts";
 import type { Boxes } from "./wire.ts";
 
-function boxes(rtp: number, count = 1): Boxes {
+function boxes(rtp: number, count = 1, timeUs = 0): Boxes {
   const box = { track: 1, label: "person", score: 1, rect: [0, 0, 1, 1] as const };
-  return { stream: "a.b", rtp, timeUs: 0, delayMs: 0, place: "edge", engine: "e", model: "m", boxes: Array.from({ length: count }, () => box) };
+  return { stream: "a.b", rtp, timeUs, delayMs: 0, place: "edge", engine: "e", model: "m", boxes: Array.from({ length: count }, () => box) };
 }
 
 /** What is drawn on each of some frames: `own`, `held RTP AGE`, `none`. */
@@ -96,6 +96,23 @@ test("after the edge's clock was set back boxes are drawn on their frames at onc
     assert.deepEqual(drawn(shelf, n * 3000, n * 3000 + 900), ["own", `held ${n * 3000} 10`], `frame ${n}`);
   }
   assert.equal(shelf.newest()?.rtp, 199 * 3000, "of the time before nothing is left");
+});
+
+test("boxes of last evening are drawn on no frame of the morning, whatever the timestamps say", () => {
+  const shelf = new BoxShelf();
+  const later = (hours: number): [number, number] => [(hours * 3600 * 90_000) % 2 ** 32, hours * 3600e6];
+  for (let n = 0; n < 20; n += 1) shelf.put(boxes(n * 9000, 1, n * 100_000));
+  // After 6.6 hours the old ones seem to be the later ones.
+  const [rtp, timeUs] = later(8);
+  shelf.put(boxes(rtp, 0, timeUs));
+  assert.equal(shelf.newest()?.rtp, rtp);
+  assert.deepEqual(drawn(shelf, rtp, 9000, 9900), ["own", "none", "none"]);
+});
+
+test("for a browser that does not say which frame it shows the last to come are the newest", () => {
+  const shelf = new BoxShelf();
+  for (const frame of [2, 3, 1]) shelf.put(boxes(frame * 9000));
+  assert.equal(shelf.newest()?.rtp, 9000);
 });
 
 test("what was kept of another time is forgotten when the clock is known to be another", () => {

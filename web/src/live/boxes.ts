@@ -32,6 +32,9 @@ const KEPT = 128;
 /** So many gaps between analysed frames tell how far apart they are; even, so that the longer can be taken of two kinds. */
 const RHYTHM = 8;
 
+/** What is further from the newest than this is of another time: timestamps come round in 13 hours, and the clock may be set. */
+const KEPT_US = 60_000_000;
+
 const TICKS_PER_MS = 90;
 
 export class BoxShelf {
@@ -44,6 +47,7 @@ export class BoxShelf {
    * those of the earliest frame: once the edge's clock was set back these are the newest.
    */
   put(boxes: Boxes): void {
+    for (const kept of this.arrived.filter(({ timeUs }) => Math.abs(timeUs - boxes.timeUs) > KEPT_US)) this.remove(kept);
     let at = this.frames.length;
     while (at > 0 && rtpDifference(this.frames[at - 1]!.rtp, boxes.rtp) > 0) at -= 1;
     if (this.frames[at - 1]?.rtp === boxes.rtp) this.remove(this.frames[(at -= 1)]!);
@@ -82,9 +86,9 @@ export class BoxShelf {
     return age > 0.9 * apart - late && age < 3 * apart ? "awaited" : "none";
   }
 
-  /** The newest boxes, for a browser that does not say which frame it shows. */
+  /** The boxes that came last, for a browser that does not say which frame it shows. */
   newest(): Boxes | null {
-    return this.frames.at(-1) ?? null;
+    return this.arrived.at(-1) ?? null;
   }
 
   clear(): void {

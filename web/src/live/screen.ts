@@ -40,6 +40,9 @@ interface Copy extends Frame {
 
 const NOTHING: Drawn = { kind: "none" };
 
+/** Where nothing was analysed for this long, what is kept is of no frame any more: timestamps come round after 13 hours. */
+const QUIET_MS = 60_000;
+
 /** Half a refresh of the screen: waiting for the next one would be further off. */
 const NEAR_MS = 8;
 
@@ -59,6 +62,7 @@ export class Screen {
   private current: Frame | null = null;
   private mode: Mode = "live";
   private holdMs = 0;
+  private boxesMs = 0;
   /** Of the frames that the browser has, whether they are shown by now or wait. */
   readonly arrivals = new Rhythm();
 
@@ -110,6 +114,7 @@ export class Screen {
 
   put(boxes: Boxes): void {
     const now = performance.now();
+    this.boxesMs = now;
     this.measure.boxes(boxes, now, this.clock.streamUs(now));
     this.shelf.put(boxes);
     const shown = this.current?.rtp ?? null;
@@ -206,6 +211,7 @@ export class Screen {
 
   private show({ rtp, picture }: Frame, now: number, expectedMs: number): void {
     this.current = { rtp, picture };
+    if (now - this.boxesMs > QUIET_MS && this.shelf.newest() !== null) this.shelf.clear();
     const drawn = this.drawn(rtp);
     this.overlay.draw(drawn, picture);
     this.measure.frame(rtp, now, expectedMs, this.clock.streamUs(now), drawn);
