@@ -417,6 +417,13 @@ test("an event opens in large by keyboard and closes with Escape", async () => {
   await until("it is shown from near", async () => (await natural()) === "48");
   await dialog.getByRole("checkbox", { name: "Close-up" }).uncheck();
   await until("it is whole again", async () => (await natural()) === "64");
+  hub.blind = true;
+  hub.say({ type: "picture", event: event(1).id, revision: 4, has_crop: true });
+  await dialog.getByText("The picture could not be loaded. The store is busy.").waitFor();
+  assert.equal(await natural(), "64", "the one before stays");
+  await screenshot(page, "event-late");
+  hub.blind = false;
+  await dialog.getByText("The picture could not be loaded. The store is busy.").waitFor({ state: "detached" });
   await assertAccessible(page);
   await screenshot(page, "event");
   await page.keyboard.press("Escape");

@@ -39,6 +39,11 @@ export function DialogPicture({ event, camera, view, pictures }: DialogPicturePr
           <SaveIcon />
         </a>
       )}
+      {shown.kind === "shown" && shown.trouble !== null && (
+        <p className="hint dialog-late" role="status">
+          {view === "crop" ? "The close-up" : "The picture"} could not be loaded. {shown.trouble}
+        </p>
+      )}
       {shown.kind === "loading" && <p className="hint">Loading the picture…</p>}
       {shown.kind === "failed" && <p className="hint">The picture could not be loaded. {shown.message}</p>}
       {shown.kind === "none" && (

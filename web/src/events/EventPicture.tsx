@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState, type CSSProperties } from "react";
 import type { Rect } from "../api/json.ts";
-import { PictureIcon } from "../ui/icons.tsx";
+import { NoPictureIcon, PictureIcon } from "../ui/icons.tsx";
 import { useStore } from "../ui/useStore.ts";
 import { cropAround, cssShare } from "./crop.ts";
 import type { StoredEvent, View } from "../api/event.ts";
@@ -23,7 +23,12 @@ export function EventPicture({ event, pictures, wanted }: EventPictureProps) {
   const [aspect, setAspect] = useState<number | null>(null);
   return (
     <span className={`picture picture-${shown.kind}`}>
-      {shown.kind !== "shown" ? (
+      {shown.kind === "failed" ? (
+        <>
+          <NoPictureIcon className="picture-icon" />
+          <span className="hidden">Its picture could not be loaded.</span>
+        </>
+      ) : shown.kind !== "shown" ? (
         <PictureIcon className="picture-icon" />
       ) : shown.view === "crop" ? (
         <img className="picture-crop" src={shown.url} alt="" />

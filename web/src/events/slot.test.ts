@@ -69,7 +69,7 @@ test("a better picture takes the place of the one before when it is loaded, and 
   assert.equal(urls.size, 0);
 });
 
-test("a picture that fails leaves the one before", async (t) => {
+test("a picture that fails leaves the one before, and says so until it is had or no longer wanted", async (t) => {
   t.after(countUrls().restore);
   const hub = new Hub();
   const slot = new PictureSlot(new Pictures(hub.client));
@@ -78,8 +78,17 @@ test("a picture that fails leaves the one before", async (t) => {
   await hub.answer();
   slot.want("e", 2, "crop", BOX);
   await settled();
+  const trouble = (): string | null => {
+    const state = slot.state.get();
+    assert.ok(state.kind === "shown");
+    return state.trouble;
+  };
+  assert.equal(trouble(), null);
   await hub.answer(404);
-  assert.equal(slot.state.get().kind, "shown");
+  assert.match(trouble() ?? "", /404/);
+  slot.want("e", 1, "crop", BOX);
+  await settled();
+  assert.equal(trouble(), null);
   slot.close();
 });
 

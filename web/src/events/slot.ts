@@ -11,8 +11,8 @@ export type SlotState =
   /** The edge has not sent one. */
   | { readonly kind: "none" }
   | Exclude<PictureState, { kind: "shown" }>
-  /** `box`: where the thing is in the whole frame. */
-  | { readonly kind: "shown"; readonly url: string; readonly view: View; readonly box: Rect };
+  /** `box`: where the thing is in the whole frame. `trouble`: why the one that is wanted in its place is not there; null where none is. */
+  | { readonly kind: "shown"; readonly url: string; readonly view: View; readonly box: Rect; readonly trouble: string | null };
 
 interface Held {
   readonly key: string;
@@ -63,9 +63,14 @@ export class PictureSlot {
       this.shown?.end();
       const { view, box } = (this.shown = this.coming);
       this.coming = null;
-      this.store.set({ kind: "shown", url: state.url, view, box });
-    } else if (this.shown === null) {
-      this.store.set(state);
+      this.store.set({ kind: "shown", url: state.url, view, box, trouble: null });
+      return;
     }
+    if (this.shown === null) {
+      this.store.set(state);
+      return;
+    }
+    const trouble = state.kind === "failed" ? state.message : null;
+    this.store.update((before) => (before.kind === "shown" && before.trouble !== trouble ? { ...before, trouble } : before));
   }
 }

@@ -62,6 +62,9 @@ export const LeaveIcon = (props: IconProps) => <Icon {...props} path="M8 3H4a1 1
 export const CloseIcon = (props: IconProps) => <Icon {...props} path="M5 5l10 10M15 5 5 15" />;
 export const NewerIcon = (props: IconProps) => <Icon {...props} path="M12.500 4 6.500 10l6 6" />;
 export const OlderIcon = (props: IconProps) => <Icon {...props} path="M7.500 4l6 6-6 6" />;
+export const NoPictureIcon = (props: IconProps) => (
+  <Icon {...props} path="M6.500 4.500H17v9M15 15.500H3v-11M3 13l4-4 3.500 3.500M3 2.500l14 14" />
+);
 export const SaveIcon = (props: IconProps) => <Icon {...props} path="M10 3v9M6 8.500l4 4 4-4M4 16.500h12" />;
 export const PictureIcon = (props: IconProps) => (
   <Icon {...props} path="M3 4.500h14v11H3zM3 13l4-4 3.500 3.500L13 10l4 4M13 8h.01" />
