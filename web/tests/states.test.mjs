@@ -307,6 +307,11 @@ test("no whole screen is offered where the browser has none", async () => {
   const whole = page.getByRole("button", { name: "Show the picture on the whole screen" });
   await signIn(page, hub.url, TOKEN);
   await whole.waitFor({ state: "attached" });
+  await whole.focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Leave the whole screen" }).waitFor();
+  await page.keyboard.press("Enter");
+  await whole.waitFor({ state: "attached" });
   await page.addInitScript(() => Object.defineProperty(Document.prototype, "fullscreenEnabled", { get: () => undefined }));
   await page.reload();
   await page.locator(".stage").waitFor();

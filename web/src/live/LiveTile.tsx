@@ -4,6 +4,8 @@ import type { Camera } from "../cameras/camera.ts";
 import type { CamerasState } from "../cameras/poll.ts";
 import { describeCamera, describePlacement, describeVideo } from "../cameras/words.ts";
 import { ExpandIcon } from "../ui/icons.tsx";
+import { wholeScreen } from "../ui/media.ts";
+import { useStore } from "../ui/useStore.ts";
 import { CoverPanel } from "./CoverPanel.tsx";
 import { LiveFacts } from "./LiveFacts.tsx";
 import { ModeSwitch } from "./ModeSwitch.tsx";
@@ -26,6 +28,7 @@ export function LiveTile({ hub, camera, mode, onMode }: LiveTileProps) {
   const boxes = useRef<HTMLCanvasElement>(null);
   const { view, onPlay } = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, still, boxes });
   const cover = coverOf(camera, view.state);
+  const whole = useStore(wholeScreen);
   // Of a camera that plays nothing stands over the picture why.
   const unseen = camera.state === "live" ? describeCamera(camera).detail : null;
   const subtitle = [camera.edge, describeVideo(camera), unseen === null ? describePlacement(camera.placement) : "Not analysed"];
@@ -61,8 +64,8 @@ export function LiveTile({ hub, camera, mode, onMode }: LiveTileProps) {
           <button
             type="button"
             className="icon-button stage-button"
-            aria-label="Show the picture on the whole screen"
-            title="Whole screen"
+            aria-label={whole ? "Leave the whole screen" : "Show the picture on the whole screen"}
+            title={whole ? "Leave the whole screen" : "Whole screen"}
             onClick={() => void toggleWhole(stage.current)}
           >
             <ExpandIcon />

@@ -23,3 +23,12 @@ class Media implements Readable<boolean> {
 /** One column, which the page scrolls: the style sheets' narrowest. */
 export const oneColumn = new Media("(width < 820px), (height < 500px)");
 export const prefersLight = new Media("(prefers-color-scheme: light)");
+
+/** Whether a part of the page has the whole screen. */
+export const wholeScreen: Readable<boolean> = {
+  get: () => document.fullscreenElement !== null,
+  subscribe: (listener) => {
+    document.addEventListener("fullscreenchange", listener);
+    return () => document.removeEventListener("fullscreenchange", listener);
+  },
+};
