@@ -8,6 +8,7 @@ import { parseStoredEvent, type StoredEvent, type View } from "./event.ts";
 import { parseCamera, type Camera } from "../cameras/camera.ts";
 import { parseEdge, type Edge } from "../fleet/edge.ts";
 import { parseIncident, type Incident } from "../incidents/incident.ts";
+import { hubClock } from "./clock.ts";
 import { isRecord } from "./json.ts";
 import { failed, success, type Failure, type Result } from "./result.ts";
 import type { Session, Unread } from "./types.ts";
@@ -156,6 +157,7 @@ export class HubClient {
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     try {
       const response = await this.fetcher(path, { ...init, headers: this.headers(init.headers), signal: either, cache: "no-store" });
+      hubClock.heard(response.headers.get("date"), Date.now());
       if (response.ok) return success(await read(response));
       const failure = readFailure(response.status, await response.text());
       if (failure.kind === "unauthorized" && !signal?.aborted) this.onUnauthorized();

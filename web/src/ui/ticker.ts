@@ -1,11 +1,12 @@
-/** The wall clock as a value: one timer for all who look at it, none while nobody does. ms since the epoch. */
+/** The hub's wall clock as a value: one timer for all who look at it, none while nobody does. ms since the epoch. */
+import { hubClock } from "../api/clock.ts";
 import { Store, type Readable } from "./store.ts";
 
 class Ticker implements Readable<number> {
   private readonly store: Store<number>;
 
   constructor(everyMs: number) {
-    this.store = new Store(Date.now(), () => {
+    this.store = new Store(hubClock.at(Date.now()), () => {
       this.tick();
       const timer = setInterval(() => this.tick(), everyMs);
       return () => clearInterval(timer);
@@ -17,7 +18,7 @@ class Ticker implements Readable<number> {
   readonly subscribe = (listener: () => void): (() => void) => this.store.subscribe(listener);
 
   private tick(): void {
-    this.store.set(Date.now());
+    this.store.set(hubClock.at(Date.now()));
   }
 }
 
