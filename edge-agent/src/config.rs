@@ -70,7 +70,7 @@ pub struct EdgeSection {
     ///
     /// a name of the database of time zones (IANA); needed where a rule has a `schedule`
     pub time_zone: Option<String>,
-    /// After how many seconds without its broker a change of the cameras is taken back.
+    /// After how many seconds away from whoever desired a change of the cameras, its hub or its broker, that is taken back.
     ///
     /// `MIN_ROLLBACK_S` to `MAX_ROLLBACK_S`
     #[serde(default = "sixty")]
