@@ -25,6 +25,10 @@ pub struct StackOptions {
     pub relayed: Option<u64>,
     /// Further lines of the edge's `[edge]`.
     pub edge: &'static str,
+    /// What the edge looks with: the lines of its `[detect]`. Our smallest model in ONNX Runtime where `None`.
+    pub detect: Option<String>,
+    /// The edge's program.
+    pub edge_program: &'static str,
     /// The edge's folder; one in the stack's own where `None`.
     pub edge_data: Option<PathBuf>,
     /// More in the environment of edge and hub.
@@ -41,6 +45,8 @@ impl Default for StackOptions {
             without_broker: false,
             relayed: None,
             edge: "",
+            detect: None,
+            edge_program: "edge-agent",
             edge_data: None,
             environment: &[],
         }
@@ -64,6 +70,8 @@ pub struct Camera {
     pub page: Option<&'static str>,
     /// `always` or `gated`.
     pub gate: &'static str,
+    /// Its zones, lines and rules, as tables of the edge's file; the default rule where it is empty.
+    pub rules: &'static str,
 }
 
 /// What a simulated camera plays, without end.
@@ -75,12 +83,15 @@ pub enum Scene {
     Empty,
     /// What does not move in this film.
     Still(PathBuf),
+    /// This film.
+    Film(PathBuf),
 }
 
 impl Camera {
     /// Plays people who walk by, without end.
     pub fn simulated(id: &'static str) -> Self {
-        Self { id, placement: "edge", url: None, sub_url: None, scene: Scene::Walkers, page: None, gate: "gated" }
+        let (scene, gate) = (Scene::Walkers, "gated");
+        Self { id, placement: "edge", url: None, sub_url: None, scene, page: None, gate, rules: "" }
     }
 
     /// Plays a place with nobody in it, without end.
@@ -103,6 +114,7 @@ impl Camera {
             Scene::Walkers => ("file", footage()),
             Scene::Empty => ("still", footage()),
             Scene::Still(film) => ("still", film.clone()),
+            Scene::Film(film) => ("file", film.clone()),
         };
         format!("{}={kind}:{}@10", self.id, film.display())
     }
@@ -182,13 +194,14 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
     let data = options.edge_data.clone().unwrap_or_else(|| folder.join("edge"));
     let mut text = format!("[edge]\ndata = {data:?}\n{who}\n[http]\nlisten = \"127.0.0.1:{}\"\n", ports.edge);
     if options.cameras.iter().any(|camera| camera.placement == "edge") {
-        text += &format!("[detect]\n{}engine = \"ort\"\nthreads = 1\n", model("nanodet-g-256x416"));
+        let ours = || format!("{}engine = \"ort\"\nthreads = 1\n", model("nanodet-g-256x416"));
+        text += &format!("[detect]\n{}", options.detect.clone().unwrap_or_else(ours));
     }
     if !mqtt.is_empty() {
         text += &format!("[mqtt]\n{mqtt}\n");
     }
     let password = write_secret(folder, "camera-password", CAMERA_PASSWORD);
-    for Camera { id, placement, url, sub_url, page, gate, .. } in &options.cameras {
+    for Camera { id, placement, url, sub_url, page, gate, rules, .. } in &options.cameras {
         let login = format!("{CAMERA_USER}:${{file:{password}}}");
         let simulated = match page {
             Some(page) => format!("http://{login}@127.0.0.1:{}/{id}/{page}", ports.camera_http),
@@ -205,6 +218,7 @@ pub(super) fn edge(options: &StackOptions, ports: &Ports, folder: &Path, who: &s
         if page.is_some_and(|page| page.starts_with("snapshot")) {
             text += "snapshot_interval = 0.2\n";
         }
+        text += rules;
     }
     text
 }
