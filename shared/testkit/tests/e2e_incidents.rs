@@ -2,7 +2,16 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use omma_testkit::process::port;
+#[path = "../../vision/tests/onnx/mod.rs"]
+mod onnx;
+
+#[expect(dead_code, reason = "a camera sends the pictures here")]
+#[path = "../../vision/tests/onnx/dark.rs"]
+mod dark;
+
+use std::process::Command;
+
+use omma_testkit::process::{Launch, port};
 use omma_testkit::stack::broker::{Listener, Mosquitto};
 use omma_testkit::stack::edge_only::EdgeOnly;
 use omma_testkit::stack::{Camera, EDGE, Stack, StackOptions};
@@ -121,5 +130,54 @@ fn without_a_hub_the_broker_is_told_once() {
     assert!(listener.on(INCIDENTS).iter().all(|(_, retained)| !retained));
     let (health, retained) = first(&Listener::start(mosquitto.port), HEALTH);
     assert!(retained && health["crash_reports"] == 1 && health["unclean_ends"] == 1, "{health}");
+    stack.finish();
+}
+
+/// tract panics at a bright picture of this camera, in the thread that looks.
+#[test]
+fn a_panic_of_a_running_edge_is_told_at_the_hub_once_it_was_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    dark::write_model(folder.path());
+    let film = folder.path().join("bright.h264");
+    let picture = format!("color=c=white:size={side}x{side}:rate=10", side = dark::SIDE);
+    let ffmpeg = Command::new("ffmpeg")
+        .args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &picture, "-frames:v", "20"])
+        .args(["-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0", "-g", "10", "-f", "h264"])
+        .arg(&film)
+        .output()
+        .expect("ffmpeg: `make setup` installs it");
+    assert!(ffmpeg.status.success(), "ffmpeg: {}", String::from_utf8_lossy(&ffmpeg.stderr));
+    let port = port::free();
+    let door = Camera { gate: "always", ..Camera::at("door", format!("rtsp://127.0.0.1:{port}/door")) };
+    let detect = format!("model = {:?}\nengine = \"tract\"\n", folder.path());
+    let cameras = vec![door, Camera { placement: "none", ..Camera::simulated("gate") }];
+    let mut stack = Stack::start(StackOptions { cameras, detect: Some(detect), ..Default::default() });
+    // It is not there yet, so that the edge begins.
+    for complaint in ["camera failed: trying again", "panicked: range start index"] {
+        stack.edge.expect(complaint);
+    }
+    assert_eq!(incidents(&stack), Ok(vec![]), "nothing has befallen it");
+
+    let (listen, scene) = (format!("127.0.0.1:{port}"), format!("door=file:{}@10", film.display()));
+    let mut camera = Launch::of_workspace("omma-camera").args(["--listen", &listen, "--camera", &scene]).start();
+    let ended = stack.edge.wait_for_end(wait::LONG);
+    assert!(!ended.success(), "an edge that looks at nothing any more must say so: {ended}");
+    camera.kill9();
+    stack.edge.restart();
+    stack.wait_for_edge();
+    let told = wait::until("the incident", wait::LONG, || match incidents(&stack)? {
+        told if told.is_empty() => Err("none".to_owned()),
+        told => Ok(told),
+    });
+    wait_until_nothing_waits(&stack.edge_api);
+    assert_eq!(incidents(&stack).as_ref(), Ok(&told));
+    let [incident] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((&incident["kind"], &incident["edge"]), (&json!("panic"), &json!(EDGE)), "{incident}");
+    assert!(incident["message"].as_str().unwrap().contains("in thread look door"), "{incident}");
+    let health = wait::until("its health", wait::LONG, || {
+        let health = stack.api.json("/api/v1/edges/site")?["health"].clone();
+        if health["crash_reports"] == 1 { Ok(health) } else { Err(health.to_string()) }
+    });
+    assert_eq!(health["unclean_ends"], 0, "it ended by itself: {health}");
     stack.finish();
 }

@@ -15,7 +15,7 @@ pub(crate) const DARK: u8 = 16;
 /// And at which it fails.
 pub(crate) const BRIGHT: u8 = 235;
 /// Of the pictures and of the network's input, both ways.
-const SIDE: usize = 64;
+pub(crate) const SIDE: usize = 64;
 pub(crate) const MANIFEST: &str = r#"
     name = "made-up"
     description = "Sees one person in the dark."
