@@ -9,7 +9,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 export PATH := $(ROOT)/.omma/bin:$(ROOT)/.omma/node/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-v4l2 test-web check fmt reference bench soak clean
+.PHONY: help setup demo test test-rust test-libav test-v4l2 test-web check fmt reference bench soak clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -25,11 +25,17 @@ demo: ## Set up, build, and run a camera, an edge and a hub: one address to open
 test: ## Set up, build, and run every test
 	@.ci/setup test
 	cargo build --workspace --all-targets # the programs too, which the end-to-end tests start
-	@$(MAKE) --no-print-directory test-rust test-v4l2 test-web
+	@$(MAKE) --no-print-directory test-rust test-libav test-v4l2 test-web
 
 test-rust:
 	cargo test --workspace
-	cargo test -p omma-media --features libav decode:: # the same tests of the other decoder
+
+test-libav: # the same tests of the other decoder, and an edge that has it, beside the one that has not
+	cargo test -p omma-media --features libav decode::
+	cargo build --workspace --bin edge-agent --features edge-agent/libav
+	ln -f target/debug/edge-agent target/debug/edge-agent-libav
+	cargo build --workspace --bins # which puts the other one back into its place
+	cargo test --workspace --test e2e_h265 -- --ignored
 
 test-v4l2: # cameras of this machine, where OMMA_V4L2_VM=1 and there is what it takes
 	@.ci/v4l2-vm

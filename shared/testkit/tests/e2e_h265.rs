@@ -1,11 +1,15 @@
 //! H.265 with real processes: it goes from the camera into the hub's bus, each side whose build can't decode it says so
-//! once, the hub shows that nobody looks at a camera that is live, and everything else goes on.
+//! once, the hub shows that nobody looks at a camera that is live, and everything else goes on; an edge whose build can decode it
+//! looks at it.
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use omma_testkit::h265;
 use omma_testkit::simulator::{Config, Server};
-use omma_testkit::stack::{Camera, Stack, StackOptions};
+use omma_testkit::stack::{Camera, Scene, Stack, StackOptions, pictures};
 use omma_testkit::wait;
 use serde_json::Value;
 
@@ -34,7 +38,7 @@ fn what_this_build_cannot_decode_is_forwarded_and_said_once() {
         assert_eq!((&shown["codec"], &shown["width"]), (&"h265".into(), &h265::WIDTH.into()), "{shown}");
     }
     let door = wait::until("the edge to say that it can't look", wait::LONG, || {
-        let door = camera(&stack, "door")?;
+        let door = camera_of(&stack, "door")?;
         if door["unseen"].is_string() { Ok(door) } else { Err(format!("it is {door}")) }
     });
     let unseen = door["unseen"].as_str().unwrap();
@@ -66,15 +70,56 @@ fn what_this_build_cannot_decode_is_forwarded_and_said_once() {
         let events = stack.api.events("stream=site.gate&label=person")?;
         if events.is_empty() { Err("none".to_owned()) } else { Ok(()) }
     });
-    assert!(camera(&stack, "gate").unwrap()["unseen"].is_null());
+    assert!(camera_of(&stack, "gate").unwrap()["unseen"].is_null());
     assert!(stack.api.camera("site.gate").unwrap()["reason"].is_null());
     // The edge must not see the cameras end before it does.
     stack.finish();
     drop(server);
 }
 
+/// The same edge with the feature `libav`, which `make test-libav` builds beside it.
+const WITH_LIBAV: &str = "edge-agent-libav";
+
+#[test]
+#[ignore = "needs an edge with the feature libav: make test-libav"]
+fn people_on_an_h265_camera_are_events_where_the_edge_is_built_with_libav() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("walkers.h265");
+    walkers(&film);
+    let camera = Camera { scene: Scene::Film(film), ..Camera::simulated("door") };
+    let options = StackOptions { cameras: vec![camera], edge_program: WITH_LIBAV, ..Default::default() };
+    let stack = Stack::start(options);
+
+    let event = pictures::look_at_one(&stack.api, "stream=site.door&label=person");
+    assert_eq!((&event["place"], &event["stream"]), (&"edge".into(), &"site.door".into()), "{event}");
+    let shown = stack.api.camera("site.door").unwrap();
+    assert_eq!((&shown["codec"], &shown["width"], &shown["height"]), (&"h265".into(), &768.into(), &576.into()));
+    let door = camera_of(&stack, "door").unwrap();
+    assert!(door["unseen"].is_null() && door["gate"].is_object(), "{door}");
+    for lost in ["{step=\"source\"", "{step=\"decode\",reason=\"broken\"}", "{step=\"decode\",reason=\"unsupported\"}"]
+    {
+        assert_eq!(stack.edge_api.metric(&format!("omma_step_dropped_total{lost}")), Ok(0.0), "{lost}");
+    }
+    stack.finish();
+}
+
+/// Our footage as an H.265 camera codes it.
+fn walkers(film: &Path) {
+    let footage = PathBuf::from(std::env::var_os("OMMA_FOOTAGE").expect("OMMA_FOOTAGE: run tests by `make test`"));
+    let ffmpeg = Command::new("ffmpeg")
+        .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-framerate", "10", "-i"])
+        .arg(footage.join("walkers.h264"))
+        .args(["-c:v", "libx265", "-preset", "ultrafast", "-crf", "22"])
+        .args(["-x265-params", "log-level=error:bframes=0:keyint=20:min-keyint=20:scenecut=0:repeat-headers=1"])
+        .args(["-f", "hevc"])
+        .arg(film)
+        .output()
+        .expect("ffmpeg: `make setup` installs it");
+    assert!(ffmpeg.status.success(), "ffmpeg: {}", String::from_utf8_lossy(&ffmpeg.stderr));
+}
+
 /// What the edge shows of a camera.
-fn camera(stack: &Stack, id: &str) -> Result<Value, String> {
+fn camera_of(stack: &Stack, id: &str) -> Result<Value, String> {
     let state = stack.edge_api.json("/state")?;
     let cameras = state["cameras"].as_array().cloned().unwrap_or_default();
     cameras.into_iter().find(|shown| shown["camera"] == id).ok_or(format!("there is no {id}"))
