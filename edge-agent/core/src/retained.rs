@@ -11,6 +11,8 @@
 //! - A map of topics, not a queue: while the broker is away the newest value of each topic waits, however often it
 //!   changes.
 //! - A value is published at most once in its topic's interval, the first at once.
+//! - What others are misread without goes before them ([`Retained::set_first`]): a camera's state before its counts, which
+//!   are 0 where nobody can look.
 //! - At most [`UNDER_WAY`] values wait for the broker's answer, and large ones (pictures) go last and one at a time, so
 //!   that events are not held up.
 //! - A broker that has kept this client's session (MQTT 5 §3.2.2.1.1) has kept what it took; another is told everything
@@ -56,15 +58,23 @@ pub struct Value<P> {
 #[derive(Debug)]
 pub struct Retained<P> {
     known: BTreeMap<String, Known<P>>,
-    unsent: BTreeSet<String>,
+    unsent: BTreeSet<(Rank, String)>,
     /// By serial: what the broker has not answered.
     under_way: BTreeMap<u64, UnderWay>,
     serial: u64,
     refused_topics: u64,
 }
 
+/// What waits goes out in this order, by topic within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    First,
+    Then,
+}
+
 #[derive(Debug)]
 struct Known<P> {
+    rank: Rank,
     payload: P,
     serial: u64,
     every: Duration,
@@ -92,19 +102,39 @@ impl<P> Default for Retained<P> {
 impl<P: AsRef<[u8]> + Clone + PartialEq> Retained<P> {
     /// The topic's value is this now, and is published at most once in `every`. Whether that is news.
     pub fn set(&mut self, topic: &str, payload: P, every: Duration) -> bool {
+        self.put(Rank::Then, topic, payload, every)
+    }
+
+    /// As [`Retained::set`], and where others wait too it goes before them.
+    pub fn set_first(&mut self, topic: &str, payload: P, every: Duration) -> bool {
+        self.put(Rank::First, topic, payload, every)
+    }
+
+    fn put(&mut self, rank: Rank, topic: &str, payload: P, every: Duration) -> bool {
+        let mut not_before = Moment::ZERO;
         match self.known.get(topic) {
             Some(known) if known.payload == payload => return false,
+            Some(known) => {
+                not_before = known.not_before;
+                self.unsent.remove(&(known.rank, topic.to_owned()));
+            }
             None if self.known.len() >= TOPICS => {
                 self.refused_topics += 1;
                 return false;
             }
-            _ => {}
+            None => {}
         }
         self.serial += 1;
-        let not_before = self.known.get(topic).map_or(Moment::ZERO, |known| known.not_before);
-        self.known.insert(topic.to_owned(), Known { payload, serial: self.serial, every, not_before });
-        self.unsent.insert(topic.to_owned());
+        self.known.insert(topic.to_owned(), Known { rank, payload, serial: self.serial, every, not_before });
+        self.unsent.insert((rank, topic.to_owned()));
         true
+    }
+
+    /// The topic's value is to be sent, where it has one still.
+    fn waits(&mut self, topic: String) {
+        if let Some(known) = self.known.get(&topic) {
+            self.unsent.insert((known.rank, topic));
+        }
     }
 
     /// Whether a value was set and not cleared.
@@ -121,21 +151,21 @@ impl<P: AsRef<[u8]> + Clone + PartialEq> Retained<P> {
     /// Someone who needs the values of the topics that begin so has just come.
     pub fn again(&mut self, prefix: &str) {
         let topics: Vec<String> = self.topics(prefix).map(str::to_owned).collect();
-        self.unsent.extend(topics);
+        topics.into_iter().for_each(|topic| self.waits(topic));
     }
 
     /// A connection was made. `kept`: the broker has kept the session.
     pub fn connected(&mut self, kept: bool) {
         self.disconnected();
         if !kept {
-            self.unsent.extend(self.known.keys().cloned());
+            self.unsent.extend(self.known.iter().map(|(topic, known)| (known.rank, topic.clone())));
         }
     }
 
     /// What is under way will not be answered.
     pub fn disconnected(&mut self) {
-        let lost = std::mem::take(&mut self.under_way).into_values().map(|lost| lost.topic);
-        self.unsent.extend(lost.filter(|topic| self.known.contains_key(topic)));
+        let lost = std::mem::take(&mut self.under_way).into_values();
+        lost.for_each(|lost| self.waits(lost.topic));
     }
 
     /// What may go out now. It is then under way.
@@ -145,7 +175,7 @@ impl<P: AsRef<[u8]> + Clone + PartialEq> Retained<P> {
         }
         let large_under_way = self.under_way.values().any(|sent| sent.large);
         let (mut first, mut soonest) = (None, None::<Moment>);
-        for topic in &self.unsent {
+        for (_, topic) in &self.unsent {
             let Some(known) = self.known.get(topic) else { continue };
             if known.not_before > now {
                 soonest = Some(soonest.map_or(known.not_before, |at| at.min(known.not_before)));
@@ -163,8 +193,8 @@ impl<P: AsRef<[u8]> + Clone + PartialEq> Retained<P> {
     }
 
     fn send(&mut self, topic: String, now: Moment) -> Option<Value<P>> {
-        self.unsent.remove(&topic);
         let known = self.known.get_mut(&topic)?;
+        self.unsent.remove(&(known.rank, topic.clone()));
         self.serial += 1;
         (known.serial, known.not_before) = (self.serial, now + known.every);
         let payload = known.payload.clone();
@@ -175,7 +205,7 @@ impl<P: AsRef<[u8]> + Clone + PartialEq> Retained<P> {
     /// The client did not take what [`Retained::next`] gave.
     pub fn not_taken(&mut self, serial: u64) {
         if let Some(sent) = self.under_way.remove(&serial) {
-            self.unsent.insert(sent.topic);
+            self.waits(sent.topic);
         }
     }
 
@@ -185,12 +215,12 @@ impl<P: AsRef<[u8]> + Clone + PartialEq> Retained<P> {
         let known = self.known.get_mut(&topic)?;
         if !taken {
             known.not_before = now + REFUSED;
-            self.unsent.insert(topic.clone());
+            self.unsent.insert((known.rank, topic.clone()));
             return Some(topic);
         }
         if known.serial == serial && known.payload.as_ref().is_empty() {
+            self.unsent.remove(&(known.rank, topic.clone()));
             self.known.remove(&topic);
-            self.unsent.remove(&topic);
         }
         None
     }

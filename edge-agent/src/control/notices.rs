@@ -126,6 +126,13 @@ impl Notices {
         }
     }
 
+    /// How a camera is: what is counted in it is misread without, and goes out after it.
+    pub fn set_state(&self, camera: &CameraId, payload: impl Into<Bytes>, every: Duration) {
+        if self.retained().set_first(&self.camera(camera, CameraValue::State), payload.into(), every) {
+            self.0.changed.notify_one();
+        }
+    }
+
     /// A camera's newest picture.
     ///
     /// # Errors

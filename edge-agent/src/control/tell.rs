@@ -190,7 +190,7 @@ impl Followed {
             let (gate, gate_reason) =
                 (gate.map(|(gate, _)| gate.to_owned()), gate.map(|(_, reason)| reason.to_owned()));
             let message = CameraMessage { gate, gate_reason, ..message };
-            notices.set(&notices.camera(id, CameraValue::State), json(&message), STATE_EVERY);
+            notices.set_state(id, json(&message), STATE_EVERY);
         }
         if let Some(on) = on {
             notices.set(&notices.camera(id, CameraValue::Detection), word(on), SMALL_EVERY);

@@ -64,6 +64,25 @@ fn large_values_go_last_and_one_at_a_time() {
     assert_eq!(sent(&mut values, Moment::ZERO).topic, "b");
 }
 
+/// Home Assistant took the zero of a camera that nobody could look at for "nobody is there": it was told why after that.
+#[test]
+fn whether_anybody_can_look_is_told_before_the_counts_whatever_waits() {
+    let mut values = Values::default();
+    for (payload, kept, now) in [(b"1", true, SECOND), (b"2", false, SECOND * 9)] {
+        values.disconnected();
+        values.set("a/motion", payload.to_vec(), SECOND);
+        values.set("b/objects/person", payload.to_vec(), SECOND);
+        values.set_first("b/state", payload.to_vec(), SECOND);
+        values.connected(kept);
+        assert_eq!(sent(&mut values, now).topic, "b/state");
+        assert_eq!(sent(&mut values, now).topic, "a/motion");
+    }
+    values.disconnected();
+    // Nobody waits for a state that may not go yet.
+    assert_eq!(sent(&mut values, SECOND * 9).topic, "b/objects/person");
+    assert_eq!(flush(&mut values, SECOND * 10).first().map(|(topic, _)| topic.as_str()), Some("b/state"));
+}
+
 #[test]
 fn what_the_broker_refuses_is_named_and_tried_again_later() {
     let mut values = Values::default();
@@ -131,7 +150,12 @@ proptest! {
                 Step::Set(topic, value) => {
                     // 0 clears it.
                     let payload = if value == 0 { vec![] } else { vec![value] };
-                    values.set(&topic.to_string(), payload.clone(), SECOND);
+                    let topic_name = topic.to_string();
+                    if topic == 3 {
+                        values.set_first(&topic_name, payload.clone(), SECOND);
+                    } else {
+                        values.set(&topic_name, payload.clone(), SECOND);
+                    }
                     newest.insert(topic.to_string(), payload);
                 }
                 Step::Publish => if let Next::Send(value) = values.next(now) {
