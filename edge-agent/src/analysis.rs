@@ -27,6 +27,8 @@ mod decode;
 
 mod look;
 
+mod end;
+
 mod blind;
 
 mod time;
@@ -47,6 +49,7 @@ use edge_core::unit_queue::Arrived;
 use omma_media::decode::{Decoder, DecoderChoice};
 use omma_media::frame::Frame;
 use omma_protocol::event::Lasting;
+use omma_protocol::time::CaptureTime;
 use omma_protocol::wire::quic::CameraResult;
 use omma_runtime::step::Step;
 use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
@@ -127,6 +130,8 @@ pub struct Looker {
     asked: Option<AskedDetector>,
     /// Whether there was a track in the last frame that was looked at.
     tracked: bool,
+    /// Capture time of the last result.
+    told_of: Option<CaptureTime>,
     lateness: Lateness,
     told: Told,
     admission: Admission,
@@ -209,6 +214,7 @@ impl Looker {
             waiting: None,
             asked: None,
             tracked: false,
+            told_of: None,
             lateness: Lateness::default(),
             meters: Meters::new(&camera.id),
             logged: None,
@@ -345,20 +351,6 @@ impl Looker {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), Ended> {
-        if self.decoder.is_some() {
-            // It may be another camera's when units come again.
-            self.plan.broken();
-        }
-        self.let_go();
-        self.eyes.shared.decoders().forget(&self.camera.id);
-        self.eyes.shared.seats().leaves(&self.camera.id, self.clock.now());
-        // Whoever rests is in no event and no count any more: found again, he is news.
-        self.plan.forget_all_but(&[]);
-        let lasting = self.analysis.finish();
-        self.put(lasting)
-    }
-
     fn put(&mut self, lasting: Vec<Lasting>) -> Result<(), Ended> {
         if lasting.is_empty() {
             return Ok(());
@@ -397,4 +389,4 @@ impl Looker {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

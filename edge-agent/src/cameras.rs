@@ -188,6 +188,7 @@ impl Cameras {
             self.stop(camera).await?;
             if !wanted.iter().any(|wanted| wanted.id == *camera) {
                 self.surroundings.feeds.remove(camera);
+                self.surroundings.told.gates.remove(camera);
                 self.surroundings.detector.iter().for_each(|shared| shared.forget(camera));
             }
         }

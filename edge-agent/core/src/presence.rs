@@ -4,7 +4,8 @@
 //! Tracks are missed in single frames, and a count that flickers sets off alarms. So a number rises at once and falls
 //! after it has been lower for [`HOLD`], to the highest seen meanwhile.
 //!
-//! While a gate sees nothing change, nobody looks, and the last word stands. Where nobody can look it stands for [`AWAY`].
+//! While a gate sees nothing change, nobody looks, and the last word stands. Where nobody can look it stands for [`AWAY`], then
+//! all are 0; and it stands again for who can look again, unless what was seen is followed no longer ([`Presence::nobody_looks`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,8 +18,7 @@ use crate::Moment;
 /// How long a number must have been lower before it falls.
 pub const HOLD: Duration = Duration::from_secs(2);
 /// How long the last word stands where nobody can look: whoever is told must be told why before (the camera's state goes out every two
-/// seconds), or takes the zero for "nobody is there". Shorter than analysis waits for a camera that is silent (10 s) before what
-/// was seen is over, so that no number outlives its things.
+/// seconds), or takes the zero for "nobody is there".
 pub const AWAY: Duration = Duration::from_secs(5);
 /// Most classes that are counted; further ones are not.
 const CLASSES: usize = 128;
@@ -74,33 +74,30 @@ impl Presence {
         self.judge_motion(now);
     }
 
-    /// Nobody can look: the camera is away, or what comes of it can't be looked at. To be said again while it is so.
+    /// Nobody can look: the camera is away, or what comes of it can't be looked at.
     pub fn nobody_can_look(&mut self, now: Moment) {
-        let since = *self.away.get_or_insert(now);
-        if now.saturating_sub(since) >= AWAY {
-            self.forget();
-        }
+        self.away.get_or_insert(now);
     }
 
-    /// Nobody is to look any more: detection was switched off, or is another's now.
+    /// What was seen is followed no longer: its stream ended, detection was switched off, or is another's now.
     pub fn nobody_looks(&mut self) {
-        self.forget();
-        self.away = None;
+        self.counts.values_mut().for_each(|calm| *calm = Calm::default());
+        (self.motion, self.open, self.away) = (Calm::default(), false, None);
     }
 
     /// How many of each class, classes that were seen before included.
     pub fn counts(&mut self, now: Moment) -> impl Iterator<Item = (&LabelName, u32)> {
-        self.counts.iter_mut().map(move |(name, calm)| (name, calm.shown(now)))
+        let away = self.is_away(now);
+        self.counts.iter_mut().map(move |(name, calm)| (name, if away { 0 } else { calm.shown(now) }))
     }
 
     /// Whether anything moves or is followed.
     pub fn motion(&mut self, now: Moment) -> bool {
-        self.motion.shown(now) > 0
+        !self.is_away(now) && self.motion.shown(now) > 0
     }
 
-    fn forget(&mut self) {
-        self.counts.values_mut().for_each(|calm| *calm = Calm::default());
-        (self.motion, self.open) = (Calm::default(), false);
+    fn is_away(&self, now: Moment) -> bool {
+        self.away.is_some_and(|since| now.saturating_sub(since) >= AWAY)
     }
 
     fn judge_motion(&mut self, now: Moment) {
@@ -192,6 +189,18 @@ mod tests {
         presence.nobody_can_look(3 * AWAY);
         assert_eq!(counts(&mut presence, 3 * AWAY), [("person".to_owned(), 0)]);
         assert!(!presence.motion(3 * AWAY));
+    }
+
+    /// Whoever rested before an idle gate was counted again only when something moved.
+    #[test]
+    fn who_was_there_before_the_camera_was_away_for_seven_seconds_is_counted_when_it_is_back() {
+        let mut presence = Presence::default();
+        presence.see(MS, &labels("person"));
+        presence.nobody_can_look(2 * MS);
+        assert_eq!(counts(&mut presence, AWAY + 2 * MS), [("person".to_owned(), 0)]);
+        presence.gate(AWAY + AWAY / 2, false);
+        assert_eq!(counts(&mut presence, AWAY + AWAY / 2), [("person".to_owned(), 1)]);
+        assert!(presence.motion(AWAY + AWAY / 2));
     }
 
     #[test]

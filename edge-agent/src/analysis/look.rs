@@ -192,7 +192,8 @@ impl Looker {
         self.put(looked.lasting)
     }
 
-    fn tell(&self, result: FrameResult) {
+    fn tell(&mut self, result: FrameResult) {
+        self.told_of = Some(result.time);
         let result = CameraResult { camera: self.camera.id.clone(), result };
         // Without a connection to the hub nobody listens, and that is no fault.
         drop(self.told.results.send(Arc::new(result)));

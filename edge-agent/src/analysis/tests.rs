@@ -7,6 +7,8 @@ mod dark;
 #[path = "../../../shared/vision/tests/onnx/mod.rs"]
 mod onnx;
 
+mod over;
+
 use std::path::Path;
 
 use dark::{MANIFEST, picture, write_model};
@@ -32,7 +34,8 @@ use crate::source::url::CameraUrl;
 use crate::unit::Feed;
 
 const WITHIN: Duration = Duration::from_secs(60);
-fn camera(mode: Mode) -> Camera {
+
+pub(crate) fn camera(mode: Mode) -> Camera {
     Camera {
         id: "door".parse().unwrap(),
         name: "Door".to_owned(),

@@ -13,6 +13,7 @@ use edge_core::home_assistant::{Announced, Measured};
 use edge_core::presence::Presence;
 use omma_protocol::camera::{CameraReport, CameraState};
 use omma_protocol::id::LabelName;
+use omma_protocol::time::CaptureTime;
 use omma_protocol::wire::mqtt::{CameraMessage, CameraValue, OFF, ON, Topic};
 use omma_protocol::wire::quic::CameraResult;
 use tokio::sync::broadcast::Receiver;
@@ -52,6 +53,8 @@ pub struct Teller {
 struct Followed {
     camera: Arc<Camera>,
     presence: Presence,
+    /// Capture time of the newest result.
+    seen: Option<CaptureTime>,
     /// How many classes were announced; `None` before the first time.
     announced: Option<usize>,
 }
@@ -128,7 +131,7 @@ impl Teller {
                 }
                 None => {
                     let presence = Presence::new(self.labels.iter().map(String::as_str));
-                    Followed { camera, presence, announced: None }
+                    Followed { camera, presence, seen: None, announced: None }
                 }
             });
         }
@@ -142,6 +145,7 @@ impl Teller {
         }
         let now = self.clock.now();
         let Some(followed) = self.cameras.iter_mut().find(|known| known.camera.id == result.camera) else { return };
+        followed.seen = Some(result.result.time);
         followed.presence.see(now, result.result.tracks.iter().map(|track| &track.label));
         followed.tell_seen(&self.notices, now);
     }
@@ -199,6 +203,10 @@ impl Followed {
             if !on {
                 self.presence.nobody_looks();
             } else if seen == CameraState::Live && state.unseen(id).is_none() {
+                // Whoever is there still is found again, and counted then.
+                if self.seen.take_if(|seen| state.gates.over(id, *seen)).is_some() {
+                    self.presence.nobody_looks();
+                }
                 self.presence.gate(now, state.gates.moves(id));
             } else {
                 self.presence.nobody_can_look(now);
@@ -239,3 +247,6 @@ fn word(on: bool) -> Bytes {
 fn json(message: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(message).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

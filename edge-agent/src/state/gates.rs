@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use omma_protocol::id::CameraId;
+use omma_protocol::time::CaptureTime;
 use omma_vision::gate::{Report, State, Tier};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -23,6 +24,7 @@ struct Shared {
 struct Known {
     report: Option<Report>,
     unseen: Option<String>,
+    over: Option<CaptureTime>,
 }
 
 impl Known {
@@ -75,8 +77,25 @@ impl Gates {
         self.lock().get(camera)?.unseen.clone()
     }
 
-    /// The camera is no more, or another one.
+    /// What was seen in the camera's pictures up to this one is followed no longer.
+    pub fn is_over(&self, camera: &CameraId, last: CaptureTime) {
+        self.lock().entry(camera.clone()).or_default().over = Some(last);
+    }
+
+    /// Whether what was seen in this picture of the camera's is followed no longer.
+    pub fn over(&self, camera: &CameraId, seen: CaptureTime) -> bool {
+        self.lock().get(camera).and_then(|known| known.over).is_some_and(|last| seen <= last)
+    }
+
+    /// Nobody looks at the camera, or who did has ended. What is over is over still.
     pub fn forget(&self, camera: &CameraId) {
+        if let Some(known) = self.lock().get_mut(camera) {
+            *known = Known { over: known.over, ..Known::default() };
+        }
+    }
+
+    /// The camera is no more.
+    pub fn remove(&self, camera: &CameraId) {
         self.lock().remove(camera);
     }
 

@@ -1,0 +1,19 @@
+//! What was seen is followed no longer.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_seen_before_a_detector_failed_is_said_to_be_followed_no_longer() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.waiting() > 0).await;
+    let seen = site.told().unwrap().result.time;
+    assert!(!site.told.gates.over(&site.camera(), seen));
+    site.send_until(Site::bright, |site| site.unseen().is_some()).await;
+    site.closes().await;
+    assert!(site.told.gates.over(&site.camera(), seen));
+    site.send_until(Site::dark, |site| site.told_there() == Some(1)).await;
+    let goes_on =
+        |site: &mut Site| site.told().is_some_and(|told| !site.told.gates.over(&site.camera(), told.result.time));
+    site.send_until(Site::dark, goes_on).await;
+    site.end().await;
+}
