@@ -188,8 +188,13 @@ impl Shared {
                 turn.replace(Held::new(detector).0);
             }
             Err(e) => {
-                tracing::error!(step = "detect", error = %e, "the detector fails at every look, and can't be loaded anew");
-                turn.replace(Held::Nothing(e.to_string().into()));
+                self.renewal().gone(now);
+                let said: Arc<str> = e.to_string().into();
+                // It is tried again every half minute.
+                if !matches!(why, LookError::Nothing(before) if *before == said) {
+                    tracing::error!(step = "detect", error = %e, "the detector fails at every look, and can't be loaded anew");
+                }
+                turn.replace(Held::Nothing(said));
             }
         }
     }

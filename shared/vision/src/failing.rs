@@ -6,6 +6,8 @@
 //!   └──────works──────┘
 //! ```
 //!
+//! Where it can't be made anew there is none, which can't come to work by itself: that is tried every 30 s ([`Renewal::gone`]).
+//!
 //! What was made anew is sound once it has worked for [`SOUND`]; what is down again before is made anew no sooner than it would have
 //! been.
 
@@ -90,6 +92,11 @@ impl<K: Ord + Clone> Renewal<K> {
         Verdict::Down { renew }
     }
 
+    /// It could not be made anew, and there is none now. A further attempt takes nothing from anybody who could look.
+    pub fn gone(&mut self, now: Moment) {
+        (self.wait, self.due) = (AGAIN, now + AGAIN);
+    }
+
     /// It did not. Whether it was down.
     pub fn worked(&mut self, now: Duration) -> bool {
         self.failing.worked();
@@ -167,6 +174,21 @@ mod tests {
         // Once in twenty seconds.
         let times = renewed(&mut renewal, 1000..2000, |s| s % 20 == 0);
         assert_eq!(times, [1010, 1050, 1110, 1230, 1470, 1950]);
+    }
+
+    /// Memory was short for a minute: nobody looked for ten more.
+    #[test]
+    fn what_could_not_be_made_anew_is_tried_again_soon_however_long_it_was_down() {
+        let mut renewal = Renewal::default();
+        assert_eq!(renewed(&mut renewal, 1000..2000, |_| false).last(), Some(&1939));
+        let mut tried = vec![];
+        for s in 2000..2700 {
+            if renewal.failed(&camera("door"), S * s) == (Verdict::Down { renew: true }) {
+                renewal.gone(S * s);
+                tried.push(s);
+            }
+        }
+        assert_eq!(tried, [2539, 2569, 2599, 2629, 2659, 2689]);
     }
 
     #[test]
