@@ -1,6 +1,7 @@
 //! Simulated things before a camera with rules.
 
 mod left;
+mod limits;
 mod misfortunes;
 mod site;
 
