@@ -9,6 +9,8 @@ mod onnx;
 
 mod over;
 
+mod stuck;
+
 use std::path::Path;
 
 use dark::{MANIFEST, picture, write_model};
@@ -78,6 +80,10 @@ impl Site {
     }
 
     async fn gated(mode: Mode, every: i64) -> Self {
+        Self::watched(mode, every, Pulse::unwatched()).await
+    }
+
+    async fn watched(mode: Mode, every: i64, pulse: Pulse) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_model(folder.path());
         let library = std::env::var_os("OMMA_ONNXRUNTIME").expect("OMMA_ONNXRUNTIME: run tests by `make test`");
@@ -94,7 +100,7 @@ impl Site {
         let told = told(folder.path(), &health);
         let (wanted, ends, results) = (watch::Sender::new(true), CancellationToken::new(), told.results.subscribe());
         let eyes = Eyes { decoder: DecoderChoice::OpenH264, shared };
-        let (pulse, runtime) = (Pulse::unwatched(), Handle::current());
+        let runtime = Handle::current();
         let looker =
             Looker::new(Arc::new(camera(mode)), clock.clone(), eyes, told.clone(), wanted.subscribe(), pulse, runtime);
         let (units, token) = (feed.read("analysis behind", clock.now()), ends.clone());

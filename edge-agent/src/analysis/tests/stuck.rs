@@ -1,0 +1,40 @@
+//! A camera's thread that does not come back.
+
+use std::fs::OpenOptions;
+use std::process::Command;
+
+use super::*;
+use crate::health::watchdog::{Manager, Watchdog};
+
+/// In place of [`crate::health::watchdog::ANALYSIS`]: far more than one look at these pictures takes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A disk that does not answer: whoever opens the file waits until it is let go on.
+fn hang(file: &Path) {
+    std::fs::remove_file(file).unwrap();
+    assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+}
+
+/// The detector fails at every look, and is loaded anew from a disk that hangs, in the thread of the camera whose turn it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_whose_detector_never_comes_back_is_found_stuck() {
+    let watchdog = Watchdog::default();
+    let (tell, told) = std::sync::mpsc::channel();
+    let pulse = watchdog.pulse("analysis of door", PATIENCE);
+    let _watching = watchdog.watch(Manager::default(), move |stuck| tell.send(stuck.to_vec()).unwrap()).unwrap();
+    let mut site = Site::watched(Mode::Always, 200_000, pulse).await;
+    site.send_until(Site::dark, |site| site.waiting() > 0).await;
+    let manifest = site.folder.path().join("model.toml");
+    hang(&manifest);
+    let mut stuck = vec![];
+    site.send_until(Site::bright, |_| {
+        stuck = told.try_recv().unwrap_or_default();
+        !stuck.is_empty()
+    })
+    .await;
+    assert_eq!(stuck.iter().map(|stuck| &*stuck.step).collect::<Vec<_>>(), ["analysis of door"]);
+    // It is let go on, to end.
+    drop(OpenOptions::new().write(true).open(&manifest).unwrap());
+    site.end().await;
+    assert!(told.try_recv().is_err(), "who waits for pictures, or looks, is not stuck");
+}
