@@ -1,6 +1,6 @@
 //! Odd stamps: each unit must be dated later than the one before, and near its arrival.
 
-use omma_testkit::simulator::quirk::Quirk;
+use omma_testkit::simulator::quirk::{ENCODED_AFTER, Quirk};
 
 use crate::film::RATE;
 use crate::watched::{Camera, Watcher};
@@ -13,7 +13,7 @@ plays! {
     sender_reports_whose_clock_steps: NtpSteps;
 }
 
-/// For so long, in which the camera's clock gains or loses 100 ms.
+/// For so long, in which the camera's clock gains or loses 100 ms, and sender reports are followed by as much.
 const DRIFTING: usize = 25 * RATE as usize;
 /// Pictures at the end that are looked at. One of them is read at once, also by a busy machine.
 const AT_THE_END: usize = 2 * RATE as usize;
@@ -43,6 +43,13 @@ async fn a_clock_that_gains() {
 async fn a_clock_that_loses() {
     let lateness = lateness(Quirk::ClockSlow).await;
     assert!(lateness < 70_000, "pictures are dated {lateness} µs late");
+}
+
+/// Not followed, its reports would have pictures dated when they come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_camera_that_encodes_late_and_says_so_in_its_sender_reports() {
+    let (lateness, late) = (lateness(Quirk::EncodesLate).await, ENCODED_AFTER.as_micros() as i64);
+    assert!((late - 20_000..late + 70_000).contains(&lateness), "sent after {late} µs, and dated {lateness} µs before");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

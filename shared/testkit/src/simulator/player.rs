@@ -166,7 +166,8 @@ impl Player {
         let begun = Instant::now();
         let report = (begun >= self.report_due).then(|| self.packetiser.report(wall_clock()));
         if report.is_some() {
-            let odd = self.quirks.has(Quirk::NtpSteps) || self.quirks.has(Quirk::ForeignRtcp);
+            let odd =
+                [Quirk::NtpSteps, Quirk::ForeignRtcp, Quirk::EncodesLate].into_iter().any(|odd| self.quirks.has(odd));
             self.report_due = begun + if odd { REPORT_OFTEN } else { REPORT_EVERY };
         }
         self.packetiser.packetise(&due.picture, due.time, &mut self.packets);

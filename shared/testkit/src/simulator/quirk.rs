@@ -10,6 +10,9 @@ use clap::ValueEnum;
 /// When what happens in mid-stream happens, from PLAY on.
 pub const AFTER: Duration = Duration::from_millis(600);
 
+/// How long after they were taken pictures are sent by a camera that is slow to encode.
+pub const ENCODED_AFTER: Duration = Duration::from_millis(100);
+
 /// One oddity. Its word is its name with hyphens: `no-origin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Quirk {
@@ -173,6 +176,8 @@ pub enum Quirk {
     ClockSlow,
     /// Every other RTCP sender report dates an hour ahead.
     NtpSteps,
+    /// Pictures are sent [`ENCODED_AFTER`] they were taken, and the RTCP sender reports say when that was.
+    EncodesLate,
     /// Nothing comes any more in mid-stream, and nothing is closed.
     FallsSilent,
     /// The camera is gone in mid-stream, as one without power: it reads nothing and says nothing.

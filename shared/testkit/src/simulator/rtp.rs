@@ -9,7 +9,7 @@ use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
 
 use super::odd_pictures;
-use super::quirk::{AFTER, Quirk, Quirks};
+use super::quirk::{AFTER, ENCODED_AFTER, Quirk, Quirks};
 use super::sdp::PAYLOAD_TYPE;
 use super::source::{Picture, nal_type};
 
@@ -70,7 +70,8 @@ pub(super) struct Packetiser {
 }
 
 impl Packetiser {
-    /// All three are random (RFC 3550 §5.1). A picture's stamp is its capture time at 90 kHz plus `stamp_offset`.
+    /// All three are random (RFC 3550 §5.1). A picture's stamp is its capture time, which as a rule is when it is
+    /// sent, at 90 kHz plus `stamp_offset`.
     pub(super) fn new(ssrc: u32, sequence: u16, stamp_offset: u32) -> Self {
         let quirks = Quirks::default();
         Self {
@@ -106,8 +107,14 @@ impl Packetiser {
         self.sequence
     }
 
-    /// The stamp of a picture taken at `time`.
-    pub(super) fn stamp(&self, time: CaptureTime) -> u32 {
+    /// The stamp of a picture that is sent at `time`.
+    pub(super) fn stamp_of_picture(&self, time: CaptureTime) -> u32 {
+        let late = if self.quirks.has(Quirk::EncodesLate) { ENCODED_AFTER } else { Duration::ZERO };
+        self.stamp(time - late)
+    }
+
+    /// The stamp of `time`.
+    fn stamp(&self, time: CaptureTime) -> u32 {
         let drift = time.since(self.begun.unwrap_or(time)) * DRIFT_PER_MILLE / 1000;
         let time = if self.quirks.has(Quirk::ClockFast) {
             time + drift
@@ -122,7 +129,7 @@ impl Packetiser {
     /// Appends the packets of one picture to `out`.
     pub(super) fn packetise(&mut self, picture: &Picture, time: CaptureTime, out: &mut Packets) {
         self.set_stamps(time);
-        let stamp = self.stamp(time);
+        let stamp = self.stamp_of_picture(time);
         let before = self.last_stamp.replace(stamp);
         if self.quirks.has(Quirk::EmptyPackets) {
             self.packet(stamp, false, &[], out);

@@ -235,7 +235,7 @@ impl Session {
             self.guard.renew();
         }
         let response = self.answer().header("Range", "npt=now-");
-        match self.rtp_info(packetiser.sequence(), packetiser.stamp(from)) {
+        match self.rtp_info(packetiser.sequence(), packetiser.stamp_of_picture(from)) {
             Some(info) => response.header("RTP-Info", info),
             None => response,
         }
