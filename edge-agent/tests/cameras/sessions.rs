@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use edge_agent::config::Transport;
 use edge_core::interpreter::Mend;
+use omma_testkit::simulator::Counts;
 use omma_testkit::simulator::quirk::Quirk;
 
 use crate::film::RATE;
@@ -146,11 +147,13 @@ async fn hasty(quirks: &[Quirk]) -> Camera {
 }
 
 /// Through three time-outs in one session.
-async fn is_kept_alive(quirks: &[Quirk]) {
+async fn is_kept_alive(quirks: &[Quirk]) -> Counts {
     let camera = hasty(quirks).await;
     let mut watcher = Watcher::start(&camera);
     watcher.decodes(3 * TIME_OUT.as_secs() as usize * RATE as usize).await;
-    assert_eq!((watcher.beginnings, camera.server.counts().plays), (1, 1));
+    let counts = camera.server.counts();
+    assert_eq!((watcher.beginnings, counts.plays), (1, 1));
+    counts
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,6 +164,13 @@ async fn no_get_parameter() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_get_parameter_that_is_promised_and_refused() {
     is_kept_alive(&[Quirk::GetParameterLies]).await;
+}
+
+/// What the camera knows is learnt by the first keep-alive, an OPTIONS; the further ones are what it knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_get_parameter_and_a_set_parameter() {
+    let counts = is_kept_alive(&[Quirk::SetParameterOnly]).await;
+    assert!(counts.set_parameters >= 2, "kept alive by something else: {counts:?}");
 }
 
 /// Only one track is set up, so that SETUP names one session; what later answers call it counts for nothing.

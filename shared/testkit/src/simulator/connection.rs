@@ -158,6 +158,9 @@ impl Connection {
                     };
                     let (method, status) = (&request.method, response.status);
                     tracing::debug!(peer = %self.peer, method, ?status, "answered");
+                    if method == "SET_PARAMETER" && status == Status::Ok {
+                        self.house.tally.set_parameters.add(1);
+                    }
                     if status == Status::Unauthorized {
                         self.house.tally.unauthorized.add(1);
                     } else {

@@ -99,6 +99,8 @@ pub enum Quirk {
     GetParameterRefused,
     /// GET_PARAMETER and SET_PARAMETER are promised and refused.
     GetParameterLies,
+    /// GET_PARAMETER is not known, and SET_PARAMETER is, by which ONVIF has sessions kept alive (Streaming Specification §5.2.2.2).
+    SetParameterOnly,
     /// Whatever is asked while the camera plays is not answered.
     KeepaliveUnanswered,
     /// Basic authentication only.

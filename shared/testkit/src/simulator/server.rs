@@ -120,6 +120,8 @@ pub struct Counts {
     pub busy: u64,
     /// Times a player began.
     pub plays: u64,
+    /// SET_PARAMETER requests that were granted.
+    pub set_parameters: u64,
     /// Pictures sent, counted for each player.
     pub pictures: u64,
     /// Players ended because they were too slow.
@@ -138,6 +140,7 @@ pub(super) struct Tally {
     pub(super) teardowns: Counter,
     pub(super) busy: Counter,
     pub(super) plays: Counter,
+    pub(super) set_parameters: Counter,
     pub(super) pictures: Counter,
     slow: Counter,
     silent: Counter,
@@ -293,6 +296,7 @@ impl Server {
             teardowns: tally.teardowns.get(),
             busy: tally.busy.get(),
             plays: tally.plays.get(),
+            set_parameters: tally.set_parameters.get(),
             pictures: tally.pictures.get(),
             slow: tally.slow.get(),
             silent: tally.silent.get(),

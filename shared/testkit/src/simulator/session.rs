@@ -24,6 +24,7 @@ use super::transport::Transport;
 
 const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
 const METHODS_WITHOUT_PARAMETERS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN";
+const METHODS_WITHOUT_GET_PARAMETER: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, SET_PARAMETER, TEARDOWN";
 /// How far from those asked for other channels are.
 const OTHER_CHANNELS: u8 = 8;
 
@@ -93,9 +94,12 @@ impl Session {
         {
             return Decision::Ignore;
         }
-        let methods = match self.quirks.has(Quirk::GetParameterRefused) {
-            true => METHODS_WITHOUT_PARAMETERS,
-            false => METHODS,
+        let methods = if self.quirks.has(Quirk::GetParameterRefused) {
+            METHODS_WITHOUT_PARAMETERS
+        } else if self.quirks.has(Quirk::SetParameterOnly) {
+            METHODS_WITHOUT_GET_PARAMETER
+        } else {
+            METHODS
         };
         let known = methods.split(", ").any(|method| method == request.method);
         if !known {
