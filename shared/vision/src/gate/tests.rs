@@ -182,6 +182,17 @@ fn weather_and_light_do_not_hold_it_open() {
             world.forget();
             world.run(5 * MINUTE);
             assert!(world.detections < 75, "{name} for long, seed {seed}: {} detections", world.detections);
+            // Back again, as a camera that has gone over to infrared for the night does in the morning.
+            world.forget();
+            world.kind = Kind::Calm;
+            world.run(5 * MINUTE);
+            let share = world.decoded as f32 / world.units as f32;
+            assert_eq!(world.hits, 0, "after {name}, seed {seed}");
+            assert!(share < 0.25, "after {name}, seed {seed}: {share} of all units decoded");
+            assert!(world.detections < 100, "after {name}, seed {seed}: {} detections", world.detections);
+            world.walk(80);
+            world.run(80);
+            assert!(world.hits > 0, "who walks after {name}, seed {seed}");
         }
     }
 }
