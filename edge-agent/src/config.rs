@@ -167,7 +167,7 @@ impl Default for OutboxSection {
 }
 
 /// `[health]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthSection {
     /// Resident memory, 10⁶ bytes, above which the program starts again in good order; nine tenths of its control group's
@@ -175,6 +175,17 @@ pub struct HealthSection {
     ///
     /// at least `MIN_MEMORY_MB`
     pub memory_max_mb: Option<u64>,
+    /// How long after its start the program stays whatever it takes, s: where the limit is too low for it, one that starts again all
+    /// the time sees nothing.
+    ///
+    /// `MIN_MEMORY_STAY_S` to `MAX_MEMORY_STAY_S`
+    pub memory_stay_s: u64,
+}
+
+impl Default for HealthSection {
+    fn default() -> Self {
+        Self { memory_max_mb: None, memory_stay_s: 600 }
+    }
 }
 
 /// `[mqtt]`
@@ -203,7 +214,7 @@ pub struct MqttSection {
     pub home_assistant: Option<String>,
 }
 
-/// The cameras that someone desires over MQTT: as in the file, and nothing else of it.
+/// The cameras that someone desires from afar: as in the file, and nothing else of it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Desired {

@@ -1,8 +1,8 @@
 //! How the agent itself is, so that it can be left alone: every ten seconds, off the path of pictures.
 //!
 //! 1. [`machine`] is looked at: temperature, disk, memory, load.
-//! 2. Memory above its limit for a minute ends the program in good order with [`OVER_MEMORY`], no sooner than ten minutes
-//!    after its start ([`edge_core::memory`]), so that a leak costs seconds and no event.
+//! 2. Memory above its limit for a minute ends the program in good order with [`OVER_MEMORY`], as a rule no sooner than ten
+//!    minutes after its start ([`edge_core::memory`]), so that a leak costs seconds and no event.
 //! 3. What the clock did is taken over from [`EdgeClock`].
 //! 4. All of it goes to `/state`, to the metrics under `omma_health_`, and as one line to systemd.
 //!
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use edge_core::Moment;
-use edge_core::memory::{MemoryGuard, Verdict};
+use edge_core::memory::{self, MemoryGuard, Verdict};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use omma_protocol::camera::CameraState;
 use omma_protocol::wire::mqtt::{HealthMessage, OutboxHealth};
@@ -142,11 +142,11 @@ pub struct HealthWatch {
 }
 
 impl HealthWatch {
-    /// `memory_max` is the operator's limit in bytes; without one that of the control group counts. `past` is what earlier
-    /// runs left.
+    /// `memory` is what the operator allows; without a limit that of the control group counts. `past` is what earlier runs
+    /// left.
     pub fn new(
         data: PathBuf,
-        memory_max: Option<u64>,
+        memory: memory::Limits,
         clock: EdgeClock,
         reports: Reports,
         notifier: Notifier,
@@ -154,7 +154,7 @@ impl HealthWatch {
         past: Past,
     ) -> Self {
         let group = || Some(machine::memory_max(Path::new("/"))?.saturating_mul(OF_GROUP_PERCENT) / 100);
-        let memory_max = memory_max.or_else(group);
+        let memory_max = memory.max.or_else(group);
         gauge!("omma_health_crash_reports").set(past.crashes.len() as f64);
         gauge!("omma_health_unclean_ends").set(past.unclean_ends as f64);
         if let Some(max) = memory_max {
@@ -166,7 +166,7 @@ impl HealthWatch {
         }
         let shown =
             watch::Sender::new(HealthState { memory_max_mb, past, clock: clock_state, ..HealthState::default() });
-        Self { data, clock, reports, notifier, leave, guard: MemoryGuard::default(), memory_max, shown }
+        Self { data, clock, reports, notifier, leave, guard: MemoryGuard::new(memory.stays), memory_max, shown }
     }
 
     /// For `/state`.
@@ -247,7 +247,7 @@ impl HealthWatch {
                 );
                 counter!("omma_health_over_memory_total").increment(1);
                 self.leave.now(Why::OverMemory);
-                Some(edge_core::memory::PATIENCE)
+                Some(memory::PATIENCE)
             }
         }
     }
@@ -301,9 +301,10 @@ pub(crate) fn describe() {
 mod tests {
     use super::*;
 
-    fn watch(memory_max: Option<u64>, leave: &Leave) -> HealthWatch {
+    fn watch(max: Option<u64>, leave: &Leave) -> HealthWatch {
+        let memory = memory::Limits { max, stays: memory::STAYS };
         let (clock, reports) = (EdgeClock::start(), Reports::new([]));
-        HealthWatch::new(".".into(), memory_max, clock, reports, Notifier::default(), leave.clone(), Past::default())
+        HealthWatch::new(".".into(), memory, clock, reports, Notifier::default(), leave.clone(), Past::default())
     }
 
     #[tokio::test]

@@ -170,9 +170,8 @@ pub async fn run(
 
     let outbox = open_outbox(&config, parts.outbox, watchdog.pulse("outbox", watchdog::OUTBOX)).await?;
     let Links { quic, mqtt, lasting } = Links::of(&config);
-    let (data, memory_max) = (config.data.clone(), config.memory_max);
-    let watch =
-        HealthWatch::new(data, memory_max, clock.clone(), reports.clone(), notifier.clone(), leave.clone(), past);
+    let (data, memory) = (config.data.clone(), config.memory);
+    let watch = HealthWatch::new(data, memory, clock.clone(), reports.clone(), notifier.clone(), leave.clone(), past);
     let state = State {
         edge: config.edge().clone(),
         reports: reports.clone(),

@@ -7,7 +7,7 @@ use crate::Moment;
 
 /// How long it may be over its limit: a burst of pictures is no leak.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// Nobody goes before this time after the start: where the limit is simply too low, an edge that starts again every ten
+/// Nobody goes before this time after the start, unless it is set: where the limit is simply too low, an edge that starts again every ten
 /// minutes still sees most of what happens, and one that starts again all the time sees nothing.
 pub const STAYS: Duration = Duration::from_secs(600);
 
@@ -22,13 +22,28 @@ pub enum Verdict {
     Leave,
 }
 
+/// What one process may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes. `None` where nothing is set.
+    pub max: Option<u64>,
+    /// How long after its start it stays whatever it takes.
+    pub stays: Duration,
+}
+
 /// Watches one process.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct MemoryGuard {
+    stays: Duration,
     over_since: Option<Moment>,
 }
 
 impl MemoryGuard {
+    /// Of a process that stays for so long whatever it takes.
+    pub fn new(stays: Duration) -> Self {
+        Self { stays, over_since: None }
+    }
+
     /// Takes a figure: `resident` of at most `max` bytes. `now` is the time since the process's start.
     pub fn see(&mut self, now: Moment, resident: u64, max: u64) -> Verdict {
         if resident <= max {
@@ -36,7 +51,7 @@ impl MemoryGuard {
             return Verdict::Within;
         }
         let over = now.saturating_sub(*self.over_since.get_or_insert(now));
-        if over >= PATIENCE && now >= STAYS { Verdict::Leave } else { Verdict::Over(over) }
+        if over >= PATIENCE && now >= self.stays { Verdict::Leave } else { Verdict::Over(over) }
     }
 }
 
@@ -49,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_leak_ends_in_a_restart_and_a_burst_does_not() {
-        let mut guard = MemoryGuard::default();
+        let mut guard = MemoryGuard::new(STAYS);
         let start = STAYS * 2;
         assert_eq!(guard.see(start, MAX + 1, MAX), Verdict::Over(Duration::ZERO));
         assert_eq!(guard.see(start + S * 50, MAX + 1, MAX), Verdict::Over(S * 50));
@@ -60,8 +75,13 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_too_low_restarts_no_faster_than_every_ten_minutes() {
-        let mut guard = MemoryGuard::default();
+        let mut guard = MemoryGuard::new(STAYS);
         let left = (0..).map(|n| S * 10 * n).find(|&now| guard.see(now, MAX + 1, MAX) == Verdict::Leave);
         assert_eq!(left, Some(STAYS));
+        let mut hasty = MemoryGuard::new(PATIENCE);
+        assert_eq!(
+            (0..).map(|n| S * 10 * n).find(|&now| hasty.see(now, MAX + 1, MAX) == Verdict::Leave),
+            Some(PATIENCE)
+        );
     }
 }

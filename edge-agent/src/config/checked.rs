@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use edge_core::memory;
 use omma_media::decode::DecoderChoice;
 use omma_protocol::camera::Placement;
 use omma_protocol::id::{CameraId, EdgeId};
@@ -27,6 +28,8 @@ use crate::uplink::mqtt::broker::ExternalBroker;
 const MIN_BUDGET_MB: u64 = 16;
 const MIN_BACKFILL_KBIT_S: u64 = 8;
 const MIN_MEMORY_MB: u64 = 64;
+const MIN_MEMORY_STAY_S: u64 = 60;
+const MAX_MEMORY_STAY_S: u64 = 86_400;
 const MIN_ROLLBACK_S: u64 = 10;
 const MAX_ROLLBACK_S: u64 = 3600;
 
@@ -47,8 +50,8 @@ pub struct Config {
     pub outbox_budget: u64,
     /// What of the uplink pictures of the past may take, bytes a second.
     pub backfill: u64,
-    /// What the process may take, bytes.
-    pub memory_max: Option<u64>,
+    /// What the process may take.
+    pub memory: memory::Limits,
     /// Home Assistant's discovery prefix, where it is told of the cameras.
     pub home_assistant: Option<String>,
     /// After how long without its broker a change of the cameras is taken back.
@@ -219,6 +222,9 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     if written.health.memory_max_mb.is_some_and(|max| max < MIN_MEMORY_MB) {
         faults.push("health.memory_max_mb", format!("expected at least {MIN_MEMORY_MB}"));
     }
+    if !(MIN_MEMORY_STAY_S..=MAX_MEMORY_STAY_S).contains(&written.health.memory_stay_s) {
+        faults.push("health.memory_stay_s", format!("expected {MIN_MEMORY_STAY_S} to {MAX_MEMORY_STAY_S}"));
+    }
     warn_of_exposed_files(&written, &mut faults);
     if !(MIN_ROLLBACK_S..=MAX_ROLLBACK_S).contains(&written.edge.rollback_s) {
         faults.push("edge.rollback_s", format!("expected {MIN_ROLLBACK_S} to {MAX_ROLLBACK_S}"));
@@ -232,7 +238,10 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
             detect,
             outbox_budget: written.outbox.budget_mb.saturating_mul(1_000_000),
             backfill: written.outbox.backfill_kbit_s.saturating_mul(1000) / 8,
-            memory_max: written.health.memory_max_mb.map(|max| max.saturating_mul(1_000_000)),
+            memory: memory::Limits {
+                max: written.health.memory_max_mb.map(|max| max.saturating_mul(1_000_000)),
+                stays: Duration::from_secs(written.health.memory_stay_s),
+            },
             home_assistant: written.mqtt.as_ref().and_then(|mqtt| mqtt.home_assistant.clone()),
             rollback: Duration::from_secs(written.edge.rollback_s),
             cameras,

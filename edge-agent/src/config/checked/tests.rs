@@ -369,10 +369,13 @@ fn a_camera_may_be_a_device_of_this_machine() {
 #[test]
 fn a_memory_limit_is_taken_and_one_that_nothing_fits_into_is_refused() {
     let with = |max: u64| load(&good().replace("[detect]", &format!("[health]\nmemory_max_mb = {max}\n[detect]")));
-    assert_eq!(with(300).unwrap().memory_max, Some(300_000_000));
-    assert_eq!(load(&good()).unwrap().memory_max, None);
+    assert_eq!(with(300).unwrap().memory.max, Some(300_000_000));
+    let memory = load(&good()).unwrap().memory;
+    assert_eq!((memory.max, memory.stays), (None, edge_core::memory::STAYS));
     let said = with(63).unwrap_err().to_string();
     assert!(said.contains("health.memory_max_mb: expected at least 64"), "{said}");
+    let said = load(&good().replace("[detect]", "[health]\nmemory_stay_s = 59\n[detect]")).unwrap_err().to_string();
+    assert!(said.contains("health.memory_stay_s: expected 60 to 86400"), "{said}");
 }
 
 #[test]
