@@ -271,7 +271,10 @@ impl Looker {
                     }
                     Admitted::Pass => Ok(()),
                 },
-                Next::Silence => self.finish(),
+                Next::Silence => {
+                    self.eyes.shared.looks_no_more(&self.camera.id);
+                    self.finish()
+                }
                 Next::End => {
                     // Either way it is the end.
                     self.finish().unwrap_or_default();

@@ -205,7 +205,8 @@ impl State {
     pub fn unseen(&self, camera: &CameraId) -> Option<String> {
         let sub = || match self.subs.of(camera)?.state {
             CameraState::Failed { reason } => Some(format!("its sub-stream: {reason}")),
-            CameraState::Connecting | CameraState::Live => None,
+            CameraState::Connecting => Some("its sub-stream: being connected to".to_owned()),
+            CameraState::Live => None,
         };
         self.gates.unseen(camera).or_else(sub)
     }

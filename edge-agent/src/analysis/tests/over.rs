@@ -17,3 +17,20 @@ async fn what_was_seen_before_a_detector_failed_is_said_to_be_followed_no_longer
     site.send_until(Site::dark, goes_on).await;
     site.end().await;
 }
+
+/// Nobody is looked at for whom it is down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detector_that_is_down_keeps_nobody_unready_whose_camera_has_fallen_silent() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::bright, |site| site.unseen().is_some()).await;
+    assert!(!site.is_ready());
+    let ready = async {
+        while !site.is_ready() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, ready).await.expect("the camera that is away keeps it unready");
+    // One look is enough, when it is back.
+    site.send_until(Site::bright, |site| !site.is_ready()).await;
+    site.end().await;
+}
