@@ -93,7 +93,7 @@ impl<K: Ord + Clone> Renewal<K> {
     }
 
     /// It could not be made anew, and there is none now. A further attempt takes nothing from anybody who could look.
-    pub fn gone(&mut self, now: Moment) {
+    pub fn gone(&mut self, now: Duration) {
         (self.wait, self.due) = (AGAIN, now + AGAIN);
     }
 
