@@ -11,7 +11,7 @@ use omma_protocol::wire::browser::HubToBrowser;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, now_us, set_us};
 use crate::registry::Edges;
 
 /// Between two looks. What is shorter of a hub's life does not count.
@@ -68,7 +68,7 @@ impl Store {
     /// Closes what this edge has left open, and tells browsers.
     pub(super) async fn give_up(&self, edge: &EdgeId) -> Result<(), StoreError> {
         let turn = self.0.turn.lock().await;
-        let closed = self.0.database.give_up(edge).await?;
+        let closed = self.0.database.give_up(edge, set_us(now_us())).await?;
         drop(turn);
         if !closed.is_empty() {
             let events = closed.len();

@@ -205,29 +205,29 @@ pub(super) async fn was_removed(db: &mut SqliteConnection, id: &[u8]) -> Result<
 }
 
 async fn remove(db: &mut SqliteConnection, candidate: &Candidate, removed: &mut Removed) -> Result<()> {
-    let id: Option<Vec<u8>> = match &candidate.what {
+    // What is removed, and whether it may not come back.
+    let gone: Option<(Vec<u8>, bool)> = match &candidate.what {
         What::Event(id) => {
-            sqlx::query_scalar("DELETE FROM events WHERE id = ? AND phase = 'closed' AND received_us = ? RETURNING id")
-                .bind(id)
-                .bind(candidate.heard_us)
-                .fetch_optional(&mut *db)
-                .await?
+            // Of one that the hub has given up its edge may still tell the end.
+            let delete = "DELETE FROM events WHERE id = ? AND phase = 'closed' AND received_us = ?
+                RETURNING id, NOT given_up";
+            sqlx::query_as(delete).bind(id).bind(candidate.heard_us).fetch_optional(&mut *db).await?
         }
         What::Incident(number) => {
-            sqlx::query_scalar("DELETE FROM incidents WHERE number = ? RETURNING id")
+            sqlx::query_as("DELETE FROM incidents WHERE number = ? RETURNING id, TRUE")
                 .bind(number)
                 .fetch_optional(&mut *db)
                 .await?
         }
         What::Picture(event) => {
-            let orphan = "SELECT event FROM pictures WHERE event = ?1 AND received_us = ?2
+            let orphan = "SELECT event, FALSE FROM pictures WHERE event = ?1 AND received_us = ?2
                 AND NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)";
-            sqlx::query_scalar(orphan).bind(event).bind(candidate.heard_us).fetch_optional(&mut *db).await?
+            sqlx::query_as(orphan).bind(event).bind(candidate.heard_us).fetch_optional(&mut *db).await?
         }
     };
-    removed.gone.push(id.is_some());
-    let Some(id) = id else { return Ok(()) };
-    if !matches!(candidate.what, What::Picture(_)) {
+    removed.gone.push(gone.is_some());
+    let Some((id, for_good)) = gone else { return Ok(()) };
+    if for_good {
         sqlx::query("INSERT OR IGNORE INTO removed (id) VALUES (?)").bind(&id).execute(&mut *db).await?;
     }
     if !matches!(candidate.what, What::Incident(_)) {

@@ -56,17 +56,23 @@ impl Database {
         transaction.commit().await.map_err(&failed)
     }
 
-    /// Closes the open events of an edge, at the last moment that is known of each, and gives the closed states. They are as old as
-    /// they were: nothing was heard of them.
-    pub(in crate::store) async fn give_up(&self, edge: &EdgeId) -> Result<Vec<EventMessage>, StoreError> {
+    /// Closes the open events of an edge, at the last moment that is known of each, and gives the closed states. They may go from
+    /// now on, and are as old as if they had been heard of now: their edge may have more to tell of them. `now_us` is as of
+    /// [`Database::keep`].
+    pub(in crate::store) async fn give_up(
+        &self,
+        edge: &EdgeId,
+        now_us: Option<i64>,
+    ) -> Result<Vec<EventMessage>, StoreError> {
         // Names of edges have neither a dot nor a slash in them, and a slash comes next to a dot.
         let query = format!(
-            "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1, given_up = 1
+            "UPDATE events SET phase = 'closed', closed_us = best_us, revision = revision + 1, given_up = 1,
+                received_us = MAX(received_us, COALESCE(?, received_us))
              WHERE {OF_EDGES} AND stream > ? AND stream < ?
              RETURNING *, NULL AS picture_revision, FALSE AS has_crop"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(format!("{edge}.")).bind(format!("{edge}/"));
-        let rows = rows.fetch_all(&self.writer).await;
+        let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(now_us);
+        let rows = query.bind(format!("{edge}.")).bind(format!("{edge}/")).fetch_all(&self.writer).await;
         let event = |row: &SqliteRow| read::event(row).map(|stored| stored.event);
         let closed = rows.and_then(|rows| rows.iter().map(event).collect());
         closed.map_err(StoreError::at("close the events of an edge that is gone"))

@@ -17,8 +17,12 @@ fn closed_arrival(sequence: u64, id: u128, revision: u32) -> Arrival {
     arrival
 }
 
+fn days_us(days: u32) -> i64 {
+    i64::try_from((DAY * days).as_micros()).unwrap()
+}
+
 fn days_later(days: u32) -> i64 {
-    now_us() + i64::try_from((DAY * days).as_micros()).unwrap()
+    now_us() + days_us(days)
 }
 
 async fn remove_all(store: &Store, rules: Rules, now_us: i64, usage: Usage) {
@@ -110,6 +114,27 @@ async fn what_comes_late_of_a_removed_event_does_not_bring_it_back() {
     let again = open_in(folder).await;
     let outcome = again.store.keep(&[closed_arrival(6, 7, 2)]).await.unwrap();
     assert_eq!(outcome, [kept(Keep::Older)], "it is known after a restart");
+}
+
+/// A minute after the hub had given it up it was removed as too old, and its end and picture, which had waited for an uplink, were
+/// acknowledged and thrown away.
+#[tokio::test]
+async fn what_an_edge_tells_of_an_event_that_was_given_up_is_kept_however_late_it_comes() {
+    let opened = open().await;
+    let store = &opened.store;
+    let heard = [event_arrival(1, 7, 1), event_arrival(2, 8, 1)];
+    store.0.database.keep(&heard.each_ref(), Some(now_us() - 7 * days_us(1))).await.unwrap();
+    store.give_up(&"site".parse().unwrap()).await.unwrap();
+    remove_all(store, KEEP_A_DAY, days_later(0), ROOM).await;
+    assert_eq!(ids(store).await, [8, 7], "it has its time from then on");
+    assert_eq!(store.keep(&[closed_arrival(3, 7, 2)]).await.unwrap(), [kept(Keep::Latest)]);
+    remove_all(store, KEEP_A_DAY, days_later(2), ROOM).await;
+    assert_eq!(ids(store).await, [0; 0]);
+    // Of one the edge has told the end, and tells it again; of the other it tells it only now.
+    let late = [closed_arrival(4, 7, 2), event_arrival(2, 8, 1), closed_arrival(5, 8, 2), picture_arrival(6, 8, 1)];
+    let outcomes = store.keep(&late).await.unwrap();
+    assert_eq!(outcomes, [Keep::Older, Keep::Copy, Keep::Latest, Keep::Latest].map(kept));
+    assert_eq!((ids(store).await, files(&opened.folder)), (vec![8], 1));
 }
 
 #[tokio::test]
