@@ -1,9 +1,10 @@
 //! Cameras whose pictures can't be written: a damaged or foreign folder, a disk of pictures that is full or read-only while
 //! that of the database is fine. Events are kept meanwhile; the edges keep the pictures.
 //!
-//! Where the same picture could be written elsewhere, and another camera's has been since, the fault is the camera's alone: the
-//! hub is ready, and after [`GIVE_UP`] such pictures are let go, since they take the places of other cameras' on the way from
-//! their edge. Where that befalls a second camera it is no camera's fault any more, as of a folder that belongs to somebody else:
+//! Where the same picture could be written elsewhere, and another camera's of the same edge has been since, the fault is the camera's
+//! alone: the hub is ready, and after [`GIVE_UP`] such pictures are let go, since they take the places of other cameras' on the way
+//! from their edge. Where that other camera's can't be written either any more it begins anew: the fault may be the whole edge's,
+//! of which nothing is let go. Where that befalls a second camera it is no camera's fault any more, as of a folder that belongs to somebody else:
 //! the hub is not ready.
 
 use std::collections::BTreeMap;
@@ -29,12 +30,25 @@ pub(super) struct Unwritten(Mutex<BTreeMap<StreamId, Failure>>);
 struct Failure {
     /// Whether it could be written elsewhere.
     elsewhere: bool,
-    /// Since when that is so, and another camera's was written.
-    alone_since: Option<Instant>,
+    /// Where another camera's of its edge was written meanwhile.
+    alone: Option<Alone>,
     /// Whether its pictures are let go.
     let_go: bool,
     at: Instant,
     reason: String,
+}
+
+#[derive(Debug, Clone)]
+struct Alone {
+    since: Instant,
+    /// Whose was written last.
+    other: StreamId,
+}
+
+impl Failure {
+    fn begin_anew(&mut self) {
+        (self.alone, self.let_go) = (None, false);
+    }
 }
 
 impl Unwritten {
@@ -44,25 +58,26 @@ impl Unwritten {
         if failures.is_empty() {
             tracing::error!(
                 step = "store", %stream, %error,
-                "pictures can't be written: events are stored without them, edges keep them, trying on. Where other cameras' are \
-                 written they are let go after ten minutes"
+                "pictures can't be written: events are stored without them, edges keep them, trying on. Where other cameras' of the \
+                 same edge are written they are let go after ten minutes"
             );
         }
-        if !elsewhere {
-            // The disk is full: no camera is alone with that.
-            for failure in failures.values_mut() {
-                (failure.elsewhere, failure.alone_since, failure.let_go) = (false, None, false);
+        for failure in failures.values_mut() {
+            // The disk is full: no camera is alone with that. Nor is one whose edge has no other any more that is known to be written.
+            if !elsewhere || failure.alone.as_ref().is_some_and(|alone| alone.other == *stream) {
+                failure.begin_anew();
             }
+            failure.elsewhere &= elsewhere;
         }
         let before = failures.get(stream);
-        let alone_since = before.and_then(|failure| failure.alone_since);
-        let give_up = alone_since.is_some_and(|since| now.saturating_duration_since(since) >= GIVE_UP);
+        let alone = before.and_then(|failure| failure.alone.clone());
+        let give_up = alone.as_ref().is_some_and(|alone| now.saturating_duration_since(alone.since) >= GIVE_UP);
         if give_up && !before.is_some_and(|failure| failure.let_go) {
             tracing::error!(step = "store", %stream, %error, "the camera's pictures can't be written and are let go");
         }
         if failures.len() < MAX || before.is_some() {
             let reason = error.to_string();
-            failures.insert(stream.clone(), Failure { elsewhere, alone_since, let_go: give_up, at: now, reason });
+            failures.insert(stream.clone(), Failure { elsewhere, alone, let_go: give_up, at: now, reason });
         }
         give_up
     }
@@ -73,12 +88,14 @@ impl Unwritten {
         if failures.remove(stream).is_some() {
             told_if_over(&failures);
         }
-        for failure in failures.values_mut().filter(|failure| failure.elsewhere) {
-            failure.alone_since.get_or_insert(now);
+        for (_, failure) in failures.iter_mut().filter(|(each, failure)| each.edge == stream.edge && failure.elsewhere)
+        {
+            let since = failure.alone.as_ref().map_or(now, |alone| alone.since);
+            failure.alone = Some(Alone { since, other: stream.clone() });
         }
     }
 
-    /// What is wrong; `None` where every camera's last picture was written, or one camera's alone was not.
+    /// What is wrong; `None` where every camera's last picture was written, or one camera's alone of its edge's was not.
     pub(super) fn reason(&self, now: Instant) -> Option<String> {
         let mut failures = self.lock();
         let before = failures.len();
@@ -87,7 +104,7 @@ impl Unwritten {
             told_if_over(&failures);
         }
         let let_go = failures.values().filter(|failure| failure.let_go).count();
-        let told = |failure: &Failure| failure.alone_since.is_none() || (failure.let_go && let_go > 1);
+        let told = |failure: &Failure| failure.alone.is_none() || (failure.let_go && let_go > 1);
         let mut all = failures.iter().filter(|(_, failure)| told(failure));
         let (stream, failure) = all.next()?;
         let others = match all.count() {
@@ -125,8 +142,8 @@ pub(super) fn describe() {
     );
     metrics::describe_counter!(
         "omma_store_pictures_given_up_total",
-        "Pictures that could not be written and were let go: of a camera whose pictures alone could not be for ten minutes, or \
-         of the hub's own analysis."
+        "Pictures that could not be written and were let go: of a camera whose pictures alone could not be for ten minutes while \
+         others' of its edge were, or of the hub's own analysis."
     );
 }
 
@@ -196,7 +213,7 @@ mod tests {
     #[test]
     fn where_pictures_of_a_second_camera_are_let_go_the_hub_is_not_ready() {
         let (unwritten, began) = (Unwritten::default(), Instant::now());
-        let [door, gate, yard] = streams(["site.door", "site.gate", "other.yard"]);
+        let [door, gate, yard] = streams(["site.door", "site.gate", "site.yard"]);
         for (after, gone, names) in
             [(0, false, None), (600, true, None), (1200, true, Some("site.door, and of 1 more"))]
         {
@@ -210,5 +227,37 @@ mod tests {
             assert_eq!(reason.is_some(), names.is_some(), "{reason:?}");
             assert!(names.is_none_or(|names| reason.unwrap().contains(names)));
         }
+    }
+
+    /// As of a backup of one site's pictures that root has restored: ten minutes later all that its edge had was refused.
+    #[test]
+    fn pictures_of_a_whole_site_are_not_let_go_because_another_sites_can_be_written() {
+        let (unwritten, began) = (Unwritten::default(), Instant::now());
+        let [door, gate, yard] = streams(["site.door", "site.gate", "other.yard"]);
+        for minute in 0..60 {
+            let now = began + Duration::from_secs(60 * minute);
+            for stream in [&door, &gate] {
+                assert!(!unwritten.failed(stream, &failure(), true, now), "{stream} in minute {minute}");
+            }
+            unwritten.written(&yard, now);
+            assert!(unwritten.reason(now).unwrap().contains("site.door, and of 1 more"));
+        }
+    }
+
+    /// As of a `chown -R` that walks from folder to folder.
+    #[test]
+    fn where_the_camera_that_was_written_last_fails_as_well_none_is_let_go() {
+        let (unwritten, began) = (Unwritten::default(), Instant::now());
+        let [door, yard] = streams(["site.door", "site.yard"]);
+        let fails =
+            |stream, minute: u64| unwritten.failed(stream, &failure(), true, began + Duration::from_secs(60 * minute));
+        assert!(!fails(&door, 0));
+        unwritten.written(&yard, began);
+        for minute in 1..60 {
+            assert!(!fails(&yard, minute) && !fails(&door, minute), "in minute {minute}");
+        }
+        assert!(unwritten.reason(began + Duration::from_secs(60 * 60)).unwrap().contains("site.door, and of 1 more"));
+        unwritten.written(&yard, began + Duration::from_secs(60 * 60));
+        assert!(!fails(&door, 69) && fails(&door, 70), "from anew");
     }
 }

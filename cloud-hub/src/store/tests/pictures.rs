@@ -85,6 +85,9 @@ async fn one_picture_that_cannot_be_written_does_not_hold_up_what_came_with_it()
         assert_eq!(outcomes[at], kept(Keep::Latest));
     }
     assert_eq!(opened.store.event(event(7, 1).id).await.unwrap().unwrap().picture_revision, None);
+    let reason = opened.store.0.unwritten.reason(Instant::now());
+    assert!(reason.unwrap().contains("site.door"), "that another site's was written says nothing of this one's");
+    opened.store.0.unwritten.written(&"site.gate".parse().unwrap(), Instant::now());
     assert_eq!(opened.store.0.unwritten.reason(Instant::now()), None, "another camera's was written: the hub is ready");
 
     std::fs::remove_file(&in_the_way).unwrap();
@@ -120,7 +123,7 @@ async fn pictures_of_a_camera_that_alone_cannot_be_written_do_not_stop_its_edges
     let opened = open().await;
     std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
     failed_ten_minutes_ago(&opened, &["site.door"]);
-    opened.store.0.unwritten.written(&"other.door".parse().unwrap(), ten_minutes_ago());
+    opened.store.0.unwritten.written(&"site.gate".parse().unwrap(), ten_minutes_ago());
     // Acknowledged, so that the edge sends it no more, and known when it comes again; its event is there.
     for _ in 0..2 {
         let outcomes = opened.store.keep(&[event_arrival(1, 7, 1), picture_arrival(2, 7, 1)]).await.unwrap();
@@ -145,7 +148,7 @@ fn a_batch_that_the_database_refuses_again_and_again_counts_its_pictures_once() 
             let opened = open().await;
             std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
             failed_ten_minutes_ago(&opened, &["site.door"]);
-            opened.store.0.unwritten.written(&"other.door".parse().unwrap(), ten_minutes_ago());
+            opened.store.0.unwritten.written(&"site.gate".parse().unwrap(), ten_minutes_ago());
             let file = format!("sqlite:{}", opened.folder.path().join("omma.db").display());
             let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
             sqlx::raw_sql("ALTER TABLE records RENAME TO away").execute(&pool).await.unwrap();
