@@ -101,8 +101,13 @@ impl Held {
                 self.detector = Ok(detector);
             }
             Err(error) => {
-                tracing::error!(%error, "the hub's detector fails at every look, and can't be loaded anew");
-                self.detector = Err(error.to_string().into());
+                self.renewal.gone(self.began.elapsed());
+                let said: Arc<str> = error.to_string().into();
+                // It is tried again every half minute.
+                if !matches!(why, LookError::Nothing(before) if *before == said) {
+                    tracing::error!(%error, "the hub's detector fails at every look, and can't be loaded anew");
+                }
+                self.detector = Err(said);
             }
         }
     }
@@ -115,4 +120,39 @@ impl Held {
 
 fn analyst(detector: &Detector) -> Arc<Analyst> {
     Arc::new(Analyst { place: Place::Hub, engine: detector.engine().into(), model: detector.model().into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Memory was short for some minutes: no camera of any edge was looked at for ten more.
+    #[test]
+    fn a_detector_that_could_not_be_loaded_anew_is_tried_every_half_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, _watched) = watch::channel(InferState::Unavailable { reason: "not yet".into() });
+        let mut held = Held {
+            config: DetectorConfig { model: folder.path().into(), ..DetectorConfig::default() },
+            detector: Err("lost".into()),
+            analyst: Arc::new(Analyst { place: Place::Hub, engine: "tract".into(), model: "m".into() }),
+            renewal: Renewal::default(),
+            began: Instant::now(),
+            state,
+        };
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            for _ in 0..200 {
+                let why = held.detector.as_ref().map(|_| ()).unwrap_err().clone();
+                held.failed(&"site.door".parse().unwrap(), &LookError::Nothing(why));
+                // A second later.
+                held.began -= Duration::from_secs(1);
+            }
+        });
+        let text = recorder.handle().render();
+        let times = text.lines().find_map(|line| line.strip_prefix("omma_infer_detector_renewals_total "));
+        // In the 10th second, and every 30 from then on.
+        assert_eq!(times, Some("7"), "{text}");
+    }
 }
