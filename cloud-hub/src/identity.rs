@@ -60,6 +60,14 @@ pub enum IdentityError {
         /// What is wrong.
         what: String,
     },
+    /// While the hub runs another authority has come there.
+    #[error(
+        "{path}: not the authority that this hub began with: is its data folder mounted, or was it restored? Start it again"
+    )]
+    Other {
+        /// Which file.
+        path: PathBuf,
+    },
 }
 
 /// The certificates, as read.
@@ -84,10 +92,39 @@ impl Identity {
     /// # Errors
     /// Where a file can't be read or written, or holds something else.
     pub fn open(data: &Path, hosts: &[impl AsRef<str>], now: SystemTime) -> Result<Self, IdentityError> {
+        let _held_until_read = files::lock(data)?;
+        if AUTHORITY.iter().all(|file| !data.join(file).exists()) {
+            make_authority(data, now.max(SystemTime::UNIX_EPOCH + made()))?;
+        }
+        Self::of(authority(data)?, data, hosts, now)
+    }
+
+    /// The same while the hub runs, of the authority whose fingerprint that is: none is made, or edges would know it no more.
+    fn again(
+        data: &Path,
+        hosts: &[impl AsRef<str>],
+        now: SystemTime,
+        fingerprint: [u8; 32],
+    ) -> Result<Self, IdentityError> {
+        let cert_file = data.join(AUTHORITY[0]);
+        // Where the data folder is not mounted nothing is written.
+        files::read(&cert_file)?;
+        let _held_until_read = files::lock(data)?;
+        let authority = authority(data)?;
+        if fingerprint != fingerprint_of(&authority.0) {
+            return Err(IdentityError::Other { path: cert_file });
+        }
+        Self::of(authority, data, hosts, now)
+    }
+
+    fn of(
+        (ca, issuer): (CertificateDer<'static>, Issuer<'static, KeyPair>),
+        data: &Path,
+        hosts: &[impl AsRef<str>],
+        now: SystemTime,
+    ) -> Result<Self, IdentityError> {
         let made = SystemTime::UNIX_EPOCH + made();
         let (set, now) = (now >= made, now.max(made));
-        let _held_until_read = files::lock(data)?;
-        let (ca, issuer) = authority(data, now)?;
         let (chain_file, key_file) = (data.join("server.pem"), data.join("server.key"));
         let names = names(hosts);
         let before = read_leaf(&chain_file);
@@ -111,7 +148,7 @@ impl Identity {
         let broken = |path: &Path, what: &str| IdentityError::Content { path: path.into(), what: what.into() };
         let leaf = read_leaf(&chain_file).ok_or_else(|| broken(&chain_file, "not a certificate"))?;
         let key = PrivateKeyDer::from_pem_file(&key_file).map_err(|_| broken(&key_file, "not a private key"))?;
-        let fingerprint = Sha256::digest(&ca).into();
+        let fingerprint = fingerprint_of(&ca);
         let chain = vec![leaf.der, ca];
         let shown = Shown::new(chain.clone(), key.clone_key());
         let shown = Arc::new(shown.map_err(|_| broken(&key_file, "not the key of server.pem"))?);
@@ -142,17 +179,23 @@ impl Identity {
     }
 }
 
-fn authority(
-    data: &Path,
-    now: SystemTime,
-) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), IdentityError> {
-    let (cert_file, key_file) = (data.join("ca.pem"), data.join("ca.key"));
-    if !cert_file.exists() && !key_file.exists() {
-        let ca = CertifiedIssuer::self_signed(ca_params(now)?, KeyPair::generate()?)?;
-        // The key first: a certificate whose key is missing could never sign a leaf.
-        files::write_private(&key_file, ca.key().serialize_pem().as_bytes())?;
-        files::write_private(&cert_file, ca.pem().as_bytes())?;
-    }
+/// Its certificate and its key.
+const AUTHORITY: [&str; 2] = ["ca.pem", "ca.key"];
+
+fn make_authority(data: &Path, now: SystemTime) -> Result<(), IdentityError> {
+    let [cert_file, key_file] = AUTHORITY.map(|file| data.join(file));
+    let ca = CertifiedIssuer::self_signed(ca_params(now)?, KeyPair::generate()?)?;
+    // The key first: a certificate whose key is missing could never sign a leaf.
+    files::write_private(&key_file, ca.key().serialize_pem().as_bytes())?;
+    Ok(files::write_private(&cert_file, ca.pem().as_bytes())?)
+}
+
+fn fingerprint_of(ca: &CertificateDer<'_>) -> [u8; 32] {
+    Sha256::digest(ca).into()
+}
+
+fn authority(data: &Path) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), IdentityError> {
+    let [cert_file, key_file] = AUTHORITY.map(|file| data.join(file));
     let broken = |path: &Path, what: &str| IdentityError::Content { path: path.into(), what: what.into() };
     let pem = files::read(&key_file)?;
     let key = std::str::from_utf8(&pem).ok().and_then(|pem| KeyPair::from_pem(pem).ok());

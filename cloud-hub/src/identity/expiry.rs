@@ -23,13 +23,15 @@ pub struct Renewal {
     data: PathBuf,
     hosts: Vec<String>,
     expires: SystemTime,
+    fingerprint: [u8; 32],
     shown: Arc<Shown>,
 }
 
 impl Renewal {
     /// Of that identity, which was opened with these.
     pub fn of(identity: &Identity, data: PathBuf, hosts: Vec<String>) -> Self {
-        Self { data, hosts, expires: identity.expires, shown: Arc::clone(&identity.shown) }
+        let Identity { expires, fingerprint, shown, .. } = identity;
+        Self { data, hosts, expires: *expires, fingerprint: *fingerprint, shown: Arc::clone(shown) }
     }
 
     /// Looks each hour, until `token` is cancelled; `clock` is this machine's. One that has just leapt makes no leaf: whoever
@@ -61,8 +63,8 @@ impl Renewal {
     }
 
     async fn renew(&mut self, now: SystemTime) -> Result<(), RenewalError> {
-        let (data, hosts) = (self.data.clone(), self.hosts.clone());
-        let made = tokio::task::spawn_blocking(move || Identity::open(&data, &hosts, now)).await??;
+        let (data, hosts, fingerprint) = (self.data.clone(), self.hosts.clone(), self.fingerprint);
+        let made = tokio::task::spawn_blocking(move || Identity::again(&data, &hosts, now, fingerprint)).await??;
         self.shown.become_as(&made.shown);
         self.expires = made.expires;
         self.tell();

@@ -177,6 +177,39 @@ async fn a_hub_that_runs_for_two_years_shows_a_new_leaf_before_the_old_one_ends(
     task.await.unwrap();
 }
 
+/// Of a data folder on a disk that dropped out it made a new authority, and showed a leaf of that to edges that trust the old one.
+#[tokio::test(start_paused = true)]
+async fn a_data_folder_that_is_gone_or_another_hubs_while_the_hub_runs_shuts_no_edge_out() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (hosts, begin) = (vec!["hub".to_owned()], tokio::time::Instant::now());
+    let identity = Identity::open(folder.path(), &hosts, now()).unwrap();
+    Identity::open(other.path(), &hosts, now()).unwrap();
+    let token = tokio_util::sync::CancellationToken::new();
+    let renewal = expiry::Renewal::of(&identity, folder.path().to_owned(), hosts);
+    let task = tokio::spawn(renewal.keep(move || now() + begin.elapsed(), token.clone()));
+    let shown = || identity.shown.now().cert[0].clone();
+
+    let (data, away) = (folder.path(), tempfile::tempdir().unwrap());
+    for file in std::fs::read_dir(data).unwrap() {
+        let file = file.unwrap().path();
+        std::fs::rename(&file, away.path().join(file.file_name().unwrap())).unwrap();
+    }
+    tokio::time::sleep(LEAF_LIFE - 25 * DAY).await;
+    assert_eq!(shown(), identity.chain[0]);
+    assert_eq!(std::fs::read_dir(data).unwrap().count(), 0, "nothing is made where it was");
+    for (from, renews) in [(other.path(), false), (away.path(), true)] {
+        for file in AUTHORITY {
+            std::fs::copy(from.join(file), data.join(file)).unwrap();
+        }
+        tokio::time::sleep(DAY).await;
+        assert_eq!(shown() != identity.chain[0], renews);
+        assert_eq!(data.join("server.pem").exists(), renews);
+    }
+    assert!(read_leaf(&data.join("server.pem")).unwrap().issued_by(identity.ca().unwrap()));
+    token.cancel();
+    task.await.unwrap();
+}
+
 /// What is made by a clock that is ahead must fit when it is right again.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_leaps_ahead_makes_no_leaf_that_edges_refuse() {
