@@ -15,6 +15,8 @@ use omma_protocol::wire::mqtt::{EventMessage, IncidentMessage, PhaseName};
 const MAX_WORD: usize = 128;
 /// Longest message of an incident, in bytes.
 const MAX_LINE: usize = 4096;
+/// Highest revision of an event: the hub's own word of one that it closes has the next.
+const MAX_REVISION: u32 = i32::MAX as u32;
 /// Largest picture, in bytes.
 pub const MAX_PICTURE: usize = 2 * 1024 * 1024;
 
@@ -49,7 +51,7 @@ pub fn check_event(edge: &EdgeId, camera: &CameraId, event: &EventMessage) -> Re
     }
     let unit = |v: f32| (0.0..=1.0).contains(&v);
     let in_picture = |v: f32| (-1.0..=2.0).contains(&v);
-    check(event.revision >= 1, "revision", "1 or more")?;
+    check((1..=MAX_REVISION).contains(&event.revision), "revision", "1 to 2147483647")?;
     check(word(&event.label), "label", "1 to 128 characters")?;
     check(word(&event.engine), "engine", "1 to 128 characters")?;
     check(word(&event.model), "model", "1 to 128 characters")?;
@@ -169,10 +171,12 @@ mod tests {
             check_event(&site, &door, &e).map_err(|e| e.to_string())
         };
         assert_eq!(check(|_| ()), Ok(()));
-        let rows: [(Change, &str); 12] = [
+        let rows: [(Change, &str); 13] = [
             (|e| e.stream = "other.door".parse().unwrap(), "topic of site.door"),
             (|e| e.stream = "site.gate".parse().unwrap(), "topic of site.door"),
             (|e| e.revision = 0, "revision"),
+            // The hub's own word of it has the next: nobody could list events any more.
+            (|e| e.revision = u32::MAX, "revision"),
             (|e| e.label = String::new(), "label"),
             (|e| e.rule = Some("\n".into()), "rule"),
             (|e| e.why = Some(Box::default()), "why"),
