@@ -141,19 +141,26 @@ fn before(now_us: i64, time: Duration) -> i64 {
 }
 
 /// What is free on the pictures' disk. Some file systems show only later what was freed (ZFS, btrfs), or never while a snapshot
-/// has it: for [`SHOWS`] what was removed counts as free, or everything would go, and for nothing.
+/// has it: for [`SHOWS`] what was removed counts as free as well, or everything would go, and for nothing. What others write
+/// meanwhile counts at once.
 #[derive(Debug, Default)]
 pub struct Freed {
-    began: Option<Began>,
+    /// Free, and what pictures took, at the last look.
+    last: Option<(u64, u64)>,
+    awaited: Option<Awaited>,
     hidden: u64,
 }
 
-/// Before the first removal that the disk does not show yet.
+/// What was removed and is to be shown.
 #[derive(Debug, Clone, Copy)]
-struct Began {
+struct Awaited {
+    /// Since the first of it.
     at: Duration,
-    free: u64,
-    pictures: u64,
+    /// Bytes, all of it and what is not shown yet.
+    removed: u64,
+    missing: u64,
+    /// The most that was free meanwhile: what others remove and write again shows nothing twice.
+    most: u64,
 }
 
 impl Freed {
@@ -161,18 +168,25 @@ impl Freed {
     /// reckoned with.
     pub fn look(&mut self, now: Duration, free: Option<u64>, pictures: u64) -> Option<u64> {
         let free = free?;
-        let began = *self.began.get_or_insert(Began { at: now, free, pictures });
-        let removed = began.pictures.saturating_sub(pictures);
-        let expected = began.free.saturating_add(removed);
-        // To a tenth: the disk counts blocks, and others write, too.
-        let shown = free >= expected.saturating_sub(removed / 10);
-        if !shown && now.saturating_sub(began.at) < SHOWS && removed > 0 {
-            return Some(expected);
-        }
+        let (free_before, pictures_before) = self.last.replace((free, pictures)).unwrap_or((free, pictures));
+        let removed = pictures_before.saturating_sub(pictures);
         if removed > 0 {
-            self.hidden = if shown { 0 } else { expected - free };
+            let none = Awaited { at: now, removed: 0, missing: 0, most: free_before };
+            let awaited = self.awaited.get_or_insert(none);
+            awaited.removed += removed;
+            awaited.missing += removed;
         }
-        self.began = Some(Began { at: now, free, pictures });
+        let Some(awaited) = &mut self.awaited else { return Some(free) };
+        awaited.missing = awaited.missing.saturating_sub(free.saturating_sub(awaited.most));
+        awaited.most = awaited.most.max(free);
+        let missing = awaited.missing;
+        // To a tenth: the disk counts blocks, and others write, too.
+        let shown = missing <= awaited.removed / 10;
+        if !shown && now.saturating_sub(awaited.at) < SHOWS {
+            return Some(free.saturating_add(missing));
+        }
+        self.hidden = if shown { 0 } else { missing };
+        self.awaited = None;
         Some(free)
     }
 

@@ -121,6 +121,32 @@ fn a_disk_that_shows_what_is_removed_is_believed_at_once_when_something_else_fil
     assert_eq!((disk.gone, disk.room.look(Duration::ZERO, None, 0)), (1000, None));
 }
 
+/// A log beside it could fill the disk in that quarter of an hour.
+#[test]
+fn what_others_write_is_seen_at_once_also_where_the_disk_frees_late() {
+    let mut disk = Disk::new();
+    disk.round(0, |_| Disk::FREE);
+    for minute in 1..=5 {
+        disk.round(minute, |_| Disk::FREE - 100 * minute);
+        assert_eq!(disk.gone, 500 + 100 * minute, "{minute}");
+    }
+    // It shows all that has gone.
+    disk.round(6, |gone| gone);
+    assert_eq!((disk.gone, disk.room.hidden()), (1000, 0));
+}
+
+#[test]
+fn what_others_write_and_remove_again_does_not_pass_for_what_a_snapshot_keeps() {
+    let mut disk = Disk::new();
+    disk.round(0, |_| Disk::FREE);
+    // The hub can't know that it will be removed.
+    disk.round(1, |_| Disk::FREE - 300);
+    for minute in 2..15 {
+        disk.round(minute, |_| Disk::FREE - 300 * (minute % 2));
+        assert_eq!(disk.gone, 800, "{minute}");
+    }
+}
+
 #[test]
 fn pictures_that_come_after_a_removal_that_is_not_shown_take_their_room() {
     let mut disk = Disk::new();
