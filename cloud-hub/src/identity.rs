@@ -39,6 +39,8 @@ use shown::Shown;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const CA_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
 const LEAF_LIFE: Duration = Duration::from_secs(730 * 24 * 3600);
+/// From when a leaf begins. Apple's systems refuse a server whose certificate is valid for over 825 days, of a private authority, too.
+const LONGEST_LIFE: Duration = Duration::from_secs(820 * 24 * 3600);
 /// A leaf with less than this left is made again at the next start. More than a year, so that a hub that is started
 /// once a year never shows an expired one.
 const RENEW_BEFORE: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -79,6 +81,7 @@ pub struct Identity {
     pub key: PrivateKeyDer<'static>,
     /// SHA-256 of the CA's DER.
     pub fingerprint: [u8; 32],
+    begins: SystemTime,
     /// When the leaf ends.
     pub expires: SystemTime,
     /// What servers show: this chain, until a newer one takes its place.
@@ -138,9 +141,11 @@ impl Identity {
         };
         if !fits {
             let key = KeyPair::generate()?;
-            // A day back, for edges whose clock is a little behind; no later than the one before, should this machine's be ahead.
-            let begins = before.map_or(now, |leaf| leaf.begins.min(now)).min(now - DAY);
-            let leaf = leaf_params(&names, begins, now + LEAF_LIFE)?.signed_by(&key, &issuer)?;
+            // A day back, for edges whose clock is a little behind; no later than the one before, should this machine's be ahead, as
+            // far as that makes it not too long.
+            let ends = now + LEAF_LIFE;
+            let begins = before.map_or(now, |leaf| leaf.begins.min(now)).min(now - DAY).max(ends - LONGEST_LIFE);
+            let leaf = leaf_params(&names, begins, ends)?.signed_by(&key, &issuer)?;
             let ca_pem = files::read(&data.join("ca.pem"))?;
             files::write_private(&key_file, key.serialize_pem().as_bytes())?;
             files::write_private(&chain_file, &[leaf.pem().as_bytes(), &ca_pem].concat())?;
@@ -152,7 +157,7 @@ impl Identity {
         let chain = vec![leaf.der, ca];
         let shown = Shown::new(chain.clone(), key.clone_key());
         let shown = Arc::new(shown.map_err(|_| broken(&key_file, "not the key of server.pem"))?);
-        Ok(Self { chain, key, fingerprint, expires: leaf.expires, shown })
+        Ok(Self { chain, key, fingerprint, begins: leaf.begins, expires: leaf.expires, shown })
     }
 
     /// For a server that shows the chain, or what takes its place, and speaks `alpn`, or whatever the client likes where that is empty.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use hub_core::retention::Steady;
 use metrics::{describe_gauge, gauge};
+use omma_runtime::made::made;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub struct Renewal {
     data: PathBuf,
     hosts: Vec<String>,
+    begins: SystemTime,
     expires: SystemTime,
     fingerprint: [u8; 32],
     shown: Arc<Shown>,
@@ -30,8 +32,8 @@ pub struct Renewal {
 impl Renewal {
     /// Of that identity, which was opened with these.
     pub fn of(identity: &Identity, data: PathBuf, hosts: Vec<String>) -> Self {
-        let Identity { expires, fingerprint, shown, .. } = identity;
-        Self { data, hosts, expires: *expires, fingerprint: *fingerprint, shown: Arc::clone(shown) }
+        let Identity { begins, expires, fingerprint, shown, .. } = identity;
+        Self { data, hosts, begins: *begins, expires: *expires, fingerprint: *fingerprint, shown: Arc::clone(shown) }
     }
 
     /// Looks each hour, until `token` is cancelled; `clock` is this machine's. One that has just leapt makes no leaf: whoever
@@ -44,7 +46,7 @@ impl Renewal {
             let now = clock();
             let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             let steady = steady.look(begin.elapsed(), i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
-            if !steady || !is_due(self.expires, now) {
+            if !steady || !self.is_due(now) {
                 continue;
             }
             match self.renew(now).await {
@@ -66,10 +68,16 @@ impl Renewal {
         let (data, hosts, fingerprint) = (self.data.clone(), self.hosts.clone(), self.fingerprint);
         let made = tokio::task::spawn_blocking(move || Identity::again(&data, &hosts, now, fingerprint)).await??;
         self.shown.become_as(&made.shown);
-        self.expires = made.expires;
+        (self.begins, self.expires) = (made.begins, made.expires);
         self.tell();
         tracing::info!("the hub's certificate was made anew: who connects from now on is shown it");
         Ok(())
+    }
+
+    /// Also where it has not begun, made by a clock that was ahead. One that is not set says nothing of that.
+    fn is_due(&self, now: SystemTime) -> bool {
+        let set = now >= SystemTime::UNIX_EPOCH + made();
+        (set && now < self.begins) || self.expires.duration_since(now).unwrap_or_default() < RENEW_BEFORE
     }
 
     fn tell(&self) {
@@ -85,10 +93,6 @@ enum RenewalError {
     Identity(#[from] IdentityError),
     #[error("make the hub's certificates: {0}")]
     Ended(#[from] tokio::task::JoinError),
-}
-
-fn is_due(expires: SystemTime, now: SystemTime) -> bool {
-    expires.duration_since(now).unwrap_or_default() < RENEW_BEFORE
 }
 
 /// What its metrics mean.

@@ -210,16 +210,32 @@ async fn a_data_folder_that_is_gone_or_another_hubs_while_the_hub_runs_shuts_no_
     task.await.unwrap();
 }
 
+/// Each began when the first one did.
+#[test]
+fn however_often_a_leaf_is_made_again_it_is_not_valid_for_longer_than_clients_take() {
+    let folder = tempfile::tempdir().unwrap();
+    for days in (0..3650).step_by(340) {
+        let at = now() + days * DAY;
+        Identity::open(folder.path(), &["hub"], at).unwrap();
+        let leaf = read_leaf(&folder.path().join("server.pem")).unwrap();
+        assert!(leaf.begins <= at && leaf.expires - 825 * DAY < leaf.begins, "after {days} days");
+    }
+    // By a clock that is three months ahead it fits for edges whose clock is right.
+    Identity::open(folder.path(), &["hub.example"], now() + 3650 * DAY).unwrap();
+    let leaf = read_leaf(&folder.path().join("server.pem")).unwrap();
+    assert!(leaf.begins <= now() + (3650 - 90) * DAY);
+}
+
 /// What is made by a clock that is ahead must fit when it is right again.
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_leaps_ahead_makes_no_leaf_that_edges_refuse() {
+async fn a_clock_that_leaps_ahead_makes_no_leaf_that_edges_refuse_once_it_is_right() {
     let (folder, begin) = (tempfile::tempdir().unwrap(), tokio::time::Instant::now());
     let hosts = vec!["hub".to_owned()];
     let identity = Identity::open(folder.path(), &hosts, now()).unwrap();
-    // Ten years ahead in every third hour, and from the hundredth on for good.
+    // Ten years ahead in every third hour, and from the hundredth on until somebody notices.
     let clock = move || {
         let hour = begin.elapsed().as_secs() / 3600;
-        let ahead = hour % 3 == 1 || hour >= 100;
+        let ahead = if hour < 100 { hour % 3 == 1 } else { hour < 130 };
         now() + begin.elapsed() + if ahead { 3650 * DAY } else { Duration::ZERO }
     };
     let token = tokio_util::sync::CancellationToken::new();
@@ -229,8 +245,12 @@ async fn a_clock_that_leaps_ahead_makes_no_leaf_that_edges_refuse() {
     assert_eq!(identity.shown.now().cert[0], identity.chain[0]);
     tokio::time::sleep(DAY).await;
     assert_ne!(identity.shown.now().cert[0], identity.chain[0]);
-    let leaf = read_leaf(&folder.path().join("server.pem")).unwrap();
-    assert!(leaf.begins <= now() && leaf.expires > now() + 3650 * DAY);
+    let ahead = read_leaf(&folder.path().join("server.pem")).unwrap();
+    assert!(ahead.expires > now() + 3650 * DAY && ahead.begins > now());
+    tokio::time::sleep(DAY).await;
+    let right = read_leaf(&folder.path().join("server.pem")).unwrap();
+    assert_eq!(identity.shown.now().cert[0], right.der);
+    assert!(right.begins <= now() + 5 * DAY && right.expires > now() + 600 * DAY);
     token.cancel();
     task.await.unwrap();
 }
