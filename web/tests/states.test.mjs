@@ -481,7 +481,7 @@ test("only events of one label, by the address too: the hub gives no others, and
   await filter.selectOption("Car");
   await until("one", async () => (await rows.count()) === 1);
   assert.ok(hub.asked.some((path) => /\/events\?.*label=car/.test(path)), "the hub was asked for no others");
-  assert.equal(new URL(page.url()).hash, "#label=car");
+  await until("the label is in the address", () => new URL(page.url()).hash === "#label=car");
   await until("the socket", () => hub.listeners === 1);
   hub.happen(event(4, { label: "dog" }));
   hub.happen(event(5, { label: "car" }));
@@ -497,7 +497,7 @@ test("only events of one label, by the address too: the hub gives no others, and
   await page.getByRole("button", { name: "Show all events" }).click();
   await until("all again", async () => (await rows.count()) === 5);
   assert.ok(await filter.evaluate((element) => element === document.activeElement), "the focus is on the choice of labels");
-  assert.equal(new URL(page.url()).hash, "");
+  await until("nothing is in the address", () => new URL(page.url()).hash === "");
 });
 
 test("a date goes to what was then, also as a link, and nothing of now comes in between", async () => {
@@ -514,7 +514,7 @@ test("a date goes to what was then, also as a link, and nothing of now comes in 
   await page.getByRole("button", { name: "Show", exact: true }).click();
   // To the end of that minute.
   await until("those of then", async () => (await first()) === `event-${event(464).id}`);
-  assert.equal(new URL(page.url()).hash, "#until=2026-05-04T12:30Z");
+  await until("the date is in the address", () => new URL(page.url()).hash === "#until=2026-05-04T12:30Z");
   await until("the socket", () => hub.listeners === 1);
   hub.happen(event(1200));
   hub.happen(event(464, { revision: 4, score: 0.11 }));
@@ -528,7 +528,7 @@ test("a date goes to what was then, also as a link, and nothing of now comes in 
   }
   await page.getByRole("button", { name: "Newest events" }).click();
   await until("the newest again", async () => (await first()) === `event-${event(1200).id}`);
-  assert.equal(new URL(page.url()).hash, "");
+  await until("nothing is in the address", () => new URL(page.url()).hash === "");
   await page.goto("about:blank");
   await page.goto(`${hub.url}/#label=car&until=2026-05-04T12:00`); // The browser's own zone, which is UTC here.
   await until("the cars of then", async () => (await rows.count()) === 7 && (await first()) === `event-${event(13).id}`);
@@ -608,7 +608,7 @@ test("a link leads to one event, in the list or not, and its picture can be save
   await dialog.getByRole("heading", { name: "Thing 119" }).waitFor();
   await page.keyboard.press("ArrowRight");
   await dialog.getByRole("heading", { name: "Thing 118" }).waitFor();
-  assert.equal(new URL(page.url()).hash, `#event=${event(118).id}`, "the address is that of the one that is shown");
+  await until("the address is that of the one that is shown", () => new URL(page.url()).hash === `#event=${event(118).id}`);
   await dialog.getByRole("button", { name: "Copy link" }).click();
   await dialog.getByText("Copied").waitFor();
   const link = await page.evaluate(() => window.copied);
@@ -626,7 +626,7 @@ test("a link leads to one event, in the list or not, and its picture can be save
   }
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
-  assert.equal(new URL(page.url()).hash, "");
+  await until("nothing is in the address", () => new URL(page.url()).hash === "");
 
   // Of last week, as from a message that somebody was sent; the id as another program may write it.
   await page.goto("about:blank");
@@ -678,6 +678,7 @@ test("an event in large stays when the list goes on without it, and opens no mor
   assert.equal(await page.getByRole("dialog").count(), 0);
   await rows.last().click();
   await cat.getByRole("img").waitFor();
+  await until("the address has the event", () => new URL(page.url()).hash.startsWith("#event="));
   await page.evaluate(() => (location.hash += "&label=person"));
   await until("another filter", async () => !(await rows.allInnerTexts()).some((text) => text.startsWith("Cat")) && (await rows.count()) > 0);
   await stays();

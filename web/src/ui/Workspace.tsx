@@ -6,6 +6,7 @@ import { EventPanel } from "../events/EventPanel.tsx";
 import { EmptyTile, LiveTile } from "../live/LiveTile.tsx";
 import type { Mode } from "../live/wire.ts";
 import { readPlace, writePlace, type Place } from "./address.ts";
+import { addressBar } from "./addressBar.ts";
 import { chosen } from "./choice.ts";
 import { Header } from "./Header.tsx";
 import type { Session } from "./session.ts";
@@ -93,9 +94,7 @@ function useChosen(cameras: CamerasState, wanted: string | null) {
 
 function usePlace() {
   const [place, setPlace] = useState<Place>(() => readPlace(location.hash));
-  useEffect(() => {
-    history.replaceState(history.state, "", location.pathname + location.search + writePlace(place));
-  }, [place]);
+  useEffect(() => addressBar.write(writePlace(place)), [place]);
   useEffect(() => {
     const changed = (): void => setPlace(readPlace(location.hash));
     addEventListener("hashchange", changed);
