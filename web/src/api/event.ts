@@ -28,6 +28,11 @@ export interface EventState {
   readonly openedUs: number;
   readonly bestUs: number;
   readonly closedUs: number | null;
+  /**
+   * Why the hub has closed it, where its edge has not: `closedUs` is then the best view's time, and nobody knows the end. Null also
+   * over the WebSocket, which does not tell it.
+   */
+  readonly closedReason: string | null;
   /** Name of the rule that made it; null for what was made before there were rules. */
   readonly rule: string | null;
   /** What of the rule came true; null where this page does not know such a reason. */
@@ -65,7 +70,8 @@ function isPhase(value: unknown): value is Phase {
 export function parseEvent(value: unknown): EventState | null {
   if (!isRecord(value)) return null;
   const unread: Unread<"Event"> = value;
-  const { id, stream, phase, revision, label, track, score, box, opened_us, best_us, closed_us, rule, why, place, engine, model } = unread;
+  const { id, stream, phase, revision, label, track, score, box, opened_us, best_us, closed_us, closed_reason } = unread;
+  const { rule, why, place, engine, model } = unread;
   if (typeof id !== "string" || id === "" || typeof stream !== "string" || !isPhase(phase) || !isInteger(revision)) return null;
   if (typeof label !== "string" || !isInteger(track) || !isFinite(score) || !isRect(box)) return null;
   if (!isInteger(opened_us) || !isInteger(best_us) || !isPlace(place)) return null;
@@ -83,6 +89,7 @@ export function parseEvent(value: unknown): EventState | null {
     openedUs: opened_us,
     bestUs: best_us,
     closedUs: closed_us ?? null,
+    closedReason: typeof closed_reason === "string" ? closed_reason : null,
     rule: typeof rule === "string" ? rule : null,
     why: parseWhy(why),
     place,

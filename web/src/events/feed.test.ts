@@ -29,6 +29,7 @@ function event(n: number, rest: Partial<StoredEvent> = {}): StoredEvent {
     openedUs: n,
     bestUs: n,
     closedUs: null,
+    closedReason: null,
     rule: null,
     why: null,
     place: "edge",
@@ -62,6 +63,23 @@ test("a later state replaces an earlier one, whichever comes first", () => {
   for (const order of [[event(1), closed], [closed, event(1)]]) {
     const feed = order.reduce(withEvent, EMPTY_FEED);
     assert.deepEqual(feed.events.map((e) => e.phase), ["closed"]);
+  }
+});
+
+test("an edge that is back after the hub gave it up has its word taken by an open page, and the hub's does not come back", () => {
+  const closedBy = (closedUs: number, closedReason: string | null = null) => event(1, { revision: 3, phase: "closed", closedUs, closedReason });
+  const told = closedBy(1);
+  const stored = closedBy(1, "nothing was heard of its edge for 7 days");
+  const goesOn = event(1, { revision: 3, phase: "updated" });
+  const pageOf = (one: StoredEvent) => ({ events: [one], next: null });
+  let feed = withEvent(withEvent(EMPTY_FEED, event(1, { revision: 2 })), told);
+  feed = withNewest(feed, pageOf(stored));
+  assert.equal(feed.events[0]?.closedReason, stored.closedReason, "the socket does not tell why, the page does");
+  for (const edges of [closedBy(9), goesOn]) {
+    const heard = withEvent(feed, edges);
+    assert.deepEqual(heard.events, [edges]);
+    assert.deepEqual(withNewest(heard, pageOf(stored)).events, [edges], "a page that was asked for before");
+    assert.deepEqual(withNewest(feed, pageOf(edges)).events, [edges], "one that is fetched anew");
   }
 });
 

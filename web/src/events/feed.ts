@@ -94,8 +94,16 @@ function merge(known: readonly StoredEvent[], more: readonly StoredEvent[]): rea
 
 /** The later state of one event, with the later of the two pictures. */
 function newer(a: StoredEvent, b: StoredEvent): StoredEvent {
-  const later = b.revision > a.revision ? b : a;
-  return { ...later, picture: better(a.picture, b.picture) };
+  return { ...later(a, b), picture: better(a.picture, b.picture) };
+}
+
+/**
+ * Of two with one revision `b`, which came later: where the hub closed an event whose edge was away, the edge's next has the
+ * revision of the hub's word, and takes its place. But a page that was asked for before may still have the hub's word.
+ */
+function later(a: StoredEvent, b: StoredEvent): StoredEvent {
+  if (a.revision !== b.revision) return a.revision > b.revision ? a : b;
+  return b.closedReason !== null && a.closedUs !== b.closedUs ? a : b;
 }
 
 function better(a: StoredPicture | null, b: StoredPicture | null): StoredPicture | null {

@@ -253,7 +253,7 @@ test("a list until a date has what began then, and what ends or comes late of th
   await hub.answer(1);
   const say = (track: number, ms: number): void => {
     const { opened_us: openedUs, best_us: bestUs, closed_us: closedUs, picture_revision: _, box: __, ...same } = row(track, { id: id(ms) });
-    hub.say({ type: "event", event: { ...same, phase: "closed", place: "edge", box: [0, 0, 1, 1], openedUs, bestUs, closedUs, rule: null, why: null } });
+    hub.say({ type: "event", event: { ...same, phase: "closed", place: "edge", box: [0, 0, 1, 1], openedUs, bestUs, closedUs, rule: null, why: null, closedReason: null } });
   };
   say(1, until - 9000);
   say(3, until + 59_000);
@@ -282,7 +282,7 @@ test("what a filter keeps out is neither asked of the hub nor taken from the soc
   await hub.answer(1);
   for (const [track, rest] of [[1, { label: "car" }], [2, {}], [3, { label: "car", stream: "a.c" }]] as const) {
     const { opened_us: openedUs, best_us: bestUs, closed_us: closedUs, picture_revision: _, box: __, ...same } = row(track, rest);
-    const event = { ...same, ...rest, phase: "closed", place: "edge", box: [0, 0, 1, 1], openedUs, bestUs, closedUs, rule: null, why: null } as const;
+    const event = { ...same, ...rest, phase: "closed", place: "edge", box: [0, 0, 1, 1], openedUs, bestUs, closedUs, rule: null, why: null, closedReason: null } as const;
     hub.say({ type: "event", event });
   }
   const state = filtered.state.get();

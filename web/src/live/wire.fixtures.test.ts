@@ -50,7 +50,7 @@ function expected({ type, ...keys }: Keys): Keys {
       const { outbox: _outbox, sequence: _sequence, ...others } = keys;
       const why = others["why"] as Keys | undefined;
       const wide = ["stayed", "over", "under"].includes(String(why?.["kind"])) ? { zone: null } : {};
-      const absent = { closedUs: null, rule: null };
+      const absent = { closedUs: null, closedReason: null, rule: null };
       return { type, event: { ...absent, ...mirrored(others), why: why === undefined ? null : { ...wide, ...why } } };
     }
     default:
