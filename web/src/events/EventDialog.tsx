@@ -8,7 +8,7 @@ import { CopyLink } from "./CopyLink.tsx";
 import { DialogPicture } from "./DialogPicture.tsx";
 import type { Pictures } from "./pictures.ts";
 import { StepButton } from "./StepButton.tsx";
-import { capitalised, clockTime, dayOf, duration, fullTime, percent, reason } from "./words.ts";
+import { capitalised, clockTime, dayOf, ending, fullTime, percent, reason } from "./words.ts";
 
 interface EventDialogProps {
   readonly event: StoredEvent;
@@ -31,6 +31,7 @@ export function EventDialog({ event, camera, pictures, onNewer, onOlder, trouble
   const hasCrop = event.picture?.hasCrop === true;
   const [near, setNear] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
+  const ended = ending(event);
   const day = dayOf(event.openedUs, useStore(everyMinute));
   // Of the whole page: what had the focus may go with the event that it belonged to, as the check box does.
   useEffect(() => {
@@ -73,9 +74,15 @@ export function EventDialog({ event, camera, pictures, onNewer, onOlder, trouble
       )}
       <dl className="facts dialog-facts">
         <Fact name="Score">{percent(event.score)}</Fact>
-        <Fact name={event.closedUs === null ? "Goes on for" : "Lasted"}>
-          {event.closedUs === null ? <Elapsed sinceUs={event.openedUs} /> : duration(event.closedUs - event.openedUs)}
-        </Fact>
+        {ended === null ? (
+          <Fact name="Goes on for">
+            <Elapsed sinceUs={event.openedUs} />
+          </Fact>
+        ) : (
+          <Fact name={ended.name}>
+            {ended.words} {ended.why !== null && <small className="sentence">{ended.why}</small>}
+          </Fact>
+        )}
         <Fact name="Best view at">{clockTime(event.bestUs)}</Fact>
         {event.track !== 0 && <Fact name="Track">#{event.track}</Fact>}
         {event.rule !== null && (

@@ -7,7 +7,7 @@ import type { StoredEvent } from "../api/event.ts";
 import { EventPicture } from "./EventPicture.tsx";
 import type { Pictures } from "./pictures.ts";
 import { useNearView } from "./useNearView.ts";
-import { capitalised, clockTime, dayOf, duration, fullTime, percent, reason } from "./words.ts";
+import { capitalised, clockTime, dayOf, ending, fullTime, percent, reason } from "./words.ts";
 
 interface EventRowProps {
   readonly event: StoredEvent;
@@ -20,6 +20,7 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
   const row = useRef<HTMLButtonElement>(null);
   const near = useNearView(row);
   const day = dayOf(event.openedUs, useStore(everyMinute));
+  const ended = ending(event);
   const why = reason(event.why);
   return (
     <button ref={row} id={rowId(event.id)} type="button" className={`event phase-${event.phase}`} onClick={() => onOpen(event.id)}>
@@ -38,13 +39,13 @@ export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen
             {day === null ? "" : `${day}, `}
             {clockTime(event.openedUs)}
           </time>
-          {event.closedUs === null ? (
+          {ended === null ? (
             <span className="event-open">
               <span className="dot" aria-hidden="true" />
               Now, <Elapsed sinceUs={event.openedUs} />
             </span>
           ) : (
-            <span className="event-length">{duration(event.closedUs - event.openedUs)}</span>
+            <span className="event-length">{ended.why === null ? ended.words : `${ended.name} ${ended.words}`}</span>
           )}
         </span>
       </span>

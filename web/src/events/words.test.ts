@@ -1,11 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseStoredEvent } from "../api/event.ts";
 import { parseWhy } from "../api/why.ts";
-import { capitalised, clockTime, dayOf, duration, fileName, fullTime, percent, reason } from "./words.ts";
+import { capitalised, clockTime, dayOf, duration, ending, fileName, fullTime, percent, reason } from "./words.ts";
 
 test("durations read at a glance", () => {
   const rows = [[-5, "0.0 s"], [0.44, "0.4 s"], [9.96, "10 s"], [59.4, "59 s"], [60, "1 min 00 s"], [185, "3 min 05 s"], [7620, "2 h 07 min"]] as const;
   for (const [seconds, text] of rows) assert.equal(duration(seconds * 1e6), text);
+});
+
+test("an event that the hub closed for an edge that never came back is not said to have lasted until its best view", () => {
+  const row = { id: "e", stream: "a.b", phase: "closed", revision: 4, label: "cat", track: 1, score: 0.5, box: [0, 0, 1, 1], ...{ place: "edge", engine: "e", model: "m" } };
+  const said = (rest: object) => {
+    const event = parseStoredEvent({ ...row, opened_us: 1_000_000, best_us: 2_200_000, ...rest });
+    return event && ending(event);
+  };
+  const why = "nothing was heard of its edge for 7 days";
+  assert.deepEqual(said({ closed_us: 2_200_000, closed_reason: why }), { name: "End", words: "not known", why });
+  assert.deepEqual(said({ closed_us: 2_200_000, closed_reason: null }), { name: "Lasted", words: "1.2 s", why: null });
+  assert.equal(said({}), null);
 });
 
 test("the day is said where it is not today", () => {
