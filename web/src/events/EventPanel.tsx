@@ -47,10 +47,9 @@ export function EventPanel(props: EventPanelProps) {
   const list = useMemo(() => new EventList(hub, socket, { stream, label, until }), [hub, socket, stream, label, until]);
   const state = useStore(list.state);
   const found = open !== null && state.kind === "ready" ? around(state.feed, open) : null;
-  // What is looked at stays when the list does without it: after a long absence, or with another filter.
+  // What is looked at stays, and goes on, when the list does without it: after a long absence, or with another filter.
   if (found !== null && found.event !== last) setLast(found.event);
-  const known = found !== null || (last !== null && last.id === open);
-  const looked = useLookup(hub, known || state.kind === "loading" ? null : open);
+  const looked = useLookup(hub, socket, found !== null || state.kind === "loading" ? null : open);
   if (looked?.kind === "found" && looked.event !== last) setLast(looked.event);
   const shown = found ?? (last !== null && last.id === open ? { event: last, newer: null, older: null } : null);
   // Who looks at one picture after the other comes to the end of what is loaded.
@@ -135,7 +134,7 @@ export function EventPanel(props: EventPanelProps) {
         {state.kind === "ready" && <Older state={state.older} onMore={loadOlder} onBeyond={goBeyond} />}
       </div>
       <IncidentList state={incidents} />
-      {open !== null && looked !== null && looked.kind !== "found" && <LookupDialog id={open} state={looked} onClose={close} />}
+      {open !== null && shown === null && looked !== null && looked.kind !== "found" && <LookupDialog id={open} state={looked} onClose={close} />}
       {shown !== null && (
         <EventDialog
           event={shown.event}
@@ -152,8 +151,8 @@ export function EventPanel(props: EventPanelProps) {
 }
 
 /** Asks for one event while it is wanted; null while none is. */
-function useLookup(hub: HubClient, id: string | null): LookupState | null {
-  const lookup = useMemo(() => (id === null ? null : new Lookup(hub, id)), [hub, id]);
+function useLookup(hub: HubClient, socket: LiveSocket, id: string | null): LookupState | null {
+  const lookup = useMemo(() => (id === null ? null : new Lookup(hub, socket, id)), [hub, socket, id]);
   return useStore(lookup?.state ?? NONE);
 }
 
