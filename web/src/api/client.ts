@@ -155,9 +155,10 @@ export class HubClient {
   ): Promise<Result<T>> {
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const askedMs = Date.now();
     try {
       const response = await this.fetcher(path, { ...init, headers: this.headers(init.headers), signal: either, cache: "no-store" });
-      hubClock.heard(response.headers.get("date"), Date.now());
+      hubClock.heard(response.headers.get("date"), askedMs, Date.now());
       if (response.ok) return success(await read(response));
       const failure = readFailure(response.status, await response.text());
       if (failure.kind === "unauthorized" && !signal?.aborted) this.onUnauthorized();
