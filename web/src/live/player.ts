@@ -271,8 +271,9 @@ export class LivePlayer {
     // Frames that are held back are pictures too: the first of exact mode is shown up to two seconds after it came.
     const arrivals = this.screen?.arrivals;
     const lastMs = Math.max(this.lastPictureMs, arrivals?.lastMs ?? 0);
-    const stopped = hasStopped(arrivals?.gapMs ?? 0, now - lastMs, SILENT_MS);
-    // One picture is shown by some browsers even where they refuse to play.
+    // One picture is shown by some browsers even where they refuse to play: there no second one is waited for.
+    const gapMs = arrivals?.gapMs ?? (this.blocked ? 0 : null);
+    const stopped = hasStopped(gapMs, now - lastMs, SILENT_MS);
     if (state.kind === "playing" && stopped) this.happened(this.blocked ? { kind: "blocked" } : { kind: "silent", lastMs });
     const alive = Math.max(lastMs, this.lastAnswerMs);
     if (this.session !== null && now - alive > DEAD_MS) this.again({ kind: "lost", message: "The hub has gone silent." });

@@ -14,10 +14,12 @@ function stops(everyMs: number, pictures: number): number[] {
   return stopped;
 }
 
-test("a camera of a picture in five or ten seconds has not stopped between them, once its rhythm is known", () => {
-  for (const everyMs of [5000, 10_000]) {
-    assert.deepEqual(stops(everyMs, 6).filter((now) => now > everyMs), []);
-  }
+test("a camera of a picture in five or ten seconds has not stopped between them, nor after its first", () => {
+  for (const everyMs of [5000, 10_000]) assert.deepEqual(stops(everyMs, 6), []);
+});
+
+test("one that stops with its first picture has stopped after the longest time", () => {
+  assert.deepEqual([25_000, 25_001].map((ago) => hasStopped(null, ago, 2000)), [false, true]);
 });
 
 test("one of many a second has stopped two seconds after the last, one of few after twice its gap, but not for ever", () => {
@@ -32,7 +34,7 @@ test("another session has another rhythm", () => {
   rhythm.came(9000);
   rhythm.clear();
   rhythm.came(20_000);
-  assert.deepEqual([rhythm.lastMs, rhythm.gapMs], [20_000, 0]);
+  assert.deepEqual([rhythm.lastMs, rhythm.gapMs], [20_000, null]);
 });
 
 test("pictures a second and their latency are said of a camera of one in five seconds too, and of none that has stopped", () => {

@@ -4,17 +4,18 @@
 const LONGEST_MS = 25_000;
 
 /**
- * The last two came `gapMs` apart, and the last one so long `agoMs`. Not before `leastMs`. The hub goes by the same
- * (`has_stopped` in `cloud-hub/src/bus/stream.rs`).
+ * The last two came `gapMs` apart (null: there was one only), and the last one so long `agoMs`. Not before `leastMs`. Of one that
+ * had one only nobody knows: it is given the longest time, since another comes within a fraction of a second where there are many
+ * (so `has_stopped` in `cloud-hub/src/bus/stream.rs`).
  */
-export function hasStopped(gapMs: number, agoMs: number, leastMs: number): boolean {
-  return agoMs > Math.max(leastMs, Math.min(LONGEST_MS, 2 * gapMs));
+export function hasStopped(gapMs: number | null, agoMs: number, leastMs: number): boolean {
+  return agoMs > (gapMs === null ? LONGEST_MS : Math.max(leastMs, Math.min(LONGEST_MS, 2 * gapMs)));
 }
 
 /** When the last one came, and how long after the one before. */
 export class Rhythm {
   private last: number | null = null;
-  private gap = 0;
+  private gap: number | null = null;
 
   came(nowMs: number): void {
     if (this.last !== null) this.gap = nowMs - this.last;
@@ -26,13 +27,13 @@ export class Rhythm {
     return this.last;
   }
 
-  /** 0 before the second. */
-  get gapMs(): number {
+  /** Null before the second. */
+  get gapMs(): number | null {
     return this.gap;
   }
 
   clear(): void {
     this.last = null;
-    this.gap = 0;
+    this.gap = null;
   }
 }
