@@ -13,7 +13,7 @@ import { around } from "./feed.ts";
 import { FULL, NoEvents, Older, Placeholders } from "./EventPanelStates.tsx";
 import type { Pictures } from "./pictures.ts";
 import type { LiveSocket } from "./socket.ts";
-import { minuteOf } from "./until.ts";
+import { beyond as minuteBeyond, isOneMinute } from "./until.ts";
 import { UntilForm } from "./UntilForm.tsx";
 import { minuteTime } from "./words.ts";
 import { IncidentList } from "../incidents/IncidentList.tsx";
@@ -64,9 +64,9 @@ export function EventPanel(props: EventPanelProps) {
     onUntil(null);
     labelSelect.current?.focus(); // The button goes.
   };
+  const oldest = state.kind === "ready" ? state.feed.events.at(-1) : undefined;
   const goBeyond = (): void => {
-    const last = state.kind === "ready" ? state.feed.events.at(-1) : undefined;
-    if (last !== undefined) onUntil(minuteOf(last.id));
+    if (oldest !== undefined) onUntil(minuteBeyond(until, oldest.id));
     labelSelect.current?.focus();
   };
   const stepTo = (id: string | null): (() => void) | null => (id === null ? null : () => onOpen(id));
@@ -131,7 +131,14 @@ export function EventPanel(props: EventPanelProps) {
             ))}
           </ol>
         )}
-        {state.kind === "ready" && <Older state={state.older} onMore={loadOlder} onBeyond={goBeyond} />}
+        {state.kind === "ready" && (
+          <Older
+            state={state.older}
+            oneMinute={oldest !== undefined && isOneMinute(until, oldest.id)}
+            onMore={loadOlder}
+            onBeyond={goBeyond}
+          />
+        )}
       </div>
       <IncidentList state={incidents} />
       {open !== null && shown === null && looked !== null && looked.kind !== "found" && <LookupDialog id={open} state={looked} onClose={close} />}

@@ -36,6 +36,8 @@ export function NoEvents({ filter: { label, until }, camera, onAll }: NoEventsPr
 
 interface OlderProps {
   readonly state: OlderState;
+  /** Whether all that is in the list began in one minute: whoever goes on leaves out the rest of that minute. */
+  readonly oneMinute: boolean;
   readonly onMore: () => void;
   /** Goes on from the last event in another list. */
   readonly onBeyond: () => void;
@@ -44,16 +46,18 @@ interface OlderProps {
 /** Said at the end of a list that is as long as it may be. */
 export const FULL = `${MAX_CAPACITY} events are shown, and no more at once.`;
 
-export function Older({ state, onMore, onBeyond }: OlderProps) {
+export function Older({ state, oneMinute, onMore, onBeyond }: OlderProps) {
   switch (state.kind) {
     case "none":
       return null;
     case "full":
       return (
         <div className="older">
-          <p className="hint">{FULL} Choose a label, a camera or a date for others.</p>
+          <p className="hint">
+            {FULL} {oneMinute ? "They began in one minute: choose a label or a camera for others of it." : "Choose a label, a camera or a date for others."}
+          </p>
           <button type="button" className="button" onClick={onBeyond}>
-            Go on with older events
+            {oneMinute ? "Go on with the minute before" : "Go on with older events"}
           </button>
         </div>
       );

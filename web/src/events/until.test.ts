@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { passes, queryOf } from "./filter.ts";
-import { fieldOf, idAfter, minuteOf, readUntil, writeUntil } from "./until.ts";
+import { beyond, fieldOf, idAfter, isOneMinute, minuteOf, readUntil, writeUntil } from "./until.ts";
 
 const TWO = Date.parse("2026-11-20T14:00:00Z");
 /** As edges make them (`event_id` in shared/vision): 48 bits of time, version 7, the rest by chance. */
@@ -37,4 +37,11 @@ test("what is no moment is none", () => {
 
 test("the list can go on from its last event", () => {
   assert.equal(minuteOf(idAt(TWO + 31_007)), TWO);
+});
+
+test("a list that is full of one minute goes on with the minute before, and not with itself for ever", () => {
+  const last = idAt(TWO + 31_007);
+  assert.deepEqual([null, TWO + 60_000].map((until) => [beyond(until, last), isOneMinute(until, last)]), [[TWO, false], [TWO, false]]);
+  assert.deepEqual([beyond(TWO, last), isOneMinute(TWO, last)], [TWO - 60_000, true]);
+  assert.equal(beyond(0, idAt(5)), 0, "there is none before");
 });

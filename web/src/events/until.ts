@@ -39,6 +39,16 @@ export function minuteOf(id: string): number {
   return wholeMinute(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16));
 }
 
+/** Whether a list until then, of which this is the last event, has nothing but that minute. */
+export function isOneMinute(until: number | null, last: string): boolean {
+  return minuteOf(last) === until;
+}
+
+/** With which minute another list goes on from this last event: its own, and where the list had nothing else, the one before. */
+export function beyond(until: number | null, last: string): number {
+  return isOneMinute(until, last) ? Math.max(0, minuteOf(last) - MINUTE_MS) : minuteOf(last);
+}
+
 function wholeMinute(ms: number): number {
   return Math.floor(ms / MINUTE_MS) * MINUTE_MS;
 }
