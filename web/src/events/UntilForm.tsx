@@ -1,5 +1,5 @@
-import { useRef, type FormEvent } from "react";
-import { fieldOf, readUntil } from "./until.ts";
+import { useEffect, useMemo, useRef, type FormEvent } from "react";
+import { fieldOf, readField } from "./until.ts";
 
 interface UntilFormProps {
   /** What the list ends with now; null for the newest. */
@@ -10,9 +10,12 @@ interface UntilFormProps {
 /** Asks for a date and a time. Not taken at each key: between two of them there is a year that nobody means. */
 export function UntilForm({ until, onUntil }: UntilFormProps) {
   const field = useRef<HTMLInputElement>(null);
+  const shown = useMemo(() => until ?? Date.now(), [until]);
+  // The form was asked for by the press of a button. Another date, as when the list goes on, leaves the focus where it is.
+  useEffect(() => field.current?.focus(), []);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    const chosen = readUntil(field.current?.value ?? "");
+    const chosen = readField(field.current?.value ?? "", shown);
     if (chosen !== null) onUntil(chosen);
   };
   return (
@@ -24,12 +27,10 @@ export function UntilForm({ until, onUntil }: UntilFormProps) {
         key={until}
         type="datetime-local"
         className="select"
-        defaultValue={fieldOf(until ?? Date.now())}
+        defaultValue={fieldOf(shown)}
         min="1970-01-02T00:00"
         max="9999-12-30T23:59"
         required
-        // It was asked for by the press of a button.
-        autoFocus
       />
       <button type="submit" className="button">
         Show

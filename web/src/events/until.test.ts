@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { passes, queryOf } from "./filter.ts";
-import { beyond, fieldOf, idAfter, isOneMinute, minuteOf, readUntil, writeUntil } from "./until.ts";
+import { beyond, fieldOf, idAfter, isOneMinute, minuteOf, readField, readUntil, writeUntil } from "./until.ts";
 
 const TWO = Date.parse("2026-11-20T14:00:00Z");
 /** As edges make them (`event_id` in shared/vision): 48 bits of time, version 7, the rest by chance. */
@@ -44,4 +44,18 @@ test("a list that is full of one minute goes on with the minute before, and not 
   assert.deepEqual([null, TWO + 60_000].map((until) => [beyond(until, last), isOneMinute(until, last)]), [[TWO, false], [TWO, false]]);
   assert.deepEqual([beyond(TWO, last), isOneMinute(TWO, last)], [TWO - 60_000, true]);
   assert.equal(beyond(0, idAt(5)), 0, "there is none before");
+});
+
+test("a date that is shown and not changed stays, also in the hour that comes twice when summer time ends", () => {
+  const zone = process.env["TZ"];
+  process.env["TZ"] = "Europe/Berlin";
+  try {
+    const [summer, winter] = ["2026-10-25T00:30Z", "2026-10-25T01:30Z"].map((text) => Date.parse(text));
+    assert.equal(fieldOf(summer!), fieldOf(winter!), "the zone is not Berlin's");
+    for (const ms of [summer!, winter!]) assert.equal(readField(fieldOf(ms), ms + 31_007), ms);
+    assert.equal(readField("2026-10-25T12:00", winter!), Date.parse("2026-10-25T11:00Z"));
+  } finally {
+    if (zone === undefined) delete process.env["TZ"];
+    else process.env["TZ"] = zone;
+  }
 });

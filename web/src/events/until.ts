@@ -28,6 +28,11 @@ export function fieldOf(ms: number): string {
   return `${date}T${two(local.getHours())}:${two(local.getMinutes())}`;
 }
 
+/** From that field, which showed `shownMs`: unchanged it is that moment, also in the hour that comes twice when summer time ends. */
+export function readField(text: string, shownMs: number): number | null {
+  return text === fieldOf(shownMs) ? wholeMinute(shownMs) : readUntil(text);
+}
+
 /** The least id of the minute after: whatever is less began until then. */
 export function idAfter(ms: number): string {
   const time = (ms + MINUTE_MS).toString(16).padStart(12, "0");
