@@ -18,6 +18,7 @@ import { UntilForm } from "./UntilForm.tsx";
 import { minuteTime } from "./words.ts";
 import { IncidentList } from "../incidents/IncidentList.tsx";
 import type { Incidents } from "../incidents/poll.ts";
+import { Status } from "../ui/Status.tsx";
 import { Store, type Readable } from "../ui/store.ts";
 import { useStore } from "../ui/useStore.ts";
 
@@ -91,14 +92,14 @@ export function EventPanel(props: EventPanelProps) {
         />
       </div>
       {dating && <UntilForm until={until} onUntil={onUntil} />}
-      {until !== null && (
-        <div className="until">
-          <p role="status">Until {minuteTime(until)}</p>
+      <div className={until === null ? "hidden" : "until"}>
+        <Status text={until === null ? null : `Until ${minuteTime(until)}`} />
+        {until !== null && (
           <button type="button" className="button" onClick={toNewest}>
             Newest events
           </button>
-        </div>
-      )}
+        )}
+      </div>
       <div className="events-body">
         {state.kind === "loading" && <Placeholders />}
         {state.kind === "failed" && (

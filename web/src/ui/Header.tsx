@@ -4,6 +4,7 @@ import type { SocketState } from "../events/socket.ts";
 import { connection } from "./connection.ts";
 import { LeaveIcon, Mark, MoonIcon, SunIcon } from "./icons.tsx";
 import { prefersLight } from "./media.ts";
+import { Status } from "./Status.tsx";
 import { chooseTheme, chosenTheme, themeOf } from "./theme.ts";
 import { useStore } from "./useStore.ts";
 
@@ -30,7 +31,7 @@ export function Header({ version, cameras, socket, onSignOut }: HeaderProps) {
         <span className="dot" aria-hidden="true" />
         {link.words}
       </output>
-      {link.matters && <p className="header-detail">{link.detail}</p>}
+      <Status className="header-detail" text={link.matters ? link.detail : null} />
       <div className="header-tools">
         <button
           type="button"
