@@ -5,9 +5,21 @@ import type { StoredEvent } from "../api/event.ts";
 /** How long it is said that it was copied. */
 const SAID_MS = 2000;
 
+/** What became of the copying, and of which event. */
+interface Said {
+  readonly id: string;
+  readonly kind: "copied" | "refused";
+}
+
+/** Nothing of another event: the button stays, with the focus, while one steps to the next. */
+export function saidOf(said: Said | null, id: string): string {
+  if (said === null || said.id !== id) return "";
+  return said.kind === "copied" ? "Copied" : "The browser does not allow it";
+}
+
 /** Copies a link to one event. Browsers let pages write there by `https` alone, or on the hub's own machine; else it stands in the address. */
 export function CopyLink({ event: { id, stream } }: { readonly event: StoredEvent }) {
-  const [said, setSaid] = useState<"copied" | "refused" | null>(null);
+  const [said, setSaid] = useState<Said | null>(null);
   useEffect(() => {
     const timer = said === null ? undefined : setTimeout(() => setSaid(null), SAID_MS);
     return () => clearTimeout(timer);
@@ -17,13 +29,13 @@ export function CopyLink({ event: { id, stream } }: { readonly event: StoredEven
     const url = new URL(location.pathname, location.href);
     url.hash = writePlace({ camera: stream, mode: "live", label: null, onlyCamera: false, until: null, event: id });
     navigator.clipboard.writeText(url.href).then(
-      () => setSaid("copied"),
-      () => setSaid("refused"),
+      () => setSaid({ id, kind: "copied" }),
+      () => setSaid({ id, kind: "refused" }),
     );
   };
   return (
     <span className="copy-link">
-      <span role="status">{said === "copied" ? "Copied" : said === "refused" ? "The browser does not allow it" : ""}</span>
+      <span role="status">{saidOf(said, id)}</span>
       <button type="button" className="button" onClick={copy}>
         Copy link
       </button>
