@@ -181,6 +181,7 @@ impl Shared {
         }
         // The one of before goes first: where memory is what is short, there is none for two.
         turn.replace(Held::Nothing(why.to_string().into()));
+        let began = Instant::now();
         match Detector::load(&self.config) {
             Ok(detector) => {
                 let (engine, note) = (detector.engine(), detector.note());
@@ -188,7 +189,7 @@ impl Shared {
                 turn.replace(Held::new(detector).0);
             }
             Err(e) => {
-                self.renewal().gone(now);
+                self.renewal().gone(now + began.elapsed());
                 let said: Arc<str> = e.to_string().into();
                 // It is tried again every half minute.
                 if !matches!(why, LookError::Nothing(before) if *before == said) {
