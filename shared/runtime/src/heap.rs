@@ -36,11 +36,17 @@ pub fn give_back() {}
 
 #[cfg(all(test, target_os = "linux", target_env = "gnu"))]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// Each of these tests sees what the other takes.
+    static ALONE: Mutex<()> = Mutex::new(());
 
     #[test]
     fn what_is_free_between_what_is_held_is_given_back() {
         const BLOCK: usize = 32 << 10;
+        let _alone = ALONE.lock();
         let mut blocks: Vec<_> = (0..4096).map(|_| std::hint::black_box(vec![1_u8; BLOCK])).collect();
         let held: Vec<_> = blocks.drain(..).skip(1).step_by(64).collect();
         let before = crate::metrics::resident_memory().unwrap();
@@ -54,6 +60,7 @@ mod tests {
     #[test]
     fn what_is_held_counts_and_what_was_freed_does_not() {
         const HELD: usize = 256 << 20;
+        let _alone = ALONE.lock();
         let before = in_use().unwrap();
         // Other tests run beside this one, and take far less.
         let held = std::hint::black_box(vec![1_u8; HELD]);
