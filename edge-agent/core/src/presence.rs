@@ -197,6 +197,7 @@ mod tests {
         let mut presence = Presence::default();
         presence.see(MS, &labels("person"));
         presence.nobody_can_look(2 * MS);
+        presence.nobody_can_look(AWAY + 2 * MS);
         assert_eq!(counts(&mut presence, AWAY + 2 * MS), [("person".to_owned(), 0)]);
         presence.gate(AWAY + AWAY / 2, false);
         assert_eq!(counts(&mut presence, AWAY + AWAY / 2), [("person".to_owned(), 1)]);

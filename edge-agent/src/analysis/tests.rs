@@ -59,6 +59,7 @@ struct Site {
     clock: EdgeClock,
     feed: Feed,
     told: Told,
+    shared: Shared,
     health: Health,
     encoder: Encoder,
     /// Pictures so far.
@@ -99,7 +100,7 @@ impl Site {
         let shared = Shared::load(detector, health.part("detector")).await.unwrap();
         let told = told(folder.path(), &health);
         let (wanted, ends, results) = (watch::Sender::new(true), CancellationToken::new(), told.results.subscribe());
-        let eyes = Eyes { decoder: DecoderChoice::OpenH264, shared };
+        let eyes = Eyes { decoder: DecoderChoice::OpenH264, shared: shared.clone() };
         let runtime = Handle::current();
         let looker =
             Looker::new(Arc::new(camera(mode)), clock.clone(), eyes, told.clone(), wanted.subscribe(), pulse, runtime);
@@ -107,7 +108,22 @@ impl Site {
         let looks = Some(std::thread::spawn(move || looker.run(units, &token)));
         let encoder = Encoder::of_constant_quality(Colour::default()).unwrap();
         let (sent, held_back) = (0, vec![]);
-        Self { clock, feed, told, health, encoder, sent, ends, looks, wanted, results, every, held_back, folder }
+        Self {
+            clock,
+            feed,
+            told,
+            shared,
+            health,
+            encoder,
+            sent,
+            ends,
+            looks,
+            wanted,
+            results,
+            every,
+            held_back,
+            folder,
+        }
     }
 
     /// Sends such units until it is so.

@@ -3,6 +3,8 @@
 use std::fs::OpenOptions;
 use std::process::Command;
 
+use omma_vision::fair::Rank;
+
 use super::*;
 use crate::health::watchdog::{Manager, Watchdog};
 
@@ -13,6 +15,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 fn hang(file: &Path) {
     std::fs::remove_file(file).unwrap();
     assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+}
+
+/// Another camera has the detector again and again, so that each look comes of a turn that was waited for: who waits rests.
+fn keep_busy(shared: Shared, end: CancellationToken) {
+    tokio::spawn(async move {
+        let yard = "yard".parse().unwrap();
+        while let Some(turn) = shared.wait_for_detector(&yard, Rank::Usual, &end).await {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(turn);
+        }
+    });
 }
 
 /// The detector fails at every look, and is loaded anew from a disk that hangs, in the thread of the camera whose turn it is.
@@ -26,6 +39,7 @@ async fn a_camera_whose_detector_never_comes_back_is_found_stuck() {
     site.send_until(Site::dark, |site| site.waiting() > 0).await;
     let manifest = site.folder.path().join("model.toml");
     hang(&manifest);
+    keep_busy(site.shared.clone(), site.ends.clone());
     let mut stuck = vec![];
     site.send_until(Site::bright, |_| {
         stuck = told.try_recv().unwrap_or_default();
