@@ -8,7 +8,7 @@ use omma_protocol::unit::REORDERED;
 /// A group that lasts longer is not kept and not looked back into; two of them are the most that is kept: 24 s, of
 /// 0.5 Mbit/s 1.5 MB. Most cameras send a key picture every 1 to 4 s, those that save every 10.
 pub(super) const LONGEST: Duration = Duration::from_secs(12);
-/// Longer without a unit, where they build on each other, or a step back in time by more than reordering explains: what came before says nothing of what comes.
+/// Longer without a unit, or a step back in time by more than reordering explains: what came before says nothing of what comes.
 const GAP: Duration = Duration::from_secs(5);
 
 /// What to do with a unit.
@@ -44,9 +44,7 @@ impl Groups {
         let before = self.now;
         let now = before.filter(|before| before.since(time) <= REORDERED).map_or(time, |before| before.max(time));
         self.now = Some(now);
-        // Of pictures that are all key pictures, such as snapshots, each is complete by itself.
-        let is_alone = key && self.key.is_some() && self.key == before;
-        let gap = if std::mem::take(&mut self.passed_over) || is_alone { LONGEST } else { GAP };
+        let gap = if std::mem::take(&mut self.passed_over) { LONGEST } else { GAP };
         let passed = before.filter(|&before| before <= now).map(|before| now.since(before)).filter(|&p| p <= gap);
         if before.is_some() && passed.is_none() {
             self.interrupted();
@@ -145,17 +143,6 @@ mod tests {
         groups.see(at(500), true);
         assert_eq!((groups.look_back(true), groups.look_back(false)), (Some(at(100)), Some(at(500))));
         assert_eq!((groups.keep_from(), groups.length()), (Some(at(100)), Duration::from_millis(400)));
-    }
-
-    #[test]
-    fn key_pictures_alone_may_be_as_far_apart_as_a_group_is_long() {
-        let mut groups = Groups::default();
-        groups.see(at(0), true);
-        assert_eq!(groups.see(at(10_000), true), Some(Duration::from_secs(10)));
-        assert_eq!(groups.decode(), Order::Decode);
-        assert_eq!(groups.see(at(22_001), true), None, "longer than a group");
-        groups.see(at(22_500), false);
-        assert_eq!(groups.see(at(32_000), true), None, "a stream in which a unit came between");
     }
 
     #[test]
