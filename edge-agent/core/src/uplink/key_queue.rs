@@ -4,8 +4,8 @@
 //!            a group of it is lost              nobody is first
 //!  Sharing ─────────────────────────▶ Waiting ──────────────────▶ First ◀─┐ its next group begins, and it
 //!     ▲                                  ▲                        │ │ └───┘ was not first from this one's beginning on
-//!     │                                  └─ that is lost as well ─┘ │
-//!     └── as much was sent as its key picture is, or that is across ┘
+//!     │                                  └─ its next group begins ┘ │
+//!     └───────────── as much was sent as its key picture is ────────┘
 //! ```
 //!
 //! Equal shares are of use to nobody there: of each key picture a part is across when the next group takes its place, and
@@ -28,8 +28,6 @@ fn turn_of(bytes: u64) -> u64 {
 pub struct KeyQueue {
     first: Option<First>,
     waiting: VecDeque<Waiting>,
-    /// What was sent in all when that was said last.
-    seen: u64,
 }
 
 #[derive(Debug)]
@@ -43,10 +41,6 @@ struct First {
     knows: bool,
     /// From the beginning of its group on.
     from_key: bool,
-    /// Another group of it was lost since.
-    lost: bool,
-    /// It let a turn pass before, as where nothing comes of it.
-    missed: bool,
 }
 
 #[derive(Debug)]
@@ -54,13 +48,6 @@ struct Waiting {
     camera: CameraId,
     /// Of the key picture that its newest group began with.
     bytes: u64,
-    missed: bool,
-}
-
-impl Waiting {
-    fn new(camera: &CameraId, bytes: u64) -> Self {
-        Self { camera: camera.clone(), bytes, missed: false }
-    }
 }
 
 /// Who is first.
@@ -77,20 +64,19 @@ pub enum Turn {
 impl KeyQueue {
     /// A group of the camera is lost. The one that it sends now began with so many bytes.
     pub fn lost(&mut self, camera: &CameraId, bytes: u64) {
-        if let Some(first) = self.first.as_mut().filter(|first| first.camera == *camera) {
-            first.lost = true;
-        } else if self.waiting.iter().all(|waiting| waiting.camera != *camera) {
-            self.waiting.push_back(Waiting::new(camera, bytes));
+        let is_there = self.is_first(camera) || self.waiting.iter().any(|waiting| waiting.camera == *camera);
+        if !is_there {
+            self.waiting.push_back(Waiting { camera: camera.clone(), bytes });
         }
     }
 
-    /// The camera's next group begins, with so many bytes, when so many were sent in all. Who is first goes on with it, once: a key
-    /// picture that takes longer than a group would keep everybody else waiting, and waits anew.
+    /// The camera's next group begins, with so many bytes, when so many were sent in all. Who is first goes on with it; but
+    /// a key picture that takes longer than a group would keep everybody else waiting, and waits anew.
     pub fn begun(&mut self, camera: &CameraId, bytes: u64, sent: u64) {
         if let Some(first) = self.first.as_mut().filter(|first| first.camera == *camera && !first.from_key) {
             (first.bytes, first.until, first.from_key) = (bytes, sent.saturating_add(turn_of(bytes)), true);
-        } else if let Some(first) = self.first.take_if(|first| first.camera == *camera) {
-            self.waiting.extend(first.lost.then(|| Waiting::new(camera, bytes)));
+        } else if self.first.take_if(|first| first.camera == *camera).is_some() {
+            self.waiting.push_back(Waiting { camera: camera.clone(), bytes });
         } else if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.camera == *camera) {
             waiting.bytes = bytes;
         }
@@ -103,19 +89,13 @@ impl KeyQueue {
     }
 
     /// Asked by a camera when so many bytes were sent in all: whether it is first itself, where one is, and whether its turn
-    /// begins. Who is first and does not ask in the time of two turns, since its pictures are rare, waits anew, once.
+    /// begins. Who is first and does not ask, since nothing comes from it, keeps others waiting for twice its turn.
     pub fn ask(&mut self, camera: &CameraId, sent: u64) -> Option<Turn> {
-        self.seen = sent;
-        if let Some(first) = self.first.take_if(|first| first.until <= sent)
-            && !first.knows
-            && !first.missed
-        {
-            self.waiting.push_back(Waiting { camera: first.camera, bytes: first.bytes, missed: true });
-        }
+        self.first.take_if(|first| first.until <= sent);
         if self.first.is_none() {
-            let Waiting { camera, bytes, missed } = self.waiting.pop_front()?;
+            let Waiting { camera, bytes } = self.waiting.pop_front()?;
             let until = sent.saturating_add(turn_of(bytes).saturating_mul(2));
-            self.first = Some(First { camera, bytes, until, knows: false, from_key: false, lost: false, missed });
+            self.first = Some(First { camera, bytes, until, knows: false, from_key: false });
         }
         let Some(first) = self.first.as_mut().filter(|first| first.camera == *camera) else {
             return Some(Turn::Another);
@@ -127,17 +107,13 @@ impl KeyQueue {
         Some(Turn::Begins)
     }
 
-    /// So many bytes were sent in all, and for now nobody goes first: what goes meanwhile is of nobody's turn.
-    pub fn hold(&mut self, sent: u64) {
-        if let Some(first) = &mut self.first {
-            first.until = first.until.saturating_add(sent.saturating_sub(self.seen));
-        }
-        self.seen = sent;
-    }
-
     /// Whether all share.
     pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.waiting.is_empty()
+    }
+
+    fn is_first(&self, camera: &CameraId) -> bool {
+        self.first.as_ref().is_some_and(|first| first.camera == *camera)
     }
 }
 
@@ -191,37 +167,6 @@ mod tests {
         assert_eq!(queue.ask(&camera("a"), 1850), Some(Turn::Another));
         assert_eq!(queue.ask(&camera("c"), 4349), Some(Turn::Another));
         assert_eq!(queue.ask(&camera("c"), 4350), Some(Turn::Begins), "nothing comes from b");
-        assert_eq!(queue.ask(&camera("a"), 5600), Some(Turn::Another));
-        assert_eq!(queue.ask(&camera("b"), 8099), Some(Turn::Begins), "it has another turn");
-        let mut queue = all_lost(1000);
-        queue.left(&camera("b"));
-        for sent in [0, 2500, 3750, 6249] {
-            assert_eq!(queue.ask(&camera("c"), sent), Some(if sent == 2500 { Turn::Begins } else { Turn::Another }));
-        }
-        assert_eq!(queue.ask(&camera("c"), 6250), None, "a has let two pass");
-    }
-
-    #[test]
-    fn what_is_sent_while_nobody_goes_first_is_of_no_turn() {
-        let mut queue = all_lost(1000);
-        assert_eq!(queue.ask(&camera("a"), 0), Some(Turn::Begins));
-        assert_eq!(queue.ask(&camera("a"), 100), Some(Turn::Own));
-        for sent in [300, 700, 5100] {
-            queue.hold(sent);
-        }
-        assert_eq!(queue.ask(&camera("a"), 5100 + 1149), Some(Turn::Own));
-        assert_eq!(queue.ask(&camera("a"), 5100 + 1150), Some(Turn::Another));
-    }
-
-    #[test]
-    fn who_gets_a_whole_group_across_goes_first_no_more() {
-        let mut queue = KeyQueue::default();
-        queue.lost(&camera("a"), 1_000_000);
-        assert_eq!(queue.ask(&camera("a"), 0), Some(Turn::Begins));
-        queue.begun(&camera("a"), 1000, 0);
-        assert_eq!(queue.ask(&camera("a"), 100), Some(Turn::Own));
-        queue.begun(&camera("a"), 1000, 200);
-        assert!(queue.is_empty());
     }
 
     #[test]
@@ -230,7 +175,6 @@ mod tests {
         assert_eq!(queue.ask(&camera("a"), 0), Some(Turn::Begins));
         queue.begun(&camera("a"), 2000, 500);
         assert_eq!(queue.ask(&camera("a"), 2999), Some(Turn::Own));
-        queue.lost(&camera("a"), 2000);
         queue.begun(&camera("a"), 2000, 2999);
         assert_eq!(first(&mut queue, 2999), Some("b"));
         queue.left(&camera("b"));

@@ -265,7 +265,7 @@ impl Sender {
         while let Some(mut late) = self.finished.pop_front_if(|finished| finished.since.elapsed() >= LINGER) {
             // Fails where all was acknowledged, which is how it should be.
             if late.stream.reset(NO_FAULT).is_ok() {
-                self.lost(late.group, self.writing.as_ref().map_or(0, |writing| writing.key));
+                self.lost(late.group);
             }
         }
     }
@@ -274,15 +274,15 @@ impl Sender {
         if let Some(mut writing) = self.writing.take()
             && writing.stream.reset(NO_FAULT).is_ok()
         {
-            self.lost(writing.group, writing.key);
+            self.lost(writing.group);
         }
     }
 
-    /// One from before the last that went first tells nothing of whether that was enough. The key picture of what is sent now, or was
-    /// last, has so many bytes.
-    fn lost(&mut self, group: u64, key: u64) {
+    /// One from before the last that went first tells nothing of whether that was enough.
+    fn lost(&mut self, group: u64) {
         self.step.dropped("group reset");
         if self.went_first.is_none_or(|first| first <= group) {
+            let key = self.writing.as_ref().map_or(0, |writing| writing.key);
             self.places.lost(&self.camera, key);
         }
     }

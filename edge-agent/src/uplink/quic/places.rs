@@ -2,17 +2,17 @@
 //!
 //! quinn sends what has the highest priority first, and of the same in turn. From top to bottom:
 //!
-//! | | records behind video | beside it |
-//! |---|---|---|
-//! | control | 6 | 6 |
-//! | results | 5 | 5 |
-//! | newest group of the camera that goes first | 4 | 1 |
-//! | newest group of each other camera | 3 | 1 |
-//! | groups that are finished and not across | 2 | 0 |
-//! | records | 1 | 1 |
+//! | | records behind video | beside it | beside it, while a camera goes first |
+//! |---|---|---|---|
+//! | control | 6 | 6 | 6 |
+//! | results | 5 | 5 | 5 |
+//! | newest group of the camera that goes first | 4 | | 1 |
+//! | newest group of each other camera | 3 | 1 | 0 |
+//! | groups that are finished and not across | 2 | 0 | -1 |
+//! | records | 1 | 1 | 1 |
 //!
 //! [`Floor`](edge_core::outbox::floor::Floor) decides whether records are behind or beside, [`KeyQueue`] which camera goes
-//! first while records are behind. It is the video that moves, and not the records: of a stream with bytes to send a new
+//! first. It is the video that moves, and not the records: of a stream with bytes to send a new
 //! priority counts only once it has had its turn (quinn-proto 0.11, `StreamsState::write_stream_frames`), which records behind
 //! video that fills the uplink never have. Who goes first has its turn soon: who was first before goes back into its own.
 
@@ -61,20 +61,17 @@ impl Places {
 
     /// The camera's place, when the connection has sent so many bytes.
     pub(super) fn of(&self, camera: &CameraId, sent: impl FnOnce() -> u64) -> Place {
-        if self.are_beside() {
-            // Whoever were below records that never run dry would have no turn to rise in.
-            if self.has_queue() {
-                self.change(|queue| queue.hold(sent()));
-            }
-            return Place { newest: PRIORITY_RECORDS, finished: PRIORITY_RECORDS - 1, goes_first: false };
-        }
-        let turn = if self.has_queue() { self.change(|queue| queue.ask(camera, sent())) } else { None };
-        if turn == Some(Turn::Begins) {
+        let first = if self.has_queue() { self.change(|queue| queue.ask(camera, sent())) } else { None };
+        if first == Some(Turn::Begins) {
             metrics::counter!("omma_uplink_key_turns_total").increment(1);
         }
-        let goes_first = matches!(turn, Some(Turn::Begins | Turn::Own));
-        let newest = PRIORITY_NEWEST + i32::from(goes_first);
-        Place { newest, finished: PRIORITY_NEWEST - 1, goes_first }
+        let goes_first = matches!(first, Some(Turn::Begins | Turn::Own));
+        let others = match (self.are_beside(), first) {
+            (false, _) => PRIORITY_NEWEST,
+            (true, None) => PRIORITY_RECORDS,
+            (true, Some(_)) => PRIORITY_RECORDS - 1,
+        };
+        Place { newest: others + i32::from(goes_first), finished: others - 1, goes_first }
     }
 
     /// A group of the camera was lost; the one that it sends now began with so many bytes.
@@ -115,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_a_group_goes_before_other_cameras_and_never_before_records_that_have_waited_nor_behind_them() {
+    fn who_lost_a_group_goes_before_other_cameras_and_never_before_records_that_have_waited() {
         let (places, a, b) = (Places::default(), camera("a"), camera("b"));
         let at = |camera: &CameraId, sent| {
             let place = places.of(camera, || sent);
@@ -125,9 +122,9 @@ mod tests {
         places.lost(&a, 1000);
         assert_eq!((at(&a, 0), at(&b, 0)), ((4, 2, true), (3, 2, false)));
         places.set_beside(true);
-        assert_eq!((at(&a, 500), at(&b, 9000)), ((PRIORITY_RECORDS, 0, false), (PRIORITY_RECORDS, 0, false)));
+        assert_eq!((at(&a, 0), at(&b, 0)), ((PRIORITY_RECORDS, -1, true), (0, -1, false)));
+        assert_eq!((at(&b, 1250), at(&a, 1250)), ((PRIORITY_RECORDS, 0, false), (PRIORITY_RECORDS, 0, false)));
         places.set_beside(false);
-        assert_eq!((at(&a, 9000), at(&b, 9000)), ((4, 2, true), (3, 2, false)), "records' bytes are of no turn");
-        assert_eq!(at(&a, 10250), (3, 2, false));
+        assert_eq!(at(&a, 1250), (3, 2, false));
     }
 }
