@@ -2,7 +2,7 @@
 //! picture comes.
 //!
 //! ```text
-//! given up ──20 s──▶ told, again each minute ──3 min──▶ told, and the camera is connected to anew, every 3 minutes
+//! given up ──20 s──▶ told, again each minute ──every 3 min──▶ the camera is connected to anew
 //! ```
 //!
 //! Smart codecs have a key picture once in a minute or two. Cameras with intra refresh have one at a session's beginning, and so another
