@@ -3,9 +3,11 @@
 //! ```text
 //!            a group of it is lost              nobody is first
 //!  Sharing ─────────────────────────▶ Waiting ──────────────────▶ First ◀─┐ its next group begins, and it
-//!     ▲                                  ▲                        │ │ └───┘ was not first from this one's beginning on
-//!     │                                  └─ its next group begins ┘ │
-//!     └───────────── as much was sent as its key picture is ────────┘
+//!     ▲                                ▲   ▲                     │ │ │ └──┘ was not first from this one's beginning on
+//!     │                                │   └ its next begins, and│ │ │
+//!     │                                │     one of it was lost ─┘ │ │
+//!     │                                └─── it did not ask ────────┘ │
+//!     └───────────── as much was sent as its key picture is ─────────┘
 //! ```
 //!
 //! Equal shares are of use to nobody there: of each key picture a part is across when the next group takes its place, and
@@ -41,6 +43,14 @@ struct First {
     knows: bool,
     /// From the beginning of its group on.
     from_key: bool,
+    /// A group of it was lost since.
+    lost: bool,
+}
+
+impl First {
+    fn waits_anew(self) -> Waiting {
+        Waiting { camera: self.camera, bytes: self.bytes, passed_by: false }
+    }
 }
 
 #[derive(Debug)]
@@ -48,6 +58,8 @@ struct Waiting {
     camera: CameraId,
     /// Of the key picture that its newest group began with.
     bytes: u64,
+    /// It had its turn, and nothing came from it.
+    passed_by: bool,
 }
 
 /// Who is first.
@@ -62,11 +74,12 @@ pub enum Turn {
 }
 
 impl KeyQueue {
-    /// A group of the camera is lost. The one that it sends now began with so many bytes.
+    /// A group of the camera is lost. The one that it sends now, or sent last, began with so many bytes.
     pub fn lost(&mut self, camera: &CameraId, bytes: u64) {
-        let is_there = self.is_first(camera) || self.waiting.iter().any(|waiting| waiting.camera == *camera);
-        if !is_there {
-            self.waiting.push_back(Waiting { camera: camera.clone(), bytes });
+        if let Some(first) = self.first.as_mut().filter(|first| first.camera == *camera) {
+            first.lost = true;
+        } else if !self.waiting.iter().any(|waiting| waiting.camera == *camera) {
+            self.waiting.push_back(Waiting { camera: camera.clone(), bytes, passed_by: false });
         }
     }
 
@@ -74,9 +87,13 @@ impl KeyQueue {
     /// a key picture that takes longer than a group would keep everybody else waiting, and waits anew.
     pub fn begun(&mut self, camera: &CameraId, bytes: u64, sent: u64) {
         if let Some(first) = self.first.as_mut().filter(|first| first.camera == *camera && !first.from_key) {
-            (first.bytes, first.until, first.from_key) = (bytes, sent.saturating_add(turn_of(bytes)), true);
-        } else if self.first.take_if(|first| first.camera == *camera).is_some() {
-            self.waiting.push_back(Waiting { camera: camera.clone(), bytes });
+            (first.bytes, first.until) = (bytes, sent.saturating_add(turn_of(bytes)));
+            (first.from_key, first.lost) = (true, false);
+        } else if let Some(mut first) = self.first.take_if(|first| first.camera == *camera) {
+            if first.lost {
+                first.bytes = bytes;
+                self.waiting.push_back(first.waits_anew());
+            }
         } else if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.camera == *camera) {
             waiting.bytes = bytes;
         }
@@ -89,13 +106,22 @@ impl KeyQueue {
     }
 
     /// Asked by a camera when so many bytes were sent in all: whether it is first itself, where one is, and whether its turn
-    /// begins. Who is first and does not ask, since nothing comes from it, keeps others waiting for twice its turn.
+    /// begins. Who is first and does not ask, since nothing comes from it, keeps others waiting for twice its turn, and goes
+    /// before them when it does ask: a camera of a picture a second would be passed by each time.
     pub fn ask(&mut self, camera: &CameraId, sent: u64) -> Option<Turn> {
-        self.first.take_if(|first| first.until <= sent);
+        if let Some(over) = self.first.take_if(|first| first.until <= sent) {
+            if over.lost || !over.knows {
+                self.waiting.push_back(Waiting { passed_by: !over.knows, ..over.waits_anew() });
+            }
+        }
+        if let Some(late) = self.waiting.iter().position(|waiting| waiting.passed_by && waiting.camera == *camera) {
+            let interrupted = self.first.take().map(First::waits_anew);
+            self.begin(late, sent);
+            interrupted.into_iter().for_each(|interrupted| self.waiting.push_front(interrupted));
+        }
         if self.first.is_none() {
-            let Waiting { camera, bytes } = self.waiting.pop_front()?;
-            let until = sent.saturating_add(turn_of(bytes).saturating_mul(2));
-            self.first = Some(First { camera, bytes, until, knows: false, from_key: false });
+            let next = self.waiting.iter().position(|waiting| !waiting.passed_by)?;
+            self.begin(next, sent);
         }
         let Some(first) = self.first.as_mut().filter(|first| first.camera == *camera) else {
             return Some(Turn::Another);
@@ -107,13 +133,16 @@ impl KeyQueue {
         Some(Turn::Begins)
     }
 
+    fn begin(&mut self, at: usize, sent: u64) {
+        self.first = self.waiting.remove(at).map(|Waiting { camera, bytes, .. }| {
+            let until = sent.saturating_add(turn_of(bytes).saturating_mul(2));
+            First { camera, bytes, until, knows: false, from_key: false, lost: false }
+        });
+    }
+
     /// Whether all share.
     pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.waiting.is_empty()
-    }
-
-    fn is_first(&self, camera: &CameraId) -> bool {
-        self.first.as_ref().is_some_and(|first| first.camera == *camera)
     }
 }
 
@@ -170,16 +199,51 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_of_a_picture_a_second_is_not_passed_by_for_ever() {
+        let mut queue = all_lost(1000);
+        assert_eq!(queue.ask(&camera("c"), 0), Some(Turn::Another), "nothing comes from a");
+        assert_eq!(queue.ask(&camera("b"), 2500), Some(Turn::Begins));
+        assert_eq!(queue.ask(&camera("a"), 3000), Some(Turn::Begins), "before b");
+        assert_eq!(queue.ask(&camera("b"), 4249), Some(Turn::Another));
+        assert_eq!(queue.ask(&camera("b"), 4250), Some(Turn::Begins), "whose turn it was");
+        assert_eq!(first(&mut queue, 5500), Some("c"));
+        assert_eq!(first(&mut queue, 6750), None);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_camera_that_sends_nothing_any_more() {
+        let mut queue = KeyQueue::default();
+        queue.lost(&camera("a"), 1000);
+        assert_eq!(queue.ask(&camera("b"), 0), Some(Turn::Another));
+        assert_eq!(queue.ask(&camera("b"), 2500), None);
+        assert_eq!(queue.ask(&camera("a"), 9999), Some(Turn::Begins));
+    }
+
+    #[test]
     fn a_turn_goes_on_with_the_next_group_once_and_a_key_picture_that_takes_longer_waits_anew() {
         let mut queue = all_lost(1000);
         assert_eq!(queue.ask(&camera("a"), 0), Some(Turn::Begins));
         queue.begun(&camera("a"), 2000, 500);
         assert_eq!(queue.ask(&camera("a"), 2999), Some(Turn::Own));
+        queue.lost(&camera("a"), 2000);
         queue.begun(&camera("a"), 2000, 2999);
         assert_eq!(first(&mut queue, 2999), Some("b"));
         queue.left(&camera("b"));
         assert_eq!(first(&mut queue, 2999), Some("c"));
         assert_eq!(first(&mut queue, 4249), Some("a"));
+    }
+
+    /// A still scene, or one of all key pictures, in which less than a turn is sent in a group's time.
+    #[test]
+    fn who_loses_nothing_any_more_does_not_go_on_taking_turns() {
+        let mut queue = KeyQueue::default();
+        queue.lost(&camera("a"), 1000);
+        assert_eq!(queue.ask(&camera("a"), 0), Some(Turn::Begins));
+        queue.begun(&camera("a"), 1000, 1000);
+        assert_eq!(queue.ask(&camera("a"), 1000), Some(Turn::Own));
+        queue.begun(&camera("a"), 1000, 2000);
+        assert!(queue.is_empty());
     }
 
     #[test]

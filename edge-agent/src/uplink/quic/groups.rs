@@ -98,6 +98,8 @@ struct Sender {
 struct Finished {
     since: Instant,
     group: u64,
+    /// Bytes of its key picture.
+    key: u64,
     stream: SendStream,
 }
 
@@ -252,10 +254,10 @@ impl Sender {
     fn end_group(&mut self) {
         if self.has_pending() {
             self.reset_group();
-        } else if let Some(Writing { group, mut stream, .. }) = self.writing.take() {
+        } else if let Some(Writing { group, key, mut stream, .. }) = self.writing.take() {
             prioritise(&stream, self.place.finished);
             if stream.finish().is_ok() {
-                self.finished.push_back(Finished { since: Instant::now(), group, stream });
+                self.finished.push_back(Finished { since: Instant::now(), group, key, stream });
             }
         }
     }
@@ -265,7 +267,7 @@ impl Sender {
         while let Some(mut late) = self.finished.pop_front_if(|finished| finished.since.elapsed() >= LINGER) {
             // Fails where all was acknowledged, which is how it should be.
             if late.stream.reset(NO_FAULT).is_ok() {
-                self.lost(late.group);
+                self.lost(late.group, late.key);
             }
         }
     }
@@ -274,16 +276,15 @@ impl Sender {
         if let Some(mut writing) = self.writing.take()
             && writing.stream.reset(NO_FAULT).is_ok()
         {
-            self.lost(writing.group);
+            self.lost(writing.group, writing.key);
         }
     }
 
     /// One from before the last that went first tells nothing of whether that was enough.
-    fn lost(&mut self, group: u64) {
+    fn lost(&mut self, group: u64, key: u64) {
         self.step.dropped("group reset");
         if self.went_first.is_none_or(|first| first <= group) {
-            let key = self.writing.as_ref().map_or(0, |writing| writing.key);
-            self.places.lost(&self.camera, key);
+            self.places.lost(&self.camera, self.writing.as_ref().map_or(key, |writing| writing.key));
         }
     }
 
