@@ -164,6 +164,8 @@ pub fn give_up(record: Record, watched: bool) -> impl Fn(&[Stuck]) + Send + 'sta
             tracing::error!(steps, "stuck: the service manager is no longer told that this program is alive");
             return;
         }
+        // It says itself why it ends: nobody is to look for who killed it.
+        record.end();
         tracing::error!(steps, status = STUCK, "stuck: the program ends, for its supervisor to start it again");
         let leaving = std::thread::Builder::new().name("exit".to_owned());
         if leaving.spawn(exit).is_ok() {
@@ -270,7 +272,7 @@ mod tests {
             .unwrap();
         assert_eq!(ended.status.code(), Some(i32::from(STUCK)), "{ended:?}");
         let (_, past) = Record::begin(folder.path(), "edge-agent 0");
-        assert_eq!((past.last_run, past.unclean_ends), (LastRun::Killed, 1));
+        assert_eq!((past.last_run, past.unclean_ends), (LastRun::Ended, 0), "nobody killed it");
         let [crash] = &past.crashes[..] else { panic!("{past:?}") };
         assert!(crash.kind == "watchdog" && crash.message.starts_with("stuck: outbox ("), "{crash:?}");
     }

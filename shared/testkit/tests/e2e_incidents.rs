@@ -11,7 +11,7 @@ mod dark;
 
 use std::process::Command;
 
-use omma_testkit::process::{Launch, port};
+use omma_testkit::process::{Launch, Program, port};
 use omma_testkit::stack::broker::{Listener, Mosquitto};
 use omma_testkit::stack::edge_only::EdgeOnly;
 use omma_testkit::stack::{Camera, EDGE, Stack, StackOptions};
@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 
 const HEALTH: &str = "omma/v1/edges/site/health";
 const INCIDENTS: &str = "omma/v1/edges/site/incidents";
+
+/// What an edge ends with that its own watchdog has ended.
+const STUCK: u8 = 70;
 
 /// One that is not there: these tests are not about pictures.
 fn absent() -> Vec<Camera> {
@@ -133,51 +136,105 @@ fn without_a_hub_the_broker_is_told_once() {
     stack.finish();
 }
 
-/// tract panics at a bright picture of this camera, in the thread that looks.
-#[test]
-fn a_panic_of_a_running_edge_is_told_at_the_hub_once_it_was_started_again() {
-    let folder = tempfile::tempdir().unwrap();
-    dark::write_model(folder.path());
-    let film = folder.path().join("bright.h264");
-    let picture = format!("color=c=white:size={side}x{side}:rate=10", side = dark::SIDE);
-    let ffmpeg = Command::new("ffmpeg")
-        .args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &picture, "-frames:v", "20"])
-        .args(["-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0", "-g", "10", "-f", "h264"])
-        .arg(&film)
-        .output()
-        .expect("ffmpeg: `make setup` installs it");
-    assert!(ffmpeg.status.success(), "ffmpeg: {}", String::from_utf8_lossy(&ffmpeg.stderr));
-    let port = port::free();
-    let door = Camera { gate: "always", ..Camera::at("door", format!("rtsp://127.0.0.1:{port}/door")) };
-    let detect = format!("model = {:?}\nengine = \"tract\"\n", folder.path());
-    let cameras = vec![door, Camera { placement: "none", ..Camera::simulated("gate") }];
-    let mut stack = Stack::start(StackOptions { cameras, detect: Some(detect), ..Default::default() });
-    // It is not there yet, so that the edge begins.
-    for complaint in ["camera failed: trying again", "panicked: range start index"] {
-        stack.edge.expect(complaint);
-    }
-    assert_eq!(incidents(&stack), Ok(vec![]), "nothing has befallen it");
+/// A camera of bright pictures, at which a model that sees in the dark fails, or panics: what the edge is to read before it begins.
+struct Bright {
+    model: tempfile::TempDir,
+    port: u16,
+}
 
-    let (listen, scene) = (format!("127.0.0.1:{port}"), format!("door=file:{}@10", film.display()));
-    let mut camera = Launch::of_workspace("omma-camera").args(["--listen", &listen, "--camera", &scene]).start();
-    let ended = stack.edge.wait_for_end(wait::LONG);
-    assert!(!ended.success(), "an edge that looks at nothing any more must say so: {ended}");
-    camera.kill9();
+impl Bright {
+    fn new() -> Self {
+        let model = tempfile::tempdir().unwrap();
+        dark::write_model(model.path());
+        Self { model, port: port::free() }
+    }
+
+    /// The camera is not there yet.
+    fn site(&self, engine: &str) -> Stack {
+        let library = std::env::var("OMMA_ONNXRUNTIME").expect("`make test` sets it");
+        let door = Camera { gate: "always", ..Camera::at("door", format!("rtsp://127.0.0.1:{}/door", self.port)) };
+        let model = self.model.path();
+        let detect = format!("model = {model:?}\nengine = \"{engine}\"\nonnxruntime = {library:?}\n");
+        let cameras = vec![door, Camera { placement: "none", ..Camera::simulated("gate") }];
+        let mut stack = Stack::start(StackOptions { cameras, detect: Some(detect), ..Default::default() });
+        stack.edge.expect("camera failed: trying again");
+        assert_eq!(incidents(&stack), Ok(vec![]), "nothing has befallen it");
+        stack
+    }
+
+    fn shine(&self) -> Program {
+        let film = self.model.path().join("bright.h264");
+        let picture = format!("color=c=white:size={side}x{side}:rate=10", side = dark::SIDE);
+        let ffmpeg = Command::new("ffmpeg")
+            .args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &picture, "-frames:v", "20"])
+            .args(["-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0", "-g", "10", "-f", "h264"])
+            .arg(&film)
+            .output()
+            .expect("ffmpeg: `make setup` installs it");
+        assert!(ffmpeg.status.success(), "ffmpeg: {}", String::from_utf8_lossy(&ffmpeg.stderr));
+        let (listen, scene) = (format!("127.0.0.1:{}", self.port), format!("door=file:{}@10", film.display()));
+        Launch::of_workspace("omma-camera").args(["--listen", &listen, "--camera", &scene]).start()
+    }
+}
+
+/// The edge is started again: what its hub is told, and how it says it is.
+fn told_by_the_next_run(stack: &mut Stack) -> (Value, Value) {
     stack.edge.restart();
     stack.wait_for_edge();
-    let told = wait::until("the incident", wait::LONG, || match incidents(&stack)? {
+    let told = wait::until("the incident", wait::LONG, || match incidents(stack)? {
         told if told.is_empty() => Err("none".to_owned()),
         told => Ok(told),
     });
     wait_until_nothing_waits(&stack.edge_api);
-    assert_eq!(incidents(&stack).as_ref(), Ok(&told));
+    assert_eq!(incidents(stack).as_ref(), Ok(&told));
     let [incident] = &told[..] else { panic!("{told:?}") };
-    assert_eq!((&incident["kind"], &incident["edge"]), (&json!("panic"), &json!(EDGE)), "{incident}");
-    assert!(incident["message"].as_str().unwrap().contains("in thread look door"), "{incident}");
+    assert_eq!(incident["edge"], EDGE, "{incident}");
     let health = wait::until("its health", wait::LONG, || {
         let health = stack.api.json("/api/v1/edges/site")?["health"].clone();
         if health["crash_reports"] == 1 { Ok(health) } else { Err(health.to_string()) }
     });
+    (incident.clone(), health)
+}
+
+/// tract panics at a bright picture, in the thread that looks.
+#[test]
+fn a_panic_of_a_running_edge_is_told_at_the_hub_once_it_was_started_again() {
+    let bright = Bright::new();
+    let mut stack = bright.site("tract");
+    stack.edge.expect("panicked: range start index");
+
+    let mut camera = bright.shine();
+    let ended = stack.edge.wait_for_end(wait::LONG);
+    assert!(!ended.success(), "an edge that looks at nothing any more must say so: {ended}");
+    camera.kill9();
+    let (incident, health) = told_by_the_next_run(&mut stack);
+    assert_eq!(incident["kind"], "panic", "{incident}");
+    assert!(incident["message"].as_str().unwrap().contains("in thread look door"), "{incident}");
     assert_eq!(health["unclean_ends"], 0, "it ended by itself: {health}");
+    stack.finish();
+}
+
+/// ONNX Runtime fails at bright pictures, and the model is read anew from a disk that does not answer any more.
+#[test]
+fn an_edge_whose_camera_thread_hangs_ends_after_a_minute_and_says_so_once_it_was_started_again() {
+    let bright = Bright::new();
+    let mut stack = bright.site("ort");
+    let manifest = bright.model.path().join("model.toml");
+    std::fs::remove_file(&manifest).unwrap();
+    assert!(Command::new("mkfifo").arg(&manifest).status().unwrap().success());
+    for complaint in ["the camera's pictures can't be looked at", "stuck: the program ends"] {
+        stack.edge.expect(complaint);
+    }
+
+    let mut camera = bright.shine();
+    let ended = stack.edge.wait_for_end(3 * wait::LONG);
+    assert_eq!(ended.code(), Some(i32::from(STUCK)), "{ended}");
+    camera.kill9();
+    std::fs::remove_file(&manifest).unwrap();
+    dark::write_model(bright.model.path());
+    let (incident, health) = told_by_the_next_run(&mut stack);
+    assert_eq!(incident["kind"], "watchdog", "{incident}");
+    assert!(incident["message"].as_str().unwrap().contains("stuck: analysis of door"), "{incident}");
+    assert_eq!(health["unclean_ends"], 0, "nobody killed it: {health}");
     stack.finish();
 }
