@@ -1,4 +1,4 @@
-"""The edge as it is installed, and beside it a build with libavcodec: what `edge.py` and `scale.py` measure."""
+"""The edge as it is installed, and beside it a build with libavcodec: what `edge.py`, `gate.py` and `scale.py` measure."""
 
 import os
 import pathlib
