@@ -37,6 +37,8 @@ mod streams;
 
 mod datagrams;
 
+pub mod value;
+
 mod values;
 
 mod lasting;

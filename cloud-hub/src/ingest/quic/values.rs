@@ -14,16 +14,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use hub_core::desired::MAX_CAMERAS;
 use omma_protocol::id::{CameraId, EdgeId};
-use omma_protocol::wire::mqtt::{CameraMessage, CameraValue, HealthMessage, PROP_REVISION, ReportedMessage, Topic};
+use omma_protocol::wire::mqtt::{PROP_REVISION, Topic};
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::STREAM_VALUES;
 use omma_runtime::step::Step;
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, WriteError};
-use serde::de::DeserializeOwned;
 
+use super::Destination;
 use super::control::now_us;
-use super::{Destination, text};
+use super::value::{self, Value, ValueError};
 use crate::complaint::Complaint;
 use crate::desired::Wish;
 use crate::registry::{Remarks, Told};
@@ -33,13 +33,6 @@ const CHUNK: usize = 64 * 1024;
 const PIECE: usize = 16 * 1024;
 /// For the connection to take a [`PIECE`]: 4 kbit/s.
 const STALLED: Duration = Duration::from_secs(30);
-/// Reasons of a refusal that are shown.
-const MAX_REASONS: usize = 50;
-/// Faults of one camera that are shown, and the longest of their words.
-const MAX_FAULTS: usize = 16;
-const MAX_FAULT: usize = 32;
-/// Length of a SHA-256 in hexadecimal.
-const DIGEST: usize = 64;
 
 /// What ends the connection.
 #[derive(Debug, thiserror::Error)]
@@ -69,14 +62,6 @@ impl ValuesError {
             ValuesError::Open(_) | ValuesError::Read(_) | ValuesError::Write(_) | ValuesError::Stalled => None,
         }
     }
-}
-
-/// A value whose bytes came whole, and mean nothing to this version.
-#[derive(Debug, thiserror::Error)]
-#[error("a value on `{topic}` that can't be read: {source}")]
-struct Unreadable {
-    topic: Topic,
-    source: serde_json::Error,
 }
 
 /// Until the connection ends. Fine also where the edge never speaks.
@@ -119,7 +104,7 @@ async fn serve(
             record = read(&mut recv, &mut reader) => match record? {
                 Some(record) => {
                     spoken = true;
-                    if let Err(unreadable) = heard(record, edge, destination)? {
+                    if let Err(unreadable) = heard(&record, edge, destination)? {
                         step.dropped("unreadable value");
                         complained = complained || complaint.about(edge, &unreadable);
                     }
@@ -174,66 +159,35 @@ async fn read(recv: &mut RecvStream, reader: &mut RecordReader) -> Result<Option
 }
 
 /// The outer error ends the connection, the inner one does not.
-fn heard(record: Record, edge: &EdgeId, destination: &Destination) -> Result<Result<(), Unreadable>, ValuesError> {
-    let Some(topic) = Topic::parse(&record.topic) else { return Ok(Ok(())) };
-    if let Some(other) = topic.edge().filter(|other| *other != edge) {
-        return Err(ValuesError::Fence(other.clone()));
-    }
+fn heard(record: &Record, edge: &EdgeId, destination: &Destination) -> Result<Result<(), ValueError>, ValuesError> {
     let registry = &destination.registry;
-    let read = match topic {
-        Topic::Health(_) => {
-            let told = told(&record.payload, bounded_health);
-            told.map(|told| registry.update(edge, |known| known.health = Some(told)))
+    match value::read(record, edge) {
+        Ok(Value::Health(health)) => registry.update(edge, |known| known.health = Some(told(health))),
+        Ok(Value::Reported(report)) => registry.update(edge, |known| known.reported = Some(told(report))),
+        Ok(Value::Camera(camera, remarks)) => {
+            registry.update(edge, |known| remark(&mut known.remarks, camera, remarks));
         }
-        Topic::Reported(_) => {
-            let told = told(&record.payload, bounded_report);
-            // Where it can't be read, what was reported before is no longer so all the same.
-            let (told, read) = told.map_or_else(|e| (None, Err(e)), |told| (Some(told), Ok(())));
-            registry.update(edge, |known| known.reported = told);
-            read
+        Ok(Value::Unknown(topic)) => tracing::debug!(%edge, ?topic, "a value that is not known"),
+        Err(ValueError::Fence(other)) => return Err(ValuesError::Fence(other)),
+        Err(unreadable) => {
+            if let ValueError::Unreadable { topic: Topic::Reported(_), .. } = unreadable {
+                // What was reported before is no longer so all the same.
+                registry.update(edge, |known| known.reported = None);
+            }
+            return Ok(Err(unreadable));
         }
-        Topic::Camera(_, ref camera, CameraValue::State) => serde_json::from_slice(&record.payload).map(|state| {
-            registry.update(edge, |known| remark(&mut known.remarks, camera, state));
-        }),
-        // Of a later version.
-        _ => {
-            tracing::debug!(%edge, %topic, "a value that is not known");
-            Ok(())
-        }
-    };
-    Ok(read.map_err(|source| Unreadable { topic, source }))
+    }
+    Ok(Ok(()))
 }
 
-/// The rest of its state comes over the control stream.
-fn remark(known: &mut BTreeMap<CameraId, Remarks>, camera: &CameraId, state: CameraMessage) {
-    let is_word = |said: &String| said.len() <= MAX_FAULT && said.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let remarks = Remarks {
-        unseen: state.unseen.as_deref().map(text),
-        interpreted: state.interpreted.into_iter().filter(is_word).take(MAX_FAULTS).collect(),
-    };
+fn remark(known: &mut BTreeMap<CameraId, Remarks>, camera: CameraId, remarks: Remarks) {
     if remarks == Remarks::default() {
-        known.remove(camera);
-    } else if known.contains_key(camera) || known.len() < MAX_CAMERAS {
-        known.insert(camera.clone(), remarks);
+        known.remove(&camera);
+    } else if known.contains_key(&camera) || known.len() < MAX_CAMERAS {
+        known.insert(camera, remarks);
     }
 }
 
-fn told<T: DeserializeOwned>(payload: &[u8], bound: fn(T) -> T) -> Result<Told<T>, serde_json::Error> {
-    Ok(Told { at_us: now_us(), what: bound(serde_json::from_slice(payload)?) })
-}
-
-fn bounded_health(mut health: HealthMessage) -> HealthMessage {
-    health.last_run = text(&health.last_run);
-    health
-}
-
-fn bounded_report(mut report: ReportedMessage) -> ReportedMessage {
-    let digest = |said: &String| said.len() == DIGEST && said.bytes().all(|byte| byte.is_ascii_hexdigit());
-    report.reasons.truncate(MAX_REASONS);
-    ReportedMessage {
-        desired: report.desired.filter(digest),
-        running: report.running.filter(digest),
-        reasons: report.reasons.iter().map(|reason| text(reason)).collect(),
-        ..report
-    }
+fn told<T>(what: T) -> Told<T> {
+    Told { at_us: now_us(), what }
 }

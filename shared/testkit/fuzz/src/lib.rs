@@ -7,12 +7,16 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use cloud_hub::broker::connect;
+use cloud_hub::ingest::quic::value::{self, MAX_FAULTS, MAX_REASONS, Value, ValueError};
 use edge_agent::config::checked::Config;
 use omma_protocol::camera::Placement;
+use omma_protocol::id::EdgeId;
+use omma_protocol::wire::quic::lasting::Record;
 use omma_testkit::fuzz::Target;
 
 /// Every target by name, which is the name of its folder of inputs too.
-pub const TARGETS: &[(&str, Target)] = &[("desired_cameras", desired_cameras), ("mqtt_connect", mqtt_connect)];
+pub const TARGETS: &[(&str, Target)] =
+    &[("desired_cameras", desired_cameras), ("mqtt_connect", mqtt_connect), ("edge_value", edge_value)];
 
 /// An edge without a hub, which has one camera of its own.
 const EDGE: &str = r#"
@@ -62,6 +66,30 @@ pub fn mqtt_connect(data: &[u8]) {
         for n in (0..length).step_by(1 + length / 64).chain([length - 1]) {
             assert_eq!(connect::whole(&data[..n]).ok(), Some(false), "{n} of {length}");
         }
+    }
+}
+
+/// What an edge says of itself over QUIC, as a topic, a new line and a payload: of another edge never taken, and what is kept of
+/// it is bounded and holds nothing that steers a terminal.
+pub fn edge_value(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (topic, payload) = (String::from_utf8_lossy(&data[..end]), data.get(end + 1..).unwrap_or_default());
+    let record = Record { topic: topic.into_owned(), properties: vec![], payload: payload.to_vec().into() };
+    let Ok(site) = "site".parse::<EdgeId>() else { panic!("an edge's name") };
+    let is_text = |said: &String| said.chars().count() <= 500 && !said.chars().any(char::is_control);
+    match value::read(&record, &site) {
+        Ok(Value::Health(health)) => assert!(is_text(&health.last_run), "{health:?}"),
+        Ok(Value::Reported(report)) => {
+            assert!(report.reasons.len() <= MAX_REASONS && report.reasons.iter().all(is_text), "{report:?}");
+            assert!([report.desired, report.running].iter().flatten().all(|digest| digest.len() == 64));
+        }
+        Ok(Value::Camera(_, remarks)) => {
+            assert!(remarks.interpreted.len() <= MAX_FAULTS && remarks.interpreted.iter().all(is_text), "{remarks:?}");
+            assert!(remarks.unseen.iter().all(is_text), "{remarks:?}");
+        }
+        Ok(Value::Unknown(_)) => {}
+        Err(ValueError::Fence(other)) => assert_ne!(other, site),
+        Err(unreadable @ ValueError::Unreadable { .. }) => assert!(!unreadable.to_string().is_empty()),
     }
 }
 
