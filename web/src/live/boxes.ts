@@ -12,7 +12,7 @@
  *
  * An analysed frame in which nothing was found is `own` with no boxes: it takes the held ones away.
  */
-import { rtpDifference } from "./rtp.ts";
+import { rtpDifference, TICKS_PER_MS } from "./rtp.ts";
 import type { Boxes } from "./wire.ts";
 
 export type Drawn =
@@ -34,8 +34,6 @@ const RHYTHM = 8;
 
 /** What is further from the newest than this is of another time: timestamps come round in 13 hours, and the clock may be set. */
 const KEPT_US = 60_000_000;
-
-const TICKS_PER_MS = 90;
 
 export class BoxShelf {
   /** In the order of their frames, and the same in that of their arrival. */

@@ -1,4 +1,5 @@
 /** Whether what comes again and again has stopped: pictures may be 30 a second or one in ten seconds. Reads no clock. */
+import { rtpDifference, TICKS_PER_MS } from "./rtp.ts";
 
 /** A camera that gives a picture every ten seconds is not waited for longer than this. */
 const LONGEST_MS = 25_000;
@@ -12,14 +13,21 @@ export function hasStopped(gapMs: number | null, agoMs: number, leastMs: number)
   return agoMs > (gapMs === null ? LONGEST_MS : Math.max(leastMs, Math.min(LONGEST_MS, 2 * gapMs)));
 }
 
-/** When the last one came, and how long after the one before. */
+/** When the last picture came, and how long after the one before. */
 export class Rhythm {
   private last: number | null = null;
+  private lastRtp: number | null = null;
   private gap: number | null = null;
 
-  came(nowMs: number): void {
-    if (this.last !== null) this.gap = nowMs - this.last;
+  /**
+   * `rtp` is null where the browser does not say. What is there when one joins, the running group, is sent at once: its pictures,
+   * and the next one, come closer together than they were captured.
+   */
+  came(nowMs: number, rtp: number | null): void {
+    const captured = rtp === null || this.lastRtp === null ? 0 : rtpDifference(rtp, this.lastRtp) / TICKS_PER_MS;
+    if (this.last !== null) this.gap = Math.max(nowMs - this.last, captured);
     this.last = nowMs;
+    this.lastRtp = rtp;
   }
 
   /** Null before the first. */
@@ -34,6 +42,7 @@ export class Rhythm {
 
   clear(): void {
     this.last = null;
+    this.lastRtp = null;
     this.gap = null;
   }
 }

@@ -6,6 +6,8 @@
 
 const MODULUS = 2 ** 32;
 
+export const TICKS_PER_MS = 90;
+
 /** Ticks since the Unix epoch, rounded down. Exact for every safe integer: the product is never formed whole. */
 export function ticks(us: number): number {
   const hundreds = Math.floor(us / 100);

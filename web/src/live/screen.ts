@@ -167,14 +167,14 @@ export class Screen {
         return;
       }
       const now = performance.now();
-      this.arrivals.came(now);
+      this.arrivals.came(now, frame.rtp);
       this.show(frame, now, metadata.expectedDisplayTime);
     });
   }
 
   private keep(source: CanvasImageSource, frame: Frame): void {
     const now = performance.now();
-    this.arrivals.came(now);
+    this.arrivals.came(now, frame.rtp);
     if (document.hidden) return; // The screen is not refreshed then.
     const pixels = this.copies.take(source, frame.picture);
     this.hold.put({ ...frame, pixels }, this.dueMs(frame, now), now);
