@@ -539,6 +539,25 @@ test("a date goes to what was then, also as a link, and nothing of now comes in 
   assertNoFaults(REFUSED);
 });
 
+test("Enter in the date field takes the date, and the field keeps the focus", async () => {
+  hub.events = Array.from({ length: 200 }, (_, n) => event(n)); // Until 12:13:16.
+  await signIn(page, hub.url, TOKEN);
+  await page.getByRole("button", { name: "Date", exact: true }).click();
+  const field = page.getByLabel("Until");
+  const hasFocus = () => field.evaluate((element) => element === document.activeElement);
+  for (const time of ["2026-05-04T12:10", "2026-05-04T12:05"]) {
+    await field.fill(time);
+    await field.press("Enter");
+    await until("the date is in the address", () => new URL(page.url()).hash === `#until=${time}Z`);
+    assert.ok(await hasFocus(), "the field has the focus");
+    assert.equal(await field.inputValue(), time);
+  }
+  await page.evaluate(() => (location.hash = "#until=2026-05-04T12:00Z"));
+  await until("the field shows the address's date", async () => (await field.inputValue()) === "2026-05-04T12:00");
+  assert.ok(await hasFocus(), "another date leaves the focus where it is");
+  assertNoFaults(REFUSED);
+});
+
 test("at its thousandth event the list says that there are older ones, and goes on with them", async () => {
   hub.events = Array.from({ length: 1200 }, (_, n) => event(n));
   await signIn(page, hub.url, TOKEN);

@@ -13,6 +13,10 @@ export function UntilForm({ until, onUntil }: UntilFormProps) {
   const shown = useMemo(() => until ?? Date.now(), [until]);
   // The form was asked for by the press of a button. Another date, as when the list goes on, leaves the focus where it is.
   useEffect(() => field.current?.focus(), []);
+  // The field is not made anew for it: who pressed Enter in it would be nowhere.
+  useEffect(() => {
+    if (field.current !== null) field.current.value = fieldOf(shown);
+  }, [shown]);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     const chosen = readField(field.current?.value ?? "", shown);
@@ -24,7 +28,6 @@ export function UntilForm({ until, onUntil }: UntilFormProps) {
       <input
         id="until"
         ref={field}
-        key={until}
         type="datetime-local"
         className="select"
         defaultValue={fieldOf(shown)}
