@@ -83,6 +83,15 @@ test("an edge that is back after the hub gave it up has its word taken by an ope
   }
 });
 
+test("the reason that a page tells is not erased by the socket's copy of the same end, which comes later and has none", () => {
+  const told = event(1, { revision: 3, phase: "closed", closedUs: 1 });
+  const stored = { ...told, closedReason: "nothing was heard of its edge for 7 days" };
+  const pageOf = (one: StoredEvent) => ({ events: [one], next: null });
+  const feed = withEvent(withNewest(EMPTY_FEED, pageOf(stored)), told);
+  assert.deepEqual(feed.events, [stored]);
+  assert.deepEqual(withNewest(feed, pageOf(told)).events, [told], "an edge's own end at the best view is had from the next page");
+});
+
 test("a picture stays, whatever states follow, and a better one replaces it", () => {
   let feed = withPicture(withEvent(EMPTY_FEED, event(1)), event(1).id, whole(1));
   feed = withEvent(feed, event(1, { revision: 2 }));

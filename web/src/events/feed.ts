@@ -59,7 +59,8 @@ export function withEvent(feed: Feed, event: EventState): Feed {
   if (feed.next !== null && event.id < feed.next) return feed;
   const picture = feed.orphans.get(event.id) ?? null;
   const orphans = picture === null ? feed.orphans : new Map([...feed.orphans].filter(([id]) => id !== event.id));
-  return bounded({ ...feed, orphans, events: merge(feed.events, [{ ...event, picture }]) });
+  const closedReason = event.closedReason ?? reasonOf(feed, event);
+  return bounded({ ...feed, orphans, events: merge(feed.events, [{ ...event, closedReason, picture }]) });
 }
 
 export function withPicture(feed: Feed, id: string, picture: StoredPicture): Feed {
@@ -81,6 +82,11 @@ export function around({ events }: Feed, id: string): { event: StoredEvent; newe
 export function olderOf(feed: Feed): "none" | "there" | "full" {
   if (feed.next === null) return "none";
   return feed.events.length < MAX_CAPACITY ? "there" : "full";
+}
+
+/** Why the hub closed it, as a page has told of this very state: the socket, which may come later, tells it without. */
+function reasonOf({ events }: Feed, { id, revision, closedUs }: EventState): string | null {
+  return events.find((one) => one.id === id && one.revision === revision && one.closedUs === closedUs)?.closedReason ?? null;
 }
 
 function merge(known: readonly StoredEvent[], more: readonly StoredEvent[]): readonly StoredEvent[] {
