@@ -74,7 +74,9 @@ export async function signIn(page, url, token) {
 
 export async function screenshot(page, name) {
   await mkdir(SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  const path = join(SCREENSHOTS, `${name}.png`);
+  await page.screenshot({ path });
+  console.log(path);
 }
 
 /** Playwright evaluates past the page's content security policy, so axe needs no hole in it. */
