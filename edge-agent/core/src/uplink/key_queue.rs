@@ -25,6 +25,9 @@ fn turn_of(bytes: u64) -> u64 {
     bytes.saturating_add(bytes / 4)
 }
 
+/// For how many of its turns who was passed by keeps its place.
+const GONE: u64 = 20;
+
 /// Who waits. At most one place for each camera.
 #[derive(Debug, Default)]
 pub struct KeyQueue {
@@ -49,7 +52,7 @@ struct First {
 
 impl First {
     fn waits_anew(self) -> Waiting {
-        Waiting { camera: self.camera, bytes: self.bytes, passed_by: false }
+        Waiting { camera: self.camera, bytes: self.bytes, passed_by: None }
     }
 }
 
@@ -58,8 +61,15 @@ struct Waiting {
     camera: CameraId,
     /// Of the key picture that its newest group began with.
     bytes: u64,
-    /// It had its turn, and nothing came from it.
-    passed_by: bool,
+    /// It had its turn when so many bytes were sent in all, and nothing came from it.
+    passed_by: Option<u64>,
+}
+
+impl Waiting {
+    /// It sends so seldom that its turn is of no use, or not at all.
+    fn has_left(&self, sent: u64) -> bool {
+        self.passed_by.is_some_and(|at| sent.saturating_sub(at) > turn_of(self.bytes).saturating_mul(GONE))
+    }
 }
 
 /// Who is first.
@@ -79,7 +89,7 @@ impl KeyQueue {
         if let Some(first) = self.first.as_mut().filter(|first| first.camera == *camera) {
             first.lost = true;
         } else if !self.waiting.iter().any(|waiting| waiting.camera == *camera) {
-            self.waiting.push_back(Waiting { camera: camera.clone(), bytes, passed_by: false });
+            self.waiting.push_back(Waiting { camera: camera.clone(), bytes, passed_by: None });
         }
     }
 
@@ -109,18 +119,21 @@ impl KeyQueue {
     /// begins. Who is first and does not ask, since nothing comes from it, keeps others waiting for twice its turn, and goes
     /// before them when it does ask: a camera of a picture a second would be passed by each time.
     pub fn ask(&mut self, camera: &CameraId, sent: u64) -> Option<Turn> {
-        if let Some(over) = self.first.take_if(|first| first.until <= sent) {
-            if over.lost || !over.knows {
-                self.waiting.push_back(Waiting { passed_by: !over.knows, ..over.waits_anew() });
-            }
+        if let Some(over) = self.first.take_if(|first| first.until <= sent)
+            && (over.lost || !over.knows)
+        {
+            self.waiting.push_back(Waiting { passed_by: (!over.knows).then_some(sent), ..over.waits_anew() });
         }
-        if let Some(late) = self.waiting.iter().position(|waiting| waiting.passed_by && waiting.camera == *camera) {
+        self.waiting.retain(|waiting| !waiting.has_left(sent));
+        if let Some(late) =
+            self.waiting.iter().position(|waiting| waiting.passed_by.is_some() && waiting.camera == *camera)
+        {
             let interrupted = self.first.take().map(First::waits_anew);
             self.begin(late, sent);
             interrupted.into_iter().for_each(|interrupted| self.waiting.push_front(interrupted));
         }
         if self.first.is_none() {
-            let next = self.waiting.iter().position(|waiting| !waiting.passed_by)?;
+            let next = self.waiting.iter().position(|waiting| waiting.passed_by.is_none())?;
             self.begin(next, sent);
         }
         let Some(first) = self.first.as_mut().filter(|first| first.camera == *camera) else {
@@ -217,7 +230,10 @@ mod tests {
         queue.lost(&camera("a"), 1000);
         assert_eq!(queue.ask(&camera("b"), 0), Some(Turn::Another));
         assert_eq!(queue.ask(&camera("b"), 2500), None);
-        assert_eq!(queue.ask(&camera("a"), 9999), Some(Turn::Begins));
+        assert_eq!(queue.ask(&camera("b"), 27_500), None);
+        assert!(!queue.is_empty(), "it may come back");
+        assert_eq!(queue.ask(&camera("b"), 27_501), None);
+        assert!(queue.is_empty(), "and has not");
     }
 
     #[test]

@@ -48,6 +48,8 @@ async fn a_camera_whose_detector_never_comes_back_is_found_stuck() {
     .await;
     // It is let go on, to end. For reading too, since a FIFO that nobody reads blocks who opens it for writing alone (fifo(7)).
     let let_go = OpenOptions::new().read(true).write(true).open(&manifest).unwrap();
+    // Who opens it only now finds nothing.
+    std::fs::remove_file(&manifest).unwrap();
     assert_eq!(stuck.iter().map(|stuck| &*stuck.step).collect::<Vec<_>>(), ["analysis of door"]);
     drop(let_go);
     site.end().await;

@@ -158,7 +158,7 @@ async fn write_some(writing: &mut Option<Writing>) -> Result<(), WriteError> {
 
 impl Sender {
     fn new(connection: Connection, places: Places, camera: CameraId, groups: Counter, step: Step) -> Self {
-        let place = places.of(&camera, || 0);
+        let place = places.of(&camera, || connection.stats().udp_tx.bytes);
         let (went_first, writing, finished, keyless) = (None, None, VecDeque::new(), None);
         Self { connection, places, place, went_first, camera, groups, step, writing, finished, keyless }
     }
@@ -176,6 +176,9 @@ impl Sender {
         self.take_place();
         if unit.key {
             self.begin_group(unit).await?;
+        }
+        if self.place.goes_first {
+            self.went_first = self.writing.as_ref().map(|writing| writing.group).or(self.went_first);
         }
         let Some(writing) = &mut self.writing else {
             self.step.dropped("group stopped");
@@ -225,9 +228,6 @@ impl Sender {
     /// At each unit: only where units keep coming do they fill an uplink.
     fn take_place(&mut self) {
         let place = self.places.of(&self.camera, || self.connection.stats().udp_tx.bytes);
-        if let Some(writing) = self.writing.as_ref().filter(|_| place.goes_first) {
-            self.went_first = Some(writing.group);
-        }
         if self.place != place {
             self.place = place;
             self.writing.iter().for_each(|writing| prioritise(&writing.stream, place.newest));
@@ -246,7 +246,11 @@ impl Sender {
                 writing.put(head.into());
                 self.writing = Some(writing);
             }
-            Err(_) => self.step.dropped("no stream"),
+            Err(_) => {
+                self.step.dropped("no stream");
+                // A key picture came: another session of the camera brings no stream.
+                self.keyless = None;
+            }
         }
         Ok(())
     }
