@@ -1,6 +1,7 @@
 //! Why a request was refused, as every route of the hub says it: `{"error":{"kind":"not_found","message":"…"}}`.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -24,6 +25,12 @@ impl Refusal {
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+}
+
+impl From<PathRejection> for Refusal {
+    fn from(e: PathRejection) -> Self {
+        Self::bad_request(e.body_text())
     }
 }
 

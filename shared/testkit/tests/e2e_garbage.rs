@@ -14,6 +14,7 @@ use omma_testkit::process::{Launch, port};
 use omma_testkit::stack::api::Api;
 use omma_testkit::stack::{Camera, EDGE, Stack, StackOptions, store};
 use omma_testkit::wait;
+use quinn::ConnectionError;
 use quinn::crypto::rustls::QuicClientConfig;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -21,6 +22,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::TLS13;
+use serde_json::Value;
 
 const SEED: u64 = 0x6f6d_6d61;
 
@@ -134,7 +136,9 @@ fn inside_quic(stack: &Stack) {
             }
             connection.send_datagram(garbage(&mut random, 1000).into()).ok();
             let closed = tokio::time::timeout(wait::LONG, connection.closed()).await;
-            closed.expect("the hub keeps a connection that talks nonsense");
+            let why = closed.expect("the hub keeps a connection that talks nonsense");
+            let told = matches!(&why, ConnectionError::ApplicationClosed(close) if !close.reason.is_empty());
+            assert!(told, "the hub does not say why it ends a connection: {why}");
         }
         endpoint.wait_idle().await;
     };
@@ -244,7 +248,14 @@ fn on_http(stack: &Stack) {
                 let body = if method == "get" { vec![] } else { garbage(&mut random, 4096) };
                 let kind = ["application/json", "application/sdp"][random.random_range(0..2)];
                 let answer = stack.api.send(&method.to_uppercase(), &path, kind, &body).unwrap();
-                assert!(answer.status < 500, "{method} {path}: {} {}", answer.status, answer.text());
+                let said = answer.text();
+                assert!(answer.status < 500, "{method} {path}: {} {said}", answer.status);
+                if answer.status >= 400 {
+                    let refusal: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{path}: {e}: {said}"));
+                    let why = &refusal["error"];
+                    let says = |key: &str| why[key].as_str().is_some_and(|said| !said.trim().is_empty());
+                    assert!(says("kind") && says("message"), "{method} {path}: {said}");
+                }
             }
         }
     }

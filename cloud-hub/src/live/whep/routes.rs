@@ -1,6 +1,6 @@
 //! `POST streams/{stream}/whep` and `DELETE` of the session it made (draft-ietf-wish-whep §4).
 
-use axum::extract::rejection::StringRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection, StringRejection};
 use axum::extract::{OriginalUri, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -51,12 +51,12 @@ pub(crate) struct JoinQuery {
 pub(crate) async fn join(
     State(state): State<LiveState>,
     OriginalUri(uri): OriginalUri,
-    Path(stream): Path<String>,
-    query: Result<Query<JoinQuery>, axum::extract::rejection::QueryRejection>,
+    stream: Result<Path<String>, PathRejection>,
+    query: Result<Query<JoinQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Result<String, StringRejection>,
 ) -> Result<Response, Refusal> {
-    let stream = stream_id(&stream)?;
+    let stream = stream_id(&stream?)?;
     let Query(JoinQuery { mode }) =
         query.map_err(|_| Refusal::bad_request("the query takes only `mode`, which is `live` or `exact`"))?;
     let sdp = headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(SDP.as_bytes()));
@@ -97,8 +97,9 @@ pub(crate) async fn join(
 )]
 pub(crate) async fn leave(
     State(state): State<LiveState>,
-    Path((stream, session)): Path<(String, String)>,
+    names: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<StatusCode, Refusal> {
+    let Path((stream, session)) = names?;
     let stream = stream_id(&stream)?;
     let known = match session.parse() {
         Ok(id) => state.whep.leave(stream, id).await,
