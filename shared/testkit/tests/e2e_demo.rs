@@ -3,7 +3,7 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::net::{TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -51,6 +51,52 @@ fn ctrl_c_ends_the_demonstration_with_all_its_programs_and_it_starts_again() {
     let mut lines = told.lines();
     for expected in [&address, &line, "Events: ", "Ends by itself after 1 s", "Stopping", "Stopped."] {
         assert!(lines.any(|line| line.starts_with(expected)), "{expected} is not in, or not in order:\n{told}");
+    }
+}
+
+/// With a password that no address can hold as it is.
+#[test]
+fn a_persons_own_camera_is_shown_and_its_password_stands_nowhere() {
+    const PASSWORD: &str = "p@ss:w/rd?#%";
+    const CODED: &str = "p%40ss%3Aw%2Frd%3F%23%25";
+    let film = Path::new(&std::env::var_os("OMMA_FOOTAGE").expect("`make test` sets it")).join("vtest.h264");
+    let listen = format!("127.0.0.1:{}", port::free());
+    let camera = ["--listen", &listen, "--user", "me", "--password-env", "OWN", "--camera"];
+    let scene = format!("live=file:{}@10", film.display());
+    let _camera = Launch::of_workspace("omma-camera").args(camera).args([&scene]).env("OWN", PASSWORD).start();
+
+    let folder = tempfile::tempdir().unwrap();
+    let ports: [u16; 7] = std::array::from_fn(|_| port::free());
+    // The simulator's, which there is no need of.
+    let _taken = TcpListener::bind(("127.0.0.1", ports[1])).unwrap();
+    let url = format!("rtsp://me:{CODED}@{listen}/live");
+    let mut running = demo(folder.path(), &ports).env("CAMERA", &url).start();
+    assert_eq!(running.wait_for_line("The camera is live"), "The camera is live: 768x576");
+    let token = running.wait_for_line("Token: ");
+    wait::until("the camera at the hub", wait::LONG, || {
+        let shown = cameras(ports[0], token.trim_start_matches("Token: "));
+        assert!(!shown.contains(CODED) && !shown.contains(PASSWORD), "{shown}");
+        if shown.contains("Your camera") { Ok(()) } else { Err(shown) }
+    });
+    running.stop_by(Signal::SIGINT, 3 * STOP);
+    running.check_log();
+    let mut told = vec![("what is printed".into(), running.log().lines().join("\n").into_bytes())];
+    files(folder.path(), &mut told);
+    assert!(told.len() > 5, "{} files", told.len());
+    for (file, bytes) in told {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(CODED) && !text.contains(PASSWORD), "{} holds the password", file.display());
+    }
+}
+
+fn files(folder: &Path, into: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, into);
+        } else {
+            into.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
     }
 }
 

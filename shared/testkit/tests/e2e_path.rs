@@ -4,11 +4,14 @@
 
 use std::collections::BTreeSet;
 
+use omma_protocol::wire::browser::Mode;
 use omma_testkit::process::Launch;
 use omma_testkit::stack::broker::Listener;
 use omma_testkit::stack::{Camera, Stack, StackOptions, pictures};
+use omma_testkit::viewer::{Hub, Seen, Viewer};
 use omma_testkit::wait;
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 #[test]
 fn people_on_camera_become_events_with_pictures() {
@@ -25,6 +28,7 @@ fn people_on_camera_become_events_with_pictures() {
     integrations_hear_the_same_events(&stack, &listener);
     a_client_of_mqtt_3_1_1_hears_them_too(&stack);
     nothing_is_shown_without_the_token(&stack);
+    somebody_watches(&stack);
     every_step_has_counted(&stack);
     stack.finish();
 }
@@ -111,21 +115,31 @@ fn nothing_is_shown_without_the_token(stack: &Stack) {
     }
 }
 
+fn somebody_watches(stack: &Stack) {
+    let address = format!("http://127.0.0.1:{}", stack.api.port()).parse().unwrap();
+    let hub = Hub::new(address, &stack.secrets[1]);
+    Runtime::new().unwrap().block_on(async {
+        let mut viewer = Viewer::join(&hub, "site.door", Mode::Live).await.unwrap();
+        while !matches!(viewer.next(wait::LONG).await.unwrap(), Seen::Picture { .. }) {}
+    });
+}
+
 fn every_step_has_counted(stack: &Stack) {
     let steps = |metrics: &std::collections::BTreeMap<String, f64>| -> BTreeSet<String> {
         let done =
             |name: &str| name.strip_prefix("omma_step_done_total{step=\"")?.strip_suffix("\"}").map(str::to_owned);
         metrics.iter().filter(|(_, count)| **count > 0.0).filter_map(|(name, _)| done(name)).collect()
     };
-    let edge = stack.edge_api.metrics().unwrap();
-    for step in ["source", "unit", "gate", "decode", "detect", "track", "event", "outbox", "uplink"] {
-        assert!(steps(&edge).contains(step), "the edge's {step} has done nothing: {:?}", steps(&edge));
-        let timed = edge.get(&format!("omma_step_duration_seconds_count{{step=\"{step}\"}}"));
-        assert!(timed.is_some_and(|count| *count > 0.0), "the edge's {step} has timed nothing");
-    }
-    let hub = stack.api.metrics().unwrap();
-    for step in ["ingest", "decode", "detect", "track", "event", "infer", "bus", "store"] {
-        assert!(steps(&hub).contains(step), "the hub's {step} has done nothing: {:?}", steps(&hub));
+    let (edge, hub) = (stack.edge_api.metrics().unwrap(), stack.api.metrics().unwrap());
+    for (metrics, words) in [
+        (&edge, &["source", "unit", "gate", "decode", "detect", "track", "event", "outbox", "uplink"][..]),
+        (&hub, &["ingest", "bus", "infer", "decode", "detect", "track", "event", "store", "live"]),
+    ] {
+        for step in words {
+            assert!(steps(metrics).contains(*step), "{step} has done nothing: {:?}", steps(metrics));
+            let timed = metrics.get(&format!("omma_step_duration_seconds_count{{step=\"{step}\"}}"));
+            assert!(timed.is_some_and(|count| *count > 0.0), "{step} has timed nothing");
+        }
     }
     // Also where nothing was dropped.
     for (metrics, droppers) in [

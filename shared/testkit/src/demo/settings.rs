@@ -150,10 +150,11 @@ impl Settings {
              [http]\nlisten = \"127.0.0.1:{http}\"\n\n\
              [detect]\nmodel = {model:?}\nengine = {engine:?}\nonnxruntime = {ort:?}\nthreads = 1\n\
              labels = [\"person\", \"bicycle\", \"car\", \"motorcycle\", \"bus\", \"truck\", \"dog\"]\n\n\
-             [[camera]]\nid = \"walkers\"\nname = \"Walkers\"\nplacement = {placement:?}\nrate = {rate:?}\n{gate}",
+             [[camera]]\nid = \"walkers\"\nname = {name:?}\nplacement = {placement:?}\nrate = {rate:?}\n{gate}",
             data = self.folder.join("edge"),
             http = self.edge_port,
             ort = self.onnxruntime,
+            name = if self.camera.is_some() { "Your camera" } else { "Walkers" },
             placement = self.placement,
             engine = self.engine,
             rate = self.rate,
