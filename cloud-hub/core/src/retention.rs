@@ -141,8 +141,9 @@ fn before(now_us: i64, time: Duration) -> i64 {
 }
 
 /// What is free on the pictures' disk. Some file systems show only later what was freed (ZFS, btrfs), or never while a snapshot
-/// has it: for [`SHOWS`] what was removed counts as free as well, or everything would go, and for nothing. What others write
-/// meanwhile counts at once.
+/// has it: for [`SHOWS`] what was removed counts as free as well, or everything would go, and for nothing. What comes, and what
+/// others write meanwhile, counts at once. But what others have written before the disk shows what was removed looks as if so much
+/// of it were not shown: until [`SHOWS`] is over so much less may be free than is reckoned with.
 #[derive(Debug, Default)]
 pub struct Freed {
     /// Free, and what pictures took, at the last look.
@@ -159,7 +160,8 @@ struct Awaited {
     /// Bytes, all of it and what is not shown yet.
     removed: u64,
     missing: u64,
-    /// The most that was free meanwhile: what others remove and write again shows nothing twice.
+    /// The most that was free meanwhile, less the pictures that have come since: what others remove and write again shows nothing
+    /// twice.
     most: u64,
 }
 
@@ -177,6 +179,8 @@ impl Freed {
             awaited.missing += removed;
         }
         let Some(awaited) = &mut self.awaited else { return Some(free) };
+        let came = pictures.saturating_sub(pictures_before);
+        awaited.most = awaited.most.saturating_sub(came);
         awaited.missing = awaited.missing.saturating_sub(free.saturating_sub(awaited.most));
         awaited.most = awaited.most.max(free);
         let missing = awaited.missing;

@@ -156,6 +156,19 @@ fn pictures_that_come_after_a_removal_that_is_not_shown_take_their_room() {
     assert_eq!(disk.gone, 700);
 }
 
+/// Each minute as much of what the disk showed was hidden as had come: it was full within a quarter of an hour.
+#[test]
+fn pictures_that_come_all_the_time_do_not_use_up_the_reserve_where_the_disk_frees_late() {
+    let mut disk = Disk::new();
+    disk.round(0, |_| Disk::FREE);
+    for minute in 1..=30 {
+        disk.pictures += 200;
+        let free = Disk::FREE + disk.gone - 200 * minute;
+        disk.round(minute, |_| free);
+        assert_eq!((free, disk.gone, disk.room.hidden()), (800, 500 + 200 * minute, 0), "{minute}");
+    }
+}
+
 #[test]
 fn little_room_is_told_before_there_is_none_and_not_again_and_again() {
     let rules = Rules { reserve: 1_000_000_000, ..FOR_EVER };
