@@ -6,7 +6,7 @@
 //!    leaves at worst a picture's file that nothing points to, and which the next copy overwrites. Files of pictures that
 //!    were replaced or removed are on a list in the database until they are gone.
 //!    A picture whose file can't be written is left out and not acknowledged: nothing else of the batch waits for it. Where
-//!    another camera's was written it is refused after a while, since it holds up other cameras' on its edge.
+//!    that is its camera's fault alone it is refused after a while, since it holds up other cameras' on its edge.
 //! 3. When it has ended, and only then, the caller may acknowledge; browsers are told by the [`Feed`], integrations by
 //!    the channel that [`Store::open`] gives.
 
@@ -23,6 +23,7 @@ mod retention;
 mod silence;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -131,7 +132,7 @@ impl Store {
         let Inner { database, objects, unwritten, .. } = &*self.0;
         let turn = self.0.turn.lock().await;
         let (mut written, mut left, mut let_go) = (vec![], BTreeMap::new(), BTreeMap::new());
-        let mut elsewhere = None;
+        let mut elsewhere = BTreeMap::new();
         for (at, arrival) in batch.iter().enumerate() {
             if let Content::Picture(picture) = &arrival.content
                 // Of two with one revision the first counts, here as in the database.
@@ -144,10 +145,11 @@ impl Store {
                         written.push(picture);
                     }
                     Err(e) => {
-                        // Once in a batch is enough, and others wait.
-                        let could = match elsewhere {
-                            Some(could) => could,
-                            None => *elsewhere.insert(objects.could_put(picture.files()).await),
+                        // Once for each edge in a batch is enough, and others wait.
+                        let edge = &picture.stream.edge;
+                        let could = match elsewhere.entry(edge) {
+                            Entry::Occupied(could) => *could.get(),
+                            Entry::Vacant(none) => *none.insert(objects.could_put(edge, picture.files()).await),
                         };
                         let reason = e.to_string();
                         if unwritten.failed(&picture.stream, &e, could, Instant::now()) {

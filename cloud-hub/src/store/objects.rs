@@ -5,11 +5,12 @@ use std::path::Path;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path as Place};
+use omma_protocol::id::EdgeId;
 
 use super::StoreError;
 use crate::identity::files;
 
-/// No edge's folder: there is a dot in none's name.
+/// No camera's folder: there is a dot in none's name.
 const TRIAL: &str = "trial.tmp";
 
 #[derive(Debug)]
@@ -30,10 +31,11 @@ impl Objects {
         Ok(())
     }
 
-    /// Whether a file of these parts could be written where no camera's are.
-    pub(super) async fn could_put(&self, parts: impl Iterator<Item = Bytes>) -> bool {
-        let could = self.put(TRIAL, parts).await.is_ok();
-        self.remove(TRIAL).await;
+    /// Whether a file of these parts could be written in that edge's folder, beside its cameras'.
+    pub(super) async fn could_put(&self, edge: &EdgeId, parts: impl Iterator<Item = Bytes>) -> bool {
+        let trial = format!("{edge}/{TRIAL}");
+        let could = self.put(&trial, parts).await.is_ok();
+        self.remove(&trial).await;
         could
     }
 

@@ -1,11 +1,12 @@
 //! Cameras whose pictures can't be written: a damaged or foreign folder, a disk of pictures that is full or read-only while
 //! that of the database is fine. Events are kept meanwhile; the edges keep the pictures.
 //!
-//! Where the same picture could be written elsewhere, and another camera's of the same edge has been since, the fault is the camera's
-//! alone: the hub is ready, and after [`GIVE_UP`] such pictures are let go, since they take the places of other cameras' on the way
-//! from their edge. Where that other camera's can't be written either any more it begins anew: the fault may be the whole edge's,
-//! of which nothing is let go. Where that befalls a second camera it is no camera's fault any more, as of a folder that belongs to somebody else:
-//! the hub is not ready.
+//! Where the same picture could be written as a trial in the folder of its edge, the fault is the camera's alone: the hub is ready, and
+//! after [`GIVE_UP`] such pictures are let go, since they take the places of other cameras' on the way from their edge, all of them
+//! perhaps, so that no other's ever comes. Where another camera of the edge fails, too, the trial is not enough, as where each
+//! camera's folder belongs to somebody else and that above does not: then a third one's must have been written since. Where that
+//! one's can't be any more, or the trial, it begins anew: the fault may be the whole edge's, of which nothing is let go. Where a
+//! second camera's are let go it is no camera's fault any more: the hub is not ready.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use super::StoreError;
 /// A camera whose picture nobody has tried to write for so long is forgotten: an edge sends one that is not acknowledged again
 /// after 160 s at the most.
 const FORGET: Duration = Duration::from_secs(300);
-/// For so long a camera's pictures are kept waiting where others' could be written.
+/// For so long a camera's pictures are kept waiting where the fault is the camera's alone.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(600);
 /// Cameras that are remembered; of more it is enough to know these.
 const MAX: usize = 256;
@@ -28,9 +29,9 @@ pub(super) struct Unwritten(Mutex<BTreeMap<StreamId, Failure>>);
 
 #[derive(Debug)]
 struct Failure {
-    /// Whether it could be written elsewhere.
+    /// Whether it could be written in its edge's folder.
     elsewhere: bool,
-    /// Where another camera's of its edge was written meanwhile.
+    /// Where the fault is the camera's.
     alone: Option<Alone>,
     /// Whether its pictures are let go.
     let_go: bool,
@@ -41,8 +42,8 @@ struct Failure {
 #[derive(Debug, Clone)]
 struct Alone {
     since: Instant,
-    /// Whose was written last.
-    other: StreamId,
+    /// Whose of the same edge was written last; `None` where that was the trial.
+    other: Option<StreamId>,
 }
 
 impl Failure {
@@ -52,25 +53,29 @@ impl Failure {
 }
 
 impl Unwritten {
-    /// A picture of that camera could not be written, but could be `elsewhere`. Whether it is to be let go.
+    /// A picture of that camera could not be written, but could be `elsewhere`, in its edge's folder. Whether it is to be let go.
     pub(super) fn failed(&self, stream: &StreamId, error: &StoreError, elsewhere: bool, now: Instant) -> bool {
         let mut failures = self.lock();
         if failures.is_empty() {
             tracing::error!(
                 step = "store", %stream, %error,
-                "pictures can't be written: events are stored without them, edges keep them, trying on. Where other cameras' of the \
-                 same edge are written they are let go after ten minutes"
+                "pictures can't be written: events are stored without them, edges keep them, trying on. Where it is one camera's \
+                 folder alone they are let go after ten minutes"
             );
         }
-        for failure in failures.values_mut() {
-            // The disk is full: no camera is alone with that. Nor is one whose edge has no other any more that is known to be written.
-            if !elsewhere || failure.alone.as_ref().is_some_and(|alone| alone.other == *stream) {
+        let mut is_only = true;
+        for (each, failure) in failures.iter_mut().filter(|(each, _)| each.edge == stream.edge) {
+            is_only &= each == stream;
+            // Of one that is alone by the trial, any other camera's failure makes that doubtful.
+            let is_doubtful = |alone: &Alone| alone.other.as_ref().map_or(each != stream, |other| other == stream);
+            if !elsewhere || failure.alone.as_ref().is_some_and(is_doubtful) {
                 failure.begin_anew();
             }
             failure.elsewhere &= elsewhere;
         }
         let before = failures.get(stream);
-        let alone = before.and_then(|failure| failure.alone.clone());
+        let by_trial = || (elsewhere && is_only).then_some(Alone { since: now, other: None });
+        let alone = before.and_then(|failure| failure.alone.clone()).or_else(by_trial);
         let give_up = alone.as_ref().is_some_and(|alone| now.saturating_duration_since(alone.since) >= GIVE_UP);
         if give_up && !before.is_some_and(|failure| failure.let_go) {
             tracing::error!(step = "store", %stream, %error, "the camera's pictures can't be written and are let go");
@@ -91,11 +96,11 @@ impl Unwritten {
         for (_, failure) in failures.iter_mut().filter(|(each, failure)| each.edge == stream.edge && failure.elsewhere)
         {
             let since = failure.alone.as_ref().map_or(now, |alone| alone.since);
-            failure.alone = Some(Alone { since, other: stream.clone() });
+            failure.alone = Some(Alone { since, other: Some(stream.clone()) });
         }
     }
 
-    /// What is wrong; `None` where every camera's last picture was written, or one camera's alone of its edge's was not.
+    /// What is wrong; `None` where every camera's last picture was written, or that it was not is one camera's fault alone.
     pub(super) fn reason(&self, now: Instant) -> Option<String> {
         let mut failures = self.lock();
         let before = failures.len();
@@ -142,8 +147,8 @@ pub(super) fn describe() {
     );
     metrics::describe_counter!(
         "omma_store_pictures_given_up_total",
-        "Pictures that could not be written and were let go: of a camera whose pictures alone could not be for ten minutes while \
-         others' of its edge were, or of the hub's own analysis."
+        "Pictures that could not be written and were let go: of a camera whose pictures alone, of its edge's, could not be for ten \
+         minutes, or of the hub's own analysis."
     );
 }
 
@@ -174,23 +179,21 @@ mod tests {
         assert_eq!(unwritten.reason(now + FORGET), None);
     }
 
+    /// It had to be another camera's picture that was written; where the door's held all places of its edge none ever came.
     #[test]
-    fn pictures_that_alone_cannot_be_written_are_let_go_after_a_while_and_the_hub_is_ready() {
+    fn pictures_of_one_camera_that_hold_all_places_of_its_edge_are_let_go_though_no_other_camera_is_tried() {
         let (unwritten, began) = (Unwritten::default(), Instant::now());
-        let [door, yard] = streams(["site.door", "site.yard"]);
+        let [door] = streams(["site.door"]);
         let fails = |after, elsewhere| unwritten.failed(&door, &failure(), elsewhere, began + after);
         let minute = Duration::from_secs(60);
         assert!(!fails(minute, false));
         assert!(unwritten.reason(began + minute).is_some(), "none can be written");
-        unwritten.written(&yard, began + minute);
-        assert!(!fails(2 * minute, true) && unwritten.reason(began + 2 * minute).is_some());
-        unwritten.written(&yard, began + 2 * minute);
+        assert!(!fails(2 * minute, true));
         assert_eq!(unwritten.reason(began + 2 * minute), None);
         assert!(!fails(12 * minute - Duration::from_secs(1), true));
         assert_eq!(unwritten.reason(began + 12 * minute), None);
         assert!(fails(12 * minute, true) && fails(13 * minute, true));
         assert!(!fails(14 * minute, false) && !fails(15 * minute, true), "a disk that is full meanwhile: from anew");
-        unwritten.written(&yard, began + 15 * minute);
         assert!(!fails(16 * minute, true) && fails(25 * minute, true));
         unwritten.written(&door, began + 25 * minute);
         assert!(!fails(45 * minute, true));
@@ -208,6 +211,30 @@ mod tests {
             }
             assert!(unwritten.reason(now).unwrap().contains("site.door, and of 1 more"));
         }
+    }
+
+    /// As of a `chown -R root pictures/site/*`: the door's held all places, so that nobody could know of the yard.
+    #[test]
+    fn where_a_second_camera_fails_after_the_first_ones_were_let_go_both_are_kept() {
+        let (unwritten, began) = (Unwritten::default(), Instant::now());
+        let [door, yard] = streams(["site.door", "site.yard"]);
+        let fails =
+            |stream, minute: u64| unwritten.failed(stream, &failure(), true, began + Duration::from_secs(60 * minute));
+        assert!(!fails(&door, 0) && fails(&door, 10));
+        for minute in 11..60 {
+            assert!(!fails(&yard, minute) && !fails(&door, minute), "in minute {minute}");
+        }
+        assert!(unwritten.reason(began + Duration::from_secs(60 * 60)).unwrap().contains("site.door, and of 1 more"));
+    }
+
+    /// Each edge's folder is tried by itself.
+    #[test]
+    fn that_another_edges_folder_takes_nothing_does_not_have_a_camera_that_is_alone_begin_anew() {
+        let (unwritten, began) = (Unwritten::default(), Instant::now());
+        let [door, other] = streams(["site.door", "other.yard"]);
+        assert!(!unwritten.failed(&door, &failure(), true, began));
+        assert!(!unwritten.failed(&other, &failure(), false, began));
+        assert!(unwritten.failed(&door, &failure(), true, began + GIVE_UP));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Pictures and their crops.
 
+use std::path::PathBuf;
+
 use super::*;
 
 fn cropped_arrival(sequence: u64, id: u128, revision: u32) -> Arrival {
@@ -68,12 +70,18 @@ async fn a_database_of_before_crops_goes_on_with_its_pictures() {
     assert_eq!(opened.store.picture(id, View::Crop).await.unwrap().unwrap().1.len(), 7);
 }
 
+/// A file where a folder should be: also root can't write into that.
+fn put_in_the_way(opened: &Opened, place: &str) -> PathBuf {
+    let in_the_way = opened.folder.path().join("pictures").join(place);
+    std::fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
+    std::fs::write(&in_the_way, "").unwrap();
+    in_the_way
+}
+
 #[tokio::test]
 async fn one_picture_that_cannot_be_written_does_not_hold_up_what_came_with_it() {
     let opened = open().await;
-    // A file where the camera's folder should be: also root can't write into that.
-    let in_the_way = opened.folder.path().join("pictures/site");
-    std::fs::write(&in_the_way, "").unwrap();
+    let in_the_way = put_in_the_way(&opened, "site");
     let mut of_another = picture_arrival(4, 9, 1);
     if let Content::Picture(picture) = &mut of_another.content {
         picture.stream = "other.door".parse().unwrap();
@@ -87,8 +95,6 @@ async fn one_picture_that_cannot_be_written_does_not_hold_up_what_came_with_it()
     assert_eq!(opened.store.event(event(7, 1).id).await.unwrap().unwrap().picture_revision, None);
     let reason = opened.store.0.unwritten.reason(Instant::now());
     assert!(reason.unwrap().contains("site.door"), "that another site's was written says nothing of this one's");
-    opened.store.0.unwritten.written(&"site.gate".parse().unwrap(), Instant::now());
-    assert_eq!(opened.store.0.unwritten.reason(Instant::now()), None, "another camera's was written: the hub is ready");
 
     std::fs::remove_file(&in_the_way).unwrap();
     let again = opened.store.keep(&[picture_arrival(2, 7, 1)]).await.unwrap();
@@ -111,25 +117,26 @@ fn failed_ten_minutes_ago(opened: &Opened, streams: &[&str]) {
 #[tokio::test]
 async fn pictures_of_a_whole_site_that_cannot_be_written_are_kept_by_its_edge_and_the_hub_is_not_ready() {
     let opened = open().await;
-    std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
-    failed_ten_minutes_ago(&opened, &["site.door", "site.gate"]);
+    put_in_the_way(&opened, "site");
+    failed_ten_minutes_ago(&opened, &["site.door"]);
     let outcomes = opened.store.keep(&[event_arrival(1, 7, 1), picture_arrival(2, 7, 1)]).await.unwrap();
     assert!(matches!(&outcomes[1], Outcome::Unwritten { .. }), "{outcomes:?}");
     assert!(opened.store.0.unwritten.reason(Instant::now()).unwrap().contains("site.door"));
 }
 
+/// Another camera's had to be written meanwhile, of which none could come.
 #[tokio::test]
 async fn pictures_of_a_camera_that_alone_cannot_be_written_do_not_stop_its_edges_others_for_ever() {
     let opened = open().await;
-    std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
+    put_in_the_way(&opened, "site/door");
     failed_ten_minutes_ago(&opened, &["site.door"]);
-    opened.store.0.unwritten.written(&"site.gate".parse().unwrap(), ten_minutes_ago());
     // Acknowledged, so that the edge sends it no more, and known when it comes again; its event is there.
     for _ in 0..2 {
         let outcomes = opened.store.keep(&[event_arrival(1, 7, 1), picture_arrival(2, 7, 1)]).await.unwrap();
         assert!(matches!(&outcomes[1], Outcome::Refused { .. }), "{outcomes:?}");
     }
     assert_eq!(opened.store.event(event(7, 1).id).await.unwrap().unwrap().picture_revision, None);
+    assert_eq!(files(&opened.folder), 1, "the one in the way: nothing is left of the trial");
 }
 
 #[test]
@@ -146,9 +153,8 @@ fn a_batch_that_the_database_refuses_again_and_again_counts_its_pictures_once() 
     metrics::with_local_recorder(&recorder, || {
         runtime.block_on(async {
             let opened = open().await;
-            std::fs::write(opened.folder.path().join("pictures/site"), "").unwrap();
+            put_in_the_way(&opened, "site/door");
             failed_ten_minutes_ago(&opened, &["site.door"]);
-            opened.store.0.unwritten.written(&"site.gate".parse().unwrap(), ten_minutes_ago());
             let file = format!("sqlite:{}", opened.folder.path().join("omma.db").display());
             let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
             sqlx::raw_sql("ALTER TABLE records RENAME TO away").execute(&pool).await.unwrap();
@@ -166,10 +172,10 @@ fn a_batch_that_the_database_refuses_again_and_again_counts_its_pictures_once() 
 #[tokio::test]
 async fn a_folder_that_takes_no_picture_at_all_is_told_and_none_is_let_go() {
     let opened = open().await;
-    for in_the_way in ["pictures/site", "pictures/trial.tmp/in the way"] {
-        std::fs::create_dir_all(opened.folder.path().join(in_the_way).parent().unwrap()).unwrap();
-        std::fs::write(opened.folder.path().join(in_the_way), "").unwrap();
+    for place in ["site/door", "site/trial.tmp/in the way"] {
+        put_in_the_way(&opened, place);
     }
+    failed_ten_minutes_ago(&opened, &["site.door"]);
     let outcomes = opened.store.keep(&[picture_arrival(2, 7, 1)]).await.unwrap();
     assert!(matches!(&outcomes[0], Outcome::Unwritten { .. }), "{outcomes:?}");
     assert!(opened.store.0.unwritten.reason(Instant::now()).unwrap().contains("site.door"));
@@ -178,8 +184,7 @@ async fn a_folder_that_takes_no_picture_at_all_is_told_and_none_is_let_go() {
 #[tokio::test]
 async fn a_picture_of_the_hubs_own_that_cannot_be_written_is_tried_again_and_holds_up_no_event() {
     let opened = open().await;
-    let in_the_way = opened.folder.path().join("pictures/site");
-    std::fs::write(&in_the_way, "").unwrap();
+    let in_the_way = put_in_the_way(&opened, "site");
     let (own, waiting) = mpsc::channel(8);
     let stream: StreamId = "site.door".parse().unwrap();
     let picture = omma_protocol::event::Picture {
