@@ -142,7 +142,8 @@ impl KeyQueue {
         if std::mem::replace(&mut first.knows, true) {
             return Some(Turn::Own);
         }
-        first.until = sent.saturating_add(turn_of(first.bytes));
+        // What it lost before says nothing of this turn.
+        (first.until, first.lost) = (sent.saturating_add(turn_of(first.bytes)), false);
         Some(Turn::Begins)
     }
 
@@ -254,6 +255,8 @@ mod tests {
     #[test]
     fn who_loses_nothing_any_more_does_not_go_on_taking_turns() {
         let mut queue = KeyQueue::default();
+        queue.lost(&camera("a"), 1000);
+        assert_eq!(queue.ask(&camera("b"), 0), Some(Turn::Another));
         queue.lost(&camera("a"), 1000);
         assert_eq!(queue.ask(&camera("a"), 0), Some(Turn::Begins));
         queue.begun(&camera("a"), 1000, 1000);
