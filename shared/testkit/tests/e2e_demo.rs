@@ -38,7 +38,7 @@ fn ctrl_c_ends_the_demonstration_with_all_its_programs_and_it_starts_again() {
         if shown.contains("walkers") { Ok(()) } else { Err(shown) }
     });
     // A camera, a hub and an edge, one after the other.
-    running.stop_by(Signal::SIGINT, 3 * STOP);
+    running.stop_by(Signal::SIGINT, 4 * STOP);
     assert!(running.log().contains("Stopped."), "{:?}", running.log().lines());
     running.check_log();
     for port in ports {
@@ -78,7 +78,7 @@ fn a_persons_own_camera_is_shown_and_its_password_stands_nowhere() {
         assert!(!shown.contains(CODED) && !shown.contains(PASSWORD), "{shown}");
         if shown.contains("Your camera") { Ok(()) } else { Err(shown) }
     });
-    running.stop_by(Signal::SIGINT, 3 * STOP);
+    running.stop_by(Signal::SIGINT, 4 * STOP);
     running.check_log();
     let mut told = vec![("what is printed".into(), running.log().lines().join("\n").into_bytes())];
     files(folder.path(), &mut told);

@@ -11,6 +11,7 @@ use cloud_hub::ingest::quic::value::{self, MAX_FAULTS, MAX_REASONS, Value, Value
 use edge_agent::config::checked::Config;
 use omma_protocol::camera::Placement;
 use omma_protocol::id::EdgeId;
+use omma_protocol::wire::mqtt::Topic;
 use omma_protocol::wire::quic::lasting::Record;
 use omma_testkit::fuzz::Target;
 
@@ -76,16 +77,18 @@ pub fn edge_value(data: &[u8]) {
     let (topic, payload) = (String::from_utf8_lossy(&data[..end]), data.get(end + 1..).unwrap_or_default());
     let record = Record { topic: topic.into_owned(), properties: vec![], payload: payload.to_vec().into() };
     let Ok(site) = "site".parse::<EdgeId>() else { panic!("an edge's name") };
+    let is_own = || Topic::parse(&record.topic).is_some_and(|topic| topic.edge() == Some(&site));
     let is_text = |said: &String| said.chars().count() <= 500 && !said.chars().any(char::is_control);
     match value::read(&record, &site) {
-        Ok(Value::Health(health)) => assert!(is_text(&health.last_run), "{health:?}"),
+        Ok(Value::Health(health)) => assert!(is_own() && is_text(&health.last_run), "{health:?}"),
         Ok(Value::Reported(report)) => {
+            assert!(is_own(), "{report:?}");
             assert!(report.reasons.len() <= MAX_REASONS && report.reasons.iter().all(is_text), "{report:?}");
             assert!([report.desired, report.running].iter().flatten().all(|digest| digest.len() == 64));
         }
         Ok(Value::Camera(_, remarks)) => {
             assert!(remarks.interpreted.len() <= MAX_FAULTS && remarks.interpreted.iter().all(is_text), "{remarks:?}");
-            assert!(remarks.unseen.iter().all(is_text), "{remarks:?}");
+            assert!(is_own() && remarks.unseen.iter().all(is_text), "{remarks:?}");
         }
         Ok(Value::Unknown(_)) => {}
         Err(ValueError::Fence(other)) => assert_ne!(other, site),
