@@ -79,12 +79,12 @@ pub(super) async fn send(
     }
 }
 
-struct Sender {
+pub(super) struct Sender {
     connection: Connection,
     places: Places,
     place: Place,
     /// The last group that went first.
-    went_first: Option<u64>,
+    pub(super) went_first: Option<u64>,
     camera: CameraId,
     groups: Counter,
     step: Step,
@@ -157,7 +157,7 @@ async fn write_some(writing: &mut Option<Writing>) -> Result<(), WriteError> {
 }
 
 impl Sender {
-    fn new(connection: Connection, places: Places, camera: CameraId, groups: Counter, step: Step) -> Self {
+    pub(super) fn new(connection: Connection, places: Places, camera: CameraId, groups: Counter, step: Step) -> Self {
         let place = places.of(&camera, || connection.stats().udp_tx.bytes);
         let (went_first, writing, finished, keyless) = (None, None, VecDeque::new(), None);
         Self { connection, places, place, went_first, camera, groups, step, writing, finished, keyless }
@@ -167,7 +167,7 @@ impl Sender {
         self.writing.as_ref().is_some_and(|writing| !writing.pending.is_empty())
     }
 
-    async fn take(&mut self, unit: &AccessUnit) -> Result<(), QuicError> {
+    pub(super) async fn take(&mut self, unit: &AccessUnit) -> Result<(), QuicError> {
         self.give_up_late();
         if unit.key {
             self.end_group();

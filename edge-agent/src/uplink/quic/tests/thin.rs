@@ -237,6 +237,20 @@ async fn records_go_on_though_video_alone_overfills_the_uplink() {
     }
 }
 
+/// It was noted at the next unit of the group, of which there is none: what was lost before its turn gave it the next one too.
+#[tokio::test(start_paused = true)]
+async fn who_goes_first_with_key_pictures_alone_is_known_to_have() {
+    let (config, join) = server(TransportConfig::default());
+    let (connection, _at_hub, _ends) = wired(thin(1000), config, &join).await;
+    let (places, step) = (Places::default(), Step::new(crate::step::UPLINK));
+    let mut sender = groups::Sender::new(connection, places.clone(), door(), groups::Counter::default(), step);
+    for n in 0..3 {
+        places.lost(&door(), 1000);
+        sender.take(&unit(n, true, 1000)).await.unwrap();
+        assert_eq!(sender.went_first, Some(n as u64));
+    }
+}
+
 /// Smart codecs have a key picture a minute, and cameras with intra refresh one at the beginning: what the uplink did not take
 /// until the next one lay in memory, without bound.
 #[tokio::test(start_paused = true)]
