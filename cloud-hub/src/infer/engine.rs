@@ -91,8 +91,10 @@ impl Engine {
                     ended.and_then(|()| self.look(&mut held, watched, &stream, &look, &steps))
                 }
                 Turn::Ended(stream) => {
+                    let ended = self.end(watched.remove(&stream), &stream, &steps);
+                    // Last: whoever hears that the hub is ready finds no camera that it can't look at.
                     held.looks_no_more(&stream);
-                    self.end(watched.remove(&stream), &stream, &steps)
+                    ended
                 }
             };
             if done.is_err() {
