@@ -122,6 +122,13 @@ fn somebody_watches(stack: &Stack) {
         let mut viewer = Viewer::join(&hub, "site.door", Mode::Live).await.unwrap();
         while !matches!(viewer.next(wait::LONG).await.unwrap(), Seen::Picture { .. }) {}
     });
+    // What a viewer was sent is counted now and then, and when the viewer has gone.
+    for metric in ["omma_step_done_total{step=\"live\"}", "omma_step_duration_seconds_count{step=\"live\"}"] {
+        wait::until(metric, wait::LONG, || match stack.api.existing_metric(metric)? {
+            0.0 => Err("0".to_owned()),
+            _ => Ok(()),
+        });
+    }
 }
 
 fn every_step_has_counted(stack: &Stack) {
