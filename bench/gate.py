@@ -290,7 +290,8 @@ def main():
     report("gate", figures | {
         "idle_cpu_percent": gated["median"],
         "saving": min(run["saving"] for run in saved.values()),
-        "saving_libav": min((run["saving"] for run in saved_libav.values()), default=None), "saving_1080p": round(full["median"] / gated["median"], 1),
+        "saving_libav": min((run["saving"] for run in saved_libav.values()), default=None),
+        "saving_1080p": round(full["median"] / gated["median"], 1),
         "idle_cpu_percent_spread": gated, "always_1080p_cpu_percent_spread": full,
         "part": PART, "walks": walks, "empty": saved,
         "empty_libav": saved_libav, "libav_missing": missing,
