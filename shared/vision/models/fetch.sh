@@ -31,7 +31,7 @@ package() {
     unpacked=$work/$(tr '/@' '--' <<<"$1")
     [ ! -d "$unpacked" ] || return 0
     say "fetching npm $1"
-    (cd "$work" && npm pack --silent "$1" >/dev/null) || die "npm could not fetch $1: is the registry within reach?"
+    (cd "$work" && npm pack --loglevel=error "$1" >/dev/null) || die "npm could not fetch $1: is the registry within reach?"
     local file
     file=$(cd "$work" && ls ./*.tgz)
     check "$work/$file" "$2"
