@@ -8,6 +8,8 @@
 
 mod hardware;
 
+use std::collections::VecDeque;
+
 use ffmpeg_next as ffmpeg;
 
 use ffmpeg::codec::{self, threading};
@@ -40,6 +42,9 @@ pub(super) struct Libav {
     had_device: bool,
     /// Key pictures that it could not decode since the last picture it gave.
     strikes: u8,
+    /// Pictures that came out with earlier ones: from libavcodec 61 on a unit of H.265 brings out all that are due, and no unit
+    /// is taken before they are fetched. No more than the stream is reordered by.
+    came: VecDeque<Video>,
     /// As the decoder gave it, in memory.
     picture: Video,
     /// What the next one is fetched into.
@@ -65,6 +70,7 @@ impl Libav {
             hardware,
             had_device: hardware.is_some(),
             strikes: 0,
+            came: VecDeque::new(),
             picture: Video::empty(),
             spare: Video::empty(),
             planar: Planar::default(),
@@ -92,6 +98,7 @@ impl Libav {
     /// # Errors
     /// libavcodec does not decode this in software.
     pub(super) fn restart(&mut self) -> Result<(), DecodeError> {
+        self.came.clear();
         if self.strikes >= STRIKES {
             (self.hardware, self.strikes) = (None, 0);
         } else if self.hardware != Some(Hardware::V4l2M2m) {
@@ -103,7 +110,7 @@ impl Libav {
         Ok(())
     }
 
-    /// The time of the picture that this unit brings out. [`Libav::planes`] has it until the next.
+    /// The time of the next picture, where this unit brings one out. [`Libav::planes`] has it until the next.
     pub(super) fn decode(&mut self, unit: &AccessUnit) -> Result<Option<CaptureTime>, String> {
         // libavcodec invents a picture of H.264 that is missing and says nothing. Of H.265 no numbers are announced.
         if self.numbers.is_gap_before(&unit.data) {
@@ -112,7 +119,8 @@ impl Libav {
         // A copy of coded bytes, with the zeros behind them that libavcodec reads.
         let mut packet = codec::packet::Packet::copy(&unit.data);
         packet.set_pts(Some(unit.time.0));
-        let received = self.decoder.send_packet(&packet).map_err(|e| e.to_string()).and_then(|()| self.receive());
+        let sent = self.decoder.send_packet(&packet).map_err(|e| e.to_string());
+        let received = sent.and_then(|()| self.collect()).and_then(|()| self.next());
         match received {
             Ok(Some(_)) => self.strikes = 0,
             Err(_) if unit.key && self.hardware.is_some() => self.strikes += 1,
@@ -124,23 +132,31 @@ impl Libav {
     /// Hands over what a reordered stream still holds back, in order. To be restarted afterwards.
     pub(super) fn drain(&mut self, colour: Colour, mut each: impl FnMut(CaptureTime, Planes<'_>)) {
         if self.decoder.send_eof().is_ok() {
-            while let Ok(Some(time)) = self.receive() {
+            while let (_, Ok(Some(time))) = (self.collect(), self.next()) {
                 each(time, self.planes(colour));
             }
         }
     }
 
+    /// Fetches the pictures that are out: all, but of V4L2's few that it fills in turn only one.
+    fn collect(&mut self) -> Result<(), String> {
+        while self.hardware != Some(Hardware::V4l2M2m) || self.came.is_empty() {
+            let mut picture = Video::empty();
+            match self.decoder.receive_frame(&mut picture) {
+                Err(error) if error == AGAIN || error == ffmpeg::Error::Eof => return Ok(()),
+                Err(error) => return Err(error.to_string()),
+                // V4L2's gives such while it only learns what its pictures will be.
+                Ok(()) if picture.format() == Pixel::None => return Ok(()),
+                Ok(()) => self.came.push_back(picture),
+            }
+        }
+        Ok(())
+    }
+
     /// Has the next picture ready, and gives its time.
-    fn receive(&mut self) -> Result<Option<CaptureTime>, String> {
-        match self.decoder.receive_frame(&mut self.picture) {
-            Err(error) if error == AGAIN || error == ffmpeg::Error::Eof => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-            Ok(()) => {}
-        }
-        // V4L2's says so while it only learns what its pictures will be.
-        if self.picture.format() == Pixel::None {
-            return Ok(None);
-        }
+    fn next(&mut self) -> Result<Option<CaptureTime>, String> {
+        let Some(picture) = self.came.pop_front() else { return Ok(None) };
+        self.picture = picture;
         if self.picture.is_corrupt() || self.picture.has_decode_errors() {
             return Err("a picture with faults".to_owned());
         }

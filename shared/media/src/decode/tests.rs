@@ -49,12 +49,18 @@ const PLAIN: &str = "bframes=3:b-adapt=0:b-pyramid=none:keyint=30:scenecut=0";
 /// A clip with B-frames made from real footage: its units in the order they are sent, at their presentation times, and
 /// its pictures by time as ffmpeg decodes them.
 fn b_frames(frames: usize, x264: &str) -> (Vec<AccessUnit>, BTreeMap<CaptureTime, Vec<u8>>) {
+    reordered(frames, &["libx264", "-profile:v", "main", "-x264-params", x264], "h264")
+}
+
+/// The same of the coder `coder`, which is named first and has its options behind, in the format `format`.
+fn reordered(frames: usize, coder: &[&str], format: &str) -> (Vec<AccessUnit>, BTreeMap<CaptureTime, Vec<u8>>) {
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("clip.mp4");
     let (source, clip, count) = (footage::path("vtest.h264"), clip.to_str().unwrap(), frames.to_string());
-    let coder = ["-c:v", "libx264", "-profile:v", "main", "-x264-params", x264];
-    run("ffmpeg", &[&["-i", source.to_str().unwrap(), "-frames:v", &count], &coder[..], &[clip]].concat(), &[]);
-    let stream = run("ffmpeg", &["-i", clip, "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264", "-"], &[]);
+    let input = ["-i", source.to_str().unwrap(), "-frames:v", &count, "-c:v"];
+    run("ffmpeg", &[&input[..], coder, &[clip]].concat(), &[]);
+    let filter = format!("{format}_mp4toannexb");
+    let stream = run("ffmpeg", &["-i", clip, "-c", "copy", "-bsf:v", &filter, "-f", format, "-"], &[]);
     let times =
         run("ffprobe", &["-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0", clip], &[]);
     let times = String::from_utf8(times).unwrap();
@@ -281,6 +287,18 @@ fn h265_gives_each_picture_at_once_bit_for_bit_and_is_refused_with_ten_bits() {
     let stream = run("ffmpeg", &[&source[..], &coder[..]].concat(), &[]);
     let error = decoder.decode(&footage::units(&stream, 10)[0]).err().expect("an error").to_string();
     assert!(error.contains("H.265 of 10 bit 4:2:0"), "{error}");
+}
+
+/// From libavcodec 61 on a key picture brings out all pictures before it at once.
+#[cfg(feature = "libav")]
+#[test]
+fn h265_with_b_frames_gives_each_picture_in_order_under_its_own_time() {
+    let x265 = "bframes=4:b-pyramid=1:keyint=20:open-gop=0:scenecut=0:repeat-headers=1:log-level=none";
+    let (units, wanted) = reordered(100, &["libx265", "-preset", "ultrafast", "-x265-params", x265], "hevc");
+    let mut decoder = Decoder::new(Codec::H265, DecoderChoice::Libav).unwrap();
+    let got = decode_all(&mut decoder, &units);
+    assert!(got.into_iter().eq(wanted));
+    assert_eq!(decoder.counts(), DecodeCounts { pictures: 100, ..DecodeCounts::default() });
 }
 
 #[test]
