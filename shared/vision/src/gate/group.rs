@@ -26,9 +26,11 @@ pub enum Order {
 pub(super) struct Groups {
     /// The latest so far.
     now: Option<CaptureTime>,
-    /// The last key picture, and the one before it where that is not too long ago.
+    /// The last key picture, and the last decoded one before it where that is not too long ago.
     key: Option<CaptureTime>,
     previous: Option<CaptureTime>,
+    /// Whether the last key picture was not decoded.
+    skipped: bool,
     /// Time between the last two.
     length: Duration,
     /// Whether the decoder has every unit from the last key picture on.
@@ -50,7 +52,8 @@ impl Groups {
             self.interrupted();
         }
         if key {
-            self.previous = self.key.filter(|&key| time.since(key) <= LONGEST);
+            let decoded = if std::mem::take(&mut self.skipped) { self.previous } else { self.key };
+            self.previous = decoded.filter(|&key| time.since(key) <= LONGEST);
             self.length = self.key.map_or(self.length, |key| time.since(key));
             self.key = Some(time);
         }
@@ -59,7 +62,7 @@ impl Groups {
 
     /// Units were lost: nothing can be decoded before the next key picture.
     pub(super) fn interrupted(&mut self) {
-        (self.key, self.previous, self.decoding) = (None, None, false);
+        (self.key, self.previous, self.decoding, self.skipped) = (None, None, false, false);
     }
 
     /// There was no time for the rest of the group: the stream goes on with its next key picture.
@@ -71,6 +74,7 @@ impl Groups {
     /// How the unit seen last comes to be decoded.
     pub(super) fn decode(&mut self) -> Order {
         let (Some(key), Some(now)) = (self.key, self.now) else { return Order::Skip };
+        self.skipped = false;
         let goes_on = std::mem::replace(&mut self.decoding, true) || key == now;
         if goes_on { Order::Decode } else { Order::DecodeFrom(key) }
     }
@@ -78,12 +82,14 @@ impl Groups {
     /// The unit seen last is not decoded.
     pub(super) fn skip(&mut self) {
         self.decoding = false;
+        self.skipped |= self.key.is_some() && self.key == self.now;
     }
 
-    /// The key picture to look back from: the last one, or where there is one the one before it.
+    /// The key picture to look back from: the last one, or where there is one the last decoded one before it.
     pub(super) fn look_back(&mut self, further: bool) -> Option<CaptureTime> {
         let from = if further { self.keep_from() } else { self.kept_key() };
         self.decoding |= from.is_some();
+        self.skipped &= from.is_none();
         from
     }
 
@@ -143,6 +149,27 @@ mod tests {
         groups.see(at(500), true);
         assert_eq!((groups.look_back(true), groups.look_back(false)), (Some(at(100)), Some(at(500))));
         assert_eq!((groups.keep_from(), groups.length()), (Some(at(100)), Duration::from_millis(400)));
+    }
+
+    #[test]
+    fn what_follows_a_key_picture_that_was_not_decoded_is_kept_from_the_one_before_it() {
+        let mut groups = Groups::default();
+        let mut kept = vec![];
+        for (n, decoded) in [true, false, true, true, false, false].into_iter().enumerate() {
+            groups.see(at(200 * n as i64), true);
+            if decoded {
+                groups.decode();
+            } else {
+                groups.skip();
+            }
+            groups.see(at(200 * n as i64 + 100), false);
+            groups.skip();
+            kept.push(groups.keep_from().map(|from| from.0 / 200_000));
+        }
+        assert_eq!(kept, [Some(0), Some(0), Some(0), Some(2), Some(3), Some(3)]);
+        assert_eq!(groups.look_back(true), Some(at(600)));
+        groups.see(at(1200), true);
+        assert_eq!(groups.keep_from(), Some(at(1000)), "decoded by the look back");
     }
 
     #[test]

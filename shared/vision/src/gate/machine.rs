@@ -14,9 +14,10 @@ use super::report::{Counts, Reason, Report, State};
 use super::scene::Scene;
 use super::sizes::Sizes;
 use super::spare::Spare;
+use super::states::SAFETY;
 use super::still::{Seen, Still};
 use super::thumbnail::{Mask, Thumbnail};
-use super::tier::{Tier, Why, choose};
+use super::tier::{SIZES_TELL, Tier, Why, choose};
 use crate::cadence::Cadence;
 use crate::pace::Pace;
 
@@ -28,7 +29,7 @@ const PROBE_LONGEST: Duration = Duration::from_secs(2);
 const UNPROVEN: Duration = Duration::from_secs(10);
 /// A thing's box is enlarged by this share on each side before the scene around it is learnt: boxes cut off shadows.
 const AROUND: f32 = 0.2;
-/// Longer groups are crossed between two key pictures: sizes alone tell of who does.
+/// Longer groups are crossed between two key pictures: sizes alone tell of who does. None of theirs is passed over.
 const WARY_GROUP: Duration = Duration::from_secs(4);
 /// Most boxes that the learning goes around.
 const MAX_THINGS: usize = 64;
@@ -120,6 +121,7 @@ impl Gate {
 
     /// Takes the next unit of the stream, in the order of decoding. `bytes` is its coded size.
     pub fn unit(&mut self, time: CaptureTime, key: bool, bytes: usize) -> Order {
+        let last_key = self.groups.last_key();
         let passed = match self.groups.see(time, key) {
             Some(passed) => passed,
             None => self.begin(time),
@@ -137,12 +139,23 @@ impl Gate {
         if !self.is_something_there(time) {
             self.sizes.learn();
         }
-        if key || self.state != State::Idle || self.tier.0.decodes_all() {
+        let shows = key && !self.may_pass_over(time, last_key);
+        if shows || self.state != State::Idle || self.tier.0.decodes_all() {
             self.groups.decode()
         } else {
             self.groups.skip();
             Order::Skip
         }
+    }
+
+    /// Whether the key picture of `time` would hardly show what is not known already: nobody was there at the one before, and
+    /// sizes, which would have told of who came since, were as usual. Never two in a row.
+    fn may_pass_over(&self, time: CaptureTime, last_key: Option<CaptureTime>) -> bool {
+        let doubt = self.budget.doubt().max(self.wariness());
+        last_key.is_some_and(|key| self.scene.was_clear_at(key))
+            && self.sizes.was_still(SIZES_TELL, doubt)
+            && self.groups.length() <= WARY_GROUP
+            && time.since(self.detected) < SAFETY
     }
 
     /// How much more than usual a sign must be for what was in vain lately. Where sizes promise nothing, and the next key
@@ -269,7 +282,7 @@ impl Gate {
         self.sizes.interrupted();
     }
 
-    /// The caller keeps units from this time on: from the key picture before the last one. `None`: none need be kept.
+    /// The caller keeps units from this time on: from the last decoded key picture before the last one. `None`: none need be kept.
     pub fn keep_from(&self) -> Option<CaptureTime> {
         self.groups.keep_from()
     }

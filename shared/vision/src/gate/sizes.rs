@@ -86,6 +86,8 @@ pub(super) struct Sizes {
     told: f32,
     /// Place of the last picture; `None` before the first key picture and after a gap.
     place: Option<usize>,
+    /// Predicted pictures of the last whole group; 0 where that is not known.
+    group: usize,
     /// The last picture's, until it is learnt.
     fresh: Option<Fresh>,
     scratch: Vec<f32>,
@@ -110,6 +112,9 @@ impl Sizes {
         self.fresh = None;
         let seconds = passed.as_secs_f32().min(MAX_INTERVAL);
         self.wariness += (1.0 - self.wariness) * (passed.as_secs_f32() / WARY_SECONDS).min(1.0);
+        if key {
+            self.group = self.place.unwrap_or(0);
+        }
         self.place = if key { Some(0) } else { self.place.map(|place| place + 1) };
         // A key picture holds the whole scene: its size says nothing of what moves.
         let place = self.place.filter(|&place| place > 0)?;
@@ -195,11 +200,24 @@ impl Sizes {
 
     /// The smallest rise of one picture's size that tells, in bytes. `None` while it is not known.
     pub(super) fn smallest_change(&self) -> Option<f32> {
+        self.in_bytes(SINGLE * self.tail)
+    }
+
+    /// Whether the last group was still, of which sizes would have told otherwise: of a rise of `bytes` in half of its
+    /// pictures. Asked at the key picture after it.
+    pub(super) fn was_still(&self, bytes: f32, doubt: f32) -> bool {
+        let rise = CUSUM_SLACK + CUSUM_LIMIT * doubt / (self.group as f32 / 2.0);
+        let tells = rise < CUSUM_CLIP && self.in_bytes(rise).is_some_and(|change| change < bytes);
+        tells && self.told == 0.0 && self.rising < CUSUM_LIMIT / 2.0
+    }
+
+    /// So many deviations over the usual, as bytes of a picture.
+    fn in_bytes(&self, deviations: f32) -> Option<f32> {
         if self.residuals.len() < MIN_RESIDUALS {
             return None;
         }
-        let typical = self.typical?;
-        Some((typical + self.level).exp2() * ((SINGLE * self.tail * self.sigma).min(MAX_RISE).exp2() - 1.0))
+        let rise = (deviations * self.sigma).min(MAX_RISE).exp2() - 1.0;
+        Some((self.typical? + self.level).exp2() * rise)
     }
 
     fn usual(&mut self, place: usize) -> Option<f32> {

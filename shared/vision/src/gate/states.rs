@@ -28,7 +28,7 @@ const AT_REST_FROM_THE_START: Duration = Duration::from_secs(6);
 const GLANCE: Duration = Duration::from_millis(600);
 const LONGEST_GLANCE: Duration = Duration::from_secs(3);
 /// What stands still gives no sign: one probe after this time without any detection.
-const SAFETY: Duration = Duration::from_secs(60);
+pub(super) const SAFETY: Duration = Duration::from_secs(60);
 
 impl Gate {
     /// The stream begins, again after a gap, or the clock was set back: times before mean nothing.

@@ -57,11 +57,15 @@ pub(super) struct World {
     pub(super) flickers: Option<usize>,
     /// The score of who walks.
     pub(super) score: f32,
+    /// By how many bytes his walking makes a picture larger.
+    pub(super) motion: f32,
     pub(super) no_key_pictures: bool,
     /// Added to every time from here on, µs.
     pub(super) offset: i64,
     pub(super) units: u64,
     pub(super) decoded: u64,
+    /// Of these, key pictures.
+    pub(super) keys: u64,
     pub(super) detections: usize,
     pub(super) probes: usize,
     /// Looks beyond the rate that were asked for.
@@ -101,10 +105,12 @@ impl World {
             detector_is_busy: false,
             flickers: None,
             score: 0.7,
+            motion: 300.0,
             no_key_pictures: false,
             offset: 1_000_000_000,
             units: 0,
             decoded: 0,
+            keys: 0,
             detections: 0,
             probes: 0,
             spare: 0,
@@ -197,6 +203,7 @@ impl World {
         assert!(key || self.decoder == Some(number - 1), "the decoder has not what picture {number} builds on");
         self.decoder = Some(number);
         self.decoded += 1;
+        self.keys += u64::from(key);
         let finds = !self.detector_is_gone && self.found_in.is_none_or(|parity| number % 2 == parity);
         let things = self.kept[at].things.iter().filter(|_| finds);
         let mut found: Vec<Detection> = things.map(|(_, found)| found.clone()).collect();
@@ -261,7 +268,7 @@ impl World {
         let mut moving = 0.0;
         if let Some((begin, pictures)) = self.walker.filter(|&(begin, pictures)| self.number < begin + pictures) {
             things.push(self.thing("person", self.score, 0.9 * (self.number - begin) as f32 / pictures as f32, 0.3));
-            moving = 300.0;
+            moving = self.motion;
         }
         let bytes = match (key, self.kind) {
             (true, _) => 20_000.0,
