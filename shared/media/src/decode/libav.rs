@@ -119,6 +119,8 @@ impl Libav {
         // A copy of coded bytes, with the zeros behind them that libavcodec reads.
         let mut packet = codec::packet::Packet::copy(&unit.data);
         packet.set_pts(Some(unit.time.0));
+        // Given back before the next needs one: of a device there are few.
+        self.picture = Video::empty();
         let sent = self.decoder.send_packet(&packet).map_err(|e| e.to_string());
         let received = sent.and_then(|()| self.collect()).and_then(|()| self.next());
         match received {
@@ -309,6 +311,24 @@ mod tests {
             assert!(y.chunks(y_stride).map(|row| &row[..width as usize]).eq(copy.chunks(width as usize)));
         }
         assert!(held.windows(2).all(|two| two[0].0 != two[1].0), "footage that stands still shows nothing");
+    }
+
+    #[test]
+    fn pictures_that_came_together_are_given_one_for_each_unit_and_forgotten_at_a_restart() {
+        let stream = std::fs::read(footage::path("vtest.h264")).unwrap();
+        let units = footage::units(&stream, 10);
+        let mut decoder = Libav::new(Codec::H264, DecoderChoice::Libav).unwrap();
+        for pts in 1..4 {
+            let mut picture = Video::new(Pixel::YUV420P, 64, 32);
+            picture.set_pts(Some(pts));
+            decoder.came.push_back(picture);
+        }
+        assert_eq!(decoder.decode(&units[0]), Ok(Some(CaptureTime(1))));
+        assert_eq!(decoder.decode(&units[1]), Ok(Some(CaptureTime(2))));
+        assert_eq!(decoder.next(), Ok(Some(CaptureTime(3))));
+        assert_eq!(decoder.next(), Ok(Some(units[0].time)));
+        decoder.restart().unwrap();
+        assert_eq!(decoder.next(), Ok(None));
     }
 
     #[test]
