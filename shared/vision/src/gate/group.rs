@@ -5,8 +5,8 @@ use std::time::Duration;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::REORDERED;
 
-/// A group that lasts longer is not kept and not looked back into; two of them are the most that is kept: 24 s, of
-/// 0.5 Mbit/s 1.5 MB. Most cameras send a key picture every 1 to 4 s, those that save every 10.
+/// A group that lasts longer is not kept and not looked back into; the last one and as much before it are the most that is
+/// kept: 24 s, of 0.5 Mbit/s 1.5 MB. Most cameras send a key picture every 1 to 4 s, those that save every 10.
 pub(super) const LONGEST: Duration = Duration::from_secs(12);
 /// Longer without a unit, or a step back in time by more than reordering explains: what came before says nothing of what comes.
 const GAP: Duration = Duration::from_secs(5);
@@ -29,8 +29,10 @@ pub(super) struct Groups {
     /// The last key picture, and the last decoded one before it where that is not too long ago.
     key: Option<CaptureTime>,
     previous: Option<CaptureTime>,
-    /// Whether the last key picture was not decoded.
+    /// Whether the last key picture has not been decoded.
     skipped: bool,
+    /// Whether that is the unit seen last.
+    at_key: bool,
     /// Time between the last two.
     length: Duration,
     /// Whether the decoder has every unit from the last key picture on.
@@ -52,11 +54,13 @@ impl Groups {
             self.interrupted();
         }
         if key {
-            let decoded = if std::mem::take(&mut self.skipped) { self.previous } else { self.key };
-            self.previous = decoded.filter(|&key| time.since(key) <= LONGEST);
+            let decoded = if std::mem::replace(&mut self.skipped, true) { self.previous } else { self.key };
+            // Where that is too long ago, what was not decoded is as good.
+            self.previous = decoded.into_iter().chain(self.key).find(|&key| time.since(key) <= LONGEST);
             self.length = self.key.map_or(self.length, |key| time.since(key));
             self.key = Some(time);
         }
+        self.at_key = key;
         passed
     }
 
@@ -73,16 +77,15 @@ impl Groups {
 
     /// How the unit seen last comes to be decoded.
     pub(super) fn decode(&mut self) -> Order {
-        let (Some(key), Some(now)) = (self.key, self.now) else { return Order::Skip };
+        let Some(key) = self.key else { return Order::Skip };
         self.skipped = false;
-        let goes_on = std::mem::replace(&mut self.decoding, true) || key == now;
+        let goes_on = std::mem::replace(&mut self.decoding, true) || self.at_key;
         if goes_on { Order::Decode } else { Order::DecodeFrom(key) }
     }
 
     /// The unit seen last is not decoded.
     pub(super) fn skip(&mut self) {
         self.decoding = false;
-        self.skipped |= self.key.is_some() && self.key == self.now;
     }
 
     /// The key picture to look back from: the last one, or where there is one the last decoded one before it.
@@ -170,6 +173,36 @@ mod tests {
         assert_eq!(groups.look_back(true), Some(at(600)));
         groups.see(at(1200), true);
         assert_eq!(groups.keep_from(), Some(at(1000)), "decoded by the look back");
+    }
+
+    #[test]
+    fn pictures_that_lead_a_key_picture_do_not_make_it_one_that_was_not_decoded() {
+        let mut groups = Groups::default();
+        for key in [1000, 3000, 5000, 7000, 9000, 11_000, 13_000, 15_000] {
+            groups.see(at(key), true);
+            assert_eq!(groups.decode(), Order::Decode);
+            for leading in [key - 80, key - 40, key, key + 40] {
+                groups.see(at(leading), false);
+                groups.skip();
+            }
+            assert_eq!(groups.keep_from(), Some(at((key - 2000).max(1000))));
+        }
+        groups.see(at(17_000), true);
+        groups.skip();
+        groups.see(at(16_960), false);
+        assert_eq!(groups.decode(), Order::DecodeFrom(at(17_000)), "the decoder has not had that");
+    }
+
+    #[test]
+    fn before_a_group_that_became_long_the_one_that_was_not_decoded_is_kept() {
+        let mut groups = Groups::default();
+        groups.see(at(0), true);
+        groups.decode();
+        for (ms, key) in [(4000, true), (8000, false), (12_000, false), (13_000, true)] {
+            groups.see(at(ms), key);
+            groups.skip();
+        }
+        assert_eq!(groups.keep_from(), Some(at(4000)));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //! unit ──▶ [Sizes] ──moves──▶ decode ──▶ [Background] ──changed──▶ probe ──found──▶ look back, detect, track
 //!             │ calm                          │ calm                  │ nothing
 //!             ▼                               ▼                       ▼
-//!           skip (key pictures are       learn the scene       learn it, ask more the next time
-//!           decoded all the same)
+//!           skip (of key pictures        learn the scene       learn it, ask more the next time
+//!           at most every second)
 //!
 //! Learning ──usual known──▶ Idle ⇄ Looking          Idle, Looking ──a probe finds news──▶ Active
 //!                             ▲                                                              │

@@ -86,7 +86,9 @@ pub(super) struct Sizes {
     told: f32,
     /// Place of the last picture; `None` before the first key picture and after a gap.
     place: Option<usize>,
-    /// Predicted pictures of the last whole group; 0 where that is not known.
+    /// Pictures that were summed up since the last key picture; `None` where that was broken off.
+    summed: Option<usize>,
+    /// The same of the last group: 0 where it was broken off.
     group: usize,
     /// The last picture's, until it is learnt.
     fresh: Option<Fresh>,
@@ -113,7 +115,7 @@ impl Sizes {
         let seconds = passed.as_secs_f32().min(MAX_INTERVAL);
         self.wariness += (1.0 - self.wariness) * (passed.as_secs_f32() / WARY_SECONDS).min(1.0);
         if key {
-            self.group = self.place.unwrap_or(0);
+            self.group = self.summed.replace(0).unwrap_or(0);
         }
         self.place = if key { Some(0) } else { self.place.map(|place| place + 1) };
         // A key picture holds the whole scene: its size says nothing of what moves.
@@ -130,6 +132,7 @@ impl Sizes {
         self.rising =
             (self.rising + z.clamp(-CUSUM_CLIP, CUSUM_CLIP) - CUSUM_SLACK).clamp(0.0, 2.0 * CUSUM_LIMIT * doubt);
         self.falling = (self.falling - z.clamp(-CUSUM_CLIP, CUSUM_CLIP) - FALL_SLACK).max(0.0);
+        self.summed = self.summed.map(|pictures| pictures + 1);
         let told = z / (SINGLE * self.tail);
         if told > doubt {
             self.told = self.told.max(told);
@@ -189,7 +192,7 @@ impl Sizes {
 
     /// What was summed up is dealt with.
     pub(super) fn calm(&mut self) {
-        (self.rising, self.falling, self.told) = (0.0, 0.0, 0.0);
+        (self.rising, self.falling, self.told, self.summed) = (0.0, 0.0, 0.0, None);
     }
 
     /// Units were lost: the place in the group is not known before the next key picture.
@@ -203,12 +206,12 @@ impl Sizes {
         self.in_bytes(SINGLE * self.tail)
     }
 
-    /// Whether the last group was still, of which sizes would have told otherwise: of a rise of `bytes` in half of its
-    /// pictures. Asked at the key picture after it.
+    /// Whether the last group was still, of which sizes would have told otherwise: on average of a rise of `bytes` in half of
+    /// its pictures. Asked at the key picture after it; no where they told and were answered.
     pub(super) fn was_still(&self, bytes: f32, doubt: f32) -> bool {
         let rise = CUSUM_SLACK + CUSUM_LIMIT * doubt / (self.group as f32 / 2.0);
         let tells = rise < CUSUM_CLIP && self.in_bytes(rise).is_some_and(|change| change < bytes);
-        tells && self.told == 0.0 && self.rising < CUSUM_LIMIT / 2.0
+        tells && self.rising < CUSUM_LIMIT / 2.0
     }
 
     /// So many deviations over the usual, as bytes of a picture.

@@ -49,6 +49,31 @@ fn many_pictures_a_little_larger_tell_too() {
 }
 
 #[test]
+fn a_group_was_still_where_all_of_it_was_summed_up_and_nothing_is_on_its_way() {
+    let (mut sizes, begin) = settled();
+    let mut group = |answered_at: usize, larger_from: usize| {
+        for place in 0..GROUP {
+            let bytes = still(begin + place) as f32 * if place >= larger_from { 1.2 } else { 1.0 };
+            sizes.see(place == 0, bytes as usize, PASSED, 1.0);
+            if place == answered_at {
+                sizes.in_vain(1);
+            }
+        }
+        sizes.see(true, still(begin), PASSED, 1.0);
+        assert!(!sizes.was_still(1.0, 1.0), "no sum tells of a byte");
+        let was_still = sizes.was_still(350.0, 1.0);
+        // As a glance in vain leaves it.
+        sizes.calm();
+        sizes.see(true, still(begin), PASSED, 1.0);
+        was_still
+    };
+    assert!(group(GROUP, GROUP));
+    assert!(!group(5, GROUP), "they told within it, and it was in vain");
+    assert!(!group(GROUP, GROUP - 3), "somebody may just have come");
+    assert!(group(GROUP, GROUP));
+}
+
+#[test]
 fn rain_that_begins_and_ends_tells_a_few_times_only() {
     let (mut sizes, begin) = settled();
     let mut told = [0, 0];
