@@ -121,13 +121,7 @@ impl Listener {
     /// # Panics
     /// When it can't subscribe.
     pub fn subscribed_to(port: u16, filter: &str) -> Self {
-        // -d makes it say what it does; what is heard stands in lines of its own. It says so at once only into a terminal, or
-        // where it is told to.
-        let launch =
-            Launch::of_system("stdbuf").args(["-oL", "mosquitto_sub", "-d"]).args(Self::arguments(port, filter));
-        let mut listener = Self(launch.start());
-        listener.0.wait_for_line("Subscribed");
-        listener
+        Self::once_subscribed(port, filter, &[])
     }
 
     /// As [`Listener::start`], for what Home Assistant hears too.
@@ -135,20 +129,30 @@ impl Listener {
         Self(Self::launch(port, "#").start())
     }
 
-    /// As [`Listener::start`], in a session that the broker keeps, and that is on its disk when this returns: neither
+    /// As [`Listener::subscribed`], in a session that the broker keeps, and that is on its disk when this returns: neither
     /// its own reconnecting nor a broker that is killed loses the subscription.
     ///
     /// # Panics
     /// When it can't subscribe.
     pub fn persistent(mosquitto: &mut Mosquitto) -> Self {
-        let launch = Self::launch(mosquitto.port, EDGES).args(["-c", "-i", "reader"]);
+        let session = ["-c", "-i", "reader"];
         // -E goes once it has subscribed.
-        launch.clone().args(["-E"]).output();
+        Self::launch(mosquitto.port, EDGES).args(session).args(["-E"]).output();
         // Mosquitto writes its sessions when it ends.
         mosquitto.program.stop();
         mosquitto.program.restart();
         mosquitto.wait();
-        Self(launch.start())
+        // One that finds no broker at its first try ends.
+        Self::once_subscribed(mosquitto.port, EDGES, &session)
+    }
+
+    fn once_subscribed(port: u16, filter: &str, session: &[&str]) -> Self {
+        // -d makes it say what it does; what is heard stands in lines of its own. It says so at once only into a terminal, or
+        // where it is told to.
+        let launch = Launch::of_system("stdbuf").args(["-oL", "mosquitto_sub", "-d"]);
+        let mut listener = Self(launch.args(Self::arguments(port, filter)).args(session.iter().copied()).start());
+        listener.0.wait_for_line("Subscribed");
+        listener
     }
 
     fn launch(port: u16, filter: &str) -> Launch {
