@@ -221,7 +221,8 @@ fn who_walks_past_an_idle_camera_is_followed_from_the_beginning_in_order() {
         edge.run(600);
         assert!(edge.decoded < 100, "{} of 600 units decoded", edge.decoded);
         assert!(edge.looks.is_empty() && edge.probes < 5, "{} probes", edge.probes);
-        assert!(edge.unchanged.len() > 50 && edge.unchanged.is_sorted(), "{:?}", edge.unchanged);
+        // With each key picture that was decoded: every second.
+        assert!(edge.unchanged.len() > 38 && edge.unchanged.is_sorted(), "{:?}", edge.unchanged);
 
         // Eighteen pictures before the next key picture.
         edge.run(22);
