@@ -19,7 +19,7 @@ pub enum Tier {
     Always,
     /// Sizes of coded pictures tell: found within 300 ms.
     Sizes,
-    /// One picture's size tells too little: found within a group, by the next key picture or the sum of sizes.
+    /// Sizes tell too little: found at the next key picture.
     KeyPictures,
     /// Every unit is decoded for its thumbnail: found within 300 ms, at the price of decoding.
     EveryPicture,
