@@ -47,7 +47,7 @@ pub(super) struct Libav {
     came: VecDeque<Video>,
     /// As the decoder gave it, in memory.
     picture: Video,
-    /// What the next one is fetched into.
+    /// Empty: what the next one is fetched into.
     spare: Video,
     /// The picture as three planes, where it came with two.
     planar: Planar,
@@ -143,13 +143,12 @@ impl Libav {
     /// Fetches the pictures that are out: all, but of V4L2's few that it fills in turn only one.
     fn collect(&mut self) -> Result<(), String> {
         while self.hardware != Some(Hardware::V4l2M2m) || self.came.is_empty() {
-            let mut picture = Video::empty();
-            match self.decoder.receive_frame(&mut picture) {
+            match self.decoder.receive_frame(&mut self.spare) {
                 Err(error) if error == AGAIN || error == ffmpeg::Error::Eof => return Ok(()),
                 Err(error) => return Err(error.to_string()),
                 // V4L2's gives such while it only learns what its pictures will be.
-                Ok(()) if picture.format() == Pixel::None => return Ok(()),
-                Ok(()) => self.came.push_back(picture),
+                Ok(()) if self.spare.format() == Pixel::None => return Ok(()),
+                Ok(()) => self.came.push_back(std::mem::replace(&mut self.spare, Video::empty())),
             }
         }
         Ok(())
