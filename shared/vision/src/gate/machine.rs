@@ -17,7 +17,7 @@ use super::spare::Spare;
 use super::states::SAFETY;
 use super::still::{Seen, Still};
 use super::thumbnail::{Mask, Thumbnail};
-use super::tier::{SIZES_TELL, Tier, Why, choose};
+use super::tier::{Tier, Why, choose};
 use crate::cadence::Cadence;
 use crate::pace::Pace;
 
@@ -151,10 +151,9 @@ impl Gate {
     /// Whether the key picture of `time` would hardly show what is not known already: nobody was there at the one before, and
     /// sizes, which would have told of who came since, were as usual. Never two in a row, and none that is promised to be looked at.
     fn may_pass_over(&self, time: CaptureTime, last_key: Option<CaptureTime>) -> bool {
-        let doubt = self.budget.doubt().max(self.wariness());
-        self.tier.0 == Tier::Sizes
+        self.promise() < self.groups.length()
             && last_key.is_some_and(|key| self.scene.was_clear_at(key))
-            && self.sizes.was_still(SIZES_TELL, doubt)
+            && self.sizes.was_still(self.budget.doubt())
             && self.groups.length() <= WARY_GROUP
             && time.since(self.detected) < SAFETY
     }

@@ -206,12 +206,11 @@ impl Sizes {
         self.in_bytes(SINGLE * self.tail)
     }
 
-    /// Whether the last group was still, of which sizes would have told otherwise: on average of a rise of `bytes` in half of
-    /// its pictures. Asked at the key picture after it; no where they told and were answered.
-    pub(super) fn was_still(&self, bytes: f32, doubt: f32) -> bool {
+    /// Whether the last group was still, of which sizes would have told otherwise: their sum of half of its pictures, each of
+    /// which rose by what counts at most. Asked at the key picture after it; no where they told and were answered.
+    pub(super) fn was_still(&self, doubt: f32) -> bool {
         let rise = CUSUM_SLACK + CUSUM_LIMIT * doubt / (self.group as f32 / 2.0);
-        let tells = rise < CUSUM_CLIP && self.in_bytes(rise).is_some_and(|change| change < bytes);
-        tells && self.rising < CUSUM_LIMIT / 2.0
+        rise < CUSUM_CLIP && self.rising < CUSUM_LIMIT / 2.0
     }
 
     /// So many deviations over the usual, as bytes of a picture.

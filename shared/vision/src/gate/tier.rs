@@ -7,7 +7,7 @@ use super::group::LONGEST;
 
 /// Smallest change that sizes show, bytes: below the first they are relied upon, from the second on no more. Measured:
 /// variable bit rate and little noise 26 to 320, much noise 900, constant bit rate 2,000 and more.
-pub(super) const SIZES_TELL: f32 = 350.0;
+const SIZES_TELL: f32 = 350.0;
 const SIZES_BLIND: f32 = 500.0;
 /// How soon sizes or every thumbnail find something: one picture, or three at ten a second, and a probe.
 const PROMPT: Duration = Duration::from_millis(300);

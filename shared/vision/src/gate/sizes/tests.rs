@@ -60,8 +60,8 @@ fn a_group_was_still_where_all_of_it_was_summed_up_and_nothing_is_on_its_way() {
             }
         }
         sizes.see(true, still(begin), PASSED, 1.0);
-        assert!(!sizes.was_still(1.0, 1.0), "no sum tells of a byte");
-        let was_still = sizes.was_still(350.0, 1.0);
+        let was_still = sizes.was_still(1.0);
+        assert!(!sizes.was_still(6.0), "a sum must be so much that half a group has no time for it");
         // As a glance in vain leaves it.
         sizes.calm();
         sizes.see(true, still(begin), PASSED, 1.0);
