@@ -206,8 +206,8 @@ impl Sizes {
         self.in_bytes(SINGLE * self.tail)
     }
 
-    /// Whether the last group was still, of which sizes would have told otherwise: their sum of half of its pictures, each of
-    /// which rose by what counts at most. Asked at the key picture after it; no where they told and were answered.
+    /// Whether the last group was still, and so long that the cumulative sum can tell within half of it. Asked at the key
+    /// picture after it; no where sizes told and were answered.
     pub(super) fn was_still(&self, doubt: f32) -> bool {
         let rise = CUSUM_SLACK + CUSUM_LIMIT * doubt / (self.group as f32 / 2.0);
         rise < CUSUM_CLIP && self.rising < CUSUM_LIMIT / 2.0
