@@ -36,8 +36,11 @@ export function colourOf(label: string): string {
 /** `person 87 % #4`, with the age where the boxes are noticeably older than the frame. */
 export function caption(box: Box, ageMs: number): string {
   const score = Math.round(clamp(box.score) * 100);
-  const age = ageMs >= NOTICEABLE_MS ? `  −${(ageMs / 1000).toFixed(1)} s` : "";
-  return `${box.label} ${score} %  #${box.track}${age}`;
+  return `${box.label} ${score} %  #${box.track}${ageText(ageMs)}`;
+}
+
+function ageText(ageMs: number): string {
+  return ageMs >= NOTICEABLE_MS ? `  −${(ageMs / 1000).toFixed(1)} s` : "";
 }
 
 /** A rectangle of the picture in the element's units, on whole device pixels so that lines are crisp. */
@@ -58,6 +61,8 @@ export class Overlay {
   private readonly context: CanvasRenderingContext2D | null;
   private element: Size = { width: 0, height: 0 };
   private ratio = 1;
+  /** What is on it; null where nothing is, or what is there is not what would be drawn. */
+  private there: { readonly drawn: Drawn; readonly picture: Size } | null = null;
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.context = canvas.getContext("2d");
@@ -69,20 +74,25 @@ export class Overlay {
     this.ratio = ratio;
     this.canvas.width = Math.round(element.width * ratio);
     this.canvas.height = Math.round(element.height * ratio);
+    this.there = null;
   }
 
   clear(): void {
+    this.there = null;
     this.context?.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
   /** Draws what belongs on the frame shown, whose size is `picture`. */
   draw(drawn: Drawn, picture: Size): void {
+    // Between two analysed frames most look alike, and a canvas that is touched is copied and blended anew.
+    if (this.there !== null && looksLike(this.there.drawn, drawn) && sameSize(this.there.picture, picture)) return;
     const context = this.context;
     const area = pictureArea(this.element, picture);
     this.clear();
+    this.there = { drawn, picture };
     if (context === null || area === null || drawn.kind === "none") return;
     const own = drawn.kind === "own";
-    const ageMs = drawn.kind === "held" ? drawn.ageMs : 0;
+    const ageMs = ageOf(drawn);
     const type = area.width < SMALL_PICTURE ? SMALL : USUAL;
     // In the order of their tracks, so that labels find the same places again in the next frame.
     const placed = drawn.boxes.boxes.toSorted((a, b) => a.track - b.track).map((box) => ({ box, at: onScreen(box.rect, area, this.ratio) }));
@@ -102,6 +112,20 @@ export class Overlay {
     }
     context.restore();
   }
+}
+
+/** Whether the one drawn looks the same as the other. */
+export function looksLike(one: Drawn, other: Drawn): boolean {
+  if (one.kind === "none" || other.kind === "none") return one.kind === other.kind;
+  return one.kind === other.kind && one.boxes === other.boxes && ageText(ageOf(one)) === ageText(ageOf(other));
+}
+
+function ageOf(drawn: Drawn): number {
+  return drawn.kind === "held" ? drawn.ageMs : 0;
+}
+
+function sameSize(one: Size, other: Size): boolean {
+  return one.width === other.width && one.height === other.height;
 }
 
 function outline(context: CanvasRenderingContext2D, at: Area, colour: string, own: boolean): void {

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { backoffMs } from "../api/backoff.ts";
 import { pictureArea } from "./letterbox.ts";
-import { caption, colourOf, onScreen, placeLabel } from "./overlay.ts";
+import { caption, colourOf, looksLike, onScreen, placeLabel } from "./overlay.ts";
 import { quantile, SlidingWindow } from "./window.ts";
+import type { Boxes } from "./wire.ts";
+
+const BOXES: Boxes = { stream: "s", rtp: 1, timeUs: 0, delayMs: 0, place: "edge", engine: "e", model: "m", boxes: [] };
 
 test("a picture lies in the middle of what is wider or higher", () => {
   assert.deepEqual(pictureArea({ width: 200, height: 100 }, { width: 100, height: 100 }), { left: 50, top: 0, width: 100, height: 100 });
@@ -25,6 +28,16 @@ test("a caption says what, how sure, which, and how old where that can be notice
   assert.equal(caption(box, 0), "person 87 %  #4");
   assert.equal(caption(box, 149), "person 87 %  #4");
   assert.equal(caption(box, 420), "person 87 %  #4  −0.4 s");
+});
+
+test("what looks the same is not drawn again, and what does not is", () => {
+  const boxes = { kind: "own", boxes: BOXES } as const;
+  const held = (ageMs: number) => ({ kind: "held", boxes: BOXES, ageMs }) as const;
+  assert.ok(looksLike(boxes, { ...boxes }) && looksLike({ kind: "none" }, { kind: "none" }));
+  assert.ok(looksLike(held(33), held(66)), "no age is written yet");
+  assert.ok(!looksLike(held(66), held(160)) && !looksLike(held(160), held(260)), "the age is");
+  assert.ok(!looksLike(boxes, held(33)) && !looksLike(held(33), { kind: "none" }) && !looksLike({ kind: "none" }, boxes));
+  assert.ok(!looksLike(boxes, { kind: "own", boxes: { ...BOXES } }), "boxes of another frame");
 });
 
 test("labels are above their boxes where there is room, within the picture, and not over each other", () => {
