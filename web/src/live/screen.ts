@@ -8,6 +8,7 @@
  * In exact mode frames are taken from the track, because the element passes over some; where the browser does not hand
  * those over, or has not yet, from the element.
  */
+import { Backlog } from "./backlog.ts";
 import { BoxShelf, type Drawn } from "./boxes.ts";
 import type { StreamClock } from "./clock.ts";
 import { Hold } from "./hold.ts";
@@ -51,6 +52,7 @@ export class Screen {
   private readonly overlay: Overlay;
   private readonly still: Still;
   private readonly copies = new Copies();
+  private readonly backlog = new Backlog();
   private readonly hold = new Hold<Copy>(MOST_PIXELS, ({ picture }) => picture.width * picture.height);
   private readonly observer: ResizeObserver;
   private callback: number | null = null;
@@ -73,7 +75,7 @@ export class Screen {
     private readonly onPicture: (picture: Size) => void,
   ) {
     this.overlay = new Overlay(elements.boxes);
-    this.still = new Still(elements.still);
+    this.still = new Still(elements.still, elements.video);
     this.observer = new ResizeObserver(([entry]) => {
       if (entry === undefined) return;
       this.overlay.resize(entry.contentRect, devicePixelRatio);
@@ -129,6 +131,7 @@ export class Screen {
     this.copies.clear(); // Up to 256 MB, which a tab that is paused must not hold.
     this.shelf.clear();
     this.arrivals.clear();
+    this.backlog.clear();
     this.current = null;
     this.overlay.clear();
     this.still.clear();
@@ -163,6 +166,7 @@ export class Screen {
       this.nextFrame();
       const frame = { rtp: metadata.rtpTimestamp ?? null, picture: { width: metadata.width, height: metadata.height } };
       if (this.mode === "exact") {
+        this.backlog.decoded(frame.rtp);
         if (!this.tapped) this.keep(video, frame);
         return;
       }
@@ -176,6 +180,7 @@ export class Screen {
     const now = performance.now();
     this.arrivals.came(now, frame.rtp);
     if (document.hidden) return; // The screen is not refreshed then.
+    if (frame.rtp !== null && this.backlog.passesOver(frame.rtp, this.shelf.own(frame.rtp), now)) return;
     const pixels = this.copies.take(source, frame.picture);
     this.hold.put({ ...frame, pixels }, this.dueMs(frame, now), now);
     if (this.hold.full) this.showDue();

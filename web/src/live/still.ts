@@ -9,7 +9,11 @@ import type { Size } from "./letterbox.ts";
 export class Still {
   private readonly context: CanvasRenderingContext2D | null;
 
-  constructor(private readonly canvas: HTMLCanvasElement) {
+  /** `beneath` is not drawn while this is: else the browser converts and scales each of its frames for nobody to see. */
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly beneath: HTMLElement,
+  ) {
     this.context = canvas.getContext("2d", { alpha: false });
     this.clear();
   }
@@ -17,12 +21,18 @@ export class Still {
   /** Paints a frame pixel for pixel; the style sheet scales it. */
   paint(frame: CanvasImageSource, { width, height }: Size): void {
     fit(this.canvas, width, height);
-    this.canvas.hidden = false;
+    this.reveal(true);
     this.context?.drawImage(frame, 0, 0, width, height);
   }
 
   clear(): void {
-    this.canvas.hidden = true;
+    this.reveal(false);
+  }
+
+  /** By its opacity, so that the video goes on being one to who can't see it. */
+  private reveal(shown: boolean): void {
+    this.canvas.hidden = !shown;
+    this.beneath.style.opacity = shown ? "0" : "";
   }
 }
 
