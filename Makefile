@@ -22,7 +22,7 @@ setup: ## Install and fetch what the tests need, and say what
 
 demo: ## Set up, build, and run a camera, an edge and a hub: one address to open
 	@.ci/setup demo
-	cargo build --workspace --bins
+	cargo build --workspace --bin omma-demo --bin omma-camera --bin edge-agent --bin cloud-hub
 	@exec target/debug/omma-demo
 
 test: ## Set up, build, and run every test
