@@ -94,7 +94,10 @@ test("in exact mode analysed frames have their own boxes on them when they are s
   assert.ok(holdMs > 0, "pictures wait");
   assert.ok(probe.frames.some(({ drawn }) => drawn === "own"));
   await screenshot(page, "live-exact");
+  const drawn = () => page.locator(".stage video").evaluate((video) => getComputedStyle(video).opacity);
+  assert.equal(await drawn(), "0", "the video beneath what is painted is not drawn");
   await choose("Live");
+  await until("the video is drawn again", async () => (await drawn()) === "1");
 });
 
 test("events appear as they happen, with their pictures", async () => {

@@ -72,6 +72,12 @@ test("after a look that was late the next is awaited sooner, for the edge keeps 
   assert.deepEqual([14, 15, 16].map((frame) => shelf.own(frame * 3000)), ["none", "awaited", "awaited"]);
 });
 
+test("a frame was shown before its boxes where the look before it was late by most of what they are apart", () => {
+  const shelf = new BoxShelf();
+  for (const frame of [0, 3, 6, 9, 14]) shelf.put(boxes(frame * 3000));
+  assert.deepEqual([shelf.own(15 * 3000), shelf.own(16 * 3000)], ["awaited", "awaited"]);
+});
+
 test("where looks are unevenly apart, none is awaited too soon", () => {
   const shelf = new BoxShelf();
   for (const frame of [0, 2, 5, 7, 10, 12, 15, 17, 20]) shelf.put(boxes(frame * 3600));

@@ -70,8 +70,8 @@ export class BoxShelf {
 
   /**
    * Whether boxes of the frame `rtp` are there, or are to be expected: it is as long after the newest as those are apart,
-   * less by what the newest was late, since the edge keeps its rhythm. One look may have been left out, or be late itself;
-   * after two, none is counted on.
+   * less by what the newest was late, since the edge keeps its rhythm. One look may have been left out, or be late itself, even
+   * by nearly as long as they are apart; after two, none is counted on.
    */
   own(rtp: number): Own {
     if (this.on(rtp).kind === "own") return "there";
@@ -79,7 +79,7 @@ export class BoxShelf {
     const apart = this.apart();
     if (before === undefined || newest === undefined || apart === null) return "none";
     const gap = rtpDifference(newest.rtp, before.rtp);
-    const late = Math.max(0, gap - Math.round(gap / apart) * apart);
+    const late = Math.max(0, gap - Math.floor(gap / apart + 0.1) * apart);
     const age = rtpDifference(rtp, newest.rtp);
     return age > 0.9 * apart - late && age < 3 * apart ? "awaited" : "none";
   }

@@ -6,7 +6,8 @@
  * - `with-frame`: its boxes were there when it was shown, and were drawn with it.
  * - `while-shown`: they came while it was still on screen, and were drawn over it.
  * - `late`: it was shown, but was gone when its boxes came. In live mode expected; in exact mode a fault.
- * - `not-shown`: the browser never showed it (two frames within one refresh of the screen, or before the first picture).
+ * - `not-shown`: the browser never showed it (two frames within one refresh of the screen, or before the first picture),
+ *   or the page passed it over (`backlog.ts`).
  *
  * Reads no clock. Browser times are monotonic ms; stream times are µs since the epoch.
  */

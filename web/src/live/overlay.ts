@@ -57,6 +57,8 @@ function clamp(value: number): number {
   return Math.min(1, Math.max(0, value));
 }
 
+const NOTHING: Drawn = { kind: "none" };
+
 export class Overlay {
   private readonly context: CanvasRenderingContext2D | null;
   private element: Size = { width: 0, height: 0 };
@@ -83,7 +85,8 @@ export class Overlay {
   }
 
   /** Draws what belongs on the frame shown, whose size is `picture`. */
-  draw(drawn: Drawn, picture: Size): void {
+  draw(what: Drawn, picture: Size): void {
+    const drawn = what.kind === "none" || what.boxes.boxes.length > 0 ? what : NOTHING;
     // Between two analysed frames most look alike, and a canvas that is touched is copied and blended anew.
     if (this.there !== null && looksLike(this.there.drawn, drawn) && sameSize(this.there.picture, picture)) return;
     const context = this.context;

@@ -6,7 +6,8 @@
  *     exact   the browser decoded a frame ──▶ a copy waits until capture time + hold ──▶ painted together with its boxes
  *
  * In exact mode frames are taken from the track, because the element passes over some; where the browser does not hand
- * those over, or has not yet, from the element.
+ * those over, or has not yet, from the element. A page that has no time for all of the track's passes over some by itself
+ * (`backlog.ts`).
  */
 import { Backlog } from "./backlog.ts";
 import { BoxShelf, type Drawn } from "./boxes.ts";
@@ -180,9 +181,11 @@ export class Screen {
     const now = performance.now();
     this.arrivals.came(now, frame.rtp);
     if (document.hidden) return; // The screen is not refreshed then.
-    if (frame.rtp !== null && this.backlog.passesOver(frame.rtp, this.shelf.own(frame.rtp), now)) return;
+    const dueMs = this.dueMs(frame, now);
+    if (frame.rtp !== null && this.backlog.passesOver(frame.rtp, dueMs, this.shelf.own(frame.rtp), now)) return;
     const pixels = this.copies.take(source, frame.picture);
-    this.hold.put({ ...frame, pixels }, this.dueMs(frame, now), now);
+    this.backlog.spent(performance.now());
+    this.hold.put({ ...frame, pixels }, dueMs, now);
     if (this.hold.full) this.showDue();
     this.showAtRefresh();
   }
@@ -212,6 +215,7 @@ export class Screen {
     this.still.paint(show.pixels, show.picture);
     this.copies.giveBack(show.pixels);
     this.show(show, now, now);
+    this.backlog.spent(performance.now());
   }
 
   private show({ rtp, picture }: Frame, now: number, expectedMs: number): void {

@@ -29,7 +29,7 @@ export class Still {
     this.reveal(false);
   }
 
-  /** By its opacity, so that the video goes on being one to who can't see it. */
+  /** By its opacity: so the video goes on telling its frames, and stays what assistive technology finds. */
   private reveal(shown: boolean): void {
     this.canvas.hidden = !shown;
     this.beneath.style.opacity = shown ? "0" : "";

@@ -153,7 +153,7 @@ fn program(name: &str) -> Result<PathBuf> {
     let here = std::env::current_exe().context("find this program's own path")?;
     let path = here.with_file_name(name);
     if !path.is_file() {
-        bail!("{} is missing: run `cargo build --workspace --bins` (`make demo` does)", path.display());
+        bail!("{} is missing: run `cargo build --workspace --bins`, or `make demo`", path.display());
     }
     Ok(path)
 }
