@@ -5,6 +5,11 @@ export OMMA_MODELS ?= $(ROOT)/.omma/models
 export OMMA_ONNXRUNTIME ?= $(ROOT)/.omma/lib/libonnxruntime.so
 export OMMA_FOOTAGE ?= $(ROOT)/.omma/footage
 export CARGO_TERM_PROGRESS_WHEN ?= never
+# As it is written: a camera's password may hold a `$`.
+ifdef CAMERA
+override CAMERA := $(value CAMERA)
+export CAMERA
+endif
 # What set-up brought: cargo-deny, and a Node where the machine's own is too old.
 export PATH := $(ROOT)/.omma/bin:$(ROOT)/.omma/node/node_modules/.bin:$(PATH)
 

@@ -116,8 +116,10 @@ fn run(config: Config) -> anyhow::Result<()> {
             result = &mut run => result,
             () = token.cancelled() => match shutdown::deadline(shutdown::GRACE, run).await {
                 Ok(result) => result,
-                // Everything that must last is on disk already: what hangs is cut off.
-                Err(_) => Ok(()),
+                Err(exceeded) => {
+                    tracing::warn!("cut off what had not ended ({exceeded}); all that must last is on disk already");
+                    Ok(())
+                }
             },
         }
     });

@@ -21,11 +21,11 @@ pub const DECODE: Kind = Kind::new("decode", &["broken", "late", "replaced", "un
 /// Looks at frames.
 pub const DETECT: Kind = Kind::new("detect", &["failed"]);
 
-/// Follows what was found. It throws nothing away.
-pub const TRACK: Kind = Kind::new("track", &[]);
+/// Follows what was found.
+pub const TRACK: Kind = Kind::new("track", &["too many"]);
 
-/// Makes events of tracks. It throws nothing away.
-pub const EVENT: Kind = Kind::new("event", &[]);
+/// Makes events of tracks.
+pub const EVENT: Kind = Kind::new("event", &["picture failed", "too many"]);
 
 /// Keeps events and pictures.
 pub const STORE: Kind = Kind::new("store", &["refused", "retried", "unwritten"]);

@@ -377,12 +377,12 @@ impl Looker {
 
     fn count_left_out(&mut self) {
         let counts = self.analysis.counts();
-        let before = std::mem::replace(&mut self.left_out, counts);
+        let new = counts.since(std::mem::replace(&mut self.left_out, counts));
         for (step, reason, count) in [
-            (&self.steps.track, "masked", counts.masked - before.masked),
-            (&self.steps.track, "too many", counts.tracks_refused - before.tracks_refused),
-            (&self.steps.event, "too many", counts.events_refused - before.events_refused),
-            (&self.steps.event, "picture failed", counts.pictures_failed - before.pictures_failed),
+            (&self.steps.track, "masked", new.masked),
+            (&self.steps.track, "too many", new.tracks_refused),
+            (&self.steps.event, "too many", new.events_refused),
+            (&self.steps.event, "picture failed", new.pictures_failed),
         ] {
             if count > 0 {
                 step.dropped_many(reason, count);

@@ -9,7 +9,7 @@ use omma_protocol::event::Lasting;
 use omma_protocol::id::StreamId;
 use omma_protocol::time::CaptureTime;
 use omma_runtime::step::Step;
-use omma_vision::analysis::{Analysis, AnalysisConfig};
+use omma_vision::analysis::{Analysis, AnalysisConfig, AnalysisCounts};
 use omma_vision::detect::{DetectorConfig, LookError};
 use omma_vision::failing::Failing;
 use tokio::sync::watch;
@@ -57,12 +57,25 @@ impl Default for Steps {
 /// One stream that is looked at.
 struct Watched {
     analysis: Analysis,
+    /// What of that is counted by now.
+    left_out: AnalysisCounts,
     /// When its last frame was taken.
     last: CaptureTime,
     /// Looks that failed one after the other.
     failing: Failing,
     /// Whether it is told that it can't be looked at.
     blind: bool,
+}
+
+impl Watched {
+    /// Counts what the analysis had to leave out since the last time.
+    fn count_left_out(&mut self, steps: &Steps) {
+        let counts = self.analysis.counts();
+        let new = counts.since(std::mem::replace(&mut self.left_out, counts));
+        steps.track.dropped_many("too many", new.tracks_refused);
+        steps.event.dropped_many("too many", new.events_refused);
+        steps.event.dropped_many("picture failed", new.pictures_failed);
+    }
 }
 
 /// The store is gone: there is nothing to look for any more.
@@ -84,7 +97,8 @@ impl Engine {
                     let make = || {
                         let config = AnalysisConfig::seeded(self.min_score, self.rate, rand::random());
                         let analysis = Analysis::new(stream.camera.clone(), held.analyst(), config);
-                        Watched { analysis, last: look.frame.time, failing: Failing::default(), blind: false }
+                        let left_out = AnalysisCounts::default();
+                        Watched { analysis, left_out, last: look.frame.time, failing: Failing::default(), blind: false }
                     };
                     let watched = watched.entry(stream.clone()).or_insert_with(make);
                     watched.last = look.frame.time;
@@ -142,6 +156,7 @@ impl Engine {
         let began = Instant::now();
         let looked = analysis.see(&look.frame, tracks, look.arrived.elapsed());
         steps.event.observe(began.elapsed());
+        watched.count_left_out(steps);
 
         // Boxes first: someone may be watching this very frame.
         self.bus.result(stream, Arc::new(looked.result));
@@ -169,11 +184,13 @@ impl Engine {
     }
 
     fn end(&self, watched: Option<Watched>, stream: &StreamId, steps: &Steps) -> Result<(), StoreGone> {
-        let Some(Watched { mut analysis, blind, .. }) = watched else { return Ok(()) };
-        if blind {
+        let Some(mut watched) = watched else { return Ok(()) };
+        if watched.blind {
             self.unseen.sees(stream, Cause::Undetected);
         }
-        self.keep(stream, analysis.finish(), steps)
+        let lasting = watched.analysis.finish();
+        watched.count_left_out(steps);
+        self.keep(stream, lasting, steps)
     }
 
     fn keep(&self, stream: &StreamId, lasting: Vec<Lasting>, steps: &Steps) -> Result<(), StoreGone> {

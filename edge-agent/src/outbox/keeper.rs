@@ -42,7 +42,8 @@ const RETRY: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// How long closing a database that failed may take, and a write that was late, at the end.
 const CLOSE: Duration = Duration::from_secs(10);
-/// How long all of it may take at the end.
+/// How long all of it may take at the end, where the process stays: one that was told to end is cut off sooner
+/// ([`omma_runtime::shutdown::GRACE`]).
 const END: Duration = Duration::from_secs(30);
 
 pub(super) struct Keeper {

@@ -4,6 +4,7 @@
 
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -87,6 +88,24 @@ fn a_persons_own_camera_is_shown_and_its_password_stands_nowhere() {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains(CODED) && !text.contains(PASSWORD), "{} holds the password", file.display());
     }
+}
+
+#[test]
+fn a_password_with_a_dollar_sign_reached_the_demonstration_without_it() {
+    const CAMERA: &str = "rtsp://me:pa$word$$@10.0.0.1/live";
+    let make = |with: &dyn Fn(&mut Command)| {
+        let mut make = Command::new("make");
+        make.args(["-s", "--eval", "seen: ; @printenv CAMERA", "seen"]);
+        make.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).env_remove("CAMERA");
+        for of_the_one_that_runs_this in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS"] {
+            make.env_remove(of_the_one_that_runs_this);
+        }
+        with(&mut make);
+        String::from_utf8(make.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(make(&|make| _ = make.arg(format!("CAMERA={CAMERA}"))).trim_end(), CAMERA);
+    assert_eq!(make(&|make| _ = make.env("CAMERA", CAMERA)).trim_end(), CAMERA);
+    assert_eq!(make(&|_| {}), "", "none is made up");
 }
 
 fn files(folder: &Path, into: &mut Vec<(PathBuf, Vec<u8>)>) {

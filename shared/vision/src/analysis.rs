@@ -94,6 +94,18 @@ pub struct AnalysisCounts {
     pub pictures_failed: u64,
 }
 
+impl AnalysisCounts {
+    /// What was left out since they were `before`.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            masked: self.masked - before.masked,
+            tracks_refused: self.tracks_refused - before.tracks_refused,
+            events_refused: self.events_refused - before.events_refused,
+            pictures_failed: self.pictures_failed - before.pictures_failed,
+        }
+    }
+}
+
 /// Analyses one stream.
 #[derive(Debug)]
 pub struct Analysis {
