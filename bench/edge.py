@@ -70,15 +70,18 @@ def main():
         say(f"libavcodec is not measured: {', '.join(missing)} not found (`make setup` installs them)")
     build(libav=not missing)
     runs = {"ort": measure("ort"), "tract": measure("tract"), "libav": None if missing else measure("ort", LIBAV)}
-    ratio = lambda name: runs[name] and runs[name]["cpu_ratio"]
+    # A run that is void has no ratio; that of tract, which has no target, says nothing against the others.
+    void = {name: faults(name, run) for name, run in runs.items() if run}
+    ratio = lambda name: runs[name]["cpu_ratio"] if runs[name] and not void[name] else None
     report("edge", {
         "cpu_ratio": ratio("ort"),
         "cpu_ratio_tract": ratio("tract"),
         "cpu_ratio_libav": ratio("libav"),
+        "void": void,
         "libav_missing": missing,
         "rss_mb": max(runs["ort"]["rss_mb"], runs["tract"]["rss_mb"]),
         "binary_mb": round((PROGRAMS / "edge-agent").stat().st_size / 1e6, 1),
-    } | runs, TARGETS, [fault for name, run in runs.items() if run for fault in faults(name, run)])
+    } | runs, TARGETS, void["ort"] + void.get("libav", []))
 
 
 main()
