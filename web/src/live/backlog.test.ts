@@ -28,9 +28,9 @@ function play({ copyMs, paintMs = 0, holdMs = 0, analysed = () => false, boxesMs
     nowMs = Math.max(nowMs, n * FRAME_MS);
     const newest = Math.floor(nowMs / FRAME_MS);
     n = Math.max(n, newest - 29); // The browser drops the oldest of more than 30.
-    if (element) backlog.decoded(rtp(newest * FRAME_MS));
+    if (element) backlog.presented(rtp(newest * FRAME_MS));
     const own = analysed(n) && nowMs >= n * FRAME_MS + boxesMs ? "there" : "none";
-    if (backlog.passesOver(rtp(n * FRAME_MS), n * FRAME_MS + holdMs, own, nowMs)) {
+    if (backlog.passesOver(rtp(n * FRAME_MS), n * FRAME_MS + holdMs, nowMs, () => own)) {
       nowMs += 2;
       continue;
     }
@@ -86,18 +86,18 @@ test("where all frames are analysed and there is no time for all, the page is be
 
 test("a frame whose boxes are awaited is not passed over", () => {
   const backlog = new Backlog();
-  backlog.decoded(rtp(5000));
-  assert.equal(backlog.passesOver(rtp(0), 0, "none", 0), false, "the first is shown");
+  backlog.presented(rtp(5000));
+  assert.equal(backlog.passesOver(rtp(0), 0, 0, () => "none"), false, "the first is shown");
   backlog.spent(0);
-  assert.equal(backlog.passesOver(rtp(33), 0, "none", 1), true);
-  assert.equal(backlog.passesOver(rtp(66), 0, "awaited", 2), false);
+  assert.equal(backlog.passesOver(rtp(33), 0, 1, () => "none"), true);
+  assert.equal(backlog.passesOver(rtp(66), 0, 2, () => "awaited"), false);
 });
 
 test("after the edge's clock was set back frames are taken again with the element's next", () => {
   const backlog = new Backlog();
-  backlog.decoded(rtp(60_000));
+  backlog.presented(rtp(60_000));
   backlog.spent(0);
-  assert.equal(backlog.passesOver(rtp(10), 33, "none", 33), true);
-  backlog.decoded(rtp(43));
-  assert.equal(backlog.passesOver(rtp(43), 66, "none", 66), false);
+  assert.equal(backlog.passesOver(rtp(10), 33, 33, () => "none"), true);
+  backlog.presented(rtp(43));
+  assert.equal(backlog.passesOver(rtp(43), 66, 66, () => "none"), false);
 });

@@ -25,8 +25,8 @@ export class Backlog {
   private newest: number | null = null;
   private spentMs = -Infinity;
 
-  /** The video element has got this frame. */
-  decoded(rtp: number | null): void {
+  /** The video element has presented this frame. */
+  presented(rtp: number | null): void {
     this.newest = rtp;
   }
 
@@ -35,12 +35,12 @@ export class Backlog {
     this.spentMs = nowMs;
   }
 
-  /** Whether this frame of the track, to be shown at `dueMs`, is to be passed over. */
-  passesOver(rtp: number, dueMs: number, own: Own, nowMs: number): boolean {
+  /** Whether this frame of the track, to be shown at `dueMs`, is to be passed over. `own` says whether it has boxes. */
+  passesOver(rtp: number, dueMs: number, nowMs: number, own: () => Own): boolean {
     const behind = this.newest !== null && rtpDifference(this.newest, rtp) > BEHIND_MS * TICKS_PER_MS;
     const lateMs = nowMs - dueMs;
-    if (!behind || lateMs < 0 || (own !== "none" && lateMs <= LATE_MS)) return false;
-    return nowMs - this.spentMs < PULSE_MS;
+    if (!behind || lateMs < 0 || nowMs - this.spentMs >= PULSE_MS) return false;
+    return lateMs > LATE_MS || own() === "none";
   }
 
   clear(): void {

@@ -20,6 +20,9 @@ export type Drawn =
   | { readonly kind: "own"; readonly boxes: Boxes }
   | { readonly kind: "held"; readonly boxes: Boxes; readonly ageMs: number };
 
+/** Nothing is drawn. */
+export const NOTHING: Drawn = { kind: "none" };
+
 /** Whether a frame has boxes of its own, or will have some any moment. */
 export type Own = "there" | "awaited" | "none";
 
@@ -62,10 +65,10 @@ export class BoxShelf {
       if (age === 0) return { kind: "own", boxes };
       if (age > 0) {
         const ageMs = age / TICKS_PER_MS;
-        return ageMs <= HOLD_MS ? { kind: "held", boxes, ageMs } : { kind: "none" };
+        return ageMs <= HOLD_MS ? { kind: "held", boxes, ageMs } : NOTHING;
       }
     }
-    return { kind: "none" };
+    return NOTHING;
   }
 
   /**

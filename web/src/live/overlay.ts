@@ -4,7 +4,7 @@
  * The corners of a box are always drawn, so that the eye can follow it; its edges tell the truth of the moment: solid
  * where the boxes are of the very frame below them, dashed and dimmed where they are of an earlier one.
  */
-import type { Drawn } from "./boxes.ts";
+import { NOTHING, type Drawn } from "./boxes.ts";
 import type { Rect } from "../api/json.ts";
 import { pictureArea, type Area, type Size } from "./letterbox.ts";
 import type { Box } from "./wire.ts";
@@ -56,8 +56,6 @@ export function onScreen([x, y, width, height]: Rect, area: Area, ratio: number)
 function clamp(value: number): number {
   return Math.min(1, Math.max(0, value));
 }
-
-const NOTHING: Drawn = { kind: "none" };
 
 export class Overlay {
   private readonly context: CanvasRenderingContext2D | null;

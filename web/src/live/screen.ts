@@ -10,7 +10,7 @@
  * (`backlog.ts`).
  */
 import { Backlog } from "./backlog.ts";
-import { BoxShelf, type Drawn } from "./boxes.ts";
+import { BoxShelf, NOTHING, type Drawn } from "./boxes.ts";
 import type { StreamClock } from "./clock.ts";
 import { Hold } from "./hold.ts";
 import type { Size } from "./letterbox.ts";
@@ -39,8 +39,6 @@ interface Frame {
 interface Copy extends Frame {
   readonly pixels: HTMLCanvasElement;
 }
-
-const NOTHING: Drawn = { kind: "none" };
 
 /** Where nothing was analysed for this long, what is kept is of no frame any more: timestamps come round after 13 hours. */
 const QUIET_MS = 60_000;
@@ -167,7 +165,7 @@ export class Screen {
       this.nextFrame();
       const frame = { rtp: metadata.rtpTimestamp ?? null, picture: { width: metadata.width, height: metadata.height } };
       if (this.mode === "exact") {
-        this.backlog.decoded(frame.rtp);
+        this.backlog.presented(frame.rtp);
         if (!this.tapped) this.keep(video, frame);
         return;
       }
@@ -182,7 +180,8 @@ export class Screen {
     this.arrivals.came(now, frame.rtp);
     if (document.hidden) return; // The screen is not refreshed then.
     const dueMs = this.dueMs(frame, now);
-    if (frame.rtp !== null && this.backlog.passesOver(frame.rtp, dueMs, this.shelf.own(frame.rtp), now)) return;
+    const { rtp } = frame;
+    if (rtp !== null && this.backlog.passesOver(rtp, dueMs, now, () => this.shelf.own(rtp))) return;
     const pixels = this.copies.take(source, frame.picture);
     this.backlog.spent(performance.now());
     this.hold.put({ ...frame, pixels }, dueMs, now);
