@@ -156,12 +156,12 @@ impl Engine {
         let began = Instant::now();
         let looked = analysis.see(&look.frame, tracks, look.arrived.elapsed());
         steps.event.observe(began.elapsed());
-        watched.count_left_out(steps);
 
         // Boxes first: someone may be watching this very frame.
         self.bus.result(stream, Arc::new(looked.result));
         steps.infer.observe(look.arrived.elapsed());
         steps.infer.done();
+        watched.count_left_out(steps);
         self.keep(stream, looked.lasting, steps)
     }
 
