@@ -55,6 +55,7 @@ fn garbage_on_every_port() {
     on_http(&stack);
     on_pages_of_their_own(&stack);
     as_offers_for_a_camera(&stack);
+    as_cameras_of_an_edge(&stack);
     slowly(&stack);
     who_says_nothing_is_sent_away(&stack, silent);
     a_proper_client_still_gets_in(stack.mqtt_port());
@@ -322,6 +323,30 @@ fn as_offers_for_a_camera(stack: &Stack) {
         assert!([400, 404].contains(&answer.status), "{}", answer.text());
     }
     assert!(parsed >= 50, "only {parsed} offers came as far as the parser");
+}
+
+/// To an edge that is there, so that what it shall be is looked at: none of it is kept.
+fn as_cameras_of_an_edge(stack: &Stack) {
+    const SOUND: &[u8] = b"[[camera]]\nid = \"door\"\nurl = \"rtsp://127.0.0.1:9/x\"\n";
+    let mut random = StdRng::seed_from_u64(SEED);
+    let path = format!("/api/v1/edges/{EDGE}");
+    let mut parsed = 0;
+    for n in 0..100 {
+        // Before the closing quote.
+        let cut = random.random_range(0..SOUND.len() - 2);
+        let body = match n % 4 {
+            0 => garbage(&mut random, 4096),
+            1 => SOUND[..cut].to_vec(),
+            // TOML has this byte nowhere, not even in comments and strings.
+            _ => [&SOUND[..cut], b"\0", &SOUND[cut..]].concat(),
+        };
+        let answer = stack.api.send("PUT", &format!("{path}/config"), "application/toml", &body).unwrap();
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        parsed += usize::from(answer.text().contains("not TOML"));
+    }
+    assert!(parsed >= 50, "only {parsed} texts came as far as the parser");
+    let edge = stack.api.json(&path).unwrap();
+    assert!(edge["configuration"]["desired"].is_null(), "{edge}");
 }
 
 /// Clients that send and then do not keep nobody from being answered, and who is waited for is not waited for without end.

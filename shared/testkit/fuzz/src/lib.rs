@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use cloud_hub::broker::connect;
 use cloud_hub::ingest::quic::value::{self, MAX_FAULTS, MAX_REASONS, Value, ValueError};
 use edge_agent::config::checked::Config;
+use hub_core::desired::{self, MAX_CAMERAS};
 use omma_protocol::camera::Placement;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::Topic;
@@ -16,8 +17,12 @@ use omma_protocol::wire::quic::lasting::Record;
 use omma_testkit::fuzz::Target;
 
 /// Every target by name, which is the name of its folder of inputs too.
-pub const TARGETS: &[(&str, Target)] =
-    &[("desired_cameras", desired_cameras), ("mqtt_connect", mqtt_connect), ("edge_value", edge_value)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("desired_cameras", desired_cameras),
+    ("desired_of_a_person", desired_of_a_person),
+    ("mqtt_connect", mqtt_connect),
+    ("edge_value", edge_value),
+];
 
 /// An edge without a hub, which has one camera of its own.
 const EDGE: &str = r#"
@@ -35,8 +40,7 @@ placement = "none"
 /// The cameras that someone desires, as they come over MQTT: they replace cameras and nothing else, what runs can run, and
 /// what is refused is refused with a reason, the same each time.
 pub fn desired_cameras(data: &[u8]) {
-    static FILE: OnceLock<Config> = OnceLock::new();
-    let file = FILE.get_or_init(edge);
+    let file = edge();
     let Ok(text) = std::str::from_utf8(data) else { return };
     match file.with_cameras(text) {
         Ok(config) => {
@@ -53,6 +57,25 @@ pub fn desired_cameras(data: &[u8]) {
             let again = file.with_cameras(text).map(|_| ()).map_err(|faults| faults.lines().collect());
             assert_eq!(again, Err(lines));
         }
+    }
+}
+
+/// The same as a person sends it, the body of `PUT /edges/{edge}/config`: the hub refuses nothing that the edge would take, and
+/// what it refuses has faults that can be shown, the same each time.
+pub fn desired_of_a_person(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let judged = desired::check(text);
+    match &judged {
+        Ok(count) => assert!((1..=MAX_CAMERAS).contains(count), "{count} cameras"),
+        Err(faults) => {
+            let can_be_shown = |fault: &String| !fault.trim().is_empty() && !fault.chars().any(char::is_control);
+            assert!(!faults.is_empty() && faults.iter().all(can_be_shown), "{faults:?}");
+            assert_eq!(desired::check(text), judged);
+        }
+    }
+    if let Ok(config) = edge().with_cameras(text) {
+        let count = config.cameras.len();
+        assert!(judged == Ok(count) || count > MAX_CAMERAS, "the edge takes {count} cameras, the hub says {judged:?}");
     }
 }
 
@@ -96,7 +119,12 @@ pub fn edge_value(data: &[u8]) {
     }
 }
 
-fn edge() -> Config {
+fn edge() -> &'static Config {
+    static FILE: OnceLock<Config> = OnceLock::new();
+    FILE.get_or_init(read_edge)
+}
+
+fn read_edge() -> Config {
     let path = std::env::temp_dir().join(format!("omma-fuzz-{}.toml", std::process::id()));
     let config = std::fs::write(&path, EDGE).map(|()| Config::load(Some(&path)));
     std::fs::remove_file(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
