@@ -16,7 +16,7 @@ use omma_protocol::unit::AccessUnit;
 
 /// Longest payload, in bytes. With 12 bytes of RTP header, 16 of header extensions and 16 of authentication it stays
 /// within the 1,200 bytes of UDP that every path on which WebRTC works lets through.
-pub(super) const MAX_PAYLOAD: usize = 1140;
+pub const MAX_PAYLOAD: usize = 1140;
 
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
@@ -34,29 +34,31 @@ const FILLER: u8 = 12;
 
 /// One coded picture as RTP payloads, in order. The last one carries the marker bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Packets {
+pub struct Packets {
     /// When the picture was taken.
-    pub(super) time: CaptureTime,
+    pub time: CaptureTime,
     /// The same moment on our clock, as far as it was known when the picture came.
-    pub(super) taken: Instant,
+    pub taken: Instant,
     /// Whether decoding can begin here.
-    pub(super) key: bool,
+    pub key: bool,
     /// `profile_idc` of the SPS, where the picture carries one.
-    pub(super) profile: Option<u8>,
+    pub profile: Option<u8>,
     /// The payloads. Empty where the unit holds nothing to be sent.
-    pub(super) payloads: Vec<Arc<[u8]>>,
+    pub payloads: Vec<Arc<[u8]>>,
     /// Bytes of all payloads.
-    pub(super) bytes: usize,
+    pub bytes: usize,
 }
 
 impl Packets {
     /// Cuts one access unit of H.264, taken at `taken` on our clock.
-    pub(super) fn new(unit: &AccessUnit, taken: Instant) -> Self {
+    pub fn new(unit: &AccessUnit, taken: Instant) -> Self {
         let mut cutter = Cutter::default();
         let mut profile = None;
         for nal in nals(&unit.data) {
             match nal.h264_type() {
-                DELIMITER | FILLER => continue,
+                // 0 and those from 24 on are no part of a picture (H.264 table 7-1), and would be read as packets of several
+                // units or parts of one (RFC 6184 table 1).
+                DELIMITER | FILLER | 0 | STAP_A.. => continue,
                 SPS => profile = nal.bytes.get(1).copied().or(profile),
                 _ => {}
             }
@@ -193,6 +195,13 @@ mod tests {
         let packets = cut(&unit(&[vec![9, 0xf0], vec![0x41, 1], vec![12, 0xff, 0xff]]));
         assert_eq!(packets.payloads, [Arc::from([0x41, 1])]);
         assert!(cut(&unit(&[])).payloads.is_empty());
+    }
+
+    #[test]
+    fn what_would_be_read_as_a_packet_of_others_is_left_out() {
+        let nals: Vec<_> = (0..32u8).filter(|kind| ![9, 12].contains(kind)).map(|kind| vec![0x60 | kind, 1]).collect();
+        let sent: Vec<_> = receive(&cut(&unit(&nals)).payloads).iter().map(|nal| nal[0] & TYPE).collect();
+        assert_eq!(sent, (1..24).filter(|kind| ![9, 12].contains(kind)).collect::<Vec<u8>>());
     }
 
     proptest! {
