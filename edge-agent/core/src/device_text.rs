@@ -1,6 +1,6 @@
-//! What a device calls itself and its streams, made fit to be shown: all such text is hostile.
+//! What a device calls itself and its streams, and why it gives none, made fit to be shown: all such text is hostile.
 
-/// Longest text that is shown, characters.
+/// Longest name that is shown, characters.
 const MAX_TEXT: usize = 200;
 
 /// Whether a character steers a terminal, can't be seen, or turns the direction of writing.
@@ -11,7 +11,12 @@ pub fn steers(c: char) -> bool {
 
 /// One line of at most 200 characters, none of which [`steers`].
 pub fn words(text: &str) -> String {
-    let printable: String = text.chars().take(4 * MAX_TEXT).map(|c| if steers(c) { ' ' } else { c }).collect();
+    line(text, MAX_TEXT)
+}
+
+/// One line of at most `max` characters, none of which [`steers`].
+pub fn line(text: &str, max: usize) -> String {
+    let printable: String = text.chars().take(4 * max).map(|c| if steers(c) { ' ' } else { c }).collect();
     let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().take(MAX_TEXT).collect()
+    line.chars().take(max).collect()
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use edge_core::device_text::line;
 use omma_protocol::secret::Secret;
 use url::{Position, Url};
 
@@ -51,6 +52,8 @@ pub enum UrlError {
 
 /// How a device's address begins.
 const DEVICE: &str = "v4l2:";
+/// Longest text of someone else that is shown, characters: what is wrong with many cameras goes to the hub in one message.
+pub const MAX_SHOWN: usize = 800;
 
 impl CameraUrl {
     /// Reads an address.
@@ -115,19 +118,20 @@ impl CameraUrl {
         self.credentials.as_ref()
     }
 
-    /// A text of someone else with the password, and what of the address is not printed, taken out, should it be in
-    /// there.
+    /// A text of someone else as a [`line`] of at most [`MAX_SHOWN`] characters, with the password, and what of the address is
+    /// not printed, taken out, should it be in there.
     pub fn redact(&self, text: &str) -> String {
         let text = match self.unprinted() {
             "" => text.to_owned(),
             rest => text.replace(rest, "/…"),
         };
-        match &self.credentials {
+        let text = match &self.credentials {
             Some(credentials) if !credentials.password.expose().is_empty() => {
                 text.replace(credentials.password.expose().as_str(), "<secret>")
             }
             _ => text,
-        }
+        };
+        line(&text, MAX_SHOWN)
     }
 
     /// Path, query and fragment; empty where there is nothing to them. A device's file is no secret.
@@ -234,6 +238,13 @@ mod tests {
         assert_eq!(format!("{url} {url:?}"), "rtsp://cam/… rtsp://cam/…");
         assert!(!format!("{:?}", url.credentials()).contains("hunter2"));
         assert_eq!(url.redact("401 for admin:hunter2"), "401 for admin:<secret>");
+    }
+
+    #[test]
+    fn what_a_camera_says_steers_no_terminal_and_fills_no_message() {
+        let url = CameraUrl::parse("rtsp://admin:hunter2@cam").unwrap();
+        assert_eq!(url.redact("401:\r\n\u{1b}[2J\u{9b}1m hunter2\t!"), "401: [2J 1m <secret> !");
+        assert_eq!(url.redact(&"x".repeat(300_000)).len(), MAX_SHOWN);
     }
 
     #[test]
