@@ -10,7 +10,7 @@
 //! [`socket`] must stay outside of that layer, because a browser can't set a header on a WebSocket: there the first
 //! message is the token.
 
-pub(crate) mod whep;
+pub mod whep;
 
 pub(crate) mod websocket;
 

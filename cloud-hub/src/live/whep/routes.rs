@@ -8,8 +8,8 @@ use omma_protocol::id::StreamId;
 use omma_protocol::unit::Codec;
 use omma_protocol::wire::browser::Mode;
 use serde::Deserialize;
-use str0m::change::SdpOffer;
 
+use super::session::read_offer;
 use super::source::{NOT_H264, REORDERS};
 use super::{JoinError, Joined};
 use crate::live::LiveState;
@@ -69,7 +69,7 @@ pub(crate) async fn join(
     }
     let body = body.map_err(|e| Refusal::new(e.status(), "bad_request", format!("the offer can't be read: {e}")))?;
     watchable(&state, &stream)?;
-    let offer = SdpOffer::from_sdp_string(&body).map_err(|e| Refusal::bad_request(format!("not an SDP offer: {e}")))?;
+    let offer = read_offer(&body).map_err(|e| Refusal::bad_request(e.to_string()))?;
     let Joined { id, answer } = state.whep.join(stream, offer, mode).await.map_err(|e| {
         let (status, kind) = match &e {
             JoinError::Offer(_) => (StatusCode::BAD_REQUEST, "bad_request"),

@@ -34,6 +34,8 @@ pub(super) const CHANNEL: &str = "omma";
 const MAX_CHANNEL_BYTES: usize = 64 * 1024;
 /// Longest message that a viewer may send.
 const MAX_MESSAGE: u32 = 4 * 1024;
+/// Why nothing came of it when the protocol code found itself at fault.
+const PANICKED: &str = "the protocol code panicked";
 /// Outputs after one input. A session that gives more is broken and would hold up all others.
 const MAX_OUTPUTS: usize = 100_000;
 
@@ -87,7 +89,10 @@ pub(super) enum Next {
 
 /// Why an offer was not taken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum OfferError {
+pub enum OfferError {
+    /// It is none.
+    #[error("not an SDP offer: {0}")]
+    Unreadable(String),
     /// It can't be used.
     #[error("the offer can't be answered: {0}")]
     Refused(String),
@@ -96,9 +101,17 @@ pub(crate) enum OfferError {
     NoVideo,
 }
 
+/// Reads an offer.
+///
+/// # Errors
+/// Where it is none.
+pub fn read_offer(text: &str) -> Result<SdpOffer, OfferError> {
+    guarded(|| SdpOffer::from_sdp_string(text).map_err(|e| reason(&e.to_string()))).map_err(OfferError::Unreadable)
+}
+
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Session {
+pub struct Session {
     rtc: Rtc,
     mid: Option<Mid>,
     payload_type: Option<Pt>,
@@ -113,16 +126,13 @@ impl Session {
     ///
     /// # Errors
     /// Where the offer is malformed or has no video for us.
-    pub(super) fn new(
+    pub fn new(
         offer: SdpOffer,
         addresses: &[SocketAddr],
         first_sequence: u16,
         now: Instant,
     ) -> Result<(Self, String), OfferError> {
-        // An offer is a stranger's too: see `apply`.
-        let answered = catch_unwind(AssertUnwindSafe(|| answer(offer, addresses, now)));
-        let (rtc, answer) =
-            answered.unwrap_or_else(|_| Err("the protocol code panicked".to_owned())).map_err(OfferError::Refused)?;
+        let (rtc, answer) = guarded(|| answer(offer, addresses, now)).map_err(OfferError::Refused)?;
         let mut session = Self {
             rtc,
             mid: video_mid(&answer),
@@ -163,17 +173,15 @@ impl Session {
         if let Some(why) = &self.gone {
             return Next::Gone(why.clone());
         }
-        // A peer that finds an assertion in the protocol code must end its own session only, not everybody's. After a
-        // panic the session is never touched again, so that no half-changed state is seen.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            self.input(now, input, happened)?;
-            self.drain(now, egress, happened)
-        }));
+        // After a panic the session is never touched again, so that no half-changed state is seen.
+        let result = guarded(|| {
+            let taken = self.input(now, input, happened).and_then(|()| self.drain(now, egress, happened));
+            taken.map_err(|e| e.to_string())
+        });
         let why = match result {
-            Ok(Ok(at)) if self.rtc.is_alive() => return Next::WakeAt(at),
-            Ok(Ok(_)) => "closed".to_owned(),
-            Ok(Err(e)) => e.to_string(),
-            Err(_) => "the protocol code panicked".to_owned(),
+            Ok(at) if self.rtc.is_alive() => return Next::WakeAt(at),
+            Ok(_) => "closed".to_owned(),
+            Err(why) => why,
         };
         self.gone = Some(why.clone());
         Next::Gone(why)
@@ -273,6 +281,16 @@ impl Session {
         let params = taken.iter().filter_map(|pt| known.params().iter().find(|p| p.pt() == *pt));
         params.filter(usable).min_by_key(differs).map(|p| p.pt())
     }
+}
+
+/// A stranger that finds an assertion in the protocol code must end its own session only, not everybody's.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(PANICKED.to_owned()))
+}
+
+/// What the parser says in one line, without an address in memory that it gives for a place.
+fn reason(error: &str) -> String {
+    error.lines().filter(|line| !line.is_empty() && !line.contains("PointerOffset")).collect::<Vec<_>>().join("; ")
 }
 
 /// The video of an answer, where it was not refused (RFC 8829 §5.3.1: port 0). str0m tells of it only once the
