@@ -13,7 +13,7 @@ pub mod rtsp;
 
 mod redirect;
 
-mod interpreter;
+pub mod interpreter;
 
 pub mod farewells;
 

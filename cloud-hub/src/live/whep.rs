@@ -20,13 +20,13 @@ pub(super) mod routes;
 
 mod driver;
 
-mod session;
+pub mod session;
 
 mod source;
 
 mod group;
 
-mod packetize;
+pub mod packetize;
 
 mod deadlines;
 

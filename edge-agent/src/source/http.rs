@@ -10,6 +10,8 @@
 
 mod client;
 
+pub mod login;
+
 pub(crate) mod connection;
 
 mod tls;
@@ -73,14 +75,19 @@ impl Stream {
 
 /// How a camera gives its pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub enum Form {
+    /// One endless answer.
     Mjpeg,
+    /// One answer for each request.
     Snapshot,
 }
 
 impl Form {
     /// By the media type of an answer (RFC 9110 §8.3). Where a camera says none, an answer without a length is endless.
-    fn of(headers: &HeaderMap) -> Result<Self, SourceError> {
+    ///
+    /// # Errors
+    /// When the answer is no picture.
+    pub fn of(headers: &HeaderMap) -> Result<Self, SourceError> {
         let value = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase());
         let media_type = value.as_deref().and_then(|value| value.split(';').next()).unwrap_or_default().trim();
         match media_type {

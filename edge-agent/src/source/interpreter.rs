@@ -38,7 +38,7 @@ use crate::source::url::CameraUrl;
 use fault::{Fault, Finds, Flaw, Leaves};
 use login::Login;
 
-mod login;
+pub mod login;
 
 pub(in crate::source) mod fault;
 

@@ -1,4 +1,4 @@
-//! As much of an HTTP client as a camera needs (RFC 9112): GET with Basic or Digest authentication (RFC 7617, RFC 7616)
+//! As much of an HTTP client as a camera needs (RFC 9112): GET with Basic or Digest authentication ([`login`](super::login))
 //! on one connection that is kept.
 //!
 //! Redirects are not followed: the password would follow too.
@@ -8,14 +8,13 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_auth::{PasswordClient, PasswordParams};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     ACCEPT, AUTHORIZATION, ETAG, HOST, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    USER_AGENT, WWW_AUTHENTICATE,
+    USER_AGENT,
 };
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -23,6 +22,7 @@ use tokio_rustls::TlsConnector;
 use url::Position;
 
 use super::connection::Connection;
+use super::login::Challenge;
 use super::tls;
 use crate::AGENT;
 use crate::config::checked::Camera;
@@ -38,7 +38,7 @@ pub(super) struct Client {
     tls: Option<Arc<ClientConfig>>,
     connection: Option<Connection<Empty<Bytes>>>,
     /// The camera's challenge, once it has made one.
-    login: Option<PasswordClient>,
+    login: Option<Challenge>,
 }
 
 /// How the camera names the picture that it gave last.
@@ -95,12 +95,7 @@ impl Client {
         if self.url.credentials().is_none() {
             return Err(SourceError::Refused("it wants some, and `url` has none".to_owned()));
         }
-        let mut challenge = PasswordClient::builder();
-        for value in answer.headers().get_all(WWW_AUTHENTICATE) {
-            challenge = challenge.challenges(&String::from_utf8_lossy(value.as_bytes()));
-        }
-        let unread = |e: String| SourceError::Refused(format!("401 with a challenge that can't be read: {e}"));
-        self.login = Some(challenge.build().map_err(unread)?);
+        self.login = Some(Challenge::of(answer.headers())?);
         // A page whose length nobody says may end with the connection only.
         let told = answer.body().size_hint().exact().is_some();
         if !told || Limited::new(answer.into_body(), MAX_ERROR_PAGE).collect().await.is_err() {
@@ -145,18 +140,7 @@ impl Client {
             Known { .. } => {}
         }
         if let (Some(login), Some(credentials)) = (&mut self.login, self.url.credentials()) {
-            let shown = PasswordParams {
-                username: &credentials.user,
-                password: credentials.password.expose(),
-                uri: path,
-                method: Method::GET.as_str(),
-                body: None,
-            };
-            let unanswered = |e: String| SourceError::Refused(format!("its challenge can't be answered: {e}"));
-            let answer = login.respond(&shown).map_err(unanswered)?;
-            let mut value = HeaderValue::from_str(&answer).map_err(|e| unanswered(e.to_string()))?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, login.answer(credentials, path)?);
         }
         Ok(request)
     }

@@ -7,14 +7,15 @@ use http_auth::{PasswordClient, PasswordParams};
 use crate::source::url::Credentials;
 
 /// Signs requests.
-pub(super) struct Login {
+pub struct Login {
     credentials: Option<Credentials>,
     /// The camera's newest challenge.
     client: Option<PasswordClient>,
 }
 
 impl Login {
-    pub(super) fn new(credentials: Option<Credentials>) -> Self {
+    /// `credentials` are those of the camera, where it has some.
+    pub fn new(credentials: Option<Credentials>) -> Self {
         Self { credentials, client: None }
     }
 
@@ -22,7 +23,7 @@ impl Login {
     ///
     /// # Errors
     /// Why they can't, though there is a password.
-    pub(super) fn challenged(&mut self, answer: &Head) -> Result<bool, String> {
+    pub fn challenged(&mut self, answer: &Head) -> Result<bool, String> {
         let challenge =
             answer.values(CHALLENGE).fold(PasswordClient::builder(), |builder, value| builder.challenges(value));
         match (challenge.build(), &self.client) {
@@ -48,7 +49,7 @@ impl Login {
     ///
     /// # Errors
     /// Why it can't be signed. The camera refuses it then.
-    pub(super) fn sign(&mut self, request: &mut Head) -> Result<(), String> {
+    pub fn sign(&mut self, request: &mut Head) -> Result<(), String> {
         let (Some(credentials), Some(client)) = (&self.credentials, &mut self.client) else { return Ok(()) };
         let Some((method, uri)) = request.request() else { return Ok(()) };
         let signature = client.respond(&PasswordParams {

@@ -4,14 +4,27 @@
 #![allow(clippy::panic, reason = "for tests: what can't go on fails the test, with its reason")]
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use cloud_hub::broker::connect;
 use cloud_hub::ingest::quic::value::{self, MAX_FAULTS, MAX_REASONS, Value, ValueError};
+use cloud_hub::live::whep::packetize::{MAX_PAYLOAD, Packets};
+use cloud_hub::live::whep::session::{Session, read_offer};
 use edge_agent::config::checked::Config;
+use edge_agent::source::http::Form;
+use edge_agent::source::http::login::Challenge;
+use edge_agent::source::interpreter::login::Login;
+use edge_agent::source::url::{CameraUrl, MAX_SHOWN};
+use edge_core::device_text::steers;
+use edge_core::interpreter::head::Head;
 use hub_core::desired::{self, MAX_CAMERAS};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use omma_protocol::camera::Placement;
 use omma_protocol::id::EdgeId;
+use omma_protocol::time::CaptureTime;
+use omma_protocol::unit::{AccessUnit, Codec};
 use omma_protocol::wire::mqtt::Topic;
 use omma_protocol::wire::quic::lasting::Record;
 use omma_testkit::fuzz::Target;
@@ -22,6 +35,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("desired_of_a_person", desired_of_a_person),
     ("mqtt_connect", mqtt_connect),
     ("edge_value", edge_value),
+    ("packetize", packetize),
+    ("whep_offer", whep_offer),
+    ("http_answer", http_answer),
 ];
 
 /// An edge without a hub, which has one camera of its own.
@@ -117,6 +133,94 @@ pub fn edge_value(data: &[u8]) {
         Err(ValueError::Fence(other)) => assert_ne!(other, site),
         Err(unreadable @ ValueError::Unreadable { .. }) => assert!(!unreadable.to_string().is_empty()),
     }
+}
+
+/// A picture of H.264 as an edge sends it, cut for viewers: each payload fits its way, and together they are no longer than the
+/// picture and what cutting puts before each.
+pub fn packetize(data: &[u8]) {
+    let (time, key) = (CaptureTime(7), data.len() % 2 == 1);
+    let unit = AccessUnit { time, key, codec: Codec::H264, data: data.to_vec().into() };
+    let packets = Packets::new(&unit, Instant::now());
+    assert_eq!((packets.time, packets.key), (time, key));
+    let lengths: Vec<_> = packets.payloads.iter().map(|payload| payload.len()).collect();
+    assert!(lengths.iter().all(|length| (1..=MAX_PAYLOAD).contains(length)), "{lengths:?}");
+    assert_eq!(packets.bytes, lengths.iter().sum::<usize>());
+    assert!(packets.bytes <= data.len() + 2 * lengths.len(), "{lengths:?} of {} bytes", data.len());
+}
+
+/// What a browser offers: refused in words, the same wherever it lies in memory, or answered by what can itself be read.
+pub fn whep_offer(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let offer = match read_offer(text) {
+        Ok(offer) => offer,
+        Err(refusal) => {
+            let elsewhere = String::from(text);
+            let again = read_offer(&elsewhere).err().map(|refusal| refusal.to_string());
+            assert_eq!(again, Some(refusal.to_string()));
+            return;
+        }
+    };
+    let address = SocketAddr::from(([192, 0, 2, 1], 5004));
+    match Session::new(offer, &[address], 7, Instant::now()) {
+        Ok((_, answer)) => assert!(read_offer(&answer).is_ok(), "{answer}"),
+        Err(refusal) => assert!(!refusal.to_string().is_empty()),
+    }
+}
+
+/// To be signed.
+const REQUEST: &[u8] = b"PLAY rtsp://192.0.2.20/live RTSP/1.0\r\nCSeq: 3\r\n\r\n";
+
+/// The headers with which a camera refuses or begins, over HTTP, and over RTSP to the interpreter: no fault tells the password, and
+/// what is shown of one is a short line that steers no terminal.
+pub fn http_answer(data: &[u8]) {
+    let (camera, said) = faults(data, "pw-fuzz-lantern");
+    assert_eq!(faults(data, "another").1, said, "the password is told");
+    for fault in said {
+        let shown = camera.redact(&fault);
+        assert!(shown.chars().count() <= MAX_SHOWN && !shown.chars().any(steers), "{shown:?}");
+        assert!(!shown.contains("pw-fuzz-lantern"), "{shown:?}");
+    }
+}
+
+/// What is wrong with them for a camera with this password.
+fn faults(data: &[u8], password: &str) -> (CameraUrl, Vec<String>) {
+    let Ok(camera) = CameraUrl::parse(&format!("http://viewer:{password}@192.0.2.20/shot.jpg")) else {
+        panic!("a camera's address")
+    };
+    let Some(credentials) = camera.credentials().cloned() else { panic!("its password") };
+    let headers = headers(data);
+    let answered = Challenge::of(&headers).and_then(|mut challenge| challenge.answer(&credentials, "/shot.jpg"));
+    let mut faults: Vec<_> =
+        [Form::of(&headers).err(), answered.err()].into_iter().flatten().map(|fault| fault.to_string()).collect();
+
+    // To a camera that has asked for Digest before, the password is never shown in clear.
+    let refusal =
+        |lines: &[u8]| Head::parse(&[&b"RTSP/1.0 401 Unauthorized\r\n"[..], lines, &b"\r\n\r\n"[..]].concat());
+    let (mut login, mut request) = (Login::new(Some(credentials)), Head::parse(REQUEST));
+    assert_eq!(login.challenged(&refusal(b"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"")), Ok(true));
+    faults.extend(login.challenged(&refusal(data)).err());
+    match login.sign(&mut request) {
+        Ok(()) => {
+            let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(lines(&request.bytes()), lines(REQUEST) + 1);
+            assert!(request.value("Authorization").is_some_and(|signature| signature.starts_with("Digest ")));
+        }
+        Err(fault) => faults.push(fault),
+    }
+    (camera, faults)
+}
+
+/// Those that an HTTP client hands on, and as many.
+fn headers(data: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in data.split(|byte| *byte == b'\n').take(100) {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            headers.append(name, value);
+        }
+    }
+    headers
 }
 
 fn edge() -> &'static Config {

@@ -1,0 +1,45 @@
+//! User name and password, shown to a camera in the way it asks for: Basic or Digest (RFC 7617, RFC 7616).
+
+use http_auth::{PasswordClient, PasswordParams};
+use hyper::Method;
+use hyper::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+
+use crate::source::error::SourceError;
+use crate::source::url::Credentials;
+
+/// How a camera asks.
+pub struct Challenge(PasswordClient);
+
+impl Challenge {
+    /// Of the headers of a 401.
+    ///
+    /// # Errors
+    /// When there is none in them that is understood.
+    pub fn of(headers: &HeaderMap) -> Result<Self, SourceError> {
+        let mut challenge = PasswordClient::builder();
+        for value in headers.get_all(WWW_AUTHENTICATE) {
+            challenge = challenge.challenges(&String::from_utf8_lossy(value.as_bytes()));
+        }
+        let unread = |e: String| SourceError::Refused(format!("401 with a challenge that can't be read: {e}"));
+        challenge.build().map(Self).map_err(unread)
+    }
+
+    /// What a GET of `path` shows as its `Authorization`.
+    ///
+    /// # Errors
+    /// When the camera asks for what can't be done.
+    pub fn answer(&mut self, credentials: &Credentials, path: &str) -> Result<HeaderValue, SourceError> {
+        let shown = PasswordParams {
+            username: &credentials.user,
+            password: credentials.password.expose(),
+            uri: path,
+            method: Method::GET.as_str(),
+            body: None,
+        };
+        let unanswered = |e: String| SourceError::Refused(format!("its challenge can't be answered: {e}"));
+        let answer = self.0.respond(&shown).map_err(unanswered)?;
+        let mut value = HeaderValue::from_str(&answer).map_err(|e| unanswered(e.to_string()))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
