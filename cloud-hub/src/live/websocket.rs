@@ -1,8 +1,8 @@
 //! `GET live`: events of all streams and, where a page asks, the boxes of one.
 //!
 //! ```text
-//!  opened ──Auth, within 5 s──▶ signed in ──closed, silent, too slow, shutting down──▶ gone
-//!     └──────anything else: refused with the reason──────────────────────────────────▶ gone
+//!  opened ──Auth, within 5 s──▶ signed in ──closed, no frame, silent, too slow, shutting down──▶ gone
+//!     └──────anything else: refused with the reason────────────────────────────────────────────▶ gone
 //! ```
 //!
 //! Until it has signed in a page may be anyone: it has a seat among [`STRANGERS`](super::STRANGERS), of which one address gets
@@ -16,6 +16,8 @@
 //! A page listens to the feed from before the socket is open, and hears it once signed in: what it then asks the REST
 //! interface for leaves no gap to what it hears.
 
+use std::error::Error;
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -57,6 +59,9 @@ enum End {
     /// The page is told this before it is dropped.
     Refused(u16, &'static str),
 }
+
+/// Of a page whose next message can't be found any more.
+const NO_FRAME: End = End::Refused(close_code::PROTOCOL, "that is no WebSocket frame, or one of more than 4096 bytes");
 
 /// Opens the page's channel. The first message must be `{"type":"auth","token":"…"}`.
 #[utoipa::path(
@@ -138,8 +143,13 @@ impl Page {
     }
 
     async fn sign_in(&mut self) -> Result<(), End> {
-        let message = match self.first().await? {
+        let first = self.first().await.inspect_err(|_| refused("silent"))?;
+        let message = match first {
             Some(Ok(Message::Text(text))) => serde_json::from_str(&text).ok(),
+            Some(Err(error)) if !has_left(&error) => {
+                refused("protocol");
+                return Err(NO_FRAME);
+            }
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Left),
             Some(Ok(_)) => None,
         };
@@ -153,7 +163,10 @@ impl Page {
                 };
                 Err(End::Refused(close_code::POLICY, reason))
             }
-            _ => Err(End::Refused(close_code::POLICY, "the first message must be {\"type\":\"auth\",\"token\":…}")),
+            _ => {
+                refused("protocol");
+                Err(End::Refused(close_code::POLICY, "the first message must be {\"type\":\"auth\",\"token\":…}"))
+            }
         }
     }
 
@@ -188,6 +201,10 @@ impl Page {
                 item = watched(&mut self.watched) => self.boxes(item).await,
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.hear(message).await,
+                    Some(Err(error)) if !has_left(&error) => {
+                        message_refused();
+                        return NO_FRAME;
+                    }
                     Some(Err(_)) | None => return End::Left,
                 },
                 _ = ping.tick() => self.send(Message::Ping(Bytes::new())).await,
@@ -204,7 +221,7 @@ impl Page {
         let text = match message {
             Message::Text(text) => text,
             Message::Close(_) => return Err(End::Left),
-            Message::Binary(_) => return self.complain("messages are JSON texts").await,
+            Message::Binary(_) => return self.refuse("messages are JSON texts").await,
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
         };
         match serde_json::from_str(&text) {
@@ -215,9 +232,9 @@ impl Page {
                 let stream_us = self.watched.as_ref().map_or(now, |(s, _)| self.state.bus.stream_clock(s, now)).0;
                 return self.say(&HubToBrowser::Clock { id, stream_us }).await;
             }
-            Ok(BrowserToHub::Auth { .. }) => return self.complain("already signed in").await,
-            Ok(BrowserToHub::Mode { .. }) => return self.complain("`mode` belongs on a viewer's data channel").await,
-            Err(error) => return self.complain(&format!("not understood: {error}")).await,
+            Ok(BrowserToHub::Auth { .. }) => return self.refuse("already signed in").await,
+            Ok(BrowserToHub::Mode { .. }) => return self.refuse("`mode` belongs on a viewer's data channel").await,
+            Err(error) => return self.refuse(&format!("not understood: {error}")).await,
         }
         Ok(())
     }
@@ -247,6 +264,12 @@ impl Page {
                 self.complain(&reason).await
             }
         }
+    }
+
+    /// A page of ours would not have said that.
+    async fn refuse(&mut self, reason: &str) -> Result<(), End> {
+        message_refused();
+        self.complain(reason).await
     }
 
     async fn complain(&mut self, reason: &str) -> Result<(), End> {
@@ -279,6 +302,17 @@ fn refused(reason: &'static str) {
     counter!("omma_live_pages_refused_total", "reason" => reason).increment(1);
 }
 
+fn message_refused() {
+    counter!("omma_live_messages_refused_total", "channel" => "websocket").increment(1);
+}
+
+/// Whether the page has left without a Close, rather than sent what is no frame. axum does not show of what type the
+/// error underneath is, so that an end of the connection is known by its text.
+fn has_left(error: &axum::Error) -> bool {
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&e| e.source());
+    causes.any(|e| e.is::<io::Error>()) || error.to_string().ends_with("without closing handshake")
+}
+
 /// The next item of the watched stream; never where none is watched.
 async fn watched(watched: &mut Option<(StreamId, Subscription)>) -> Option<Item> {
     match watched {
@@ -292,7 +326,11 @@ pub(crate) fn describe() {
     describe_gauge!("omma_live_pages", "Pages that are signed in over WebSocket.");
     describe_counter!(
         "omma_live_pages_refused_total",
-        "Pages that were not let in, by reason: `token` (a wrong one), `pages` (512 are open), `full` (256 are signing in), `address` (128 are, and 16 of its address, of IPv6 of its /64)."
+        "Pages that were not let in, by reason: `token` (a wrong one), `protocol` (the first message was another one, or no frame of a WebSocket), `silent` (none came within 5 s, or 1 s where 128 are signing in), `pages` (512 are open), `full` (256 are signing in), `address` (128 are, and 16 of its address, of IPv6 of its /64)."
+    );
+    describe_counter!(
+        "omma_live_messages_refused_total",
+        "What pages said that is not understood or does not belong there, by channel: `websocket` (once signed in; also what is no frame), `data_channel` (of a viewer)."
     );
     describe_counter!("omma_live_pages_too_slow_total", "Pages cut off because they did not read.");
 }

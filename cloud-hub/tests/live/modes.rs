@@ -71,8 +71,16 @@ async fn connected_media(viewer: &mut Viewer, camera: &mut Camera) {
     while !matches!(viewer.next(LONG).await.unwrap(), Seen::Picture { .. }) {}
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_understood_is_answered_and_harms_nothing() {
+#[test]
+fn what_is_not_understood_is_answered_and_counted_and_harms_nothing() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || runtime.block_on(say_what_is_not_understood()));
+    let (text, metric) = (recorder.handle().render(), "omma_live_messages_refused_total{channel=\"data_channel\"} 4");
+    assert!(text.lines().any(|line| line == metric), "{text}");
+}
+
+async fn say_what_is_not_understood() {
     let hub = TestHub::start(8).await;
     let mut camera = hub.camera("site.door", Codec::H264, false);
     let mut viewer = Viewer::join(&hub.at(), "site.door", Mode::Live).await.unwrap();

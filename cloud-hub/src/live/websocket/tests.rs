@@ -1,4 +1,4 @@
-//! Who has not signed in keeps no page out, at a hub with few places.
+//! Who has not signed in keeps no page out, at a hub with few places; and what is wrong is told and counted.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,8 +24,13 @@ use crate::registry::Registry;
 
 const STRANGERS: usize = 32;
 
+const PROTOCOL: &str = "omma_live_pages_refused_total{reason=\"protocol\"}";
+const SILENT: &str = "omma_live_pages_refused_total{reason=\"silent\"}";
+const MESSAGES: &str = "omma_live_messages_refused_total{channel=\"websocket\"}";
+
 struct Hub {
     address: SocketAddr,
+    pages: Arc<Semaphore>,
     strangers: Room,
     token: String,
     _folder: TempDir,
@@ -45,13 +50,13 @@ async fn hub() -> Hub {
         LiveState::start(&config, bus, registry, access, Attempts::default(), Feed::default(), end).unwrap();
     state.pages = Arc::new(Semaphore::new(1));
     state.strangers = Room::of(STRANGERS);
-    let strangers = state.strangers.clone();
+    let (pages, strangers) = (Arc::clone(&state.pages), state.strangers.clone());
     let app: Router = socket(state).into();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    Hub { address, strangers, token, _folder: folder }
+    Hub { address, pages, strangers, token, _folder: folder }
 }
 
 impl Hub {
@@ -73,6 +78,42 @@ impl Hub {
         let answer = hear(&mut socket).await.expect("an answer");
         (socket, answer)
     }
+
+    /// Waits until nobody is there any more.
+    async fn is_left(&self) {
+        let empty = || {
+            let take = |last: u8| self.strangers.take([127, 0, 0, last].into()).ok();
+            let free: Vec<_> = (1..).take(STRANGERS).filter_map(take).collect();
+            free.len() == STRANGERS && self.pages.available_permits() == 1
+        };
+        let left = async {
+            while !empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(LONG, left).await.expect("somebody stays");
+    }
+}
+
+/// How often the hub has counted each of `names` once `talk` has ended.
+fn counted<const N: usize>(names: [&str; N], talk: impl Future<Output = ()>) -> [u32; N] {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || runtime.block_on(talk));
+    let text = recorder.handle().render();
+    names.map(|name| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name));
+        value.map_or(0, |value| value.trim().parse().unwrap())
+    })
+}
+
+/// What is no frame, or one longer than any message, of which no more comes. Each is masked (RFC 6455 §5.2).
+fn broken_frames() -> [Vec<u8>; 3] {
+    const MASK: [u8; 4] = [0; 4];
+    let of_no_type = [&[0x8f, 0x80][..], &MASK].concat();
+    let of_a_mebibyte = [&[0x81, 0x80 | 127][..], &(1u64 << 20).to_be_bytes(), &MASK].concat();
+    let text_that_is_none = [&[0x81, 0x80 | 1][..], &MASK, &[0xff]].concat();
+    [of_no_type, of_a_mebibyte, text_that_is_none]
 }
 
 async fn hear(socket: &mut Socket) -> Option<HubToBrowser> {
@@ -83,6 +124,13 @@ async fn hear(socket: &mut Socket) -> Option<HubToBrowser> {
             Ok(_) => {}
         }
     }
+}
+
+/// Whether that is the last that is said before the socket closes.
+async fn is_told(socket: &mut Socket, part: &str) {
+    let told = hear(socket).await;
+    assert!(matches!(&told, Some(HubToBrowser::Error { reason }) if reason.contains(part)), "{told:?}");
+    assert_eq!(hear(socket).await, None);
 }
 
 #[tokio::test]
@@ -111,21 +159,71 @@ async fn one_host_that_opens_sockets_and_says_nothing_keeps_no_other_host_out() 
     assert_eq!(silent.len() + free.len(), STRANGERS);
 }
 
-#[tokio::test]
-async fn who_says_nothing_leaves_his_seat_at_once_where_they_are_scarce() {
-    let hub = hub().await;
-    let mut silent = hub.open(1).await.unwrap();
-    let _others: Vec<_> = (2..).take(STRANGERS / 2).map(|last| hub.strangers.take([127, 0, 0, last].into())).collect();
-    let told = hear(&mut silent).await;
-    assert!(matches!(&told, Some(HubToBrowser::Error { reason }) if reason.contains("at once")), "{told:?}");
+#[test]
+fn who_says_nothing_leaves_his_seat_at_once_where_they_are_scarce() {
+    let counts = counted([SILENT, PROTOCOL], async {
+        let hub = hub().await;
+        let mut silent = hub.open(1).await.unwrap();
+        let take = |last: u8| hub.strangers.take([127, 0, 0, last].into());
+        let _others: Vec<_> = (2..).take(STRANGERS / 2).map(take).collect();
+        is_told(&mut silent, "at once").await;
+    });
+    assert_eq!(counts, [1, 0]);
 }
 
-#[tokio::test]
-async fn a_frame_longer_than_any_message_is_not_waited_for() {
-    let hub = hub().await;
-    let mut socket = hub.open(1).await.unwrap();
-    // A whole text of 1 MiB, masked (RFC 6455 §5.2), of which nothing more comes.
-    let head = [&[0x81, 0x80 | 127][..], &(1u64 << 20).to_be_bytes(), &[0; 4]].concat();
-    socket.get_mut().write_all(&head).await.unwrap();
-    assert_eq!(hear(&mut socket).await, None, "it is waited for until it must have signed in");
+#[test]
+fn what_is_not_the_token_or_no_frame_is_told_at_once_and_counted() {
+    let counts = counted([PROTOCOL, SILENT], async {
+        let hub = hub().await;
+        for frame in broken_frames() {
+            let mut socket = hub.open(1).await.unwrap();
+            socket.get_mut().write_all(&frame).await.unwrap();
+            is_told(&mut socket, "no WebSocket frame").await;
+        }
+        let texts = ["hello", r#"{"type":"watch","stream":null}"#].map(tungstenite::Message::text);
+        for message in texts.into_iter().chain([tungstenite::Message::binary(vec![1u8, 2, 3])]) {
+            let mut socket = hub.open(1).await.unwrap();
+            socket.send(message).await.unwrap();
+            is_told(&mut socket, "first message").await;
+        }
+    });
+    assert_eq!(counts, [6, 0]);
+}
+
+#[test]
+fn what_a_page_says_wrong_is_told_and_counted_and_a_camera_that_is_gone_is_not_wrong() {
+    let counts = counted([MESSAGES, PROTOCOL], async {
+        let hub = hub().await;
+        let (mut page, _) = hub.sign_in(1).await;
+        let wrong = ["{", r#"{"type":"reboot"}"#, r#"{"type":"auth","token":"x"}"#, r#"{"type":"mode","mode":"live"}"#];
+        let gone = r#"{"type":"watch","stream":"site.gone"}"#;
+        let texts = wrong.into_iter().chain([gone]).map(tungstenite::Message::text);
+        for message in texts.chain([tungstenite::Message::binary(vec![1u8, 2, 3])]) {
+            page.send(message).await.unwrap();
+            let answer = hear(&mut page).await;
+            assert!(matches!(answer, Some(HubToBrowser::Error { .. })), "{answer:?}");
+        }
+        page.get_mut().write_all(&broken_frames()[0]).await.unwrap();
+        is_told(&mut page, "no WebSocket frame").await;
+    });
+    assert_eq!(counts, [6, 0]);
+}
+
+#[test]
+fn who_leaves_has_done_nothing_wrong_however_he_does() {
+    let counts = counted([PROTOCOL, SILENT, MESSAGES], async {
+        let hub = hub().await;
+        for how in ["with a Close", "without", "with a reset"] {
+            let (stranger, (page, _)) = (hub.open(1).await.unwrap(), hub.sign_in(1).await);
+            for mut socket in [stranger, page] {
+                match how {
+                    "with a Close" => socket.close(None).await.unwrap(),
+                    "with a reset" => socket.get_ref().set_zero_linger().unwrap(),
+                    _ => {}
+                }
+            }
+            hub.is_left().await;
+        }
+    });
+    assert_eq!(counts, [0; 3]);
 }

@@ -18,6 +18,8 @@ pub(super) struct Metrics {
     pub(super) key_requests: [Counter; 3],
     pub(super) boxes: Counter,
     pub(super) boxes_dropped: Counter,
+    /// Described where the WebSocket is, which has the same.
+    pub(super) messages_refused: Counter,
     pub(super) datagrams_ignored: Counter,
     pub(super) datagrams_dropped: Counter,
     pub(super) receive_failures: Counter,
@@ -47,6 +49,7 @@ impl Metrics {
             key_requests: ["replayed", "waits", "ignored"].map(key_request),
             boxes: counter!("omma_live_boxes_total"),
             boxes_dropped: counter!("omma_live_boxes_dropped_total"),
+            messages_refused: counter!("omma_live_messages_refused_total", "channel" => "data_channel"),
             datagrams_ignored: counter!("omma_live_datagrams_ignored_total"),
             datagrams_dropped: counter!("omma_live_datagrams_dropped_total"),
             receive_failures: counter!("omma_live_receive_failures_total"),

@@ -22,11 +22,15 @@ impl Driver {
                 self.tell_mode(id);
             }
             Ok(BrowserToHub::Auth { .. } | BrowserToHub::Watch { .. }) => {
-                let reason = "`auth` and `watch` belong on the WebSocket, not on a data channel".to_owned();
-                self.tell(id, &HubToBrowser::Error { reason });
+                self.refuse(id, "`auth` and `watch` belong on the WebSocket, not on a data channel".to_owned());
             }
-            Err(error) => self.tell(id, &HubToBrowser::Error { reason: format!("not understood: {error}") }),
+            Err(error) => self.refuse(id, format!("not understood: {error}")),
         }
+    }
+
+    fn refuse(&mut self, id: SessionId, reason: String) {
+        self.metrics.messages_refused.increment(1);
+        self.tell(id, &HubToBrowser::Error { reason });
     }
 
     pub(super) fn tell_mode(&mut self, id: SessionId) {
