@@ -22,6 +22,12 @@ pub fn garbage(random: &mut StdRng, longest: usize) -> Vec<u8> {
     (0..len).map(|_| random.random()).collect()
 }
 
+/// As [`garbage`], of ASCII that can be printed.
+pub fn printable(random: &mut StdRng, longest: usize) -> Vec<u8> {
+    let len = random.random_range(1..=longest);
+    (0..len).map(|_| random.random_range(b' '..=b'~')).collect()
+}
+
 /// Sends datagrams to a port of 127.0.0.1. Every other one begins like QUIC.
 ///
 /// # Errors
