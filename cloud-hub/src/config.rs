@@ -12,7 +12,7 @@ use std::time::Duration;
 use hub_core::retention::Rules;
 use omma_protocol::secret::Secret;
 use omma_runtime::config::{self, Faults};
-use omma_vision::manifest::Manifest;
+use omma_vision::detect::objections;
 use url::{Host, Url};
 
 use crate::infer::InferConfig;
@@ -249,39 +249,52 @@ fn check_broker(written: written::Broker, faults: &mut Faults) -> BrokerConfig {
             faults.push(key, "belongs to the broker in the box, which broker.url replaces: remove one of them");
         }
     }
-    match external(url.expose(), written.ca, written.public) {
-        Ok(external) => BrokerConfig::External(external),
-        Err((key, expected)) => {
-            faults.push(key, expected);
-            BrokerConfig::Embedded(embedded)
-        }
+    match external(url.expose(), written.ca, written.public, faults) {
+        Some(external) => BrokerConfig::External(external),
+        None => BrokerConfig::Embedded(embedded),
     }
 }
 
-/// Errors hold nothing of the URL: it may contain a password.
-fn external(url: &str, ca: Option<PathBuf>, public: Option<String>) -> Result<External, (&'static str, &'static str)> {
+/// None where there are faults. They hold nothing of the URL: it may contain a password.
+fn external(url: &str, ca: Option<PathBuf>, public: Option<String>, faults: &mut Faults) -> Option<External> {
     const FORM: &str = "expected \"mqtt://user:password@host:1883\" or \"mqtts://…:8883\"";
-    let url = Url::parse(url).map_err(|_| ("broker.url", FORM))?;
-    let (port, tls) = match url.scheme() {
-        "mqtt" => (1883, false),
-        "mqtts" => (8883, true),
-        _ => return Err(("broker.url", FORM)),
-    };
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(("broker.url", FORM))?;
-    match (&ca, tls) {
-        (None, true) => return Err(("broker.ca", "needed with mqtts://: a PEM file with the authority to trust")),
-        (Some(_), false) => return Err(("broker.ca", "has no effect with mqtt://: use mqtts://, or remove it")),
-        (Some(file), true) if !file.is_file() => return Err(("broker.ca", "expected a PEM file: there is none")),
-        _ => {}
+    let url = Url::parse(url).ok();
+    let place = url.as_ref().and_then(|url| {
+        let (port, tls) = match url.scheme() {
+            "mqtt" => (1883, false),
+            "mqtts" => (8883, true),
+            _ => return None,
+        };
+        let host = url.host_str().filter(|host| !host.is_empty())?;
+        Some((host, url.port().unwrap_or(port), tls))
+    });
+    if place.is_none() {
+        faults.push("broker.url", FORM);
     }
-    let decode = |text: &str| percent_decoded(text).ok_or(("broker.url", "%-codes in user or password are wrong"));
-    let credentials = match (url.username(), url.password()) {
-        ("", None) => None,
-        (user, password) => Some((decode(user)?, Secret::new(decode(password.unwrap_or_default())?))),
+    let credentials = url.as_ref().map_or(Ok(None), credentials);
+    if let Err(wrong) = &credentials {
+        faults.push("broker.url", *wrong);
+    }
+    let misfit = match (&ca, place.map(|(.., tls)| tls)) {
+        (None, Some(true)) => Some("needed with mqtts://: a PEM file with the authority to trust"),
+        (Some(_), Some(false)) => Some("has no effect with mqtt://: use mqtts://, or remove it"),
+        (Some(file), _) if !file.is_file() => Some("expected a PEM file: there is none"),
+        _ => None,
     };
-    let port = url.port().unwrap_or(port);
+    if let Some(misfit) = misfit {
+        faults.push("broker.ca", misfit);
+    }
+    let ((host, port, _), Ok(credentials), None) = (place?, credentials, misfit) else { return None };
     let public = public.unwrap_or_else(|| at_host(host, port));
-    Ok(External { host: host.trim_matches(['[', ']']).to_owned(), port, ca, credentials, public })
+    Some(External { host: host.trim_matches(['[', ']']).to_owned(), port, ca, credentials, public })
+}
+
+fn credentials(url: &Url) -> Result<Option<(String, Secret<String>)>, &'static str> {
+    let decode = |text| percent_decoded(text).ok_or("%-codes in user or password are wrong");
+    match (url.username(), url.password()) {
+        ("", None) => Ok(None),
+        (user, password) => Ok(Some((decode(user)?, Secret::new(decode(password.unwrap_or_default())?)))),
+    }
 }
 
 /// RFC 3986 §2.1.
@@ -318,8 +331,10 @@ fn check_retention(written: &written::Store, faults: &mut Faults) -> Rules {
 }
 
 fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
-    if let Some(Err(wrong)) = written.model.as_deref().map(Manifest::read) {
-        faults.push("infer.model", wrong.to_string());
+    if let Some(model) = &written.model {
+        for (key, objection) in objections(model, written.labels.as_deref()) {
+            faults.push(&format!("infer.{key}"), objection);
+        }
     }
     if let Some(library) = written.onnxruntime.as_deref().filter(|l| !l.is_file()) {
         faults.push("infer.onnxruntime", format!("expected the file of libonnxruntime: {} is none", library.display()));

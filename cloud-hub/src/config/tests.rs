@@ -74,6 +74,10 @@ fn faults_of_the_brokers_url_never_show_it() {
         let text = faults(&format!("[hub]\ndata = 'd'\n[broker]\nurl = '{url}'"));
         assert!(text.contains("broker.") && !text.contains("hunter2"), "{text}");
     }
+    let text = faults("[hub]\ndata = 'd'\n[broker]\nurl = 'mqtts://u:%zz@h'");
+    assert!(text.contains("line 4: broker.url: %-codes") && text.contains("broker.ca: needed"), "{text}");
+    let text = faults("[hub]\ndata = 'd'\n[broker]\nurl = 'http://h'\nca = 'x'");
+    assert!(text.contains("line 4: broker.url: ") && text.contains("line 5: broker.ca: expected a PEM"), "{text}");
     let text = faults("[hub]\ndata = 'd'\n[broker]\nurl = 'mqtt://h'\nanonymous_read = true\nca = 'x'");
     assert!(text.contains("broker.anonymous_read") && text.contains("broker.ca"), "{text}");
 }

@@ -14,7 +14,7 @@ use omma_protocol::camera::Placement;
 use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::join::JoinToken;
 use omma_runtime::config::{self, Faults};
-use omma_vision::detect::DetectorConfig;
+use omma_vision::detect::{DetectorConfig, objections};
 use omma_vision::engine::{Device, EngineChoice};
 use omma_vision::event::rule::config::RulesConfig;
 use omma_vision::gate::GateConfig;
@@ -193,7 +193,7 @@ impl Config {
     }
 
     /// The same with the cameras of a text that came from elsewhere, checked as the file is. It may have nothing of this
-    /// machine looked up. Reads the models' files.
+    /// machine looked up. Reads the model's manifest.
     ///
     /// # Errors
     /// Every fault that was found.
@@ -333,6 +333,20 @@ fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<Detect
     }
     if detect.labels.as_ref().is_some_and(Vec::is_empty) {
         faults.push("detect.labels", "expected at least one label; leave it out for all of the model");
+    }
+    for (key, objection) in objections(&detect.model, detect.labels.as_deref()) {
+        faults.push(&format!("detect.{key}"), objection);
+    }
+    // With the other engines it is looked for in vain, and tract does without it.
+    if detect.engine == EngineChoice::Ort {
+        match &detect.onnxruntime {
+            None => faults.push("detect.onnxruntime", "needed with `engine = \"ort\"`: the file of libonnxruntime"),
+            Some(library) if !library.is_file() => {
+                let message = format!("expected the file of libonnxruntime: {} is none", library.display());
+                faults.push("detect.onnxruntime", message);
+            }
+            Some(_) => {}
+        }
     }
     Some(DetectorConfig {
         model: detect.model.clone(),

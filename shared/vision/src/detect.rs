@@ -7,7 +7,7 @@
 //!
 //! A detector belongs to one task: it keeps the buffers of one picture and no state between pictures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -213,17 +213,38 @@ impl Detector {
     }
 }
 
+/// What can be said against a model's folder, and against labels that are asked of it, before the network is loaded: all of it,
+/// each by the key of a configuration that is to be mended.
+pub fn objections(model: &Path, labels: Option<&[String]>) -> Vec<(&'static str, String)> {
+    let manifest = match Manifest::read(model) {
+        Ok(manifest) => manifest,
+        Err(error) => return vec![("model", error.to_string())],
+    };
+    let network = Manifest::network(model);
+    let missing = (!network.is_file()).then(|| {
+        ("model", format!("there is no {}: a model is a folder with model.onnx and model.toml", network.display()))
+    });
+    let labels = unknown(&manifest, labels.unwrap_or_default()).map(|error| ("labels", error.to_string()));
+    missing.into_iter().chain(labels).collect()
+}
+
 fn wanted(manifest: &Manifest, only: Option<&[String]>) -> Result<Vec<Option<Label>>, DetectError> {
-    for label in only.unwrap_or_default() {
-        if !manifest.labels.iter().any(|l| **l == **label && !label.is_empty()) {
-            let likeness = |l: &Label| strsim::jaro_winkler(label, l);
-            let nearest = manifest.labels.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let nearest = nearest.filter(|l| likeness(l) > 0.7).map(|l| l.to_string());
-            return Err(DetectError::Label { model: manifest.name.clone(), label: label.clone(), nearest });
-        }
+    if let Some(error) = unknown(manifest, only.unwrap_or_default()).next() {
+        return Err(error);
     }
     let asked = |label: &Label| only.is_none_or(|only| only.iter().any(|o| **o == **label));
     Ok(manifest.labels.iter().map(|l| Some(l.clone()).filter(|l| !l.is_empty() && asked(l))).collect())
+}
+
+/// Those that the model does not have.
+fn unknown<'a>(manifest: &'a Manifest, labels: &'a [String]) -> impl Iterator<Item = DetectError> + 'a {
+    let is_unknown = move |label: &&String| label.is_empty() || !manifest.labels.iter().any(|l| **l == ***label);
+    labels.iter().filter(is_unknown).map(move |label| {
+        let likeness = |l: &Label| strsim::jaro_winkler(label, l);
+        let nearest = manifest.labels.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let nearest = nearest.filter(|l| likeness(l) > 0.7).map(|l| l.to_string());
+        DetectError::Label { model: manifest.name.clone(), label: label.clone(), nearest }
+    })
 }
 
 fn hint(nearest: &Option<String>) -> String {

@@ -26,6 +26,9 @@ fn load(text: &str) -> Result<Config, Faults> {
     check(config, faults)
 }
 
+/// One whose network is never loaded.
+const MODEL: &str = concat!("model = \"", env!("CARGO_MANIFEST_DIR"), "/src/config/checked/tests/model\"");
+
 fn good() -> String {
     format!(
         r#"
@@ -33,7 +36,7 @@ fn good() -> String {
         data = "state"
         join = "{}"
         [detect]
-        model = "models/nanodet"
+        {MODEL}
         [[camera]]
         id = "door"
         url = "rtsp://admin:hunter2@cam/live"
@@ -117,7 +120,7 @@ fn a_camera_twice_and_a_join_token_twice_are_faults() {
 
 #[test]
 fn threads_that_tract_would_not_use_are_refused() {
-    let with = |lines: &str| good().replace("model = \"models/nanodet\"", &format!("model = \"m\"\n{lines}"));
+    let with = |lines: &str| good().replace(MODEL, &format!("{MODEL}\n{lines}"));
     let error = load(&with("engine = \"tract\"\nthreads = 4")).unwrap_err().to_string();
     assert!(error.contains("detect.threads: tract computes with one thread") && error.contains("ort"), "{error}");
     for lines in ["engine = \"tract\"", "engine = \"tract\"\nthreads = 1", "threads = 4"] {
@@ -125,9 +128,24 @@ fn threads_that_tract_would_not_use_are_refused() {
     }
 }
 
+#[test]
+fn what_is_wrong_with_the_model_is_told_beside_all_else() {
+    let said = |from: &str, to: &str| {
+        let text = good().replace(from, to).replace("rate = 2", "rate = 0");
+        let lines: Vec<String> = load(&text).unwrap_err().lines().collect();
+        assert!(lines.iter().any(|line| line.contains("camera[1].rate: ")), "{lines:#?}");
+        lines.join("\n")
+    };
+    let two = said(MODEL, &format!("{MODEL}\nlabels = [\"persn\", \"car\", \"xyzzy\"]\nengine = \"ort\""));
+    assert!(two.contains("detect.labels: ") && two.contains("did you mean \"person\"?") && two.contains("\"xyzzy\""));
+    assert!(two.contains("detect.onnxruntime: needed with `engine = \"ort\"`"), "{two}");
+    let three = said(MODEL, "model = \"no-such\"\nengine = \"ort\"\nonnxruntime = \"no.so\"");
+    assert!(three.contains("detect.model: ") && three.contains("no-such/model.toml"), "{three}");
+    assert!(three.contains("detect.onnxruntime: expected the file of libonnxruntime: no.so is none"), "{three}");
+}
+
 fn with_rules(rules: &str) -> String {
-    let door =
-        good().replace("model = \"models/nanodet\"", "model = \"models/nanodet\"\nlabels = [\"person\", \"car\"]");
+    let door = good().replace(MODEL, &format!("{MODEL}\nlabels = [\"person\", \"car\"]"));
     door.replace("[[camera]]\n        id = \"yard\"", &format!("{rules}\n[[camera]]\nid = \"yard\""))
 }
 
@@ -156,7 +174,7 @@ fn the_examples_of_the_page_on_rules_are_taken() {
     let blocks = page.split("```toml").skip(1).filter_map(|rest| rest.split("```").next());
     let edge = format!("[edge]\ndata = \"state\"\njoin = \"{}\"", token());
     let text = blocks.collect::<String>().replace("[edge]", &edge).replace("rtsp://…", "rtsp://cam/live");
-    let config = load(&(text + "[detect]\nmodel = \"models/nanodet\"")).unwrap();
+    let config = load(&(text + "[detect]\n" + MODEL)).unwrap();
     let rules = &config.cameras[0].rules;
     let names: Vec<&str> = rules.rules.iter().map(|rule| &*rule.name).collect();
     assert_eq!(names, ["stranger in the drive", "car came in", "intruder"]);
@@ -215,7 +233,7 @@ fn rules_of_a_camera_that_the_hub_looks_at_are_refused() {
 #[test]
 fn detect_is_needed_only_where_the_edge_detects() {
     let hub_only = good()
-        .replace("model = \"models/nanodet\"", "")
+        .replace(MODEL, "")
         .replace("[detect]", "")
         .replace("url = \"rtsp://admin:hunter2@cam/live\"", "url = \"rtsp://cam/live\"\nplacement = \"none\"");
     assert!(load(&hub_only).unwrap().detect.is_none());

@@ -36,7 +36,7 @@ impl Ssd {
         let at = section.position("coder");
         let coder: [f32; 4] = section.numbers("coder");
         if coder.contains(&0.0) {
-            section.fault(at, "coder", "must not hold 0: offsets are divided by it");
+            section.fault(at, "coder", &format!("is {coder:?}, expected no 0: offsets are divided by it"));
         }
         let (boxes, scores) = (section.text("boxes"), section.text("scores"));
         Self { width: input.width as f32, height: input.height as f32, classes, coder, anchors, boxes, scores }

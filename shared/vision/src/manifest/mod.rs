@@ -223,9 +223,10 @@ impl Manifest {
 
 fn hash(top: &mut Section<'_, '_>) -> String {
     let at = top.position("sha256");
-    let hash = top.text("sha256").to_ascii_lowercase();
-    if hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
-        top.fault(at, "sha256", "is not 64 hexadecimal digits; leave it out if you don't know it");
+    let (is_text, hash) = (top.is_text("sha256"), top.text("sha256").to_ascii_lowercase());
+    if is_text && (hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit())) {
+        let message = format!("is {hash:?}, expected 64 hexadecimal digits; leave it out if you don't know it");
+        top.fault(at, "sha256", &message);
     }
     hash
 }
@@ -240,7 +241,8 @@ fn labels(top: &mut Section<'_, '_>) -> Vec<Label> {
     let at = top.position("labels");
     let labels = top.texts("labels");
     if labels.is_empty() || labels.len() > 10_000 {
-        top.fault(at, "labels", "must be \"coco80\", \"coco91\" or a list of 1 to 10000 texts");
+        let message = format!("has {} texts, expected \"coco80\", \"coco91\" or 1 to 10000 of them", labels.len());
+        top.fault(at, "labels", &message);
     }
     labels.into_iter().map(Label::from).collect()
 }
@@ -255,7 +257,7 @@ fn input(mut section: Section<'_, '_>) -> Input {
     let at = section.position("std");
     let std: [f32; 3] = section.numbers("std");
     if std.contains(&0.0) {
-        section.fault(at, "std", "must not hold 0: pixels are divided by it");
+        section.fault(at, "std", &format!("is {std:?}, expected no 0: pixels are divided by it"));
     }
     let resize = match section.one_of("resize", &["letterbox", "stretch"]) {
         Some("stretch") => Resize::Stretch,

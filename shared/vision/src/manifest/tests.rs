@@ -123,6 +123,22 @@ fn a_head_that_shows_each_thing_once_needs_no_nms_but_may_have_it() {
 }
 
 #[test]
+fn what_several_readers_find_wrong_is_shown_with_its_value() {
+    let wrong = RIGHT
+        .replace("std = [57.375, 57.12, 58.395]", "std = [57.375, 0, 58.395]")
+        .replace("labels = \"coco80\"", "labels = []")
+        .replace("sha256 = \"", "sha256 = \"xyz");
+    let faults: Vec<String> = Manifest::parse(&wrong).unwrap_err().iter().map(Fault::to_string).collect();
+    for (key, found) in
+        [("sha256 is \"xyz", "expected 64"), ("labels has 0 texts", "1 to 10000"), ("[57.375, 0.0, 58.395]", "no 0")]
+    {
+        assert!(faults.iter().any(|fault| fault.contains(key) && fault.contains(found)), "{key} in {faults:#?}");
+    }
+    let faults = Manifest::parse(&RIGHT.replace("sha256 = \"", "sha256 = 5 # \"")).unwrap_err();
+    assert!(faults.len() == 1 && faults[0].message.contains("sha256 is 5, expected a text"), "{faults:?}");
+}
+
+#[test]
 fn what_is_no_toml_and_what_is_no_section_is_said() {
     let faults = Manifest::parse("name = \"a\"\nname = \"b\"\n").unwrap_err();
     assert_eq!((faults.len(), faults[0].line), (1, 2), "{faults:?}");
