@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     match start(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("cloud-hub: {e:#}");
+            telemetry::last_words("cloud-hub", format_args!("{e:#}"));
             ExitCode::FAILURE
         }
     }

@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => (examine(&arguments), ExitCode::from(2)),
     };
     done.unwrap_or_else(|e| {
-        eprintln!("edge-agent: {e:#}");
+        telemetry::last_words("edge-agent", format_args!("{e:#}"));
         failure
     })
 }

@@ -65,6 +65,15 @@ pub fn init(format: Format) -> Result<(), TelemetryError> {
     Ok(())
 }
 
+/// Says why `program` ends: in the log, once there is one, so that it reaches whoever reads the JSON, else as plain text.
+pub fn last_words(program: &str, why: impl std::fmt::Display) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!("{program} ends: {why}");
+    } else {
+        eprintln!("{program}: {why}");
+    }
+}
+
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
