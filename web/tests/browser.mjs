@@ -102,10 +102,15 @@ export async function assertAccessible(page) {
 }
 
 export async function assertTokenIsHidden(page, token) {
-  assert.ok(!page.url().includes(token), "the token is in the address");
-  assert.ok(!(await page.content()).includes(token), "the token is in the document");
+  await assertIsHidden(page, token, "the token");
+}
+
+/** Neither in the page nor in what it keeps. */
+export async function assertIsHidden(page, secret, name) {
+  assert.ok(!page.url().includes(secret), `${name} is in the address`);
+  assert.ok(!(await page.content()).includes(secret), `${name} is in the document`);
   const visible = await page.evaluate(() => [document.cookie, JSON.stringify({ ...localStorage }), document.title].join("\n"));
-  assert.ok(!visible.includes(token), "the token is in a cookie, in local storage or in the title");
+  assert.ok(!visible.includes(secret), `${name} is in a cookie, in local storage or in the title`);
 }
 
 /** Waits until `check` returns something true, and returns that. */

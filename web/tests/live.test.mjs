@@ -4,10 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { assertAccessible, assertTokenIsHidden, Browser, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
+import { assertAccessible, assertIsHidden, assertTokenIsHidden, Browser, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
 
 const url = process.env.OMMA_URL;
 const token = process.env.OMMA_TOKEN;
+const password = process.env.DEMO_CAMERA_PASSWORD;
+/** All that the page was told by the hub, but for what goes over WebRTC. */
+const told = { rest: [], socket: [] };
 
 let browser;
 let page;
@@ -16,6 +19,12 @@ before(async () => {
   assert.ok(url && token, "OMMA_URL and OMMA_TOKEN are not set: run this by `make test`, or start `make demo` and set both");
   browser = await Browser.start();
   page = await browser.tab();
+  page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => told.socket.push(String(payload))));
+  page.on("response", async (response) => {
+    const kind = response.headers()["content-type"] ?? "";
+    // One whose page has gone on has no text any more.
+    if (kind.includes("json")) told.rest.push(await response.text().catch(() => ""));
+  });
 });
 after(() => browser?.stop());
 
@@ -154,4 +163,13 @@ test("the page is accessible and looks as it should, wide and narrow", async () 
 test("nothing went wrong in the console, and the token is nowhere to be seen", async () => {
   await assertTokenIsHidden(page, token);
   assert.deepEqual(page.faults, []);
+});
+
+test("the camera's password has not come to the page", async (t) => {
+  if (!password) return t.skip("DEMO_CAMERA_PASSWORD is not set: the camera asks for none");
+  await assertIsHidden(page, password, "the camera's password");
+  for (const [by, texts] of Object.entries(told)) {
+    assert.ok(texts.some((text) => text.includes("walkers")), `nothing was heard of the camera: ${by}`);
+    assert.ok(!texts.some((text) => text.includes(password)), `the camera's password was told: ${by}`);
+  }
 });

@@ -9,6 +9,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use omma_protocol::secret::Secret;
 use url::Url;
 
+/// Who may see the simulated camera, where it asks.
+const USER: &str = "viewer";
+const PASSWORD: &str = "DEMO_CAMERA_PASSWORD";
+
 /// The demonstration's one edge.
 pub(super) const EDGE: &str = "demo";
 
@@ -22,6 +26,8 @@ pub(super) struct Settings {
     pub(super) seconds: Option<u64>,
     /// What the simulated camera plays: a file of access units, or `clock:WIDTHxHEIGHT@FPS`.
     play: String,
+    /// What the simulated camera asks its players for.
+    password: Option<Secret<String>>,
     placement: String,
     gate: String,
     engine: String,
@@ -40,8 +46,8 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads `HTTP_PORT`, `RTSP_PORT`, `QUIC_PORT`, `MQTT_PORT`, `MQTTS_PORT`, `WEBRTC_PORT`, `EDGE_PORT`, `CAMERA`,
     /// `DEMO_SECONDS`, `DEMO_DIR`, `DEMO_PLAY`, `DEMO_PLACEMENT`, `DEMO_ENGINE`,
-    /// `DEMO_RATE`, `DEMO_GATE`, and the three `OMMA_…` paths that the
-    /// Makefile sets.
+    /// `DEMO_RATE`, `DEMO_GATE`, `DEMO_CAMERA_PASSWORD` (letters and digits), and the three `OMMA_…` paths that the Makefile
+    /// sets.
     pub(super) fn from_env() -> Result<Self> {
         let camera = text("CAMERA").map(check_camera).transpose()?;
         let footage = path("OMMA_FOOTAGE")?;
@@ -51,6 +57,7 @@ impl Settings {
             camera,
             seconds: number("DEMO_SECONDS")?,
             play,
+            password: text(PASSWORD).map(Secret::new),
             placement: text("DEMO_PLACEMENT").unwrap_or_else(|| "edge".to_owned()),
             gate: text("DEMO_GATE").unwrap_or_else(|| "gated".to_owned()),
             engine: text("DEMO_ENGINE").unwrap_or_else(|| "auto".to_owned()),
@@ -110,12 +117,16 @@ impl Settings {
     }
 
     pub(super) fn camera_url(&self) -> Secret<String> {
-        self.camera.clone().unwrap_or_else(|| format!("rtsp://127.0.0.1:{}/walkers", self.rtsp_port).into())
+        let login = self.password.as_ref().map(|password| format!("{USER}:{}@", password.expose())).unwrap_or_default();
+        let simulated = || format!("rtsp://{login}127.0.0.1:{}/walkers", self.rtsp_port).into();
+        self.camera.clone().unwrap_or_else(simulated)
     }
 
     pub(super) fn camera_arguments(&self) -> Vec<String> {
         let listen = format!("127.0.0.1:{}", self.rtsp_port);
-        ["--listen", &listen, "--camera", &format!("walkers={}", self.play)].map(str::to_owned).to_vec()
+        let login: &[&str] = if self.password.is_some() { &["--user", USER, "--password-env", PASSWORD] } else { &[] };
+        let camera = format!("walkers={}", self.play);
+        [&["--listen", &listen, "--camera", &camera][..], login].concat().into_iter().map(str::to_owned).collect()
     }
 
     pub(super) fn write_hub_config(&self) -> Result<String> {
