@@ -118,8 +118,8 @@ impl CameraUrl {
         self.credentials.as_ref()
     }
 
-    /// A text of someone else as a [`line`] of at most [`MAX_SHOWN`] characters, with the password, and what of the address is
-    /// not printed, taken out, should it be in there.
+    /// A text of someone else as a line of at most [`MAX_SHOWN`] characters that steers no terminal, with the password, and what
+    /// of the address is not printed, taken out, should it be in there.
     pub fn redact(&self, text: &str) -> String {
         let text = match self.unprinted() {
             "" => text.to_owned(),
