@@ -62,16 +62,22 @@ fn main() -> ExitCode {
         eprintln!("edge-agent: goes on in the environment as it is: {e}");
     }
     let (done, failure) = match Cli::parse().command {
-        Command::Run(file) => (run(&file), ExitCode::FAILURE),
+        Command::Run(file) => (run(&file).or_else(told), ExitCode::FAILURE),
         Command::Check(file) => (check(&file).map(|()| ExitCode::SUCCESS), ExitCode::FAILURE),
         // As clap ends where the command line is wrong.
         Command::Discover(arguments) => (find(&arguments), ExitCode::from(2)),
         Command::Doctor(arguments) => (examine(&arguments), ExitCode::from(2)),
     };
     done.unwrap_or_else(|e| {
-        telemetry::last_words("edge-agent", format_args!("{e:#}"));
+        eprintln!("edge-agent: {e:#}");
         failure
     })
+}
+
+/// Of what runs for long, the log is what is read.
+fn told(e: anyhow::Error) -> anyhow::Result<ExitCode> {
+    telemetry::last_words("edge-agent", format_args!("{e:#}"));
+    Ok(ExitCode::FAILURE)
 }
 
 fn load(file: &File) -> anyhow::Result<Config> {

@@ -65,9 +65,9 @@ pub fn init(format: Format) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Says why `program` ends: in the log, once there is one, so that it reaches whoever reads the JSON, else as plain text.
+/// Says why `program` ends: in the log where it is heard there, so that it reaches whoever reads the JSON, else as plain text.
 pub fn last_words(program: &str, why: impl std::fmt::Display) {
-    if tracing::dispatcher::has_been_set() {
+    if tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!("{program} ends: {why}");
     } else {
         eprintln!("{program}: {why}");
@@ -146,6 +146,19 @@ mod tests {
         assert_eq!(logged(Some(" ")), ["ours", "shared", "grave"]);
         assert_eq!(logged(Some("debug")), ["ours", "shared", "detail", "library", "grave"]);
         assert_eq!(logged(Some("cloud_hub=debug")), ["detail"]);
+    }
+
+    #[test]
+    fn last_words_are_logged_where_they_are_heard() {
+        let logged = |written: &str| {
+            let lines = Captured::default();
+            let writer = lines.clone();
+            let layer = json::JsonLines::new(move || writer.clone()).with_filter(filter(Some(written)).unwrap());
+            tracing::subscriber::with_default(Registry::default().with(layer), || last_words("edge-agent", "it must"));
+            lines.lines().len()
+        };
+        // Where they are not, they are plain text.
+        assert_eq!(["", "cloud_hub=debug", "off"].map(logged), [1, 0, 0]);
     }
 
     #[test]

@@ -202,6 +202,7 @@ fn a_panic_of_a_running_edge_is_told_at_the_hub_once_it_was_started_again() {
     let bright = Bright::new();
     let mut stack = bright.site("tract");
     stack.edge.expect("panicked: range start index");
+    stack.edge.expect("edge-agent ends: a part of camera door ended unasked");
 
     let mut camera = bright.shine();
     let ended = stack.edge.wait_for_end(wait::LONG);
