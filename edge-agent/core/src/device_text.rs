@@ -16,7 +16,7 @@ pub fn words(text: &str) -> String {
 
 /// One line of at most `max` characters, none of which [`steers`].
 pub fn line(text: &str, max: usize) -> String {
-    let printable: String = text.chars().take(4 * max).map(|c| if steers(c) { ' ' } else { c }).collect();
+    let printable: String = text.chars().take(max.saturating_mul(4)).map(|c| if steers(c) { ' ' } else { c }).collect();
     let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(max).collect()
 }

@@ -52,7 +52,7 @@ pub enum UrlError {
 
 /// How a device's address begins.
 const DEVICE: &str = "v4l2:";
-/// Longest text of someone else that is shown, characters: what is wrong with many cameras goes to the hub in one message.
+/// Longest text of someone else that is shown, bytes: what is wrong with many cameras goes to the hub in one message.
 pub const MAX_SHOWN: usize = 800;
 
 impl CameraUrl {
@@ -118,20 +118,20 @@ impl CameraUrl {
         self.credentials.as_ref()
     }
 
-    /// A text of someone else as a line of at most [`MAX_SHOWN`] characters that steers no terminal, with the password, and what
+    /// A text of someone else as a line of at most [`MAX_SHOWN`] bytes that steers no terminal, with the password, and what
     /// of the address is not printed, taken out, should it be in there.
     pub fn redact(&self, text: &str) -> String {
-        let text = match self.unprinted() {
-            "" => text.to_owned(),
-            rest => text.replace(rest, "/…"),
-        };
-        let text = match &self.credentials {
-            Some(credentials) if !credentials.password.expose().is_empty() => {
-                text.replace(credentials.password.expose().as_str(), "<secret>")
+        let password = self.credentials.as_ref().map_or("", |credentials| credentials.password.expose().as_str());
+        // A line first, as both are then: white space of another kind would hide them.
+        let mut text = line(text, usize::MAX);
+        for (secret, instead) in [(self.unprinted(), "/…"), (password, "<secret>")] {
+            let secret = line(secret, usize::MAX);
+            if !secret.is_empty() {
+                text = text.replace(&secret, instead);
             }
-            _ => text,
-        };
-        line(&text, MAX_SHOWN)
+        }
+        text.truncate(text.floor_char_boundary(MAX_SHOWN));
+        text
     }
 
     /// Path, query and fragment; empty where there is nothing to them. A device's file is no secret.
@@ -245,6 +245,12 @@ mod tests {
         let url = CameraUrl::parse("rtsp://admin:hunter2@cam").unwrap();
         assert_eq!(url.redact("401:\r\n\u{1b}[2J\u{9b}1m hunter2\t!"), "401: [2J 1m <secret> !");
         assert_eq!(url.redact(&"x".repeat(300_000)).len(), MAX_SHOWN);
+        let wrong = url.redact(&"\u{fffd}".repeat(300_000));
+        assert!(wrong.len() <= MAX_SHOWN && wrong.len() > MAX_SHOWN - 3, "{} bytes", wrong.len());
+        let spaced = CameraUrl::parse("rtsp://admin:hunter%20%202@cam").unwrap();
+        for text in ["hunter  2", "hunter 2", "hunter\t2", "hunter\r\n 2"] {
+            assert_eq!(spaced.redact(&format!("401 for {text}!")), "401 for <secret>!");
+        }
     }
 
     #[test]
