@@ -12,7 +12,7 @@ use std::time::Duration;
 use hub_core::retention::Rules;
 use omma_protocol::secret::Secret;
 use omma_runtime::config::{self, Faults};
-use omma_vision::detect::objections;
+use omma_vision::manifest::Manifest;
 use url::{Host, Url};
 
 use crate::infer::InferConfig;
@@ -331,10 +331,8 @@ fn check_retention(written: &written::Store, faults: &mut Faults) -> Rules {
 }
 
 fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
-    if let Some(model) = &written.model {
-        for (key, objection) in objections(model, written.labels.as_deref()) {
-            faults.push(&format!("infer.{key}"), objection);
-        }
+    if let Some(Err(wrong)) = written.model.as_deref().map(Manifest::read) {
+        faults.push("infer.model", wrong.to_string());
     }
     if let Some(library) = written.onnxruntime.as_deref().filter(|l| !l.is_file()) {
         faults.push("infer.onnxruntime", format!("expected the file of libonnxruntime: {} is none", library.display()));

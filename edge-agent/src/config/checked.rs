@@ -189,11 +189,11 @@ impl Config {
     /// Every fault that was found.
     pub fn load(path: Option<&Path>) -> Result<Self, Faults> {
         let (written, faults) = config::read::<Written>(path, ENV_PREFIX)?;
-        check(written, faults)
+        check_own(written, faults)
     }
 
     /// The same with the cameras of a text that came from elsewhere, checked as the file is. It may have nothing of this
-    /// machine looked up. Reads the model's manifest.
+    /// machine looked up, and the model is what it was when the program started.
     ///
     /// # Errors
     /// Every fault that was found.
@@ -203,13 +203,44 @@ impl Config {
     }
 }
 
+/// As [`check`], and whether what the detector needs is on the disk.
+fn check_own(written: Written, mut faults: Faults) -> Result<Config, Faults> {
+    if looks(&written, &faults)
+        && let Some(detect) = &written.detect
+    {
+        check_files(detect, &mut faults);
+    }
+    check(written, faults)
+}
+
+/// Whether a camera is to be looked at here.
+fn looks(written: &Written, faults: &Faults) -> bool {
+    let is_known = |n: usize| faults.knows(&format!("camera[{n}].placement"));
+    written.camera.iter().enumerate().any(|(n, camera)| camera.placement == Placement::Edge && is_known(n))
+}
+
+fn check_files(detect: &DetectSection, faults: &mut Faults) {
+    for (key, objection) in objections(&detect.model, detect.labels.as_deref()) {
+        faults.push(&format!("detect.{key}"), objection);
+    }
+    // With the other engines it is looked for in vain, and tract does without it.
+    if detect.engine == EngineChoice::Ort {
+        match &detect.onnxruntime {
+            None => faults.push("detect.onnxruntime", "needed with `engine = \"ort\"`: the file of libonnxruntime"),
+            Some(library) if !library.is_file() => {
+                let message = format!("expected the file of libonnxruntime: {} is none", library.display());
+                faults.push("detect.onnxruntime", message);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
 fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     let upstream = upstream(&written, &mut faults);
     let min_score = written.detect.as_ref().map_or(DetectSection::MIN_SCORE, |detect| detect.min_score);
     let cameras = camera::check(&written, min_score, &mut faults);
-    let is_known = |n: usize| faults.knows(&format!("camera[{n}].placement"));
-    let looks = written.camera.iter().enumerate().any(|(n, camera)| camera.placement == Placement::Edge && is_known(n));
-    let detect = if looks { detect(written.detect.as_ref(), &mut faults) } else { None };
+    let detect = if looks(&written, &faults) { detect(written.detect.as_ref(), &mut faults) } else { None };
     if let Some(fault) = written.decode.decoder.fault() {
         faults.push("decode.decoder", fault);
     }
@@ -333,20 +364,6 @@ fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<Detect
     }
     if detect.labels.as_ref().is_some_and(Vec::is_empty) {
         faults.push("detect.labels", "expected at least one label; leave it out for all of the model");
-    }
-    for (key, objection) in objections(&detect.model, detect.labels.as_deref()) {
-        faults.push(&format!("detect.{key}"), objection);
-    }
-    // With the other engines it is looked for in vain, and tract does without it.
-    if detect.engine == EngineChoice::Ort {
-        match &detect.onnxruntime {
-            None => faults.push("detect.onnxruntime", "needed with `engine = \"ort\"`: the file of libonnxruntime"),
-            Some(library) if !library.is_file() => {
-                let message = format!("expected the file of libonnxruntime: {} is none", library.display());
-                faults.push("detect.onnxruntime", message);
-            }
-            Some(_) => {}
-        }
     }
     Some(DetectorConfig {
         model: detect.model.clone(),

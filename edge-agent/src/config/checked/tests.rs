@@ -23,7 +23,7 @@ fn token_with(mqtts: &str) -> String {
 
 fn load(text: &str) -> Result<Config, Faults> {
     let (config, faults) = written::parse::<Written>(text, None, ENV_PREFIX, [])?;
-    check(config, faults)
+    check_own(config, faults)
 }
 
 /// One whose network is never loaded.
@@ -142,6 +142,20 @@ fn what_is_wrong_with_the_model_is_told_beside_all_else() {
     let three = said(MODEL, "model = \"no-such\"\nengine = \"ort\"\nonnxruntime = \"no.so\"");
     assert!(three.contains("detect.model: ") && three.contains("no-such/model.toml"), "{three}");
     assert!(three.contains("detect.onnxruntime: expected the file of libonnxruntime: no.so is none"), "{three}");
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = include_bytes!("tests/model/model.toml");
+    std::fs::write(folder.path().join("model.toml"), manifest).unwrap();
+    let network = said(MODEL, &format!("model = {:?}", folder.path()));
+    assert!(network.contains("detect.model: there is no ") && network.contains("model.onnx"), "{network}");
+}
+
+/// It is loaded already, and may be about to be replaced.
+#[test]
+fn cameras_from_afar_are_not_refused_for_the_state_of_the_models_folder() {
+    let missing = good().replace(MODEL, "model = \"no-such\"");
+    let (config, faults) = written::parse::<Written>(&missing, None, ENV_PREFIX, []).unwrap();
+    let running = check(config, faults).unwrap();
+    assert!(running.with_cameras("[[camera]]\nid = \"yard\"\nurl = \"rtsp://cam/live\"\n").is_ok());
 }
 
 fn with_rules(rules: &str) -> String {
