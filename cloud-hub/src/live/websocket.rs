@@ -61,7 +61,8 @@ enum End {
 }
 
 /// Of a page whose next message can't be found any more.
-const NO_FRAME: End = End::Refused(close_code::PROTOCOL, "that is no WebSocket frame, or one of more than 4096 bytes");
+const NO_FRAME: End =
+    End::Refused(close_code::PROTOCOL, "that is no WebSocket frame, no UTF-8, or longer than 4096 bytes");
 
 /// Opens the page's channel. The first message must be `{"type":"auth","token":"…"}`.
 #[utoipa::path(

@@ -50,6 +50,12 @@ impl Settings {
     /// sets.
     pub(super) fn from_env() -> Result<Self> {
         let camera = text("CAMERA").map(check_camera).transpose()?;
+        let password = text(PASSWORD).map(Secret::new);
+        if camera.is_some() && password.is_some() {
+            bail!(
+                "{PASSWORD} is what the simulated camera asks for, and CAMERA stands in for that: set one of the two"
+            );
+        }
         let footage = path("OMMA_FOOTAGE")?;
         let play = text("DEMO_PLAY").unwrap_or_else(|| format!("file:{}@10", footage.join("vtest.h264").display()));
         Ok(Self {
@@ -57,7 +63,7 @@ impl Settings {
             camera,
             seconds: number("DEMO_SECONDS")?,
             play,
-            password: text(PASSWORD).map(Secret::new),
+            password,
             placement: text("DEMO_PLACEMENT").unwrap_or_else(|| "edge".to_owned()),
             gate: text("DEMO_GATE").unwrap_or_else(|| "gated".to_owned()),
             engine: text("DEMO_ENGINE").unwrap_or_else(|| "auto".to_owned()),
