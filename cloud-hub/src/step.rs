@@ -12,11 +12,11 @@ pub const INGEST: Kind = Kind::new(
 /// Passes on what is live.
 pub const BUS: Kind = Kind::new("bus", &["slow"]);
 
-/// The whole look of the hub; its parts throw away.
-pub const INFER: Kind = Kind::new("infer", &[]);
+/// The whole look of the hub: what waits for the engine, and the four after it together.
+pub const INFER: Kind = Kind::new("infer", &["newer frame", "stream ended"]);
 
 /// Makes frames of units.
-pub const DECODE: Kind = Kind::new("decode", &["broken", "late", "replaced", "unsupported"]);
+pub const DECODE: Kind = Kind::new("decode", &["broken", "late", "unsupported"]);
 
 /// Looks at frames.
 pub const DETECT: Kind = Kind::new("detect", &["failed"]);

@@ -23,8 +23,8 @@ pub const UNIT: Kind = Kind::new(
     &["analysis behind", "analysis late", "frame match behind", "no time", "snapshot", "uplink behind"],
 );
 
-/// Decides what is decoded. It throws nothing away.
-pub const GATE: Kind = Kind::new("gate", &[]);
+/// Decides what is decoded. What it throws away is its own looks.
+pub const GATE: Kind = Kind::new("gate", &["over budget"]);
 
 /// Makes frames of units.
 pub const DECODE: Kind = Kind::new("decode", &["broken", "no picture", "unsupported"]);

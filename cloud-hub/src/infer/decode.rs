@@ -53,6 +53,7 @@ pub(super) fn spawn(
         decoder: None,
         latest: None,
         step: Step::new(step::DECODE),
+        infer: Step::new(step::INFER),
         unseen,
         began: Instant::now(),
         failing: Failing::default(),
@@ -74,6 +75,7 @@ struct Reader {
     /// The latest unit's.
     latest: Option<CaptureTime>,
     step: Step,
+    infer: Step,
     unseen: Unseen,
     began: Instant,
     /// Pictures that could not be decoded one after the other.
@@ -104,7 +106,7 @@ impl Reader {
                 Heard::Nothing => {}
                 Heard::Silence => {
                     if !silent {
-                        self.turns.end(&self.stream);
+                        self.end();
                         self.sees();
                     }
                     silent = true;
@@ -112,8 +114,15 @@ impl Reader {
                 Heard::End => break,
             }
         }
-        self.turns.end(&self.stream);
+        self.end();
         self.sees();
+    }
+
+    /// The stream gives no frames for a while, or ever.
+    fn end(&self) {
+        if self.turns.end(&self.stream) {
+            self.infer.dropped("stream ended");
+        }
     }
 
     async fn hear(&mut self, patience: Duration, token: &CancellationToken) -> Heard {
@@ -133,7 +142,7 @@ impl Reader {
         match self.look(unit, arrived) {
             Ok(Some(look)) => {
                 if self.turns.put(&self.stream, look) {
-                    self.step.dropped("replaced");
+                    self.infer.dropped("newer frame");
                 }
             }
             Ok(None) => {}
@@ -156,7 +165,7 @@ impl Reader {
     fn goes_blind(&mut self, error: &DecodeError) {
         self.unseen.blind(&self.stream, Cause::Undecoded, error.to_string());
         if !std::mem::replace(&mut self.blind, true) {
-            self.turns.end(&self.stream);
+            self.end();
         }
     }
 
@@ -242,6 +251,7 @@ mod tests {
             decoder: None,
             latest: None,
             step: Step::new(step::DECODE),
+            infer: Step::new(step::INFER),
             unseen: Unseen::default(),
             began: Instant::now(),
             failing: Failing::default(),

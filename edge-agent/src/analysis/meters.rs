@@ -6,7 +6,10 @@ use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use omma_protocol::id::CameraId;
+use omma_runtime::step::Step;
 use omma_vision::gate::Counts;
+
+use crate::step;
 
 /// Why a frame is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,7 @@ pub(super) struct Meters {
     decoded: Counter,
     glances: Counter,
     over_budget: Counter,
+    gate: Step,
     /// What the series have of this gate. It counts from nothing when its camera begins anew, and they go on.
     shown: Counts,
     probe: Counter,
@@ -48,6 +52,7 @@ impl Meters {
             decoded: counter!("omma_gate_units_decoded_total", "camera" => camera.clone()),
             glances: counter!("omma_gate_glances_total", "camera" => camera.clone()),
             over_budget: counter!("omma_gate_over_budget_total", "camera" => camera.clone()),
+            gate: Step::new(step::GATE),
             shown: Counts::default(),
             probe: looks("probe"),
             live: looks("live"),
@@ -82,6 +87,7 @@ impl Meters {
 
     pub(super) fn show(&mut self, now: Counts) {
         let before = std::mem::replace(&mut self.shown, now);
+        self.gate.dropped_many("over budget", now.over_budget.saturating_sub(before.over_budget));
         for (counter, before, now) in [
             (&self.watched, before.watched.as_secs(), now.watched.as_secs()),
             (&self.open, before.open.as_secs(), now.open.as_secs()),
