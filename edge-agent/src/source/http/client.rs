@@ -95,7 +95,7 @@ impl Client {
         if self.url.credentials().is_none() {
             return Err(SourceError::Refused("it wants some, and `url` has none".to_owned()));
         }
-        self.login = Some(Challenge::of(answer.headers())?);
+        self.login = Some(Challenge::of(answer.headers(), self.login.as_ref())?);
         // A page whose length nobody says may end with the connection only.
         let told = answer.body().size_hint().exact().is_some();
         if !told || Limited::new(answer.into_body(), MAX_ERROR_PAGE).collect().await.is_err() {

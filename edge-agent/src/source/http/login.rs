@@ -11,17 +11,23 @@ use crate::source::url::Credentials;
 pub struct Challenge(PasswordClient);
 
 impl Challenge {
-    /// Of the headers of a 401.
+    /// Of the headers of a 401, and what the camera asked for before.
     ///
     /// # Errors
-    /// When there is none in them that is understood.
-    pub fn of(headers: &HeaderMap) -> Result<Self, SourceError> {
+    /// When there is none in them that is understood, or it would show what Digest has hidden.
+    pub fn of(headers: &HeaderMap, before: Option<&Self>) -> Result<Self, SourceError> {
         let mut challenge = PasswordClient::builder();
         for value in headers.get_all(WWW_AUTHENTICATE) {
             challenge = challenge.challenges(&String::from_utf8_lossy(value.as_bytes()));
         }
-        let unread = |e: String| SourceError::Refused(format!("401 with a challenge that can't be read: {e}"));
-        challenge.build().map(Self).map_err(unread)
+        match (challenge.build(), before) {
+            // Who sits in between could have the password in clear by asking for it once more (RFC 7616 §5.8).
+            (Ok(PasswordClient::Basic(_)), Some(Self(PasswordClient::Digest(_)))) => Err(SourceError::Refused(
+                "it asks first by Digest and then by Basic, which would show the password to the network".to_owned(),
+            )),
+            (Ok(client), _) => Ok(Self(client)),
+            (Err(e), _) => Err(SourceError::Refused(format!("401 with a challenge that can't be read: {e}"))),
+        }
     }
 
     /// What a GET of `path` shows as its `Authorization`.

@@ -137,6 +137,19 @@ async fn what_is_wrong_is_said_and_how_to_mend_it() {
 }
 
 #[tokio::test]
+async fn a_password_that_digest_has_hidden_is_not_shown_by_basic() {
+    let asks =
+        |by: &str| answer(&format!("401 Unauthorized\r\nWWW-Authenticate: {by} realm=\"cam\", nonce=\"n\""), b"");
+    let picture = answer("200 OK\r\nContent-Type: image/jpeg", &jpeg(50));
+    let answers = vec![asks("Digest"), picture, asks("Basic"), answer("200 OK", b"")];
+    let (port, _) = answering(answers).await;
+    let mut stream = open(&camera(&format!("http://me:secret@127.0.0.1:{port}/shot.jpg"))).await.unwrap();
+    stream.next().await.unwrap();
+    let error = stream.next().await.unwrap_err();
+    assert!(error.kind() == "refused" && error.to_string().contains("first by Digest and then by Basic"), "{error}");
+}
+
+#[tokio::test]
 async fn a_snapshot_is_asked_for_again_only_where_it_is_new() {
     let named = "200 OK\r\nContent-Type: image/jpeg\r\nETag: \"a1\"";
     let basic = answer("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"cam\"", b"who?");

@@ -182,22 +182,30 @@ pub fn http_answer(data: &[u8]) {
     }
 }
 
+const DIGEST: &[u8] = b"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"";
+
 /// What is wrong with them for a camera with this password.
 fn faults(data: &[u8], password: &str) -> (CameraUrl, Vec<String>) {
     let Ok(camera) = CameraUrl::parse(&format!("http://viewer:{password}@192.0.2.20/shot.jpg")) else {
         panic!("a camera's address")
     };
     let Some(credentials) = camera.credentials().cloned() else { panic!("its password") };
+    let before = Challenge::of(&headers(DIGEST), None).ok();
+    assert!(before.is_some());
     let headers = headers(data);
-    let answered = Challenge::of(&headers).and_then(|mut challenge| challenge.answer(&credentials, "/shot.jpg"));
+    let answer = |before| Challenge::of(&headers, before).and_then(|mut asks| asks.answer(&credentials, "/shot.jpg"));
     let mut faults: Vec<_> =
-        [Form::of(&headers).err(), answered.err()].into_iter().flatten().map(|fault| fault.to_string()).collect();
+        [Form::of(&headers).err(), answer(None).err()].into_iter().flatten().map(|fault| fault.to_string()).collect();
 
     // To a camera that has asked for Digest before, the password is never shown in clear.
+    match answer(before.as_ref()) {
+        Ok(shown) => assert!(shown.as_bytes().starts_with(b"Digest ")),
+        Err(fault) => faults.push(fault.to_string()),
+    }
     let refusal =
         |lines: &[u8]| Head::parse(&[&b"RTSP/1.0 401 Unauthorized\r\n"[..], lines, &b"\r\n\r\n"[..]].concat());
     let (mut login, mut request) = (Login::new(Some(credentials)), Head::parse(REQUEST));
-    assert_eq!(login.challenged(&refusal(b"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"")), Ok(true));
+    assert_eq!(login.challenged(&refusal(DIGEST)), Ok(true));
     faults.extend(login.challenged(&refusal(data)).err());
     match login.sign(&mut request) {
         Ok(()) => {
