@@ -27,6 +27,8 @@ works: see <a href=\"/api/openapi.json\">its description</a>.</p>
 </html>
 ";
 
+const NOWHERE: &str = "There is nothing here. The page is at / and the interface is described at /api/openapi.json.\n";
+
 /// Serves the page, which keeps where it is behind the `#`, or one of its files. Any other path is not there: a probe of
 /// `/healthz/` must not take the page for an answer.
 pub async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
@@ -40,7 +42,7 @@ pub async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     match Files::get(path) {
         Some(file) => serve(path, file, &headers),
         None if path == INDEX => ([(header::CACHE_CONTROL, caching(INDEX))], Html(MISSING)).into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => (StatusCode::NOT_FOUND, NOWHERE).into_response(),
     }
 }
 

@@ -82,6 +82,7 @@ pub fn router(api: Api, live: LiveState) -> Router {
         .nest(ROOT, version_1(api, live))
         .route("/api/openapi.json", get(async || Json(document())))
         .route("/api", get(unknown))
+        .route("/api/", get(unknown))
         .route("/api/{*rest}", get(unknown))
         .fallback(web::page)
         .method_not_allowed_fallback(not_allowed)
