@@ -18,7 +18,8 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt};
 
 /// The variable that says what is logged, such as `debug` or `info,edge_agent::source=trace`. It applies to libraries
-/// too.
+/// too, but for those that log by the crate `log` (retina, rumqttc, rmqtt): these are not heard. At `debug` retina writes a camera's
+/// URL whole, and some cameras take their password in its path or its query.
 pub const VARIABLE: &str = "OMMA_LOG";
 
 /// How log lines look.
