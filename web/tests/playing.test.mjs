@@ -209,11 +209,9 @@ test("a picture that stops is said to have stopped, and goes on without another 
   assert.equal(await other.sessions(), 1);
 });
 
-test("a browser that plays nothing by itself says so, and plays at a press", async () => {
-  await page.addInitScript(() => {
-    // As Safari does on a phone that saves power, and Firefox where the person blocks video: even where it is muted. Chromium
-    // goes on to show the pictures of a paused element.
-    const { play } = HTMLMediaElement.prototype;
+/** Of a paused element: Chromium goes on to show its pictures, and other browsers don't. */
+const showNothingWhilePaused = () =>
+  page.addInitScript(() => {
     const { requestVideoFrameCallback } = HTMLVideoElement.prototype;
     HTMLVideoElement.prototype.requestVideoFrameCallback = function (shown) {
       return requestVideoFrameCallback.call(this, (now, metadata) => {
@@ -221,6 +219,81 @@ test("a browser that plays nothing by itself says so, and plays at a press", asy
         else shown(now, metadata);
       });
     };
+  });
+
+test("a video that is paused by the browser's own button is no silent camera, and plays at a press", async () => {
+  await showNothingWhilePaused();
+  const other = await send(tab, page, hub);
+  await signIn(page, hub.url, TOKEN);
+  await playing();
+  await page.evaluate(() => document.querySelector("video").pause());
+  await page.getByRole("button", { name: "Play" }).click();
+  await playing();
+  assert.equal(await other.sessions(), 1);
+});
+
+test("a screen reader is told that the picture has stopped, by an element that was there while it played", async () => {
+  const other = await send(tab, page, hub);
+  await signIn(page, hub.url, TOKEN);
+  await playing();
+  const status = await page.locator(".stage").getByRole("status").elementHandle();
+  assert.equal(await status.innerText(), "");
+  await other.pause(true);
+  await until("it says so", async () => (await status.innerText()).includes("The picture has stopped"));
+});
+
+test("where nothing comes through on the hub's UDP port that is said, and not that the camera or the hub is silent", async () => {
+  await send(tab, page, hub);
+  const closed = (sdp) => sdp.replace(/^a=candidate:.*\r\n/gm, "");
+  await page.route("**/whep?*", async (route) => {
+    const sdp = await tab.evaluate((offer) => window.answer(offer), closed(route.request().postData()));
+    const headers = { location: `${new URL(route.request().url()).pathname}/a-session` };
+    await route.fulfill({ status: 201, contentType: "application/sdp", headers, body: closed(sdp) });
+  });
+  await signIn(page, hub.url, TOKEN);
+  const said = new Set();
+  await until("it is said", async () => {
+    said.add(await page.locator(".cover-title").innerText());
+    return said.has("No way for live pictures");
+  });
+  await page.getByText("UDP port for live video").waitFor();
+  assert.deepEqual([...said].toSorted(), ["Connecting", "No way for live pictures"]);
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await assertAccessible(page);
+    await screenshot(page, `no-way-${name}`);
+  }
+});
+
+test("in exact mode another delay is heard of though the hub's word of it was lost", async () => {
+  const other = await send(tab, page, hub);
+  await signIn(page, `${hub.url}/#mode=exact`, TOKEN);
+  await playing();
+  await until("the first", async () => (await live()).holdMs === EXACT.hold_ms);
+  await other.answers({ ...EXACT, hold_ms: 900 });
+  await until("the other", async () => (await live()).holdMs === 900, 10_000);
+});
+
+test("boxes of long ago don't stay on the picture where the browser names no frame", async () => {
+  await page.addInitScript(() => {
+    const { requestVideoFrameCallback } = HTMLVideoElement.prototype;
+    HTMLVideoElement.prototype.requestVideoFrameCallback = function (shown) {
+      return requestVideoFrameCallback.call(this, (now, { width, height, expectedDisplayTime }) => shown(now, { width, height, expectedDisplayTime }));
+    };
+  });
+  const other = await send(tab, page, hub);
+  await signIn(page, hub.url, TOKEN);
+  await playing();
+  await until("boxes are drawn", async () => (await live()).frames.at(-1)?.drawn === "held");
+  await other.look(false);
+  await until("none are", async () => (await live()).frames.at(-1).drawn === "none", 5000);
+});
+
+test("a browser that plays nothing by itself says so, and plays at a press", async () => {
+  await showNothingWhilePaused();
+  await page.addInitScript(() => {
+    // As Safari does on a phone that saves power, and Firefox where the person blocks video: even where it is muted.
+    const { play } = HTMLMediaElement.prototype;
     const { set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
     Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
       get() {

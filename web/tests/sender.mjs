@@ -78,6 +78,10 @@ export async function send(sender, page, hub, { lateMs = 40 } = {}) {
     /** Ends the session as the hub does when a camera is removed. */
     end: () => sender.evaluate(() => window.connection.close()),
     pause: (paused) => sender.evaluate((value) => (window.paused = value), paused),
+    /** What it answers in exact mode from now on. */
+    answers: (mode) => sender.evaluate((value) => (window.exact = value), mode),
+    /** Sends pictures without boxes from now on. */
+    look: (looks) => sender.evaluate((value) => (window.looks = value), looks),
     say: (message) => sender.evaluate((text) => window.channel.send(text), JSON.stringify(message)),
   };
 }
@@ -91,6 +95,8 @@ function prepare({ lateMs, exact, bits }) {
   const place = (n) => [0.1 + 0.3 * (1 + Math.sin(n / 10)), 0.4, 0.1, 0.3];
   window.sessions = 0;
   window.paused = false;
+  window.looks = true;
+  window.exact = exact;
   window.back = 0;
   let drawn = 0;
   setInterval(() => {
@@ -181,7 +187,7 @@ function prepare({ lateMs, exact, bits }) {
         const stream_us = clock.now();
         if (message.type === "clock" && stream_us !== null) say({ type: "clock", id: message.id, stream_us });
         if (message.type === "mode") {
-          say({ type: "mode", mode: message.mode, ...(message.mode === "exact" ? exact : { delay_ms: 0, hold_ms: 0 }) });
+          say({ type: "mode", mode: message.mode, ...(message.mode === "exact" ? window.exact : { delay_ms: 0, hold_ms: 0 }) });
         }
       });
     });
@@ -198,6 +204,7 @@ function prepare({ lateMs, exact, bits }) {
       }
       const { time_us, rtp, atMs } = captured.get(data.rtp);
       captured.delete(data.rtp);
+      if (!window.looks) return;
       const boxes = [{ track: 1, label: String(data.drawn), score: 0.9, box: place(data.drawn) }];
       const common = { stream: "north.door", place: "edge", engine: "none", model: "the-sender" };
       setTimeout(() => say({ type: "boxes", ...common, rtp, time_us, delay_ms: lateMs, boxes }), lateMs - (performance.now() - atMs));

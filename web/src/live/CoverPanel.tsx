@@ -8,9 +8,9 @@ interface CoverPanelProps {
   readonly children?: ReactNode;
 }
 
-/** What is said over the picture while there is none. */
+/** What is said over the picture while there is none. It stays while there is nothing to say, as `Status` does. */
 export function CoverPanel({ cover, children }: CoverPanelProps) {
-  if (cover.kind === "clear") return null;
+  if (cover.kind === "clear") return <div className="hidden" role="status" />;
   return (
     <div className="cover" role="status">
       {cover.kind === "busy" && <span className="spinner" aria-hidden="true" />}

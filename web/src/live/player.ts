@@ -26,6 +26,14 @@ const SILENT_MS = 2000;
 /** The hub is gone when neither a picture nor the answer to a clock question came for this long. */
 const DEAD_MS = 10_000;
 
+/** What is in force may have been told and lost: in exact mode it is asked for again when it is so old. */
+const MODE_MS = 3000;
+const NO_WAY: Setback = {
+  kind: "no-way",
+  message:
+    "The hub answers, but nothing comes through on its UDP port for live video. A firewall may be in between, or the hub may name an address (live.udp, live.announce) that can’t be reached from here.",
+};
+
 /** Who made the boxes, as the newest of them say. */
 export type Analysis = Pick<Boxes, "place" | "engine" | "model">;
 
@@ -71,9 +79,13 @@ export class LivePlayer {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private question: ReturnType<typeof setTimeout> | undefined;
   private asked = 0;
+  /** Whether the session's channel has opened. */
+  private connected = false;
   private blocked = false;
   private lastPictureMs = 0;
   private lastAnswerMs = 0;
+  /** When the hub last said which mode is in force. */
+  private lastModeMs = 0;
   private picture: Size | null = null;
   private analysis: Analysis | null = null;
 
@@ -142,7 +154,7 @@ export class LivePlayer {
       onStream: (stream: MediaStream) => this.show(stream),
       onChannelOpen: () => this.channelOpened(),
       onMessage: (message: HubMessage) => this.received(message),
-      onLost: (message: string) => this.again({ kind: "lost", message }),
+      onLost: (message: string) => this.again(this.connected ? { kind: "lost", message } : NO_WAY),
     };
     const result = await WhepSession.open(this.hub, this.stream, this.wanted, handlers, attempt.signal);
     if (attempt.signal.aborted) {
@@ -152,8 +164,6 @@ export class LivePlayer {
     if (result.kind === "success") {
       this.session = result.value;
       this.lastAnswerMs = performance.now();
-      this.happened({ kind: "answered" });
-      if (this.blocked) this.happened({ kind: "blocked" }); // Which may be known before.
       if (result.value.isOpen) this.channelOpened();
     } else if (result.kind === "error") {
       const { failure } = result;
@@ -168,6 +178,7 @@ export class LivePlayer {
     this.attempt.abort();
     this.session?.close();
     this.session = null;
+    this.connected = false;
   }
 
   /** What was shown last is not left there: it would be of long ago when somebody looks again. */
@@ -209,6 +220,9 @@ export class LivePlayer {
 
   private channelOpened(): void {
     if (this.session === null) return; // It opened before the answer was said to be taken; `connect` begins then.
+    this.connected = true;
+    this.happened({ kind: "connected" });
+    if (this.blocked) this.happened({ kind: "blocked" }); // Which may be known before.
     this.asked = 0;
     this.ask();
     this.applyMode();
@@ -236,6 +250,7 @@ export class LivePlayer {
         if (this.clock.answer(message.id, message.streamUs, this.lastAnswerMs) === "set") this.clockSet();
         break;
       case "mode":
+        this.lastModeMs = performance.now();
         this.session?.delayPictures(message.mode === "exact" ? message.delayMs : null);
         this.screen?.setHold(message.holdMs);
         this.store.update((view) => ({ ...view, mode: { mode: message.mode, delayMs: message.delayMs, holdMs: message.holdMs } }));
@@ -274,11 +289,16 @@ export class LivePlayer {
     // One picture is shown by some browsers even where they refuse to play: there no second one is waited for.
     const gapMs = arrivals?.gapMs ?? (this.blocked ? 0 : null);
     const stopped = hasStopped(gapMs, now - lastMs, SILENT_MS);
-    if (state.kind === "playing" && stopped) this.happened(this.blocked ? { kind: "blocked" } : { kind: "silent", lastMs });
+    // Some browsers have a button of their own that pauses.
+    const blocked = this.blocked || this.video?.paused === true;
+    if (state.kind === "playing" && stopped) this.happened(blocked ? { kind: "blocked" } : { kind: "silent", lastMs });
     const alive = Math.max(lastMs, this.lastAnswerMs);
-    if (this.session !== null && now - alive > DEAD_MS) this.again({ kind: "lost", message: "The hub has gone silent." });
-    // The channel may lose a wish or its confirmation.
-    if (this.session !== null && mode?.mode !== this.wanted) this.applyMode();
+    if (this.session !== null && now - alive > DEAD_MS) {
+      this.again(this.connected ? { kind: "lost", message: "The hub has gone silent." } : NO_WAY);
+    }
+    // The channel may lose a wish, its confirmation, or another delay.
+    const old = mode?.mode === "exact" && now - this.lastModeMs > MODE_MS;
+    if (this.session !== null && (mode?.mode !== this.wanted || old)) this.applyMode();
     this.store.update((view) => ({ ...view, stats: this.stats(now) }));
   }
 

@@ -10,7 +10,7 @@
  * (`backlog.ts`).
  */
 import { Backlog } from "./backlog.ts";
-import { BoxShelf, NOTHING, type Drawn } from "./boxes.ts";
+import { BoxShelf, HOLD_MS, NOTHING, type Drawn } from "./boxes.ts";
 import type { StreamClock } from "./clock.ts";
 import { Hold } from "./hold.ts";
 import type { Size } from "./letterbox.ts";
@@ -229,7 +229,8 @@ export class Screen {
   private drawn(rtp: number | null): Drawn {
     if (rtp !== null) return this.shelf.on(rtp);
     const newest = this.shelf.newest();
-    return newest === null ? NOTHING : { kind: "held", boxes: newest, ageMs: 0 };
+    const ageMs = performance.now() - this.boxesMs;
+    return newest === null || ageMs > HOLD_MS ? NOTHING : { kind: "held", boxes: newest, ageMs };
   }
 
   /** Boxes came for what is on screen, or the size changed. */

@@ -14,14 +14,14 @@ const picture: Happening = { kind: "picture", nowMs: 1 };
 const PLAYING = { kind: "playing", attempt: 0, sinceMs: 1 } as const;
 
 test("from the offer to the picture", () => {
-  assert.deepEqual(run({ kind: "answered" }), { kind: "waiting", attempt: 0 });
-  assert.deepEqual(run({ kind: "answered" }, picture), PLAYING);
+  assert.deepEqual(run({ kind: "connected" }), { kind: "waiting", attempt: 0 });
+  assert.deepEqual(run({ kind: "connected" }, picture), PLAYING);
 });
 
 test("attempts count until it has played for a while: sessions that end with their first picture are begun ever more seldom", () => {
   const again: Happening[] = [lost, { kind: "connect" }];
   assert.deepEqual(run(...again, ...again), { kind: "connecting", attempt: 2, because: gone });
-  const shown: Happening[] = [{ kind: "answered" }, picture];
+  const shown: Happening[] = [{ kind: "connected" }, picture];
   assert.deepEqual(run(...again, ...shown, lost), { kind: "retrying", attempt: 2, atMs: 5, because: gone });
   const silent: Happening = { kind: "silent", lastMs: 3 };
   for (const then of [[], [silent], [silent, { kind: "picture", nowMs: 9000 }]] as Happening[][]) {
@@ -31,28 +31,28 @@ test("attempts count until it has played for a while: sessions that end with the
 });
 
 test("pictures stop and come back", () => {
-  const playing: Happening[] = [{ kind: "answered" }, picture];
+  const playing: Happening[] = [{ kind: "connected" }, picture];
   assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }), { kind: "stalled", lastMs: 3, attempt: 0, sinceMs: 1 });
   assert.deepEqual(run(...playing, { kind: "silent", lastMs: 3 }, picture), PLAYING);
 });
 
 test("a browser that plays nothing by itself says so until a picture comes", () => {
-  const answered: Happening = { kind: "answered" };
-  assert.deepEqual(run(answered, { kind: "blocked" }), { kind: "blocked", attempt: 0 });
-  assert.deepEqual(run(answered, { kind: "blocked" }, { kind: "silent", lastMs: 3 }), { kind: "blocked", attempt: 0 });
-  assert.deepEqual(run(answered, { kind: "blocked" }, picture), PLAYING);
+  const connected: Happening = { kind: "connected" };
+  assert.deepEqual(run(connected, { kind: "blocked" }), { kind: "blocked", attempt: 0 });
+  assert.deepEqual(run(connected, { kind: "blocked" }, { kind: "silent", lastMs: 3 }), { kind: "blocked", attempt: 0 });
+  assert.deepEqual(run(connected, { kind: "blocked" }, picture), PLAYING);
   assert.equal(run(lost, { kind: "blocked" }).kind, "retrying");
 });
 
 test("what comes late changes nothing", () => {
   assert.equal(run(lost, picture).kind, "retrying", "a last picture of the session that was lost");
-  assert.equal(run(lost, { kind: "answered" }).kind, "retrying");
+  assert.equal(run(lost, { kind: "connected" }).kind, "retrying");
   assert.equal(run({ kind: "silent", lastMs: 3 }).kind, "connecting");
 });
 
 test("who is away asks for nothing, and whoever comes back begins as if for the first time", () => {
   const left: Happening = { kind: "left" };
-  assert.deepEqual(run({ kind: "answered" }, picture, left), { kind: "away" });
+  assert.deepEqual(run({ kind: "connected" }, picture, left), { kind: "away" });
   assert.deepEqual(run(lost, left, picture, { kind: "silent", lastMs: 3 }), { kind: "away" });
   assert.deepEqual(run(lost, left, { kind: "connect" }), { kind: "connecting", attempt: 0, because: null });
 });
@@ -77,6 +77,8 @@ test("the cover says the cause nearest to the camera", () => {
     detail: "Gone.",
     retryAtMs: 0,
   });
+  const noWay = coverOf(camera, { ...retrying, because: { kind: "no-way", message: "UDP." } });
+  assert.ok(noWay.kind === "trouble" && noWay.title === "No way for live pictures" && noWay.detail === "UDP.");
   const offline = coverOf({ ...camera, state: "offline" }, retrying);
   assert.ok(offline.kind === "trouble" && offline.detail.includes("“a”"));
   const failed = coverOf({ ...camera, state: "failed", reason: "401" }, { kind: "waiting", attempt: 0 });

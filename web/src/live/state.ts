@@ -1,7 +1,7 @@
 /**
  * How the live picture of one stream fares, as a pure machine: a state and something that happened give the next state.
  *
- *     connecting ──answered──▶ waiting ──picture──▶ playing ──silent──▶ stalled
+ *     connecting ─connected──▶ waiting ──picture──▶ playing ──silent──▶ stalled
  *        ▲  │                     │                    │ ▲                 │ │
  *        │  │                     │                    │ └─────picture─────┘ │
  *        │  └──────setback────────┴──────setback───────┴───────setback───────┤
@@ -14,7 +14,7 @@
 export type LiveState =
   /** Offer sent. `attempt` counts from 0 since it last played for a while; `because`: what became of the one before. */
   | { readonly kind: "connecting"; readonly attempt: number; readonly because: Setback | null }
-  /** The hub has answered; no picture yet. */
+  /** Connected; no picture yet. */
   | { readonly kind: "waiting"; readonly attempt: number }
   /** `sinceMs`: from the first picture on. */
   | { readonly kind: "playing"; readonly attempt: number; readonly sinceMs: number }
@@ -27,9 +27,12 @@ export type LiveState =
   /** Nobody sees the page (`leaving.ts`), so nothing is asked for. */
   | { readonly kind: "away" };
 
-/** `refused`: the hub says why this stream can't be played. `message` is a sentence. */
+/**
+ * `refused`: the hub says why this stream can't be played. `no-way`: it has answered, and nothing came through where pictures do.
+ * `message` is a sentence.
+ */
 export interface Setback {
-  readonly kind: "lost" | "refused";
+  readonly kind: "lost" | "refused" | "no-way";
   readonly message: string;
 }
 
@@ -38,7 +41,7 @@ const GOOD_MS = 5000;
 
 export type Happening =
   | { readonly kind: "connect" }
-  | { readonly kind: "answered" }
+  | { readonly kind: "connected" }
   | { readonly kind: "blocked" }
   | { readonly kind: "picture"; readonly nowMs: number }
   | { readonly kind: "silent"; readonly lastMs: number }
@@ -51,7 +54,7 @@ export function step(state: LiveState, happening: Happening): LiveState {
   switch (happening.kind) {
     case "connect":
       return { kind: "connecting", attempt: "attempt" in state ? state.attempt : 0, because: state.kind === "retrying" ? state.because : null };
-    case "answered":
+    case "connected":
       return state.kind === "connecting" ? { kind: "waiting", attempt: state.attempt } : state;
     case "blocked":
       return state.kind === "waiting" || state.kind === "playing" || state.kind === "stalled" ? { kind: "blocked", attempt: state.attempt } : state;

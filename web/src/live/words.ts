@@ -64,10 +64,11 @@ function coverOfLive(live: Exclude<LiveState, { kind: "playing" }>): Cover {
   }
 }
 
+const TITLES = { refused: "This stream can’t be played", lost: "Connection lost", "no-way": "No way for live pictures" } as const;
+
 /** The same words while it waits and while it tries, so that they can be read. */
 function setback(because: Setback, retryAtMs: number): Cover {
-  const title = because.kind === "refused" ? "This stream can’t be played" : "Connection lost";
-  return { kind: "trouble", title, detail: because.message, retryAtMs };
+  return { kind: "trouble", title: TITLES[because.kind], detail: because.message, retryAtMs };
 }
 
 export function milliseconds(value: number): string {
