@@ -118,7 +118,7 @@ test("what befell an edge is a quiet line under the events, which opens", async 
 
 test("how an edge is is a quiet line under its name, which opens", async () => {
   const health = { heard_us: Date.now() * 1000, stale: false, uptime_s: 90_000, temperature_c: 84, clock_plausible: true, outbox_waiting: 2 };
-  hub.edges = [{ edge: "north", online: true, agent: "edge-agent 0.1.0", health, configuration: { state: "refused", reasons: ["camera[0].rate: too high"] } }];
+  hub.edges = [{ edge: "north", online: true, agent: "edge-agent 0.1.0", health, configuration: { state: "refused", reasons: [`camera[0].rate: too high${", whichever way one looks at it".repeat(6)}`] } }];
   await signIn(page, hub.url, TOKEN);
   const line = page.locator("summary", { hasText: "New cameras refused" });
   await line.waitFor();
@@ -128,6 +128,13 @@ test("how an edge is is a quiet line under its name, which opens", async () => {
   for (const figure of ["25 h", "84 °C", "2 records waiting"]) await page.getByText(figure, { exact: true }).waitFor();
   await assertAccessible(page);
   await screenshot(page, "edge");
+  await page.setViewportSize(PHONE);
+  const reason = page.getByText("camera[0].rate: too high");
+  const { x, width } = await reason.boundingBox();
+  assert.ok(x >= 0 && x + width <= PHONE.width, `${x} + ${width}`);
+  await page.getByRole("heading", { name: "north" }).waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "edge-phone");
   assertNoFaults(REFUSED);
 });
 
@@ -316,6 +323,68 @@ test("no whole screen is offered where the browser has none", async () => {
   await page.reload();
   await page.locator(".stage").waitFor();
   assert.equal(await whole.count(), 0);
+});
+
+test("a display of one camera keeps its whole screen while the hub is started anew", async () => {
+  await signIn(page, hub.url, TOKEN);
+  const isWhole = () => page.evaluate(() => document.fullscreenElement !== null);
+  const whole = page.getByRole("button", { name: "Show the picture on the whole screen" });
+  await whole.waitFor({ state: "attached" });
+  await whole.focus();
+  await page.keyboard.press("Enter");
+  await until("the whole screen", isWhole);
+  const { cameras } = hub;
+  hub.cameras = [];
+  await page.getByText("This camera is not there").waitFor();
+  assert.ok(await isWhole());
+  hub.cameras = cameras;
+  await page.getByText("This camera is not there").waitFor({ state: "detached" });
+  assert.ok(await isWhole());
+  assertNoFaults(REFUSED);
+});
+
+test("an event of an edge that is gone is not said to go on, nor any while the hub is", async () => {
+  const edge = { edge: "north", agent: "edge-agent 0.1.0", health: null, configuration: null };
+  hub.edges = [{ ...edge, online: true }];
+  hub.events = [event(1, { phase: "opened", revision: 1, closed_us: undefined })];
+  await signIn(page, hub.url, TOKEN);
+  const row = page.locator(".event");
+  const goesOn = async () => /Now, /.test(await row.innerText());
+  await until("it goes on", goesOn);
+  hub.edges = [{ ...edge, online: false }];
+  await until("nobody knows", async () => (await row.innerText()).includes("End not heard of"));
+  assert.equal(await page.locator(".event-open").count(), 0);
+  await row.click();
+  await page.getByText("Nothing is heard of its edge at the moment.").waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "not-heard-of");
+  await page.keyboard.press("Escape");
+  hub.edges = [{ ...edge, online: true }];
+  await until("it goes on again", goesOn);
+  await hub.stop();
+  await until("nobody knows again", async () => (await row.innerText()).includes("End not heard of"));
+  await hub.comeBack();
+  assertNoFaults(new RegExp(`${AWAY.source}|${REFUSED.source}`));
+});
+
+test("who reads events on a phone is not taken away from them when the hub's cameras come back", async () => {
+  await page.setViewportSize(PHONE);
+  hub.events = Array.from({ length: 40 }, (_, n) => event(n));
+  await signIn(page, hub.url, TOKEN);
+  await until("the events", async () => (await page.locator(".event").count()) === 40);
+  await page.evaluate(() => scrollTo(0, 2500));
+  const { cameras } = hub;
+  const door = page.getByRole("navigation").getByRole("button", { name: /^door/ });
+  hub.cameras = [];
+  await door.waitFor({ state: "detached" });
+  const before = await page.evaluate(() => scrollY);
+  assert.ok(before > 1000, `${before}`);
+  hub.cameras = cameras;
+  await door.waitFor({ state: "attached" });
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  // The list above may have got another height, which the browser itself makes up for.
+  const after = await page.evaluate(() => scrollY);
+  assert.ok(Math.abs(after - before) < 200, `${before} and then ${after}`);
 });
 
 test("events appear as they happen, newest first, and get their pictures", async () => {

@@ -74,7 +74,9 @@ function CameraButton({ camera, current, onSelect }: CameraButtonProps) {
   const button = useRef<HTMLButtonElement>(null);
   // Of many, the one of the address may be far down the list, or far along the strip that it is on a phone.
   useEffect(() => {
-    if (current) button.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    // Not where the list is out of sight itself: on a phone the whole page would go there from the events that somebody reads.
+    const list = button.current?.closest("nav")?.getBoundingClientRect();
+    if (current && list !== undefined && list.bottom > 0) button.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [current]);
   return (
     <button

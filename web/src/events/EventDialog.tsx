@@ -13,6 +13,8 @@ import { capitalised, clockTime, dayOf, ending, fullTime, percent, reason } from
 interface EventDialogProps {
   readonly event: StoredEvent;
   readonly camera: string;
+  /** Whether nothing is heard of its edge. */
+  readonly silent: boolean;
   readonly pictures: Pictures;
   /** Go to the events beside it in the list; null at its ends. */
   readonly onNewer: (() => void) | null;
@@ -26,12 +28,12 @@ interface EventDialogProps {
  * The native dialog brings the focus trap, Escape and closing by a click beside it. It stays open from one event to the
  * next, by its buttons or the arrow keys, in the order of the list.
  */
-export function EventDialog({ event, camera, pictures, onNewer, onOlder, trouble, onClose }: EventDialogProps) {
+export function EventDialog({ event, camera, silent, pictures, onNewer, onOlder, trouble, onClose }: EventDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const hasCrop = event.picture?.hasCrop === true;
   const [near, setNear] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
-  const ended = ending(event);
+  const ended = ending(event, silent);
   const day = dayOf(event.openedUs, useStore(everyMinute));
   // Of the whole page: what had the focus may go with the event that it belonged to, as the check box does.
   useEffect(() => {

@@ -30,6 +30,8 @@ interface EventPanelProps {
   readonly incidents: Readable<Incidents>;
   /** Names of cameras by stream. */
   readonly names: ReadonlyMap<string, string>;
+  /** Whether nothing is heard of a stream's edge. */
+  readonly isSilent: (stream: string) => boolean;
   readonly filter: EventFilter;
   readonly onLabel: (label: string | null) => void;
   readonly onOnlySelected: (only: boolean) => void;
@@ -40,7 +42,7 @@ interface EventPanelProps {
 }
 
 export function EventPanel(props: EventPanelProps) {
-  const { hub, socket, pictures, labels, incidents, names, filter, onLabel, onOnlySelected, onUntil, open, onOpen } = props;
+  const { hub, socket, pictures, labels, incidents, names, isSilent, filter, onLabel, onOnlySelected, onUntil, open, onOpen } = props;
   const [last, setLast] = useState<StoredEvent | null>(null);
   const labelSelect = useRef<HTMLSelectElement>(null);
   const [dating, setDating] = useState(false);
@@ -127,7 +129,13 @@ export function EventPanel(props: EventPanelProps) {
           <ol className="event-list">
             {state.feed.events.map((event) => (
               <li key={event.id}>
-                <EventRow event={event} camera={names.get(event.stream) ?? event.stream} pictures={pictures} onOpen={onOpen} />
+                <EventRow
+                  event={event}
+                  camera={names.get(event.stream) ?? event.stream}
+                  silent={isSilent(event.stream)}
+                  pictures={pictures}
+                  onOpen={onOpen}
+                />
               </li>
             ))}
           </ol>
@@ -147,6 +155,7 @@ export function EventPanel(props: EventPanelProps) {
         <EventDialog
           event={shown.event}
           camera={names.get(shown.event.stream) ?? shown.event.stream}
+          silent={isSilent(shown.event.stream)}
           pictures={pictures}
           onNewer={stepTo(shown.newer)}
           onOlder={beyond?.kind === "failed" ? loadOlder : stepTo(shown.older)}

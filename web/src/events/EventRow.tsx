@@ -12,15 +12,17 @@ import { capitalised, clockTime, dayOf, ending, fullTime, percent, reason } from
 interface EventRowProps {
   readonly event: StoredEvent;
   readonly camera: string;
+  /** Whether nothing is heard of its edge. */
+  readonly silent: boolean;
   readonly pictures: Pictures;
   readonly onOpen: (id: string) => void;
 }
 
-export const EventRow = memo(function EventRow({ event, camera, pictures, onOpen }: EventRowProps) {
+export const EventRow = memo(function EventRow({ event, camera, silent, pictures, onOpen }: EventRowProps) {
   const row = useRef<HTMLButtonElement>(null);
   const near = useNearView(row);
   const day = dayOf(event.openedUs, useStore(everyMinute));
-  const ended = ending(event);
+  const ended = ending(event, silent);
   const why = reason(event.why);
   return (
     <button ref={row} id={rowId(event.id)} type="button" className={`event phase-${event.phase}`} onClick={() => onOpen(event.id)}>

@@ -11,14 +11,16 @@ test("durations read at a glance", () => {
 
 test("an event that the hub closed for an edge that never came back is not said to have lasted until its best view", () => {
   const row = { id: "e", stream: "a.b", phase: "closed", revision: 4, label: "cat", track: 1, score: 0.5, box: [0, 0, 1, 1], ...{ place: "edge", engine: "e", model: "m" } };
-  const said = (rest: object) => {
+  const said = (rest: object, silent = false) => {
     const event = parseStoredEvent({ ...row, opened_us: 1_000_000, best_us: 2_200_000, ...rest });
-    return event && ending(event);
+    return event && ending(event, silent);
   };
   const why = "nothing was heard of its edge for 7 days";
   assert.deepEqual(said({ closed_us: 2_200_000, closed_reason: why }), { name: "End", words: "not known", why });
   assert.deepEqual(said({ closed_us: 2_200_000, closed_reason: null }), { name: "Lasted", words: "1.2 s", why: null });
   assert.equal(said({}), null);
+  assert.equal(said({}, true)?.words, "not heard of", "nor to go on while nothing is heard of its edge");
+  assert.equal(said({ closed_us: 2_200_000 }, true)?.words, "1.2 s");
 });
 
 test("the day is said where it is not today", () => {

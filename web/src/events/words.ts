@@ -44,9 +44,12 @@ export function duration(us: number): string {
   return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`;
 }
 
-/** What is said of an event that is over: `why` there is no saying how long it was, or null. Null for one that goes on. */
-export function ending({ openedUs, closedUs, closedReason }: Pick<EventState, "openedUs" | "closedUs" | "closedReason">) {
-  if (closedUs === null) return null;
+/**
+ * What is said of an event that is over: `why` there is no saying how long it was, or null. Null for one that goes on; while its edge is
+ * `silent` nobody knows whether it does.
+ */
+export function ending({ openedUs, closedUs, closedReason }: Pick<EventState, "openedUs" | "closedUs" | "closedReason">, silent: boolean) {
+  if (closedUs === null) return silent ? { name: "End", words: "not heard of", why: "Nothing is heard of its edge at the moment." } : null;
   if (closedReason !== null) return { name: "End", words: "not known", why: closedReason };
   return { name: "Lasted", words: duration(closedUs - openedUs), why: null };
 }

@@ -10,6 +10,11 @@ export type Fleet = ReadonlyMap<string, Edge>;
 
 const NONE: Fleet = new Map();
 
+/** Whether nothing is heard of the edge of a stream, which is named `edge.camera`. */
+export function isOffline(fleet: Fleet, stream: string): boolean {
+  return fleet.get(stream.slice(0, stream.indexOf(".")))?.online === false;
+}
+
 export function pollFleet(hub: Pick<HubClient, "edges">): Poll<Fleet, readonly Edge[]> {
   return new Poll({ first: NONE, ask: (signal) => hub.edges(signal), next: fleet, everyMs: EVERY_MS });
 }

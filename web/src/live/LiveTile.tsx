@@ -5,6 +5,7 @@ import type { CamerasState } from "../cameras/poll.ts";
 import { describeCamera, describePlacement, describeVideo } from "../cameras/words.ts";
 import { ExpandIcon } from "../ui/icons.tsx";
 import { wholeScreen } from "../ui/media.ts";
+import { Status } from "../ui/Status.tsx";
 import { useStore } from "../ui/useStore.ts";
 import { CoverPanel } from "./CoverPanel.tsx";
 import { LiveFacts } from "./LiveFacts.tsx";
@@ -12,25 +13,41 @@ import { ModeSwitch } from "./ModeSwitch.tsx";
 import type { LiveView } from "./player.ts";
 import { useLivePlayer } from "./useLivePlayer.ts";
 import type { Mode } from "./wire.ts";
-import { coverOf, milliseconds, withoutCamera } from "./words.ts";
+import { coverOf, milliseconds, withoutCamera, type Cover } from "./words.ts";
+
+/** What stands in the place of a picture while its camera is not in the list. */
+interface Missing {
+  readonly cover: Cover;
+  /** Null where there is no other. */
+  readonly onAnother: (() => void) | null;
+}
+
+/** `stream`: the one that is to be shown; null where none is asked for. */
+export function missing(cameras: CamerasState, stream: string | null, onAnother: () => void): Missing {
+  const others = stream !== null && cameras.kind === "ready" && cameras.cameras.length > 0;
+  return { cover: withoutCamera(cameras, stream), onAnother: others ? onAnother : null };
+}
 
 interface LiveTileProps {
   readonly hub: HubClient;
+  /** As it was last, while it is missing: the tile stays, and with it the whole screen. */
   readonly camera: Camera;
+  readonly missing: Missing | null;
   readonly mode: Mode;
   readonly onMode: (mode: Mode) => void;
 }
 
-export function LiveTile({ hub, camera, mode, onMode }: LiveTileProps) {
+export function LiveTile({ hub, camera, missing, mode, onMode }: LiveTileProps) {
   const stage = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const still = useRef<HTMLCanvasElement>(null);
   const boxes = useRef<HTMLCanvasElement>(null);
-  const { view, onPlay } = useLivePlayer(hub, camera.stream, mode, camera.state === "live", { video, still, boxes });
-  const cover = coverOf(camera, view.state);
+  const isThere = missing === null && camera.state === "live";
+  const { view, onPlay } = useLivePlayer(hub, camera.stream, mode, isThere, { video, still, boxes });
+  const cover = missing?.cover ?? coverOf(camera, view.state);
   const whole = useStore(wholeScreen);
   // Of a camera that plays nothing stands over the picture why.
-  const unseen = camera.state === "live" ? describeCamera(camera).detail : null;
+  const unseen = isThere ? describeCamera(camera).detail : null;
   const subtitle = [camera.edge, describeVideo(camera), unseen === null ? describePlacement(camera.placement) : "Not analysed"];
   return (
     <section className="tile" aria-label={`Live picture of ${camera.name}`}>
@@ -40,11 +57,7 @@ export function LiveTile({ hub, camera, mode, onMode }: LiveTileProps) {
           <p className="parts">
             {subtitle.map((part) => part !== null && <span key={part}>{part}</span>)}
           </p>
-          {unseen !== null && (
-            <p className="tile-trouble" role="status">
-              {unseen}
-            </p>
-          )}
+          <Status className="tile-trouble" text={unseen} />
         </div>
         <ModeSwitch mode={mode} onMode={onMode} />
       </div>
@@ -59,6 +72,7 @@ export function LiveTile({ hub, camera, mode, onMode }: LiveTileProps) {
               Play
             </button>
           )}
+          {missing !== null && <Another onAnother={missing.onAnother} />}
         </CoverPanel>
         {document.fullscreenEnabled && (
           <button
@@ -77,17 +91,8 @@ export function LiveTile({ hub, camera, mode, onMode }: LiveTileProps) {
   );
 }
 
-interface EmptyTileProps {
-  readonly cameras: CamerasState;
-  /** The stream that is to be shown, and is not in the list; null where none is asked for. */
-  readonly missing: string | null;
-  readonly onAnother: () => void;
-}
-
 /** The same place while there is no camera to show. */
-export function EmptyTile({ cameras, missing, onAnother }: EmptyTileProps) {
-  const cover = withoutCamera(cameras, missing);
-  const others = missing !== null && cameras.kind === "ready" && cameras.cameras.length > 0;
+export function EmptyTile({ missing: { cover, onAnother } }: { readonly missing: Missing }) {
   return (
     <section className="tile empty-tile" aria-label="Live picture">
       <div className="tile-head">
@@ -97,14 +102,19 @@ export function EmptyTile({ cameras, missing, onAnother }: EmptyTileProps) {
       </div>
       <div className={`stage cover-${cover.kind}`}>
         <CoverPanel cover={cover}>
-          {others && (
-            <button type="button" className="button" onClick={onAnother}>
-              Show another camera
-            </button>
-          )}
+          <Another onAnother={onAnother} />
         </CoverPanel>
       </div>
     </section>
+  );
+}
+
+function Another({ onAnother }: Pick<Missing, "onAnother">) {
+  if (onAnother === null) return null;
+  return (
+    <button type="button" className="button" onClick={onAnother}>
+      Show another camera
+    </button>
   );
 }
 

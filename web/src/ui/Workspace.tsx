@@ -1,9 +1,11 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { Camera } from "../cameras/camera.ts";
 import { CameraList } from "../cameras/CameraList.tsx";
 import type { CamerasState } from "../cameras/poll.ts";
 import { namesOf } from "../cameras/words.ts";
 import { EventPanel } from "../events/EventPanel.tsx";
-import { EmptyTile, LiveTile } from "../live/LiveTile.tsx";
+import { isOffline } from "../fleet/poll.ts";
+import { EmptyTile, LiveTile, missing } from "../live/LiveTile.tsx";
 import type { Mode } from "../live/wire.ts";
 import { readPlace, writePlace, type Place } from "./address.ts";
 import { addressBar } from "./addressBar.ts";
@@ -25,6 +27,9 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const [place, setPlace] = usePlace();
   const { choice, chooseAnew } = useChosen(cameras, place.camera);
   const { camera: selected, stream } = choice;
+  const shown = useLast(selected, stream);
+  const away = cameras.kind === "failed" || (cameras.kind === "ready" && cameras.stale !== null);
+  const isSilent = useCallback((of: string) => away || isOffline(fleet, of), [away, fleet]);
   const names = useMemo(() => namesOf(cameras.kind === "ready" ? cameras.cameras : []), [cameras]);
   const filter = { stream: place.onlyCamera ? stream : null, label: place.label, until: place.until };
   const setMode = useCallback((mode: Mode) => setPlace((before) => ({ ...before, mode })), [setPlace]);
@@ -50,10 +55,17 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
       <Header version={session.version} cameras={cameras} socket={socket} onSignOut={onSignOut} />
       <CameraList state={cameras} fleet={fleet} selected={stream} onSelect={setCamera} />
       <main className="live-column">
-        {selected === null ? (
-          <EmptyTile cameras={cameras} missing={stream} onAnother={showAnother} />
+        {shown === null ? (
+          <EmptyTile missing={missing(cameras, stream, showAnother)} />
         ) : (
-          <LiveTile key={selected.stream} hub={hub} camera={selected} mode={place.mode} onMode={setMode} />
+          <LiveTile
+            key={shown.stream}
+            hub={hub}
+            camera={shown}
+            missing={selected === null ? missing(cameras, stream, showAnother) : null}
+            mode={place.mode}
+            onMode={setMode}
+          />
         )}
       </main>
       <EventPanel
@@ -63,6 +75,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
         labels={session.labels}
         incidents={session.incidents.state}
         names={names}
+        isSilent={isSilent}
         filter={filter}
         onLabel={setLabel}
         onOnlySelected={setOnlySelected}
@@ -90,6 +103,13 @@ function useChosen(cameras: CamerasState, wanted: string | null) {
     if (stream !== null) setBefore(stream);
   }, [stream]);
   return { choice, chooseAnew: useCallback(() => setBefore(null), []) };
+}
+
+/** The camera as it was last while it is not in the list; null where it never was. */
+function useLast(selected: Camera | null, stream: string | null): Camera | null {
+  const [last, setLast] = useState<Camera | null>(null);
+  if (selected !== null && selected !== last) setLast(selected);
+  return selected ?? (last?.stream === stream ? last : null);
 }
 
 function usePlace() {
