@@ -79,6 +79,7 @@ export class FakeHub {
   /** What WHEP answers. */
   whep = { status: 409, kind: "not_playable", message: "the camera sends B-frames, which WebRTC can't carry" };
   token = TOKEN;
+  version = "0.1.0";
   /** Whether pages of older events are refused. */
   forgetful = false;
   /** Whether pictures are refused. */
@@ -179,7 +180,7 @@ export class FakeHub {
     if (!pathname.startsWith("/api/")) return this.#file(pathname, response);
     this.asked.push(`${request.method} ${request.url}`);
     if (request.headers.authorization !== `Bearer ${this.token}`) return refuse(401, "unauthorized", "sign in first");
-    if (pathname === "/api/v1/session") return json(200, { version: "0.1.0" });
+    if (pathname === "/api/v1/session") return json(200, { version: this.version });
     if (pathname === "/api/v1/cameras") return json(200, { cameras: this.cameras });
     if (pathname === "/api/v1/edges") return json(200, { edges: this.edges });
     if (pathname === "/api/v1/incidents") return json(200, { incidents: this.incidents });

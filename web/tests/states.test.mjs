@@ -37,6 +37,7 @@ function assertNoFaults(expected = /$^/) {
 }
 const REFUSED = /Failed to load resource: the server responded with a status of (401|409)/;
 const AWAY = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to/;
+const AWAY_OR_REFUSED = new RegExp(`${AWAY.source}|${REFUSED.source}`);
 
 test("sign-in explains itself, refuses a wrong token and takes the right one", async () => {
   await page.goto(hub.url);
@@ -343,6 +344,22 @@ test("a display of one camera keeps its whole screen while the hub is started an
   assertNoFaults(REFUSED);
 });
 
+test("a page that stays open says that the hub was updated, and its version", async () => {
+  await signIn(page, hub.url, TOKEN);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await hub.stop();
+  hub.version = "0.2.0";
+  await hub.comeBack();
+  await page.getByRole("status").getByText("The hub is of version 0.2.0 now. Reload this page").waitFor();
+  assert.equal(await page.locator(".version").innerText(), "0.2.0");
+  for (const [name, size] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    await page.setViewportSize(size);
+    await assertAccessible(page);
+    await screenshot(page, `updated-${name}`);
+  }
+  assertNoFaults(AWAY_OR_REFUSED);
+});
+
 test("an event of an edge that is gone is not said to go on, nor any while the hub is", async () => {
   const edge = { edge: "north", agent: "edge-agent 0.1.0", health: null, configuration: null };
   hub.edges = [{ ...edge, online: true }];
@@ -364,7 +381,7 @@ test("an event of an edge that is gone is not said to go on, nor any while the h
   await hub.stop();
   await until("nobody knows again", async () => (await row.innerText()).includes("End not heard of"));
   await hub.comeBack();
-  assertNoFaults(new RegExp(`${AWAY.source}|${REFUSED.source}`));
+  assertNoFaults(AWAY_OR_REFUSED);
 });
 
 test("who reads events on a phone is not taken away from them when the hub's cameras come back", async () => {
@@ -897,7 +914,7 @@ test("the hub goes away and comes back: the page says so, and misses no event", 
   await hub.comeBack();
   await page.getByText("Connected", { exact: true }).waitFor();
   await until("the events of meanwhile", async () => (await page.locator(".event").count()) === 3);
-  assertNoFaults(new RegExp(`${REFUSED.source}|${AWAY.source}`));
+  assertNoFaults(AWAY_OR_REFUSED);
 });
 
 test("events that the channel skipped are fetched when the hub says so", async () => {

@@ -9,16 +9,20 @@ import { chooseTheme, chosenTheme, themeOf } from "./theme.ts";
 import { useStore } from "./useStore.ts";
 
 interface HeaderProps {
+  /** The hub's. */
   readonly version: string;
+  /** Whether it was another when this page was opened. */
+  readonly isUpdated: boolean;
   readonly cameras: CamerasState;
   readonly socket: SocketState;
   readonly onSignOut: () => void;
 }
 
-export function Header({ version, cameras, socket, onSignOut }: HeaderProps) {
+export function Header({ version, isUpdated, cameras, socket, onSignOut }: HeaderProps) {
   const [chosen, setChosen] = useState(chosenTheme);
   const theme = themeOf(chosen, useStore(prefersLight));
   const link = connection(cameras, socket);
+  const updated = isUpdated ? `The hub is of version ${version} now. Reload this page, which is of the one before.` : null;
   const other = theme === "dark" ? "light" : "dark";
   return (
     <header className="header">
@@ -31,7 +35,7 @@ export function Header({ version, cameras, socket, onSignOut }: HeaderProps) {
         <span className="dot" aria-hidden="true" />
         {link.words}
       </output>
-      <Status className="header-detail" text={link.matters ? link.detail : null} />
+      <Status className="header-detail" text={link.matters ? link.detail : updated} />
       <div className="header-tools">
         <button
           type="button"

@@ -24,6 +24,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const cameras = useStore(session.cameras.state);
   const fleet = useStore(session.fleet.state);
   const socket = useStore(session.socket.state);
+  const version = useStore(session.version);
   const [place, setPlace] = usePlace();
   const { choice, chooseAnew } = useChosen(cameras, place.camera);
   const { camera: selected, stream } = choice;
@@ -52,7 +53,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   }, []);
   return (
     <div ref={room} className="room" tabIndex={-1}>
-      <Header version={session.version} cameras={cameras} socket={socket} onSignOut={onSignOut} />
+      <Header version={version} isUpdated={version !== session.ownVersion} cameras={cameras} socket={socket} onSignOut={onSignOut} />
       <CameraList state={cameras} fleet={fleet} selected={stream} onSelect={setCamera} />
       <main className="live-column">
         {shown === null ? (

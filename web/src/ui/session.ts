@@ -6,6 +6,8 @@ import { Pictures } from "../events/pictures.ts";
 import { LiveSocket, socketUrl } from "../events/socket.ts";
 import { pollFleet } from "../fleet/poll.ts";
 import { pollIncidents } from "../incidents/poll.ts";
+import type { Readable } from "./store.ts";
+import { hubVersion } from "./version.ts";
 
 export class Session {
   readonly socket: LiveSocket;
@@ -14,11 +16,13 @@ export class Session {
   readonly labels: Labels;
   readonly incidents: ReturnType<typeof pollIncidents>;
   readonly fleet: ReturnType<typeof pollFleet>;
+  /** The hub's. */
+  readonly version: Readable<string>;
 
   constructor(
     readonly hub: HubClient,
-    /** The hub's. */
-    readonly version: string,
+    /** The hub's at sign-in, and so the page's own. */
+    readonly ownVersion: string,
   ) {
     this.socket = new LiveSocket(socketUrl(location.href), hub.tokenForSocket());
     this.cameras = pollCameras(hub);
@@ -26,6 +30,7 @@ export class Session {
     this.labels = new Labels(hub, this.socket);
     this.incidents = pollIncidents(hub);
     this.fleet = pollFleet(hub);
+    this.version = hubVersion(hub, this.socket, ownVersion);
   }
 
   close(): void {
