@@ -97,6 +97,8 @@ impl ParkedFile {
         };
         // Not beside another write, which would be of what was.
         let ended = done(self.writing.take()) && {
+            // The last that is written says what is so, and since when: it may be read hours later.
+            self.kept = self.kept.take().filter(|kept| *kept == parked);
             self.keep(parked, runtime);
             done(self.writing.take())
         };

@@ -261,8 +261,9 @@ impl Analysis {
         detections.iter().filter(|detection| !self.masks.hides(detection)).cloned().collect()
     }
 
-    /// Closes what is open, at the last frame each thing was seen in: the stream has ended.
+    /// Closes what is open, at the last frame each thing was seen in: the stream has ended. Whoever is seen next was not there meanwhile.
     pub fn finish(&mut self) -> Vec<Lasting> {
+        self.tracker.cut();
         self.events.finish().into_iter().map(|change| Lasting::Event(change.event)).collect()
     }
 

@@ -44,6 +44,10 @@ fn what_is_parked_is_known_to_the_next_run() {
     });
     run(&folder, |file, known, runtime| {
         assert_eq!(known, Some(parked(100)));
+        file.end(parked(110), runtime);
+    });
+    run(&folder, |file, known, runtime| {
+        assert_eq!(known, Some(parked(110)), "at the end what is so now is written, though it is no news");
         file.end(Parked::default(), runtime);
     });
     run(&folder, |_, known, _| assert_eq!(known, Some(Parked::default()), "it drove off"));

@@ -30,6 +30,23 @@ fn analysis() -> Analysis {
     Analysis::new("door".parse().unwrap(), Arc::new(analyst), AnalysisConfig::seeded(0.5, 5.0, [3; 32]))
 }
 
+/// A camera that gives a picture every ten seconds and then none for half a minute: tracks outlive that.
+#[test]
+fn who_is_seen_after_the_stream_had_ended_was_not_there_meanwhile() {
+    let (mut analysis, pool) = (analysis(), FramePool::new(1));
+    let look = |analysis: &mut Analysis, s: i64| {
+        analysis.look(&frame(&pool, s * 1000), vec![person(0.4)], Duration::ZERO).lasting
+    };
+    (0..5).for_each(|n| drop(look(&mut analysis, n * 10)));
+    assert_eq!(analysis.finish().len(), 1);
+    let again: Vec<_> = (7..10).flat_map(|n| look(&mut analysis, n * 10)).collect();
+    let opened = again.iter().find_map(|new| match new {
+        Lasting::Event(event) if event.phase == Phase::Opened => Some(event.opened),
+        _ => None,
+    });
+    assert!(opened.unwrap() >= frame(&pool, 70_000).time, "{opened:?}");
+}
+
 #[test]
 fn every_frame_has_a_result_and_an_event_is_followed_by_its_picture() {
     let (mut analysis, pool) = (analysis(), FramePool::new(1));

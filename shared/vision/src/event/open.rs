@@ -128,11 +128,12 @@ impl Open {
         self.last = View { time, quality: self.last.quality.min(self.best.quality), ..self.last };
     }
 
-    /// Its reason has grown: of numbers, the one furthest from what is allowed stays.
+    /// Its reason has grown: of numbers, the one furthest from what is allowed stays, and of times in a zone the longest.
     pub(super) fn grow(&mut self, now: Why) {
         match (&mut self.cause.why, now) {
             (Why::Over { count, .. }, Why::Over { count: now, .. }) => *count = now.max(*count),
             (Why::Under { count, .. }, Why::Under { count: now, .. }) => *count = now.min(*count),
+            (Why::Stayed { seconds, .. }, Why::Stayed { seconds: now, .. }) => *seconds = now.max(*seconds),
             (why, now) => *why = now,
         }
     }

@@ -193,9 +193,9 @@ impl Rules {
         let size = self.ground.size(thing.track.rect);
         (limits.labels.is_empty() || limits.labels.contains(&thing.track.label))
             && thing.life.mean_score() >= limits.min_score
-            && thing.life.best_score() >= limits.min_best_score
+            && thing.best_score() >= limits.min_best_score
             && (limits.min_size..=limits.max_size).contains(&size)
-            && thing.life.frames_at_rate() >= limits.min_frames
+            && thing.frames() >= limits.min_frames
             && thing.path() >= limits.min_path
     }
 

@@ -76,6 +76,17 @@ fn who_stays_makes_one_event_that_tells_how_long() {
     assert!((69.0..=70.0).contains(&seconds) && changes.len() < 10, "{seconds} in {} messages", changes.len());
 }
 
+/// The hub keeps what is said last: five seconds, of a rule that wants twenty.
+#[test]
+fn who_stayed_for_long_and_comes_in_again_for_a_moment_has_stayed_for_long() {
+    let mut site = Site::new(DRIVE, "[[rule]]\nname = \"loiterer\"\nzone = \"drive\"\ndwell = 20");
+    let out_and_in = |ms: i64| person(1, if (70_000..75_000).contains(&ms) { 0.2 } else { 0.7 });
+    let changes = site.run(0..100_000, |ms| (ms < 80_000).then(|| vec![out_and_in(ms)]));
+    let closed = &changes.last().unwrap().1.event;
+    let Some(Why::Stayed { seconds, .. }) = closed.cause.as_ref().map(|cause| cause.why.clone()) else { panic!() };
+    assert!(closed.phase == Phase::Closed && seconds >= 69.0, "{seconds}");
+}
+
 #[test]
 fn who_leaves_in_time_has_not_stayed() {
     let mut site = Site::new(DRIVE, "[[rule]]\nname = \"loiterer\"\nzone = \"drive\"\ndwell = 5");

@@ -34,7 +34,10 @@ pub(in crate::event) struct Thing {
     pub(in crate::event) id: u64,
     /// As in the newest frame it was seen in.
     pub(in crate::event) track: Track,
+    /// Of its newest track.
     pub(super) life: Life,
+    /// Of those before: frames, and the best score.
+    earlier: (u32, f32),
     pub(super) first_seen: CaptureTime,
     pub(in crate::event) last_seen: CaptureTime,
     /// Where it last came to rest, and since when.
@@ -45,8 +48,8 @@ pub(in crate::event) struct Thing {
     told: Vec<(usize, Option<Direction>)>,
     /// Of which rules the events are closed.
     over: Vec<usize>,
-    /// Where it was parked, until it has wholly left that.
-    parked_in: Option<Rect>,
+    /// Where it was parked and since when, until it has wholly left that.
+    parked_in: Option<(Rect, CaptureTime)>,
     /// When it had, if no event was closed since.
     left: Option<CaptureTime>,
     doubt: Option<Doubt>,
@@ -67,6 +70,7 @@ impl Thing {
             id,
             track: track.clone(),
             life: life.clone(),
+            earlier: (0, 0.0),
             first_seen: life.first_seen(),
             last_seen: time,
             place: (track.rect, time),
@@ -98,6 +102,7 @@ impl Thing {
             // Ids of tracks are of one run.
             track: Track { id: TrackId::NONE, label: Arc::clone(label), score: *score, rect: *rect },
             life: Life::begin(*since, *place, *score),
+            earlier: (0, 0.0),
             first_seen: *since,
             last_seen: *seen,
             place: (*place, *since),
@@ -127,16 +132,21 @@ impl Thing {
 
     /// It is in the frame of `time`.
     pub(super) fn see(&mut self, time: CaptureTime, track: &Track, life: &Life, ground: &Ground, parked: Parked) {
+        if self.track.id != track.id {
+            self.earlier = (self.frames(), self.best_score());
+        }
         self.track.clone_from(track);
         self.life.clone_from(life);
         if self.place.0.iou(track.rect) < SAME_PLACE {
             if self.is_parked(parked) {
-                self.parked_in = Some(self.place.0);
+                self.parked_in = Some(self.place);
             }
-            self.place = (track.rect, time);
+            // Back before it has wholly left, it has never left: a detector gives a wild box now and then.
+            let back = self.parked_in.take_if(|(place, _)| place.iou(track.rect) >= SAME_PLACE);
+            self.place = back.unwrap_or((track.rect, time));
         }
         (self.last_seen, self.doubt) = (time, None);
-        if self.parked_in.take_if(|place| place.iou(track.rect) == 0.0).is_some() {
+        if self.parked_in.take_if(|(place, _)| place.iou(track.rect) == 0.0).is_some() {
             self.left = Some(time);
         }
         self.go(time, track.rect, ground);
@@ -203,6 +213,16 @@ impl Thing {
     pub(super) fn is_remembered_for(&self, config: &EventsConfig, parked: Parked) -> Duration {
         let shortly = config.close_after.max(config.close_after_still);
         if self.is_parked(parked) { self.stood().min(parked.known_for).max(shortly) } else { shortly }
+    }
+
+    /// In how many frames it was found of those that the camera's rate asked for, under all of its tracks.
+    pub(super) fn frames(&self) -> u32 {
+        self.earlier.0.saturating_add(self.life.frames_at_rate())
+    }
+
+    /// Its best score, `0.0..=1.0`.
+    pub(super) fn best_score(&self) -> f32 {
+        self.earlier.1.max(self.life.best_score())
     }
 
     /// How far it has gone, in heights of the picture.

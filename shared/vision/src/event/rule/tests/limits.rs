@@ -15,6 +15,19 @@ fn makes_an_event(limits: &str, (w, h): (f32, f32), scores: &[f32]) -> bool {
     !reasons(&site.run(0..5000, stands)).is_empty()
 }
 
+/// A detector that loses a guard for two seconds begins another track of him.
+#[test]
+fn how_often_and_how_surely_a_thing_was_found_counts_under_all_of_its_tracks() {
+    for (limit, score) in [("min_frames = 30", 0.8), ("min_best_score = 0.75", 0.7)] {
+        let rule = format!("[[rule]]\nname = \"post\"\ncount_under = 1\nlabels = [\"person\"]\n{limit}");
+        let mut site = Site::new("", &rule);
+        site.run(0..10_000, |_| Some(vec![person(1, 0.3)]));
+        site.run(10_000..12_000, |_| None);
+        let again = site.run(12_000..20_000, |_| Some(vec![Track { score, ..person(2, 0.3) }]));
+        assert_eq!(reasons(&again), [], "{limit}");
+    }
+}
+
 #[test]
 fn a_thing_that_is_too_small_too_large_or_never_surely_found_makes_no_event() {
     // Of a picture of 16:9, so that 0.1 of its width are 0.178 of its height.

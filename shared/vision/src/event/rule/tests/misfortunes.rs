@@ -65,6 +65,17 @@ fn a_parked_car_that_the_detector_loses_for_an_hour_does_not_fire_again_and_does
     assert_eq!(reasons(&off), [("off".to_owned(), "gate out".to_owned())]);
 }
 
+/// Somebody walked by in front of it.
+#[test]
+fn a_parked_car_whose_box_was_cut_for_one_look_has_not_begun_to_stand_anew() {
+    let mut site = Site::new(DRIVE, "[[rule]]\nname = \"car\"");
+    let half = Track { rect: Rect { x: 0.71, y: 0.5, w: 0.09, h: 0.2 }, ..car(1, 0.6) };
+    let stands = |ms: i64| if ms == 8 * MINUTE { half.clone() } else { car(1, 0.6) };
+    assert_eq!(reasons(&site.run(0..10 * MINUTE, |ms| Some(vec![stands(ms)]))).len(), 1);
+    site.run(10 * MINUTE..15 * MINUTE, |_| None);
+    assert_eq!(reasons(&site.run(15 * MINUTE..16 * MINUTE, |_| Some(vec![car(2, 0.6)]))), []);
+}
+
 #[test]
 fn a_parked_car_is_known_again_after_the_camera_was_away() {
     let mut site = Site::new(DRIVE, "[[rule]]\nname = \"car\"");
