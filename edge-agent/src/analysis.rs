@@ -149,6 +149,8 @@ pub struct Looker {
     unseen: Option<Unseen>,
     /// Looks that failed one after the other.
     failing: Failing,
+    /// Pictures that were broken one after the other.
+    undecoded: Failing,
     left_out: AnalysisCounts,
 }
 
@@ -221,6 +223,7 @@ impl Looker {
             decoded_by: None,
             unseen: None,
             failing: Failing::default(),
+            undecoded: Failing::default(),
             left_out: AnalysisCounts::default(),
             camera,
             clock,

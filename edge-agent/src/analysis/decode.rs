@@ -65,7 +65,7 @@ impl Looker {
         }
         drop((core, step));
         if shown.is_some() {
-            self.sees_again(Unseen::Undecoded);
+            self.was_decoded();
         }
         if let Some((look, frame)) = wanted {
             self.act(look, frame, *at)?;
@@ -93,12 +93,21 @@ impl Looker {
         if matches!(e, DecodeError::Broken { .. }) {
             self.steps.decode.dropped("broken");
             tracing::debug!(camera = %self.camera.id, error = %e, "decode");
+            if self.undecoded.failed(self.clock.now()) {
+                self.log(e.to_string());
+                self.goes_blind(Unseen::Undecoded, e.to_string())?;
+            }
         } else {
             self.steps.decode.dropped("unsupported");
             self.log(e.to_string());
             self.goes_blind(Unseen::Undecoded, e.to_string())?;
         }
         Ok(())
+    }
+
+    fn was_decoded(&mut self) {
+        self.undecoded.worked();
+        self.sees_again(Unseen::Undecoded);
     }
 
     /// A reordered stream's key picture would come out only with the next one.
@@ -112,7 +121,7 @@ impl Looker {
             self.steps.decode.dropped("no picture");
             self.plan.broken();
         } else {
-            self.sees_again(Unseen::Undecoded);
+            self.was_decoded();
         }
         for frame in frames {
             self.steps.decode.done();

@@ -168,6 +168,15 @@ impl Site {
         AccessUnit { time: self.time(), key: true, codec: Codec::H265, data: vec![0, 0, 0, 1, 0x40, 1, 12].into() }
     }
 
+    /// What follows its parameter sets is garbage, as of a camera that encrypts its slices.
+    fn garbled(&mut self) -> AccessUnit {
+        let unit = self.dark();
+        let mut data = unit.data.to_vec();
+        let slice = data.windows(3).rposition(|three| three == [0, 0, 1]).unwrap() + 4;
+        data[slice..].fill(0xff);
+        AccessUnit { data: data.into(), ..unit }
+    }
+
     fn time(&self) -> CaptureTime {
         CaptureTime(1_700_000_000_000_000 + self.sent * self.every)
     }
@@ -246,6 +255,16 @@ async fn a_stream_that_becomes_undecodable_and_goes_on_leaves_no_event_open() {
     site.send_until(Site::dark, |site| site.waiting() > 0).await;
     assert_eq!((site.phases().await.first(), site.unseen()), (Some(&Phase::Opened), None));
     site.send_until(Site::foreign, |site| site.unseen().is_some()).await;
+    site.closes().await;
+    site.send_until(Site::dark, |site| site.unseen().is_none()).await;
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_every_picture_is_broken_is_said_to_be_and_leaves_no_event_open() {
+    let mut site = Site::begin().await;
+    site.send_until(Site::dark, |site| site.waiting() > 0).await;
+    site.send_until(Site::garbled, |site| site.unseen().is_some()).await;
     site.closes().await;
     site.send_until(Site::dark, |site| site.unseen().is_none()).await;
     site.end().await;
