@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,10 @@ pub(super) struct Driver {
     deadlines: Deadlines<SessionId>,
     metrics: Metrics,
     happened: Vec<Happened>,
+    /// The stream whose picture or result was taken last.
+    served: Option<StreamId>,
+    /// Where in their order viewers are fed from next.
+    first_fed: usize,
     /// The viewers that a picture or result goes to, kept for its memory.
     turn: Vec<SessionId>,
     /// How often in a row the socket failed to receive.
@@ -87,6 +92,8 @@ impl Driver {
             deadlines: Deadlines::default(),
             metrics: Metrics::new(),
             happened: vec![],
+            served: None,
+            first_fed: 0,
             turn: vec![],
             failures: 0,
         }
@@ -118,7 +125,7 @@ impl Driver {
                     Err(error) if self.is_broken(&error) => break,
                     Err(_) => sleep(RECEIVE_PAUSE).await,
                 },
-                (stream, item) = next_item(&mut self.sources) => self.item(&stream, item),
+                (stream, item) = next_item(&mut self.sources, &mut self.served) => self.item(&stream, item),
                 _ = self.socket.writable(), if !self.egress.is_empty() => self.feed_all(),
                 () = sleep_until(wake.into()) => self.wake(),
                 _ = tick.tick() => self.tick(),
@@ -321,15 +328,27 @@ impl Driver {
     }
 }
 
-/// The next unit or result of any stream. Cancelling loses nothing.
-async fn next_item(sources: &mut BTreeMap<StreamId, Source>) -> (StreamId, Option<Item>) {
-    poll_fn(|cx| {
-        for (id, source) in sources.iter_mut() {
-            if let Poll::Ready(item) = source.subscription.poll_next(cx) {
-                return Poll::Ready((id.clone(), item));
+/// The next unit or result of any stream, in turn: those behind the one that was `served` last come first, so that one that always has
+/// something keeps no other waiting. Cancelling loses nothing.
+async fn next_item(
+    sources: &mut BTreeMap<StreamId, Source>,
+    served: &mut Option<StreamId>,
+) -> (StreamId, Option<Item>) {
+    let (id, item) = poll_fn(|cx| {
+        let behind = served.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        for from in [behind, Bound::Unbounded] {
+            for (id, source) in sources.range_mut::<StreamId, _>((from, Bound::Unbounded)) {
+                if let Poll::Ready(item) = source.subscription.poll_next(cx) {
+                    return Poll::Ready((id.clone(), item));
+                }
             }
         }
         Poll::Pending
     })
-    .await
+    .await;
+    *served = Some(id.clone());
+    (id, item)
 }
+
+#[cfg(test)]
+mod tests;

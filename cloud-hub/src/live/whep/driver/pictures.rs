@@ -67,7 +67,12 @@ impl Driver {
 
     pub(super) fn feed_all(&mut self) {
         self.flush();
-        for id in self.viewers.keys().copied().collect::<Vec<_>>() {
+        let mut ids: Vec<_> = self.viewers.keys().copied().collect();
+        // Each time from another on: where the socket is full, the last get nothing.
+        self.first_fed = self.first_fed.wrapping_add(1);
+        let first = self.first_fed.checked_rem(ids.len()).unwrap_or_default();
+        ids.rotate_left(first);
+        for id in ids {
             self.feed(id);
         }
     }
