@@ -153,13 +153,13 @@ impl Cameras<'_> {
             }
         }
         let bus = &self.destination.bus;
-        self.watched.retain(|camera, _| {
-            let stays = new.contains_key(camera);
-            if !stays {
-                bus.remove(&StreamId::new(self.edge.clone(), camera.clone()));
-            }
-            stays
-        });
+        // Those of its last connection too: a camera is mostly removed by starting the edge anew.
+        let before = self.destination.registry.edges();
+        let known = before.get(self.edge).into_iter().flat_map(|edge| &edge.cameras).map(|report| &report.camera);
+        for camera in known.filter(|camera| !new.contains_key(camera)) {
+            bus.remove(&StreamId::new(self.edge.clone(), camera.clone()));
+        }
+        self.watched.retain(|camera, _| new.contains_key(camera));
         for camera in new.keys() {
             if !self.watched.contains_key(camera) {
                 let watch = watch(bus.clone(), self.edge.clone(), camera.clone(), self.wish.clone());

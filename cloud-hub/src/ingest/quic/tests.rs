@@ -1,5 +1,7 @@
 //! An edge of our own making against the real ingest, on loopback.
 
+mod cameras;
+
 mod lasting;
 
 mod strangers;
