@@ -48,10 +48,16 @@ export interface LiveStats {
   readonly matches: boolean;
 }
 
+interface InForce {
+  readonly mode: Mode;
+  readonly delayMs: number;
+  readonly holdMs: number;
+}
+
 export interface LiveView {
   readonly state: LiveState;
   /** What the hub has confirmed; null before it has. */
-  readonly mode: { readonly mode: Mode; readonly delayMs: number; readonly holdMs: number } | null;
+  readonly mode: InForce | null;
   readonly stats: LiveStats;
 }
 
@@ -251,9 +257,7 @@ export class LivePlayer {
         break;
       case "mode":
         this.lastModeMs = performance.now();
-        this.session?.delayPictures(message.mode === "exact" ? message.delayMs : null);
-        this.screen?.setHold(message.holdMs);
-        this.store.update((view) => ({ ...view, mode: { mode: message.mode, delayMs: message.delayMs, holdMs: message.holdMs } }));
+        this.inForce({ mode: message.mode, delayMs: message.delayMs, holdMs: message.holdMs });
         break;
       case "error":
         this.again({ kind: "refused", message: sentence(message.reason) });
@@ -263,6 +267,15 @@ export class LivePlayer {
       case "resync":
         break; // These come by the WebSocket.
     }
+  }
+
+  /** Mostly what is so already: then nothing is touched. */
+  private inForce(mode: InForce): void {
+    const known = this.store.get().mode;
+    if (known?.mode === mode.mode && known.delayMs === mode.delayMs && known.holdMs === mode.holdMs) return;
+    this.session?.delayPictures(mode.mode === "exact" ? mode.delayMs : null);
+    this.screen?.setHold(mode.holdMs);
+    this.store.update((view) => ({ ...view, mode }));
   }
 
   /** This computer slept, or the edge's clock was set: one answer says so, a burst of them says how late it is. */
