@@ -170,8 +170,8 @@ impl Default for OutboxSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthSection {
-    /// Resident memory, 10⁶ bytes, above which the program starts again in good order; nine tenths of its control group's
-    /// limit where absent, and none where that has none.
+    /// Resident memory, 10⁶ bytes, above which the program ends in good order (exit status 75), for its supervisor to start it
+    /// again; nine tenths of its control group's limit where absent, and none where that has none.
     ///
     /// at least `MIN_MEMORY_MB`
     pub memory_max_mb: Option<u64>,

@@ -282,7 +282,10 @@ fn show_metrics(machine: &Machine, clock: &ClockState) {
 pub(crate) fn describe() {
     describe_gauge!("omma_health_crash_reports", "Crash reports of earlier runs that are kept.");
     describe_gauge!("omma_health_unclean_ends", "Earlier runs that did not end as they should.");
-    describe_gauge!("omma_health_memory_max_bytes", "Resident memory above which the program starts again.");
+    describe_gauge!(
+        "omma_health_memory_max_bytes",
+        "Resident memory above which the program ends, to be started again."
+    );
     describe_counter!("omma_health_over_memory_total", "Times the program left for its memory.");
     describe_counter!("omma_health_stuck_total", "Times a step was found stuck.");
     describe_gauge!("omma_health_temperature_celsius", "The hottest thermal zone of this machine.");
