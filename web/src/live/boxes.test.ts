@@ -78,6 +78,14 @@ test("a frame was shown before its boxes where the look before it was late by mo
   assert.deepEqual([shelf.own(15 * 3000), shelf.own(16 * 3000)], ["awaited", "awaited"]);
 });
 
+test("a frame was shown before its boxes where several looks in a row had been late, and it made up for that", () => {
+  const shelf = new BoxShelf();
+  for (const frame of [0, 3, 6, 9, 13, 16]) shelf.put(boxes(frame * 3000));
+  assert.deepEqual([17, 18, 19].map((frame) => shelf.own(frame * 3000)), ["none", "awaited", "awaited"]);
+  shelf.put(boxes(18 * 3000));
+  assert.deepEqual([20, 21].map((frame) => shelf.own(frame * 3000)), ["none", "awaited"], "in time again");
+});
+
 test("where looks are unevenly apart, none is awaited too soon", () => {
   const shelf = new BoxShelf();
   for (const frame of [0, 2, 5, 7, 10, 12, 15, 17, 20]) shelf.put(boxes(frame * 3600));

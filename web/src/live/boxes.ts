@@ -73,16 +73,17 @@ export class BoxShelf {
 
   /**
    * Whether boxes of the frame `rtp` are there, or are to be expected: it is as long after the newest as those are apart,
-   * less by what the newest was late, since the edge keeps its rhythm. One look may have been left out, or be late itself, even
-   * by nearly as long as they are apart; after two, none is counted on.
+   * less by what the newest was late, since the edge keeps its rhythm, and may be late by as much for some looks before it
+   * makes up for that. One look may have been left out, or be late itself, even by nearly as long as they are apart; after two,
+   * none is counted on.
    */
   own(rtp: number): Own {
     if (this.on(rtp).kind === "own") return "there";
-    const [before, newest] = this.frames.slice(-2);
-    const apart = this.apart();
-    if (before === undefined || newest === undefined || apart === null) return "none";
-    const gap = rtpDifference(newest.rtp, before.rtp);
-    const late = Math.max(0, gap - Math.floor(gap / apart + 0.1) * apart);
+    const newest = this.frames.at(-1);
+    const gaps = this.gaps();
+    const apart = median(gaps);
+    if (newest === undefined || apart === null) return "none";
+    const late = gaps.reduce((before, gap) => behind(before + gap, apart), 0);
     const age = rtpDifference(rtp, newest.rtp);
     return age > 0.9 * apart - late && age < 3 * apart ? "awaited" : "none";
   }
@@ -102,13 +103,19 @@ export class BoxShelf {
     this.arrived = this.arrived.filter((kept) => kept !== boxes);
   }
 
-  /**
-   * From one analysed frame to the next, ticks: the median of the last few. Where every second and every third frame
-   * are analysed by turns, the longer: sooner, boxes can't be relied on.
-   */
-  private apart(): number | null {
+  /** From one analysed frame to the next, ticks, of the last few. */
+  private gaps(): readonly number[] {
     const last = this.frames.slice(-1 - RHYTHM);
-    const gaps = last.slice(1).map(({ rtp }, n) => rtpDifference(rtp, last[n]!.rtp));
-    return gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? null;
+    return last.slice(1).map(({ rtp }, n) => rtpDifference(rtp, last[n]!.rtp));
   }
+}
+
+/** Where every second and every third frame are analysed by turns, the longer: sooner, boxes can't be relied on. */
+function median(gaps: readonly number[]): number | null {
+  return gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? null;
+}
+
+/** How late a look is that comes so long after the time of one before. Sooner than expected, that one was late itself. */
+function behind(ticks: number, apart: number): number {
+  return Math.max(0, ticks - Math.max(1, Math.floor(ticks / apart + 0.1)) * apart);
 }
