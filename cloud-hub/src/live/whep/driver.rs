@@ -125,7 +125,10 @@ impl Driver {
                     Err(error) if self.is_broken(&error) => break,
                     Err(_) => sleep(RECEIVE_PAUSE).await,
                 },
-                (stream, item) = next_item(&mut self.sources, &mut self.served) => self.item(&stream, item),
+                (stream, item) = next_item(&mut self.sources, self.served.as_ref()) => {
+                    self.item(&stream, item);
+                    self.served = Some(stream);
+                }
                 _ = self.socket.writable(), if !self.egress.is_empty() => self.feed_all(),
                 () = sleep_until(wake.into()) => self.wake(),
                 _ = tick.tick() => self.tick(),
@@ -328,14 +331,11 @@ impl Driver {
     }
 }
 
-/// The next unit or result of any stream, in turn: those behind the one that was `served` last come first, so that one that always has
-/// something keeps no other waiting. Cancelling loses nothing.
-async fn next_item(
-    sources: &mut BTreeMap<StreamId, Source>,
-    served: &mut Option<StreamId>,
-) -> (StreamId, Option<Item>) {
-    let (id, item) = poll_fn(|cx| {
-        let behind = served.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+/// The next unit or result of any stream, in turn: those behind the one that was `served` last come first, so that one
+/// that always has something keeps no other waiting. Cancelling loses nothing.
+async fn next_item(sources: &mut BTreeMap<StreamId, Source>, served: Option<&StreamId>) -> (StreamId, Option<Item>) {
+    poll_fn(|cx| {
+        let behind = served.map_or(Bound::Unbounded, Bound::Excluded);
         for from in [behind, Bound::Unbounded] {
             for (id, source) in sources.range_mut::<StreamId, _>((from, Bound::Unbounded)) {
                 if let Poll::Ready(item) = source.subscription.poll_next(cx) {
@@ -345,9 +345,7 @@ async fn next_item(
         }
         Poll::Pending
     })
-    .await;
-    *served = Some(id.clone());
-    (id, item)
+    .await
 }
 
 #[cfg(test)]

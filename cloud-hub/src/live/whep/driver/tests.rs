@@ -17,10 +17,9 @@ async fn a_stream_that_always_has_something_keeps_no_other_waiting() {
     };
     (0..50).for_each(|n| send(&ids[0], n));
     ids[1..].iter().for_each(|id| send(id, 0));
-    let mut served = None;
-    let mut turns = vec![];
+    let mut turns: Vec<StreamId> = vec![];
     for _ in 0..5 {
-        turns.push(next_item(&mut sources, &mut served).await.0);
+        turns.push(next_item(&mut sources, turns.last()).await.0);
     }
     let [flood, door, gate] = ids;
     assert_eq!(turns, [flood.clone(), door, gate, flood.clone(), flood]);
