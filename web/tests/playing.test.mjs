@@ -251,6 +251,7 @@ test("where nothing comes through on the hub's UDP port that is said, and not th
     await route.fulfill({ status: 201, contentType: "application/sdp", headers, body: closed(sdp) });
   });
   await signIn(page, hub.url, TOKEN);
+  await page.locator(".cover-title", { hasText: "Connecting" }).waitFor();
   const said = new Set();
   await until("it is said", async () => {
     said.add(await page.locator(".cover-title").innerText());
