@@ -384,6 +384,20 @@ test("an event of an edge that is gone is not said to go on, nor any while the h
   assertNoFaults(AWAY_OR_REFUSED);
 });
 
+test("how long an event goes on is right though its edge's clock is five minutes off", async () => {
+  const edge = { edge: "north", online: true, agent: "edge-agent 0.1.0", health: null, configuration: null };
+  await signIn(page, hub.url, TOKEN);
+  const says = (words) => page.locator(".event-open", { hasText: words }).waitFor();
+  for (const [off, byItself] of [[300, "Now, 0 s"], [-300, "Now, 5 min"]]) {
+    hub.edges = [];
+    hub.events = [event(1, { phase: "opened", revision: 1, closed_us: undefined, opened_us: (Date.now() + (off - 20) * 1000) * 1000 })];
+    await page.reload();
+    await says(byItself);
+    hub.edges = [{ ...edge, clock_offset_ms: off * 1000 + 12.3 }];
+    await says(/^Now, [234]\d s$/);
+  }
+});
+
 test("who reads events on a phone is not taken away from them when the hub's cameras come back", async () => {
   await page.setViewportSize(PHONE);
   hub.events = Array.from({ length: 40 }, (_, n) => event(n));

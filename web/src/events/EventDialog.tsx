@@ -15,6 +15,8 @@ interface EventDialogProps {
   readonly camera: string;
   /** Whether nothing is heard of its edge. */
   readonly silent: boolean;
+  /** How far the clock of its edge, by which it began, is ahead of the hub's, in microseconds. */
+  readonly aheadUs: number;
   readonly pictures: Pictures;
   /** Go to the events beside it in the list; null at its ends. */
   readonly onNewer: (() => void) | null;
@@ -28,7 +30,7 @@ interface EventDialogProps {
  * The native dialog brings the focus trap, Escape and closing by a click beside it. It stays open from one event to the
  * next, by its buttons or the arrow keys, in the order of the list.
  */
-export function EventDialog({ event, camera, silent, pictures, onNewer, onOlder, trouble, onClose }: EventDialogProps) {
+export function EventDialog({ event, camera, silent, aheadUs, pictures, onNewer, onOlder, trouble, onClose }: EventDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const hasCrop = event.picture?.hasCrop === true;
   const [near, setNear] = useState(false);
@@ -78,7 +80,7 @@ export function EventDialog({ event, camera, silent, pictures, onNewer, onOlder,
         <Fact name="Score">{percent(event.score)}</Fact>
         {ended === null ? (
           <Fact name="Goes on for">
-            <Elapsed sinceUs={event.openedUs} />
+            <Elapsed sinceUs={event.openedUs - aheadUs} />
           </Fact>
         ) : (
           <Fact name={ended.name}>

@@ -32,6 +32,8 @@ interface EventPanelProps {
   readonly names: ReadonlyMap<string, string>;
   /** Whether nothing is heard of a stream's edge. */
   readonly isSilent: (stream: string) => boolean;
+  /** How far a stream's edge's clock is ahead of the hub's, in microseconds. */
+  readonly ahead: (stream: string) => number;
   readonly filter: EventFilter;
   readonly onLabel: (label: string | null) => void;
   readonly onOnlySelected: (only: boolean) => void;
@@ -42,7 +44,7 @@ interface EventPanelProps {
 }
 
 export function EventPanel(props: EventPanelProps) {
-  const { hub, socket, pictures, labels, incidents, names, isSilent, filter, onLabel, onOnlySelected, onUntil, open, onOpen } = props;
+  const { hub, socket, pictures, labels, incidents, names, isSilent, ahead, filter, onLabel, onOnlySelected, onUntil, open, onOpen } = props;
   const [last, setLast] = useState<StoredEvent | null>(null);
   const labelSelect = useRef<HTMLSelectElement>(null);
   const [dating, setDating] = useState(false);
@@ -133,6 +135,7 @@ export function EventPanel(props: EventPanelProps) {
                   event={event}
                   camera={names.get(event.stream) ?? event.stream}
                   silent={isSilent(event.stream)}
+                  aheadUs={ahead(event.stream)}
                   pictures={pictures}
                   onOpen={onOpen}
                 />
@@ -156,6 +159,7 @@ export function EventPanel(props: EventPanelProps) {
           event={shown.event}
           camera={names.get(shown.event.stream) ?? shown.event.stream}
           silent={isSilent(shown.event.stream)}
+          aheadUs={ahead(shown.event.stream)}
           pictures={pictures}
           onNewer={stepTo(shown.newer)}
           onOlder={beyond?.kind === "failed" ? loadOlder : stepTo(shown.older)}

@@ -14,11 +14,13 @@ interface EventRowProps {
   readonly camera: string;
   /** Whether nothing is heard of its edge. */
   readonly silent: boolean;
+  /** How far the clock of its edge, by which it began, is ahead of the hub's, in microseconds. */
+  readonly aheadUs: number;
   readonly pictures: Pictures;
   readonly onOpen: (id: string) => void;
 }
 
-export const EventRow = memo(function EventRow({ event, camera, silent, pictures, onOpen }: EventRowProps) {
+export const EventRow = memo(function EventRow({ event, camera, silent, aheadUs, pictures, onOpen }: EventRowProps) {
   const row = useRef<HTMLButtonElement>(null);
   const near = useNearView(row);
   const day = dayOf(event.openedUs, useStore(everyMinute));
@@ -44,7 +46,7 @@ export const EventRow = memo(function EventRow({ event, camera, silent, pictures
           {ended === null ? (
             <span className="event-open">
               <span className="dot" aria-hidden="true" />
-              Now, <Elapsed sinceUs={event.openedUs} />
+              Now, <Elapsed sinceUs={event.openedUs - aheadUs} />
             </span>
           ) : (
             <span className="event-length">{ended.why === null ? ended.words : `${ended.name} ${ended.words}`}</span>

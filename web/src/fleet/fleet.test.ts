@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { HubClient } from "../api/client.ts";
 import { failed, success } from "../api/result.ts";
 import { parseEdge, type Edge } from "./edge.ts";
-import { fleet } from "./poll.ts";
+import { aheadUs, fleet } from "./poll.ts";
 import { describeEdge, megabytes, span } from "./words.ts";
 
 const NOW_MS = 2_000_000_000;
@@ -39,6 +39,12 @@ test("every figure has its unit", () => {
       ["Cameras", "set from afar"],
     ],
   });
+});
+
+test("how far an edge's clock is off is known to the second", () => {
+  const edges = fleet(new Map(), success([edge({ clock_offset_ms: 300_400 })]));
+  assert.equal(aheadUs(edges, "north.door"), 300_000_000);
+  assert.equal(aheadUs(edges, "south.door"), 0);
 });
 
 test("what matters most is said first", () => {

@@ -10,9 +10,19 @@ export type Fleet = ReadonlyMap<string, Edge>;
 
 const NONE: Fleet = new Map();
 
-/** Whether nothing is heard of the edge of a stream, which is named `edge.camera`. */
+/** Whether nothing is heard of the edge of a stream. */
 export function isOffline(fleet: Fleet, stream: string): boolean {
-  return fleet.get(stream.slice(0, stream.indexOf(".")))?.online === false;
+  return edgeOf(fleet, stream)?.online === false;
+}
+
+/** How far the clock of a stream's edge is ahead of the hub's, in microseconds to the second; 0 where nobody knows. */
+export function aheadUs(fleet: Fleet, stream: string): number {
+  return Math.round((edgeOf(fleet, stream)?.clockOffsetMs ?? 0) / 1000) * 1_000_000;
+}
+
+/** A stream is named `edge.camera`. */
+function edgeOf(fleet: Fleet, stream: string): Edge | undefined {
+  return fleet.get(stream.slice(0, stream.indexOf(".")));
 }
 
 export function pollFleet(hub: Pick<HubClient, "edges">): Poll<Fleet, readonly Edge[]> {

@@ -4,7 +4,7 @@ import { CameraList } from "../cameras/CameraList.tsx";
 import type { CamerasState } from "../cameras/poll.ts";
 import { namesOf } from "../cameras/words.ts";
 import { EventPanel } from "../events/EventPanel.tsx";
-import { isOffline } from "../fleet/poll.ts";
+import { aheadUs, isOffline } from "../fleet/poll.ts";
 import { EmptyTile, LiveTile, missing } from "../live/LiveTile.tsx";
 import type { Mode } from "../live/wire.ts";
 import { readPlace, writePlace, type Place } from "./address.ts";
@@ -31,6 +31,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
   const shown = useLast(selected, stream);
   const away = cameras.kind === "failed" || (cameras.kind === "ready" && cameras.stale !== null);
   const isSilent = useCallback((of: string) => away || isOffline(fleet, of), [away, fleet]);
+  const ahead = useCallback((of: string) => aheadUs(fleet, of), [fleet]);
   const names = useMemo(() => namesOf(cameras.kind === "ready" ? cameras.cameras : []), [cameras]);
   const filter = { stream: place.onlyCamera ? stream : null, label: place.label, until: place.until };
   const setMode = useCallback((mode: Mode) => setPlace((before) => ({ ...before, mode })), [setPlace]);
@@ -77,6 +78,7 @@ export function Workspace({ session, onSignOut }: WorkspaceProps) {
         incidents={session.incidents.state}
         names={names}
         isSilent={isSilent}
+        ahead={ahead}
         filter={filter}
         onLabel={setLabel}
         onOnlySelected={setOnlySelected}
