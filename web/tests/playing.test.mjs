@@ -80,6 +80,31 @@ test("in a browser that does not hand over the track's frames, exact mode takes 
   await exact();
 });
 
+test("where the element shows another frame by the time it is copied, that one is not painted beneath the boxes of the first", async () => {
+  await page.addInitScript(() => {
+    delete window.MediaStreamTrackProcessor;
+    const { prototype } = HTMLVideoElement;
+    const request = prototype.requestVideoFrameCallback;
+    let frames = 0;
+    prototype.requestVideoFrameCallback = function (shown) {
+      return request.call(this, (now, metadata) => {
+        // Longer than a frame is shown: as long as a busy machine may leave the page without the processor.
+        const until = performance.now() + ((frames += 1) % 3 === 0 ? 90 : 0);
+        while (performance.now() < until);
+        shown(now, metadata);
+      });
+    };
+  });
+  const painted = await readPainted(page);
+  await send(tab, page, hub, { lateMs: 350 });
+  await signIn(page, `${hub.url}/#mode=exact`, TOKEN);
+  await playing();
+  await analysed(40);
+  const pairs = await painted();
+  assert.ok(pairs.length >= 20, `${pairs.length} frames were painted with boxes of their own`);
+  assert.deepEqual(pairs.filter(([seen, told]) => seen !== told), []);
+});
+
 test("in live mode no picture waits, and boxes that come later are held over the next ones", async () => {
   // So late that a page which does not wait for them is past the frame, on a busy machine too; within what is held.
   await send(tab, page, hub, { lateMs: 700 });

@@ -12,6 +12,7 @@
 import { Backlog } from "./backlog.ts";
 import { BoxShelf, HOLD_MS, NOTHING, type Drawn } from "./boxes.ts";
 import type { StreamClock } from "./clock.ts";
+import { ElementFrames } from "./element.ts";
 import { Hold } from "./hold.ts";
 import type { Size } from "./letterbox.ts";
 import type { Measure } from "./measure.ts";
@@ -52,6 +53,7 @@ export class Screen {
   private readonly still: Still;
   private readonly copies = new Copies();
   private readonly backlog = new Backlog();
+  private readonly element = new ElementFrames();
   private readonly hold = new Hold<Copy>(MOST_PIXELS, ({ picture }) => picture.width * picture.height);
   private readonly observer: ResizeObserver;
   private callback: number | null = null;
@@ -166,7 +168,7 @@ export class Screen {
       const frame = { rtp: metadata.rtpTimestamp ?? null, picture: { width: metadata.width, height: metadata.height } };
       if (this.mode === "exact") {
         this.backlog.presented(frame.rtp);
-        if (!this.tapped) this.keep(video, frame);
+        if (!this.tapped) this.element.take(video, metadata.mediaTime, (source) => this.keep(source, frame));
         return;
       }
       const now = performance.now();
