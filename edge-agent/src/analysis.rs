@@ -267,10 +267,11 @@ impl Looker {
                     Admitted::Close => {
                         // Nobody waits for a detector that is not used.
                         (self.waiting, self.asked) = (None, None);
-                        // What the gate said last would go on as motion when detection is switched on again.
-                        self.told.gates.forget(&self.camera.id);
                         self.eyes.shared.looks_no_more(&self.camera.id);
-                        self.finish()
+                        let finished = self.finish();
+                        // It has no gate while nobody looks.
+                        self.told.gates.forget(&self.camera.id);
+                        finished
                     }
                     Admitted::Pass => Ok(()),
                 },

@@ -13,8 +13,10 @@ impl Looker {
         self.let_go();
         self.eyes.shared.decoders().forget(&self.camera.id);
         self.eyes.shared.seats().leaves(&self.camera.id, self.clock.now());
-        // Whoever rests is in no event and no count any more: found again, he is news.
-        self.plan.forget_all_but(&[]);
+        if self.plan.told() > 0 {
+            self.plan.is_over();
+            self.told.gates.tell(&self.camera.id, self.plan.report());
+        }
         if let Some(last) = self.told_of {
             self.told.gates.is_over(&self.camera.id, last);
         }

@@ -77,6 +77,8 @@ impl Looker {
         self.meters.looked(Kind::Probe);
         let found = self.analysis.of_interest(&detections);
         self.plan.probed(frame.time, &found);
+        // Before the past is looked at, which may take seconds.
+        self.told.gates.tell(&self.camera.id, self.plan.report());
         let took = self.clock.now().saturating_sub(at);
         if let Some(result) = self.analysis.probed(frame.time, &found, took) {
             self.plan.forget_all_but(&result.tracks);

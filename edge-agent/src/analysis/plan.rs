@@ -179,6 +179,11 @@ impl Plan {
         self.gate.forget_all_but(there);
     }
 
+    /// What was seen is over, and nobody is told of it any more.
+    pub(super) fn is_over(&mut self) {
+        self.gate.is_over();
+    }
+
     /// A look beyond the rate was not made, since others would have waited for it.
     pub(super) fn refused(&mut self) {
         self.gate.refused();

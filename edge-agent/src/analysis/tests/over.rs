@@ -34,3 +34,21 @@ async fn a_detector_that_is_down_keeps_nobody_unready_whose_camera_has_fallen_si
     site.send_until(Site::bright, |site| !site.is_ready()).await;
     site.end().await;
 }
+
+/// A rule for fewer than so many would say nothing until somebody came.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nobody_is_there_is_told_when_what_was_seen_before_is_over() {
+    let mut site = Site::gated(Mode::Gated, 2_000_000).await;
+    site.send_until(Site::dim, |site| site.is_idle()).await;
+    site.wanted.send_replace(false);
+    site.send_until(Site::dim, |site| site.told.gates.words(&site.camera()).is_none()).await;
+    site.told();
+    site.wanted.send_replace(true);
+    site.send_until(Site::dim, |site| site.told_there() == Some(0)).await;
+    // The detector fails, and works again.
+    site.send_until(Site::dim, |site| site.is_idle()).await;
+    site.send_until(Site::bright, |site| site.unseen().is_some()).await;
+    site.told();
+    site.send_until(Site::dim, |site| site.told_there() == Some(0)).await;
+    site.end().await;
+}

@@ -96,6 +96,11 @@ impl Groups {
         from
     }
 
+    /// The newest unit's time.
+    pub(super) fn now(&self) -> Option<CaptureTime> {
+        self.now
+    }
+
     /// The key picture of the running group.
     pub(super) fn last_key(&self) -> Option<CaptureTime> {
         self.key

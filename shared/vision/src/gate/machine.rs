@@ -14,8 +14,8 @@ use super::report::{Counts, Reason, Report, State};
 use super::scene::Scene;
 use super::sizes::Sizes;
 use super::spare::Spare;
-use super::states::SAFETY;
-use super::still::{Seen, Still};
+use super::states::{AT_REST_FROM_THE_START, SAFETY};
+use super::still::{STILL_AFTER, Seen, Still};
 use super::thumbnail::{Mask, Thumbnail};
 use super::tier::{Tier, Why, choose};
 use crate::cadence::Cadence;
@@ -70,10 +70,14 @@ pub struct Gate {
     pub(super) sign: CaptureTime,
     /// Whether it looks back and has not come to where something begins.
     pub(super) seeks: bool,
+    /// Whether the next probe that is answered has it look at everything, whatever that finds.
+    pub(super) anew: bool,
     /// The last probe that found nothing: the scene has been learnt from what it was made in.
     pub(super) in_vain: CaptureTime,
     /// Whether anything has been followed in this state.
     pub(super) followed: bool,
+    /// The newest frame in which a track was elsewhere than before.
+    pub(super) moved: CaptureTime,
     /// When a probe may be made again, and how long to wait after the next.
     pub(super) probe_due: CaptureTime,
     pub(super) probe_wait: Duration,
@@ -107,8 +111,10 @@ impl Gate {
             since: NEVER,
             sign: NEVER,
             seeks: false,
+            anew: false,
             in_vain: NEVER,
             followed: false,
+            moved: NEVER,
             probe_due: NEVER,
             probe_wait: PROBE_AGAIN,
             detected: NEVER,
@@ -209,6 +215,12 @@ impl Gate {
     /// [`Gate::frame`] in order. `None`: it is not, or there is no past at hand.
     pub fn probed(&mut self, time: CaptureTime, detections: &[Detection]) -> Option<CaptureTime> {
         self.detected = self.detected.max(time);
+        if std::mem::take(&mut self.anew) {
+            self.reason = Reason::Start;
+            self.pace = Pace::new(self.config.rate);
+            self.enter(State::Learning, time);
+            return None;
+        }
         if !self.still.probe(detections, self.config.min_score) {
             self.scene.in_vain();
             self.in_vain = time;
@@ -239,7 +251,11 @@ impl Gate {
         self.detected = self.detected.max(time);
         let good = detections.iter().filter(|detection| detection.score >= self.config.min_score);
         self.things = good.take(MAX_THINGS).map(|detection| enlarged(detection.rect)).collect();
-        let seen = self.still.see(time, detections, self.config.min_score, tracks);
+        let rests_after = if self.state == State::Learning { AT_REST_FROM_THE_START } else { STILL_AFTER };
+        let seen = self.still.see(time, detections, self.config.min_score, tracks, rests_after);
+        if self.still.has_moved() {
+            self.moved = self.moved.max(time);
+        }
         let beyond_rate = self.spare.see(time, seen);
         if beyond_rate {
             self.counts.detections += 1;
@@ -298,12 +314,24 @@ impl Gate {
         promise.max(self.pace.interval())
     }
 
+    /// Whether something moves. An open gate was opened by that; who looks at everything must have seen it.
+    fn moves(&self) -> bool {
+        match self.state {
+            State::Idle | State::Looking => false,
+            State::Active if self.config.mode == Mode::Gated => true,
+            State::Learning | State::Active => {
+                self.moved != NEVER && self.groups.now().is_some_and(|now| now.since(self.moved) < self.hold())
+            }
+        }
+    }
+
     /// What the gate does and why.
     pub fn report(&self) -> Report {
         let (tier, why) = self.tier;
         Report {
             state: self.state,
             reason: self.reason,
+            moves: self.moves(),
             tier,
             why,
             promise: self.promise(),

@@ -44,7 +44,7 @@
 //! to the detector does no harm: the gate asks again. After a loss or a reconnect: [`Gate::interrupted`].
 //!
 //! The gate reads no clock, does no I/O and spawns nothing; the same calls give the same answers. It is owned by the
-//! camera's analysis. Memory: at most 0.3 MB a camera, whatever the stream does: 25 KB of sizes, 8 KB of things at
+//! camera's analysis. Memory: at most 0.3 MB a camera, whatever the stream does: 25 KB of sizes, 14 KB of things at
 //! rest, 8 KB of mask, and 28 bytes for each of at most 8,192 cells.
 //!
 //! Where the constants come from: `docs/design/0004-gate.md`.

@@ -97,6 +97,9 @@ pub struct Report {
     pub state: State,
     /// Why it did so last.
     pub reason: Reason,
+    /// Whether something moves: it has opened for that, or, where everything is looked at, what is followed was seen to in the last
+    /// seconds. What is parked does not.
+    pub moves: bool,
     /// What it goes by.
     pub tier: Tier,
     /// Why.

@@ -5,6 +5,7 @@
 //! Idle ─ sizes tell, or a thumbnail differs ─▶ Looking     (a glance: everything is decoded, thumbnails compared)
 //! Looking ─ nothing for `GLANCE`, or `LONGEST_GLANCE` over, or no budget left ─▶ Idle
 //! Idle, Looking ─ a probe finds news ─▶ Active
+//! any ─ what was seen is over ─▶ Idle ─ the first probe is answered ─▶ Learning
 //! Active ─ no moving track for `hold` ─▶ Idle
 //! ```
 
@@ -12,17 +13,18 @@ use std::time::Duration;
 
 use omma_protocol::time::CaptureTime;
 
+use super::config::Mode;
 use super::machine::{Gate, Look, NEVER, PROBE_AGAIN};
 use super::report::{Reason, State};
 use super::sizes::Moves;
-use super::still::STILL_AFTER;
+use super::still::{STILL_AFTER, Still};
 use crate::pace::Pace;
 
 /// Time at the beginning in which all is decoded and looked at: at least five groups of pictures of 2 s, from which on
 /// medians of sizes are trusted.
 const LEARN: Duration = Duration::from_secs(12);
 /// What was at rest for this long while the gate learnt was there before.
-const AT_REST_FROM_THE_START: Duration = Duration::from_secs(6);
+pub(super) const AT_REST_FROM_THE_START: Duration = Duration::from_secs(6);
 /// A glance ends when nothing has changed for the first, and at the latest after the second: one group of pictures of
 /// most cameras and half of the next.
 const GLANCE: Duration = Duration::from_millis(600);
@@ -38,9 +40,20 @@ impl Gate {
         self.scene.restart();
         self.spare.restart();
         self.pace = Pace::new(self.config.rate);
-        (self.probe_due, self.detected, self.tracked, self.in_vain) = (NEVER, NEVER, NEVER, NEVER);
+        (self.probe_due, self.detected, self.tracked, self.in_vain, self.moved) = (NEVER, NEVER, NEVER, NEVER, NEVER);
         self.enter(if self.state == State::Looking { State::Idle } else { self.state }, time);
         Duration::ZERO
+    }
+
+    /// What was seen is over, and nobody is told of it any more: the stream is silent, its pictures can't be looked at, or nobody wants
+    /// them to be. Who is there, and that nobody is, is for looks to say. They begin when a probe is answered, as at the start, and not
+    /// before: there may be no stream, or no detector. What the scene and its sizes usually are is known still.
+    pub fn is_over(&mut self) {
+        (self.still, self.moved) = (Still::default(), NEVER);
+        if self.config.mode == Mode::Gated {
+            self.enter(State::Idle, self.since);
+            (self.detected, self.probe_due, self.anew) = (NEVER, NEVER, true);
+        }
     }
 
     pub(super) fn count(&mut self, passed: Duration) {

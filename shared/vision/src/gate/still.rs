@@ -13,7 +13,7 @@ use std::time::Duration;
 use omma_protocol::detection::{Detection, Label};
 use omma_protocol::geometry::Rect;
 use omma_protocol::time::CaptureTime;
-use omma_protocol::track::Track;
+use omma_protocol::track::{Track, TrackId};
 
 /// Long enough that who waits at a door is followed; the tracker and the rules see half a minute of standing.
 pub(super) const STILL_AFTER: Duration = Duration::from_secs(30);
@@ -31,13 +31,19 @@ const UNPROVEN_LOOKS: u32 = 5;
 /// Most places followed and most known; beyond, the oldest is let go.
 const MAX_PLACES: usize = 64;
 
-/// What is known of things at rest. At most twice 64 places, about 6 KB.
+/// As many as a tracker follows.
+const MAX_TRACKS: usize = 256;
+
+/// What is known of things at rest. At most twice 64 places and 256 tracks, about 12 KB.
 #[derive(Debug, Default)]
 pub(super) struct Still {
     followed: VecDeque<Followed>,
     known: VecDeque<Known>,
     /// What the last probe found that was news, until a track moves.
     unproven: Vec<Unproven>,
+    /// Where each track has been since it was last seen to move.
+    stays: VecDeque<(TrackId, Rect)>,
+    moved: bool,
 }
 
 /// What the detector says of a frame.
@@ -76,14 +82,22 @@ struct Known {
 }
 
 impl Still {
-    /// Takes what was found in a frame, whatever its score, and the tracks. What scores at least `min_score` may be
-    /// news.
-    pub(super) fn see(&mut self, time: CaptureTime, found: &[Detection], min_score: f32, tracks: &[Track]) -> Seen {
+    /// Takes what was found in a frame, whatever its score, and the tracks: these rest once they have been in one place for `after`.
+    /// What scores at least `min_score` may be news.
+    pub(super) fn see(
+        &mut self,
+        time: CaptureTime,
+        found: &[Detection],
+        min_score: f32,
+        tracks: &[Track],
+        after: Duration,
+    ) -> Seen {
         self.look(found);
         self.followed.iter_mut().for_each(|followed| followed.missed += 1);
+        self.moved = tracks.iter().fold(false, |moved, track| self.moves(track) || moved);
         let mut moves = false;
         for track in tracks {
-            moves |= !self.is_still(time, track);
+            moves |= !self.is_still(time, track, after);
         }
         self.followed.retain(|followed| followed.missed <= MISSED);
         if moves {
@@ -132,12 +146,32 @@ impl Still {
         self.known.retain(|known| there.iter().any(|track| is_of(known, track)));
     }
 
+    /// Whether anything in the last frame was elsewhere than it had been, not only new.
+    pub(super) fn has_moved(&self) -> bool {
+        self.moved
+    }
+
     /// How many places are known.
     pub(super) fn known(&self) -> usize {
         self.known.len()
     }
 
-    fn is_still(&mut self, time: CaptureTime, track: &Track) -> bool {
+    fn moves(&mut self, track: &Track) -> bool {
+        let Some((_, place)) = self.stays.iter_mut().find(|(id, _)| *id == track.id) else {
+            if self.stays.len() >= MAX_TRACKS {
+                self.stays.pop_front();
+            }
+            self.stays.push_back((track.id, track.rect));
+            return false;
+        };
+        let moves = place.iou(track.rect) < SAME_PLACE;
+        if moves {
+            *place = track.rect;
+        }
+        moves
+    }
+
+    fn is_still(&mut self, time: CaptureTime, track: &Track, after: Duration) -> bool {
         let known = self.is_known(&track.label, track.rect);
         let there =
             |followed: &&mut Followed| followed.label == track.label && followed.place.iou(track.rect) >= SAME_PLACE;
@@ -147,7 +181,7 @@ impl Still {
             return known;
         };
         (followed.seen, followed.missed) = (time, 0);
-        known || time.since(followed.since) >= STILL_AFTER
+        known || time.since(followed.since) >= after
     }
 
     fn is_known(&self, label: &Label, rect: Rect) -> bool {
@@ -189,7 +223,7 @@ mod tests {
             let looked = look(n);
             let found: Vec<_> = looked.iter().map(|(_, detection)| detection.clone()).collect();
             let tracks: Vec<_> = looked.iter().map(|(id, detection)| track(*id, detection)).collect();
-            still.see(CaptureTime((from * 5 + n) * 200_000), &found, 0.35, &tracks)
+            still.see(CaptureTime((from * 5 + n) * 200_000), &found, 0.35, &tracks, STILL_AFTER)
         })
     }
 
@@ -203,6 +237,18 @@ mod tests {
         still.remember(STILL_AFTER);
         assert_eq!(still.known(), 1);
         assert!(!still.probe(&[found(0.51, 0.6)], 0.35) && still.probe(&[found(0.1, 0.6)], 0.35));
+    }
+
+    #[test]
+    fn who_is_new_has_not_moved_before_he_is_elsewhere() {
+        let mut still = Still::default();
+        let mut see = |id, x| {
+            let here = found(x, 0.7);
+            still.see(CaptureTime(0), std::slice::from_ref(&here), 0.35, &[track(id, &here)], STILL_AFTER);
+            still.has_moved()
+        };
+        let walk = [(1, 0.5), (1, 0.51), (1, 0.6), (1, 0.61), (1, 0.5), (2, 0.8), (2, 0.81)];
+        assert_eq!(walk.map(|(id, x)| see(id, x)), [false, false, true, false, true, false, false]);
     }
 
     #[test]
@@ -232,7 +278,7 @@ mod tests {
             assert!(still.probe(&[found(0.5, 0.4)], 0.35));
             for n in 0..20 {
                 let here = [found(if stays { 0.5 } else { 0.5 - n as f32 * 0.02 }, 0.4)];
-                still.see(CaptureTime(n * 200_000), &here, 0.35, &[]);
+                still.see(CaptureTime(n * 200_000), &here, 0.35, &[], STILL_AFTER);
             }
             still.remember(STILL_AFTER);
             assert_eq!(still.known(), known);
@@ -245,7 +291,7 @@ mod tests {
         let crowd: Vec<_> = (0..500).map(|n| found(n as f32, 0.9)).collect();
         let tracks: Vec<_> = crowd.iter().enumerate().map(|(n, detection)| track(n as u64, detection)).collect();
         for n in 0..200 {
-            still.see(CaptureTime(n * 200_000), &crowd, 0.35, &tracks);
+            still.see(CaptureTime(n * 200_000), &crowd, 0.35, &tracks, STILL_AFTER);
             still.probe(&crowd, 0.35);
         }
         still.remember(STILL_AFTER);
