@@ -28,8 +28,6 @@ const CLASSES: usize = 128;
 pub struct Presence {
     counts: BTreeMap<LabelName, Calm>,
     motion: Calm,
-    /// Whether the gate says that something moves.
-    open: bool,
     /// Since when nobody can look.
     away: Option<Moment>,
 }
@@ -65,13 +63,12 @@ impl Presence {
                 self.counts.entry(name).or_default().is(count, now);
             }
         }
-        self.judge_motion(now);
     }
 
-    /// Whether the camera's gate says that something moves.
-    pub fn gate(&mut self, now: Moment, open: bool) {
-        (self.open, self.away) = (open, None);
-        self.judge_motion(now);
+    /// Whether the camera's gate says that something moves: what is parked is counted and does not.
+    pub fn gate(&mut self, now: Moment, moves: bool) {
+        self.away = None;
+        self.motion.is(u32::from(moves), now);
     }
 
     /// Nobody can look: the camera is away, or what comes of it can't be looked at.
@@ -82,7 +79,7 @@ impl Presence {
     /// What was seen is followed no longer: its stream ended, detection was switched off, or is another's now.
     pub fn nobody_looks(&mut self) {
         self.counts.values_mut().for_each(|calm| *calm = Calm::default());
-        (self.motion, self.open, self.away) = (Calm::default(), false, None);
+        (self.motion, self.away) = (Calm::default(), None);
     }
 
     /// How many of each class, classes that were seen before included.
@@ -91,18 +88,13 @@ impl Presence {
         self.counts.iter_mut().map(move |(name, calm)| (name, if away { 0 } else { calm.shown(now) }))
     }
 
-    /// Whether anything moves or is followed.
+    /// Whether anything moves.
     pub fn motion(&mut self, now: Moment) -> bool {
         !self.is_away(now) && self.motion.shown(now) > 0
     }
 
     fn is_away(&self, now: Moment) -> bool {
         self.away.is_some_and(|since| now.saturating_sub(since) >= AWAY)
-    }
-
-    fn judge_motion(&mut self, now: Moment) {
-        let followed = self.counts.values().any(|calm| calm.latest > 0);
-        self.motion.is(u32::from(self.open || followed), now);
     }
 }
 
@@ -169,10 +161,8 @@ mod tests {
         let mut presence = Presence::default();
         presence.see(MS, &labels("car person"));
         presence.see(2 * MS, &labels("car"));
-        assert!(presence.motion(HOLD * 9), "a car at rest is there still");
         assert_eq!(counts(&mut presence, HOLD * 9), [("car".to_owned(), 1), ("person".to_owned(), 0)]);
         presence.nobody_looks();
-        assert!(!presence.motion(HOLD * 9));
         assert_eq!(counts(&mut presence, HOLD * 9), [("car".to_owned(), 0), ("person".to_owned(), 0)]);
     }
 
@@ -183,8 +173,13 @@ mod tests {
         presence.nobody_can_look(2 * MS);
         presence.nobody_can_look(AWAY);
         assert_eq!(counts(&mut presence, AWAY), [("person".to_owned(), 1)]);
-        presence.gate(AWAY, false);
-        assert!(presence.motion(AWAY), "a camera that is back soon counts what it counted");
+        presence.gate(AWAY, true);
+        assert_eq!(
+            counts(&mut presence, AWAY),
+            [("person".to_owned(), 1)],
+            "a camera that is back soon counts what it counted"
+        );
+        assert!(presence.motion(AWAY));
         presence.nobody_can_look(2 * AWAY);
         presence.nobody_can_look(3 * AWAY);
         assert_eq!(counts(&mut presence, 3 * AWAY), [("person".to_owned(), 0)]);
@@ -201,12 +196,14 @@ mod tests {
         assert_eq!(counts(&mut presence, AWAY + 2 * MS), [("person".to_owned(), 0)]);
         presence.gate(AWAY + AWAY / 2, false);
         assert_eq!(counts(&mut presence, AWAY + AWAY / 2), [("person".to_owned(), 1)]);
-        assert!(presence.motion(AWAY + AWAY / 2));
     }
 
+    /// A driveway with a car in it was said to move all night.
     #[test]
-    fn the_gate_alone_makes_motion() {
+    fn what_is_parked_is_counted_and_is_no_motion() {
         let mut presence = Presence::default();
+        presence.see(MS, &labels("car"));
+        assert!(!presence.motion(MS));
         presence.gate(MS, true);
         assert!(presence.motion(MS));
         presence.gate(2 * MS, false);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use omma_protocol::id::CameraId;
 use omma_protocol::time::CaptureTime;
-use omma_vision::gate::{Report, State, Tier};
+use omma_vision::gate::{Report, State};
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -57,7 +57,7 @@ impl Gates {
     /// Tells of a camera's gate.
     pub fn tell(&self, camera: &CameraId, report: Report) {
         let before = self.lock().entry(camera.clone()).or_default().report.replace(report);
-        if before.is_none_or(|before| before.state != report.state) {
+        if before.is_none_or(|before| (before.state, before.moves) != (report.state, report.moves)) {
             self.0.changed.notify_one();
         }
     }
@@ -104,11 +104,9 @@ impl Gates {
         self.0.changed.notified().await;
     }
 
-    /// Whether something moves. A camera whose every picture is looked at says nothing of that.
+    /// Whether something moves before the camera.
     pub fn moves(&self, camera: &CameraId) -> bool {
-        let cameras = self.lock();
-        let report = cameras.get(camera).and_then(|known| known.report.as_ref());
-        report.is_some_and(|report| report.state == State::Active && report.tier != Tier::Always)
+        self.lock().get(camera).and_then(|known| known.report.as_ref()).is_some_and(|report| report.moves)
     }
 
     /// State and reason, as [`Gates::show`].

@@ -4,7 +4,7 @@ use edge_core::retained::Next;
 use omma_protocol::detection::{Analyst, Place};
 use omma_protocol::geometry::Rect;
 use omma_protocol::track::{FrameResult, Track, TrackId};
-use omma_vision::gate::Mode;
+use omma_vision::gate::{Gate, GateConfig, Mode, Report};
 use tokio::sync::broadcast;
 
 use super::*;
@@ -56,11 +56,18 @@ impl Site {
         let time = CaptureTime(self.frames);
         let result = FrameResult { time, tracks: vec![track], analyst, took: Duration::ZERO };
         self.teller.see(&CameraResult { camera: self.camera().id.clone(), result });
+        self.moves(true);
+    }
+
+    fn moves(&self, moves: bool) {
+        let report = Report { moves, ..Gate::new(GateConfig::default()).report() };
+        self.gates.tell(&self.camera().id, report);
     }
 
     /// What the analysis says at the end of what it follows.
     fn follows_no_longer(&mut self) {
         self.gates.is_over(&self.camera().id, CaptureTime(self.frames));
+        self.moves(false);
     }
 
     /// What the camera's topics are told next, in order: the last part of each, and its payload.

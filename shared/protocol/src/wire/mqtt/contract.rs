@@ -89,7 +89,7 @@ contracts! {
     STATE "omma/v1/edges/{edge}/cameras/{camera}/state" Edge Payload::Json("CameraMessage"), Yes,
         "How the camera is.";
     MOTION "omma/v1/edges/{edge}/cameras/{camera}/motion" Edge Payload::Switch, Yes,
-        "Whether the gate has opened for something, or something is followed; with `gate = \"always\"` only the latter.";
+        "Whether something moves: the gate has opened for it; while it learns, and with `gate = \"always\"`, what is followed has changed its place in the last seconds. What has been parked for half a minute does not move.";
     OBJECTS "omma/v1/edges/{edge}/cameras/{camera}/objects/{label}" Edge Payload::Count, Yes,
         "How many of a class are there now.";
     DETECTION "omma/v1/edges/{edge}/cameras/{camera}/detection" Edge Payload::Switch, Yes,
