@@ -13,6 +13,8 @@ pub mod h265;
 
 pub mod b_frames;
 
+pub mod standing;
+
 pub mod link;
 
 pub mod process;

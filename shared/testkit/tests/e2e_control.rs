@@ -9,8 +9,8 @@ use omma_testkit::process::{Launch, port};
 use omma_testkit::simulator::{Config, Server};
 use omma_testkit::stack::broker::{Listener, Mosquitto, ask, passwords, publish};
 use omma_testkit::stack::edge_only::EdgeOnly;
-use omma_testkit::stack::{CAMERA_PASSWORD, Camera, EDGE};
-use omma_testkit::wait;
+use omma_testkit::stack::{CAMERA_PASSWORD, Camera, EDGE, Scene};
+use omma_testkit::{standing, wait};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -117,6 +117,30 @@ fn when_the_sub_stream_is_gone_nobody_is_counted() {
     newest(&listener, &door("state"), |payload| payload.contains("unseen"));
     newest(&listener, &door("objects/person"), |payload| payload == "0");
     newest(&listener, &door("motion"), |payload| payload == "OFF");
+    stack.finish();
+}
+
+/// A driveway with a car in it was said to move all night.
+#[test]
+fn who_stands_there_from_the_beginning_is_counted_and_is_no_motion() {
+    let folder = tempfile::tempdir().unwrap();
+    let mosquitto = Mosquitto::start(folder.path());
+    let film = folder.path().join("standing.h264");
+    standing::write(&film);
+    let camera = Camera { scene: Scene::Still(film), gate: "always", ..Camera::simulated("door") };
+    let mut stack = start(vec![camera], &mosquitto, "");
+    stack.edge.expect("camera failed: trying again");
+    let listener = Listener::start(mosquitto.port);
+    newest(&listener, &door("objects/person"), people);
+    let looks = || stack.api.metric("omma_step_done_total{step=\"detect\"}");
+    let before = looks().unwrap();
+    wait::until("fifty looks more", wait::LONG, || match looks()? {
+        looks if looks >= before + 50.0 => Ok(()),
+        looks => Err(format!("{looks} looks")),
+    });
+    let moves = listener.on(&door("motion"));
+    assert!(!moves.is_empty() && moves.iter().all(|(payload, _)| payload == "OFF"), "{moves:?}");
+    newest(&listener, &door("objects/person"), people);
     stack.finish();
 }
 

@@ -3,12 +3,10 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use omma_testkit::stack::{Camera, Scene, Stack, StackOptions};
-use omma_testkit::wait;
+use omma_testkit::{standing, wait};
 use serde_json::Value;
 
 /// A minute until a thing is parked, and at most another until that is on the disk.
@@ -20,7 +18,7 @@ const LOOKS: f64 = 50.0;
 fn what_stood_there_for_a_minute_makes_no_event_anew_after_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let film = folder.path().join("standing.h264");
-    stand_still(&film);
+    standing::write(&film);
     let edge_data = folder.path().join("edge");
     let options = StackOptions {
         cameras: vec![Camera { scene: Scene::Still(film), gate: "always", ..Camera::simulated("door") }],
@@ -58,20 +56,6 @@ fn what_stood_there_for_a_minute_makes_no_event_anew_after_a_kill() {
         }
     });
     stack.finish();
-}
-
-/// One picture of people, over and over.
-fn stand_still(film: &Path) {
-    let footage = PathBuf::from(std::env::var_os("OMMA_FOOTAGE").expect("OMMA_FOOTAGE: run tests by `make test`"));
-    let ffmpeg = Command::new("ffmpeg")
-        .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-framerate", "10", "-i"])
-        .arg(footage.join("walkers.h264"))
-        .args(["-vf", "trim=end_frame=1,loop=24:1", "-c:v", "libx264", "-profile:v", "main", "-crf", "18", "-bf", "0"])
-        .args(["-f", "h264"])
-        .arg(film)
-        .output()
-        .expect("ffmpeg: `make setup` installs it");
-    assert!(ffmpeg.status.success(), "ffmpeg: {}", String::from_utf8_lossy(&ffmpeg.stderr));
 }
 
 /// Kills the edge, starts it, and waits until it has looked often enough to tell of whoever is new.
