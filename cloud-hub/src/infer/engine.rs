@@ -149,12 +149,12 @@ impl Engine {
         analysis.looked_at_by(held.analyst());
 
         let began = Instant::now();
-        let tracks = analysis.follow(&look.frame, detections);
+        let tracks = steps.track.span().in_scope(|| analysis.follow(&look.frame, detections));
         steps.track.observe(began.elapsed());
         steps.track.done();
 
         let began = Instant::now();
-        let looked = analysis.see(&look.frame, tracks, look.arrived.elapsed());
+        let looked = steps.event.span().in_scope(|| analysis.see(&look.frame, tracks, look.arrived.elapsed()));
         steps.event.observe(began.elapsed());
 
         // Boxes first: someone may be watching this very frame.

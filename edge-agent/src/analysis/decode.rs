@@ -58,7 +58,7 @@ impl Looker {
                 }
             }
             Err(e) => {
-                drop((core, step));
+                drop(core);
                 self.not_decoded(&e)?;
                 return Ok(true);
             }

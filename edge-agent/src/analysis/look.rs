@@ -171,6 +171,7 @@ impl Looker {
         let Some(detections) = self.detect(frame, turn)? else { return Ok(()) };
         self.meters.looked(kind);
 
+        let step = self.steps.track.span().entered();
         let began = Instant::now();
         let found = self.analysis.of_interest(&detections);
         let tracks = if *beyond_rate {
@@ -182,7 +183,9 @@ impl Looker {
         self.tracked = !tracks.is_empty();
         self.steps.track.observe(began.elapsed());
         self.steps.track.done();
+        drop(step);
 
+        let _step = self.steps.event.span().entered();
         let began = Instant::now();
         let took = self.clock.now().saturating_sub(*at);
         self.meters.took(kind, took);
