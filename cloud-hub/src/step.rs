@@ -6,7 +6,18 @@ use omma_runtime::step::Kind;
 /// Takes what edges send, over QUIC and MQTT.
 pub const INGEST: Kind = Kind::new(
     "ingest",
-    &["broken", "fence", "full", "over", "reset", "silent", "unknown camera", "unreadable", "unreadable value"],
+    &[
+        "broken",
+        "fence",
+        "full",
+        "late result",
+        "over",
+        "reset",
+        "silent",
+        "unknown camera",
+        "unreadable",
+        "unreadable value",
+    ],
 );
 
 /// Passes on what is live.

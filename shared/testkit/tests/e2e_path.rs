@@ -150,8 +150,8 @@ fn every_step_has_counted(stack: &Stack) {
     }
     // Also where nothing was dropped.
     for (metrics, droppers) in [
-        (&edge, &["source", "unit", "decode", "detect", "track", "event", "outbox", "uplink"][..]),
-        (&hub, &["ingest", "bus", "decode", "detect", "track", "event", "store", "live"]),
+        (&edge, &["source", "unit", "gate", "decode", "detect", "track", "event", "outbox", "uplink"][..]),
+        (&hub, &["ingest", "bus", "infer", "decode", "detect", "track", "event", "store", "live"]),
     ] {
         for step in droppers {
             let drops = format!("omma_step_dropped_total{{step=\"{step}\",reason=");

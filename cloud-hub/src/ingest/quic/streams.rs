@@ -138,7 +138,10 @@ impl Streams {
             Some(&STREAM_RESULT) => {
                 let rest = tokio::time::timeout(SILENCE, recv.read_to_end(MAX_RESULT)).await;
                 // A result that does not come whole is late, and a newer one is on its way.
-                let Ok(Ok(rest)) = rest else { return Ok(()) };
+                let Ok(Ok(rest)) = rest else {
+                    self.0.step.dropped("late result");
+                    return Ok(());
+                };
                 self.result(&[&first[1..], &rest].concat()).map_err(Broken::Result)
             }
             Some(&kind) => Err(Broken::Kind(kind)),
