@@ -12,7 +12,8 @@ use std::time::Duration;
 use hub_core::retention::Rules;
 use omma_protocol::secret::Secret;
 use omma_runtime::config::{self, Faults};
-use omma_vision::manifest::Manifest;
+use omma_vision::detect::objections;
+use omma_vision::engine::EngineChoice;
 use url::{Host, Url};
 
 use crate::infer::InferConfig;
@@ -331,11 +332,18 @@ fn check_retention(written: &written::Store, faults: &mut Faults) -> Rules {
 }
 
 fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
-    if let Some(Err(wrong)) = written.model.as_deref().map(Manifest::read) {
-        faults.push("infer.model", wrong.to_string());
+    for (key, objection) in written.model.iter().flat_map(|model| objections(model, written.labels.as_deref())) {
+        faults.push(&format!("infer.{key}"), objection);
     }
-    if let Some(library) = written.onnxruntime.as_deref().filter(|l| !l.is_file()) {
-        faults.push("infer.onnxruntime", format!("expected the file of libonnxruntime: {} is none", library.display()));
+    match written.onnxruntime.as_deref() {
+        Some(library) if !library.is_file() => {
+            let message = format!("expected the file of libonnxruntime: {} is none", library.display());
+            faults.push("infer.onnxruntime", message);
+        }
+        None if written.model.is_some() && written.engine == EngineChoice::Ort => {
+            faults.push("infer.onnxruntime", "needed with `engine = \"ort\"`: the file of libonnxruntime");
+        }
+        _ => {}
     }
     if !(1..=MAX_THREADS).contains(&written.threads) {
         faults.push("infer.threads", format!("expected 1 to {MAX_THREADS}"));

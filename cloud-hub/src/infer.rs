@@ -71,6 +71,19 @@ impl InferConfig {
     pub const RATE: f32 = 10.0;
     /// Least score where the configuration says nothing.
     pub const MIN_SCORE: f32 = 0.5;
+
+    /// What looks, where there is a model.
+    pub fn detector(&self) -> Option<DetectorConfig> {
+        Some(DetectorConfig {
+            model: self.model.clone()?,
+            engine: self.engine,
+            onnxruntime: self.onnxruntime.clone(),
+            device: Device::Auto,
+            threads: self.threads,
+            min_score: TrackerConfig::believing(self.min_score).low_score,
+            labels: self.labels.clone(),
+        })
+    }
 }
 
 /// How the engine fares.
@@ -115,21 +128,12 @@ impl Infer {
         let unseen = Unseen::default();
         unseen::count(0);
         metrics::counter!("omma_infer_detector_renewals_total").increment(0);
-        let Some(model) = config.model.clone() else {
+        let Some(detector) = config.detector() else {
             let reason = "the hub has no model (setting `infer.model`)".to_owned();
             tell.send_replace(InferState::Unavailable { reason });
             return Self { state, unseen };
         };
         let turns = Arc::new(Turns::default());
-        let detector = DetectorConfig {
-            model,
-            engine: config.engine,
-            onnxruntime: config.onnxruntime,
-            device: Device::Auto,
-            threads: config.threads,
-            min_score: TrackerConfig::believing(config.min_score).low_score,
-            labels: config.labels,
-        };
         let engine = Engine {
             turns: turns.clone(),
             bus: bus.clone(),

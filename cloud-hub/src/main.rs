@@ -15,7 +15,7 @@ use omma_protocol::id::EdgeId;
 use omma_protocol::join::JoinToken;
 use omma_runtime::environment::{self, Wanted};
 use omma_runtime::{metrics, shutdown, telemetry, tls};
-use omma_vision::manifest::Manifest;
+use omma_vision::detect::Detector;
 
 /// Omma's hub: sees all sites.
 #[derive(Debug, Parser)]
@@ -78,8 +78,17 @@ fn start(command: Command) -> anyhow::Result<()> {
         Command::Check(file) => {
             let config = file.load()?;
             config.warnings.iter().for_each(|warning| println!("warning: {warning}"));
-            if let Some(folder) = &config.infer.model {
-                println!("model: {}", Manifest::load(folder).context("infer.model")?.name);
+            match config.infer.detector() {
+                Some(detector) => {
+                    let detector = Detector::load(&detector).context("load the detector ([infer])")?;
+                    println!("detector: {} by {}", detector.model(), detector.engine());
+                    if let Some(note) = detector.note() {
+                        println!("detector: not the first choice: {note}");
+                    }
+                }
+                None => println!(
+                    "detector: none, there is no infer.model: cameras with placement = \"hub\" are not looked at"
+                ),
             }
             println!("the configuration is sound");
             Ok(())

@@ -48,6 +48,29 @@ rate = 0.0",
 }
 
 #[test]
+fn what_is_wrong_with_the_model_is_told_beside_all_else() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("model.toml"),
+        include_bytes!("../../../edge-agent/src/config/checked/tests/model/model.toml"),
+    )
+    .unwrap();
+    let model = folder.path().display();
+    let text = faults(&format!(
+        "[hub]\ndata = 'd'\n[infer]\nmodel = '{model}'\nlabels = ['persn', 'car']\nengine = 'ort'\nthreads = 0"
+    ));
+    for said in [
+        "line 4: infer.model: there is no ",
+        "line 5: infer.labels: ",
+        "did you mean \"person\"?",
+        "infer.onnxruntime: needed with `engine = \"ort\"`",
+        "line 7: infer.threads: ",
+    ] {
+        assert!(text.contains(said), "{said} in\n{text}");
+    }
+}
+
+#[test]
 fn nothing_is_removed_by_age_or_budget_unless_the_operator_says_so() {
     let rules = |store: &str| Config::parse(&format!("[hub]\ndata = 'd'\n[store]\n{store}")).unwrap().retention;
     assert_eq!(rules(""), Rules { keep: None, budget: None, reserve: 1000 * MB });

@@ -86,6 +86,14 @@ fn a_manifest_that_does_not_fit_the_network_is_refused_by_both_engines() {
         assert!(error.contains("has no input named \"image\"; it has images"), "{error}");
         let error = refused("bins = 11", "bins = 8");
         assert!(error.contains("output \"p8\" has 206336 values"), "{error}");
+        // tract takes a network at another size, too.
+        if engine == EngineChoice::Ort {
+            let error = refused("width = 416", "width = 448");
+            assert!(
+                error.contains("input.width in model.toml is 448, but ") && error.contains(" takes 416: "),
+                "{error}"
+            );
+        }
     }
 }
 

@@ -99,6 +99,20 @@ pub enum EngineError {
         /// The input.
         name: String,
     },
+    /// The network's input has a fixed size, which is not the manifest's.
+    #[error(
+        "input.{key} in model.toml is {asked}, but {path} takes {found}: correct it, or export the network with an open size"
+    )]
+    Size {
+        /// `model.onnx`.
+        path: PathBuf,
+        /// `width` or `height`.
+        key: &'static str,
+        /// The manifest's.
+        asked: usize,
+        /// The network's.
+        found: usize,
+    },
     /// An output has another size than the manifest's head asks for.
     #[error("output {name:?} has {found} values, but head, labels and input in model.toml ask for {shape:?}")]
     Shape {
@@ -223,6 +237,19 @@ fn position(network: &Network<'_>, what: &'static str, name: &str, known: &[Stri
         name: name.to_owned(),
         known: known.to_vec(),
     })
+}
+
+/// Refuses a network whose input, `[1, 3, height, width]`, has a fixed size other than the manifest's. Where `found` is negative it
+/// is open.
+#[cfg(feature = "ort")]
+fn fits(network: &Network<'_>, found: &[i64]) -> Result<(), EngineError> {
+    for (key, at) in [("height", 2), ("width", 3)] {
+        let fixed = found.get(at).and_then(|size| usize::try_from(*size).ok());
+        if let Some(found) = fixed.filter(|found| *found != network.shape[at]) {
+            return Err(EngineError::Size { path: network.file.to_owned(), key, asked: network.shape[at], found });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a network with inputs, `known`, of which one would be given nothing.

@@ -10,7 +10,7 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::{DynValue, TensorRef};
 
-use super::{Device, Engine, EngineError, Network, fed, position};
+use super::{Device, Engine, EngineError, Network, fed, fits, position};
 
 /// The library that this process has loaded. ONNX Runtime allows one environment in a process and it can't be
 /// unloaded, so a second library is refused.
@@ -61,6 +61,10 @@ impl Ort {
             position(network, "input", name, &known)?;
         }
         fed(network, &known)?;
+        let input = session.inputs().iter().find(|input| input.name() == network.input);
+        if let Some(shape) = input.and_then(|input| input.dtype().tensor_shape()) {
+            fits(network, shape)?;
+        }
         let known = names(session.outputs());
         for output in network.outputs {
             position(network, "output", &output.name, &known)?;
