@@ -94,9 +94,10 @@ impl Still {
     ) -> Seen {
         self.look(found);
         self.followed.iter_mut().for_each(|followed| followed.missed += 1);
-        self.moved = tracks.iter().fold(false, |moved, track| self.moves(track) || moved);
         let mut moves = false;
+        self.moved = false;
         for track in tracks {
+            self.moved |= self.moves(track);
             moves |= !self.is_still(time, track, after);
         }
         self.followed.retain(|followed| followed.missed <= MISSED);
