@@ -36,7 +36,6 @@
 //! | QUIC uplink → hub | group of pictures | 1 group a camera, of it 10 s or 16 MB | reset the old group's stream, begin at the key picture; of the same group, nothing more until then, count |
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use edge_core::home_assistant::Announcer;
@@ -66,7 +65,7 @@ use crate::health::{HealthWatch, Leave, Why};
 use crate::outbox::{self, Outbox};
 use crate::source::v4l2::DeviceLocks;
 use crate::state::gates::Gates;
-use crate::state::link::{Link, LinkState};
+use crate::state::link::LinkState;
 use crate::state::switches::Switches;
 use crate::state::{Reports, State};
 use crate::unit::Feeds;
@@ -75,8 +74,9 @@ use crate::uplink::mqtt::broker::Broker;
 use crate::uplink::quic::QuicUplink;
 use crate::uplink::quic::values::Values;
 
-/// How long the last events may take to the hub.
-const FAREWELL: Duration = Duration::from_secs(1);
+mod ending;
+
+use ending::{join_all, one_ends, send_the_last};
 
 /// Parts of `/readyz`.
 struct Parts {
@@ -253,7 +253,7 @@ pub async fn run(
         () = token.cancelled() => Ok(()),
         () = leave.asked() => Ok(()),
         ended = control.serve() => Err(ended),
-        ended = one_ends(&mut last) => Err(ended),
+        ended = one_ends(&mut last, &token) => Err(ended),
         () = outbox.ended() => Err(anyhow!("the outbox has ended unasked: see the lines above")),
     };
     // What begins anew under its process id is no service that stops.
@@ -273,33 +273,6 @@ pub async fn run(
     join_all(last).await;
     outbox.end().await;
     outcome
-}
-
-/// No part ends unasked. One that does has panicked, which its own line in the log tells: the program then ends as a
-/// whole, so that whoever started it starts it again.
-async fn one_ends(tasks: &mut Vec<JoinHandle<()>>) -> anyhow::Error {
-    let (ended, at, _) = futures::future::select_all(tasks.iter_mut()).await;
-    // A handle that has given its answer must not be asked again.
-    drop(tasks.swap_remove(at));
-    match ended {
-        Ok(()) => anyhow!("a part of the program ended unasked: see the lines above"),
-        Err(e) => anyhow!("a part of the program ended unasked: {e}"),
-    }
-}
-
-/// What the cameras' end brought, above all that events are over, still reaches a hub or broker that is there.
-async fn send_the_last(outbox: &Outbox, link: &LinkState) {
-    if link.now() != Link::Up {
-        return;
-    }
-    let all = async {
-        // Where the disk takes nothing this never ends, and what is in memory is sent meanwhile.
-        outbox.sync().await.unwrap_or_default();
-        outbox.state().wait_for(|state| state.waiting == 0).await.map(drop).unwrap_or_default();
-    };
-    if tokio::time::timeout(FAREWELL, all).await.is_err() {
-        tracing::debug!("the last events wait for the next start");
-    }
 }
 
 /// The file's configuration with the cameras that run, and who changes them.
@@ -364,12 +337,4 @@ fn mqtt_uplink(
             finished.cancel();
         }
     }))
-}
-
-async fn join_all(tasks: Vec<JoinHandle<()>>) {
-    for task in tasks {
-        if let Err(e) = task.await {
-            tracing::error!(error = %e, "a task panicked");
-        }
-    }
 }
