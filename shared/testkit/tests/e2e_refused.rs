@@ -142,6 +142,38 @@ placement = "none"
     assert_says(&said, &["config.toml:8: camera[0].url: there is no CREDENTIALS_DIRECTORY", "LoadCredential=door"]);
 }
 
+/// With `engine = "auto"`, `check` says which engine it would be.
+#[test]
+fn onnx_runtime_is_taken_where_the_system_has_it_and_tract_with_a_reason_where_not() {
+    let from_env = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make setup`"));
+    let folder = tempfile::tempdir().unwrap();
+    let model = Path::new(&from_env("OMMA_MODELS")).join("nanodet-g-256x416");
+    let config = write(
+        folder.path(),
+        &format!(
+            "[edge]\ndata = 'd'\nname = 'site'\n[mqtt]\nurl = 'mqtt://broker'\n[detect]\nmodel = {model:?}\n\
+             [[camera]]\nid = 'door'\nurl = 'rtsp://camera/1'\n"
+        ),
+    );
+    let libraries = folder.path().join("lib");
+    std::fs::create_dir(&libraries).unwrap();
+    let library = libraries.join("libonnxruntime.so");
+    let check = || {
+        let check = Launch::of_workspace("edge-agent").args(["check", "--config", &config]);
+        let (status, told, said) = check.env("LD_LIBRARY_PATH", &libraries.display().to_string()).run();
+        assert!(status.success(), "{said}");
+        told
+    };
+    std::fs::write(&library, "no library").unwrap();
+    assert_says(
+        &check(),
+        &["by tract\n", "not the first choice: no ONNX Runtime library was given", "libonnxruntime.so"],
+    );
+    std::fs::remove_file(&library).unwrap();
+    std::os::unix::fs::symlink(from_env("OMMA_ONNXRUNTIME"), &library).unwrap();
+    assert_says(&check(), &["by ort\n"]);
+}
+
 #[test]
 fn a_taken_port_is_named_with_its_setting() {
     let folder = tempfile::tempdir().unwrap();

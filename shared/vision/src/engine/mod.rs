@@ -1,8 +1,8 @@
 //! Runs a network. Two engines: [tract], in the program itself, and [ONNX Runtime], a library loaded when asked for,
 //! two to three times as fast.
 //!
-//! `auto` takes ONNX Runtime where its library is given and loads, else tract, and says why. Wanting CUDA and not
-//! getting it is never silent either: the session is made with `error_on_failure`, since ONNX Runtime by itself falls
+//! `auto` takes ONNX Runtime where its library is given or found ([`FOUND`]) and loads, else tract, and says why. Wanting
+//! CUDA and not getting it is never silent either: the session is made with `error_on_failure`, since ONNX Runtime by itself falls
 //! back to the CPU with no more than a line of log.
 //!
 //! [tract]: https://github.com/sonos/tract
@@ -17,17 +17,21 @@ mod ort;
 #[cfg(feature = "tract")]
 mod tract;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::head::Output;
 
+/// What `auto` has the system's loader look for where no library is given (`ld.so(8)`).
+const FOUND: &str = "libonnxruntime.so";
+
 /// Which engine runs the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
-    /// ONNX Runtime where its library is given and loads, else tract.
+    /// ONNX Runtime where its library is given, or found by the system's loader, and loads, else tract.
     #[default]
     Auto,
     /// tract, always on one thread.
@@ -113,15 +117,19 @@ pub enum EngineError {
         /// The network's.
         found: usize,
     },
-    /// An output has another size than the manifest's head asks for.
-    #[error("output {name:?} has {found} values, but head, labels and input in model.toml ask for {shape:?}")]
+    /// An output has another shape than the manifest's head asks for.
+    #[error(
+        "output {name:?} of {path} is {found:?}, but head, labels and input in model.toml ask for {asked:?}: correct them"
+    )]
     Shape {
+        /// `model.onnx`.
+        path: PathBuf,
         /// The output.
         name: String,
-        /// What was expected.
-        shape: Vec<usize>,
-        /// Values found.
-        found: usize,
+        /// The manifest's.
+        asked: Vec<usize>,
+        /// The network's.
+        found: Vec<usize>,
     },
     /// The network couldn't be run.
     #[error("run the network on {engine}: {reason}")]
@@ -163,6 +171,9 @@ pub(crate) trait Engine: Send {
     /// Runs the network and shows its outputs, in the order of [`Network::outputs`], where they lie. Whole numbers are
     /// shown as f32, which holds each up to 2²⁴.
     fn run(&mut self, read: &mut dyn FnMut(&[&[f32]])) -> Result<(), EngineError>;
+
+    /// Runs the network for its outputs' shapes, in the order of [`Network::outputs`].
+    fn shapes(&mut self) -> Result<Vec<Vec<usize>>, EngineError>;
 }
 
 /// A network that is ready to run, and why it isn't run by what was wished for first.
@@ -187,22 +198,34 @@ pub(crate) fn open(
             Ok(opened) => opened,
             Err(reason) => open_tract(network, Some(reason.to_string()), threads)?,
         },
-        (EngineChoice::Auto, None) => {
-            open_tract(network, Some("no ONNX Runtime library was given".to_owned()), threads)?
-        }
+        (EngineChoice::Auto, None) => match open_ort(network, Path::new(FOUND), device, threads) {
+            Ok(opened) => opened,
+            Err(reason) => open_tract(network, Some(format!("no ONNX Runtime library was given: {reason}")), threads)?,
+        },
     };
-    let mut wrong = None;
-    opened.engine.run(&mut |outputs| {
-        let pairs = network.outputs.iter().zip(outputs);
-        wrong =
-            pairs.map(|(wanted, found)| (wanted, found.len())).find(|(w, n)| w.shape.iter().product::<usize>() != *n);
-    })?;
-    match wrong {
-        Some((output, found)) => {
-            Err(EngineError::Shape { name: output.name.clone(), shape: output.shape.clone(), found })
+    opened.engine.run(&mut |_| ())?;
+    for (wanted, found) in network.outputs.iter().zip(opened.engine.shapes()?) {
+        if !lie_alike(&wanted.shape, &found) {
+            let (path, name, asked) = (network.file.to_owned(), wanted.name.clone(), wanted.shape.clone());
+            return Err(EngineError::Shape { path, name, asked, found });
         }
-        None => Ok(opened),
     }
+    Ok(opened)
+}
+
+/// Whether values of these shapes lie in the same order: but for neighbouring dimensions that are one in one of them, and
+/// for dimensions of 1, the shapes are equal. So `[1, 80, 4, 8]` is `[80, 32]`, and not `[1, 32, 80]`.
+fn lie_alike(one: &[usize], other: &[usize]) -> bool {
+    let strides = |shape: &[usize]| -> BTreeSet<usize> {
+        let sizes = shape.iter().scan(1_usize, |size, dimension| {
+            *size = size.saturating_mul(*dimension);
+            Some(*size)
+        });
+        sizes.filter(|size| *size > 1).collect()
+    };
+    let values = |shape: &[usize]| shape.iter().product::<usize>();
+    let (a, b) = (strides(one), strides(other));
+    values(one) == values(other) && (a.is_subset(&b) || b.is_subset(&a))
 }
 
 #[cfg(feature = "ort")]
@@ -241,7 +264,6 @@ fn position(network: &Network<'_>, what: &'static str, name: &str, known: &[Stri
 
 /// Refuses a network whose input, `[1, 3, height, width]`, has a fixed size other than the manifest's. Where `found` is negative it
 /// is open.
-#[cfg(feature = "ort")]
 fn fits(network: &Network<'_>, found: &[i64]) -> Result<(), EngineError> {
     for (key, at) in [("height", 2), ("width", 3)] {
         let fixed = found.get(at).and_then(|size| usize::try_from(*size).ok());
@@ -257,5 +279,31 @@ fn fed(network: &Network<'_>, known: &[String]) -> Result<(), EngineError> {
     match known.iter().find(|name| **name != network.input && Some(name.as_str()) != network.sizes) {
         Some(name) => Err(EngineError::Unfed { path: network.file.to_owned(), name: name.clone() }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_alike_where_values_lie_in_the_same_order() {
+        for (one, other) in [
+            (&[1, 80, 4, 8][..], &[1, 80, 4, 8][..]),
+            (&[1, 80, 4, 8], &[80, 32]),
+            (&[1, 32, 80], &[32, 1, 80]),
+            (&[1, 2560], &[1, 32, 80]),
+            (&[1, 1], &[]),
+        ] {
+            assert!(lie_alike(one, other) && lie_alike(other, one), "{one:?} and {other:?}");
+        }
+        for (one, other) in [
+            (&[1, 32, 80][..], &[1, 80, 32][..]),
+            (&[1, 80, 4, 8], &[1, 4, 8, 80]),
+            (&[1, 32, 80], &[1, 32, 81]),
+            (&[1, 0], &[1]),
+        ] {
+            assert!(!lie_alike(one, other) && !lie_alike(other, one), "{one:?} and {other:?}");
+        }
     }
 }

@@ -82,6 +82,22 @@ impl Ort {
         };
         Ok((engine, note))
     }
+
+    /// The outputs that the head needs, in its order.
+    fn values(&mut self) -> Result<Vec<DynValue>, EngineError> {
+        let input = TensorRef::from_array_view((self.shape, self.input.as_slice())).map_err(failed)?;
+        let mut inputs = ort::inputs![self.input_name.as_str() => input];
+        if let Some((name, size)) = &self.sizes {
+            let size = TensorRef::from_array_view(([1, 2_usize], size.as_slice())).map_err(failed)?;
+            inputs.push((name.as_str().into(), size.into()));
+        }
+        let mut values = self.session.run(inputs).map_err(failed)?;
+        let value = |name: &String| {
+            let missing = || EngineError::Run { engine: "ort", reason: format!("output {name:?} did not come") };
+            values.remove(name).ok_or_else(missing)
+        };
+        self.outputs.iter().map(value).collect()
+    }
 }
 
 impl Engine for Ort {
@@ -94,20 +110,18 @@ impl Engine for Ort {
     }
 
     fn run(&mut self, read: &mut dyn FnMut(&[&[f32]])) -> Result<(), EngineError> {
-        let input = TensorRef::from_array_view((self.shape, self.input.as_slice())).map_err(failed)?;
-        let mut inputs = ort::inputs![self.input_name.as_str() => input];
-        if let Some((name, size)) = &self.sizes {
-            let size = TensorRef::from_array_view(([1, 2_usize], size.as_slice())).map_err(failed)?;
-            inputs.push((name.as_str().into(), size.into()));
-        }
-        let values = self.session.run(inputs).map_err(failed)?;
-        let floats = self.outputs.iter().map(|name| match values.get(name) {
-            Some(value) => floats(value).map_err(failed),
-            None => Err(EngineError::Run { engine: "ort", reason: format!("output {name:?} did not come") }),
-        });
-        let floats = floats.collect::<Result<Vec<_>, _>>()?;
+        let values = self.values()?;
+        let floats = values.iter().map(|value| floats(value).map_err(failed)).collect::<Result<Vec<_>, _>>()?;
         read(&floats.iter().map(|values| &**values).collect::<Vec<_>>());
         Ok(())
+    }
+
+    fn shapes(&mut self) -> Result<Vec<Vec<usize>>, EngineError> {
+        let shape = |value: &DynValue| {
+            let shape = value.dtype().tensor_shape().into_iter().flat_map(|shape| shape.iter());
+            shape.map(|size| usize::try_from(*size).unwrap_or_default()).collect()
+        };
+        Ok(self.values()?.iter().map(shape).collect())
     }
 }
 

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
+use tract_onnx::pb::type_proto::Value::TensorType;
+use tract_onnx::pb::{TypeProto, ValueInfoProto};
 use tract_onnx::prelude::*;
 
-use super::{Engine, EngineError, Network, fed, position};
+use super::{Engine, EngineError, Network, fed, fits, position};
 
 /// A network optimised for this processor.
 pub(super) struct Tract {
@@ -15,6 +18,13 @@ pub(super) struct Tract {
     /// The input's width and height, and where among the inputs they belong.
     sizes: Option<(usize, Arc<Tensor>)>,
     outputs: Vec<usize>,
+}
+
+/// What the file says of an input's shape. Dimensions that it leaves open are negative.
+fn shape(input: &ValueInfoProto) -> Vec<i64> {
+    let Some(TypeProto { value: Some(TensorType(tensor)), .. }) = &input.r#type else { return vec![] };
+    let dimensions = tensor.shape.iter().flat_map(|shape| &shape.dim);
+    dimensions.map(|dimension| if let Some(DimValue(size)) = dimension.value { size } else { -1 }).collect()
 }
 
 impl Tract {
@@ -30,13 +40,16 @@ impl Tract {
         let file = onnx.proto_model_for_path(network.file).map_err(failed)?;
         let graph = file.graph.as_ref();
         let weights: Vec<&str> = graph.iter().flat_map(|g| &g.initializer).map(|t| t.name.as_str()).collect();
-        let names = |v: &tract_onnx::pb::ValueInfoProto| v.name.clone();
+        let names = |v: &ValueInfoProto| v.name.clone();
         let inputs: Vec<String> =
             graph.iter().flat_map(|g| &g.input).map(names).filter(|name| !weights.contains(&name.as_str())).collect();
         let known: Vec<String> = graph.iter().flat_map(|g| &g.output).map(names).collect();
         let input = position(network, "input", network.input, &inputs)?;
         let sizes = network.sizes.map(|name| position(network, "input", name, &inputs)).transpose()?;
         fed(network, &inputs)?;
+        if let Some(claimed) = graph.iter().flat_map(|g| &g.input).find(|v| v.name == network.input) {
+            fits(network, &shape(claimed))?;
+        }
         let outputs = network.outputs.iter().map(|o| position(network, "output", &o.name, &known));
         let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
 
@@ -56,6 +69,15 @@ impl Tract {
         };
         load().map_err(failed)
     }
+
+    /// All that the network gives.
+    fn values(&mut self) -> Result<TVec<TValue>, EngineError> {
+        let mut inputs = tvec![TValue::from_const(Arc::clone(&self.input))];
+        if let Some((index, sizes)) = &self.sizes {
+            inputs.insert((*index).min(inputs.len()), TValue::from_const(Arc::clone(sizes)));
+        }
+        self.state.run(inputs).map_err(failed)
+    }
 }
 
 impl Engine for Tract {
@@ -69,16 +91,17 @@ impl Engine for Tract {
     }
 
     fn run(&mut self, read: &mut dyn FnMut(&[&[f32]])) -> Result<(), EngineError> {
-        let mut inputs = tvec![TValue::from_const(Arc::clone(&self.input))];
-        if let Some((index, sizes)) = &self.sizes {
-            inputs.insert((*index).min(inputs.len()), TValue::from_const(Arc::clone(sizes)));
-        }
-        let values = self.state.run(inputs).map_err(failed)?;
+        let values = self.values()?;
         let floats = self.outputs.iter().map(|index| values[*index].cast_to::<f32>());
         let floats = floats.collect::<TractResult<Vec<Cow<'_, Tensor>>>>().map_err(failed)?;
         let slices = floats.iter().map(|tensor| tensor.try_as_plain_ram()?.as_slice::<f32>());
         read(&slices.collect::<TractResult<Vec<_>>>().map_err(failed)?);
         Ok(())
+    }
+
+    fn shapes(&mut self) -> Result<Vec<Vec<usize>>, EngineError> {
+        let values = self.values()?;
+        Ok(self.outputs.iter().map(|index| values[*index].shape().to_vec()).collect())
     }
 }
 

@@ -152,7 +152,7 @@ fn names(section: &mut Section<'_, '_>, key: &'static str, strides: usize) -> Ve
     let at = section.position(key);
     let names = section.texts(key);
     if names.len() != strides {
-        section.fault(at, key, &format!("has {} names for {strides} strides", names.len()));
+        section.fault(at, key, &format!("is {names:?}, expected {strides} names, one for each of strides"));
     }
     names
 }

@@ -224,7 +224,7 @@ impl Manifest {
 fn hash(top: &mut Section<'_, '_>) -> String {
     let at = top.position("sha256");
     let (is_text, hash) = (top.is_text("sha256"), top.text("sha256").to_ascii_lowercase());
-    if is_text && (hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit())) {
+    if is_text && !hash.is_empty() && (hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit())) {
         let message = format!("is {hash:?}, expected 64 hexadecimal digits; leave it out if you don't know it");
         top.fault(at, "sha256", &message);
     }

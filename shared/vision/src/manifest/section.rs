@@ -81,7 +81,8 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     pub(crate) fn text(&mut self, key: &'static str) -> String {
-        self.take(key, "a text", |v| v.as_str().map(str::to_owned)).unwrap_or_default()
+        let read = |v: &DeValue<'_>| v.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+        self.take(key, "a text that is not empty", read).unwrap_or_default()
     }
 
     pub(crate) fn texts(&mut self, key: &'static str) -> Vec<String> {

@@ -41,18 +41,20 @@ fn every_fault_is_shown_with_its_line_and_the_nearest_word() {
         .replace("std = [57.375, 57.12, 58.395]", "std = [57.375, 57.12]")
         .replace("anchor =", "anchr =")
         .replace("nms = 0.6", "nms = \"high\"")
+        .replace("name = \"images\"", "name = \" \"")
         .replace("outputs = [\"p8\", \"p16\", \"p32\"]", "outputs = [\"p8\"]");
     let faults: Vec<String> = Manifest::parse(&wrong).unwrap_err().iter().map(Fault::to_string).collect();
     assert_eq!(
         faults,
         [
             "line 8: input.anchor is missing, expected \"top-left\" or \"centre\"",
+            "line 9: input.name is \" \", expected a text that is not empty",
             "line 10: input.width is 4, expected a whole number from 16 to 8192",
             "line 12: input.color is \"bgrr\", expected \"bgr\" or \"rgb\"; did you mean \"bgr\"?",
             "line 14: input.std is [57.375, 57.12], expected a list of 3 numbers",
             "line 16: input.anchr is not a known key; did you mean \"anchor\"?",
             "line 21: head.nms is \"high\", expected a number from 0 to 1",
-            "line 24: head.outputs has 1 names for 3 strides",
+            "line 24: head.outputs is [\"p8\"], expected 3 names, one for each of strides",
         ]
     );
 }
@@ -64,7 +66,7 @@ fn a_head_of_unknown_kind_hides_no_other_fault_and_makes_up_none() {
     assert_eq!(
         faults,
         [
-            "line 1: licence is missing, expected a text",
+            "line 1: licence is missing, expected a text that is not empty",
             "line 3: license is not a known key; did you mean \"licence\"?",
             "line 20: head.kind is \"nanodett\", expected \"nanodet\" or \"centernet\" or \"ssd\" or \"yolox\" or \"picodet\" or \"yolov8\" or \"detr\"; did you mean \"nanodet\"?",
         ]
@@ -83,7 +85,7 @@ fn every_head_says_what_its_keys_lack() {
     check(
         "kind = 'yolov8'\nstrides = []",
         &[
-            "head.output is missing, expected a text",
+            "head.output is missing, expected a text that is not empty",
             missing_nms,
             "head.strides is [], expected a list of whole numbers from 1 to 256",
         ],
@@ -95,19 +97,23 @@ fn every_head_says_what_its_keys_lack() {
     );
     check(
         "kind = 'picodet'\nstrides = [8, 16]\nlayout = 'bins'\nbins = 0\nscores = ['a', 'b']\nboxes = ['c']",
-        &[missing_nms, "head.bins is 0, expected a whole number from 1 to 64", "head.boxes has 1 names for 2 strides"],
+        &[
+            missing_nms,
+            "head.bins is 0, expected a whole number from 1 to 64",
+            "head.boxes is [\"c\"], expected 2 names, one for each of strides",
+        ],
     );
     check(
         "kind = 'detr'\nqueries = 'many'\nlayout = 'logits'\nlogits = 'a'\nboxs = 'b'",
         &[
-            "head.boxes is missing, expected a text",
+            "head.boxes is missing, expected a text that is not empty",
             "head.queries is \"many\", expected a whole number from 1 to 10000",
             "head.boxs is not a known key; did you mean \"boxes\"?",
         ],
     );
     check(
         "kind = 'detr'\nqueries = 300\nlayout = 'labels'\nlabels = 'a'\nboxes = 'b'\nscores = 'c'",
-        &["head.sizes is missing, expected a text"],
+        &["head.sizes is missing, expected a text that is not empty"],
     );
 }
 
