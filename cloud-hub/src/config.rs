@@ -285,6 +285,12 @@ fn external(url: &str, ca: Option<PathBuf>, public: Option<String>, faults: &mut
     if let Some(misfit) = misfit {
         faults.push("broker.ca", misfit);
     }
+    if public.as_deref().is_some_and(|public| !is_host_and_port(public)) {
+        faults.push(
+            "broker.public",
+            "expected host and port, as edges reach the broker, such as \"broker.example:8883\"",
+        );
+    }
     let ((host, port, _), Ok(credentials), None) = (place?, credentials, misfit) else { return None };
     let public = public.unwrap_or_else(|| at_host(host, port));
     Some(External { host: host.trim_matches(['[', ']']).to_owned(), port, ca, credentials, public })
@@ -378,6 +384,12 @@ fn check_live(written: written::Live, faults: &mut Faults) -> LiveConfig {
 
 fn is_host(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || (!text.contains([':', '[', '/']) && Host::parse(text).is_ok())
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let Ok(url) = Url::parse(&format!("mqtts://{text}")) else { return false };
+    let host = url.host_str().filter(|host| !host.is_empty());
+    host.zip(url.port().filter(|port| *port > 0)).is_some_and(|(host, port)| at_host(host, port) == text)
 }
 
 fn at_host(host: &str, port: u16) -> String {

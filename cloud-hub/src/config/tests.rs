@@ -92,6 +92,30 @@ fn another_broker_by_url() {
 }
 
 #[test]
+fn what_join_tokens_name_as_the_broker_is_a_host_and_a_port() {
+    let with = |public: &str| {
+        Config::parse(&format!("[hub]\ndata = 'd'\n[broker]\nurl = 'mqtt://broker'\npublic = '{public}'"))
+    };
+    for right in ["broker.example:8883", "192.0.2.7:1883", "[2001:db8::1]:8883"] {
+        assert_eq!(with(right).unwrap().public_mqtts(), right);
+    }
+    for wrong in [
+        "",
+        "broker.example",
+        "broker.example:0",
+        "broker.example:70000",
+        ":8883",
+        "mqtts://broker:8883",
+        "u:p@broker:8883",
+        "b:8883/x",
+        "a b:1",
+    ] {
+        let faults = with(wrong).unwrap_err().to_string();
+        assert!(faults.contains("line 5: broker.public: expected host and port"), "{wrong}: {faults}");
+    }
+}
+
+#[test]
 fn faults_of_the_brokers_url_never_show_it() {
     for url in ["mqtt//u:hunter2@h", "http://u:hunter2@h", "mqtts://u:hunter2@h", "mqtt://u:hunter2%zz@h"] {
         let text = faults(&format!("[hub]\ndata = 'd'\n[broker]\nurl = '{url}'"));
