@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long a program may take to end after it was asked to.
-pub const GRACE: Duration = Duration::from_secs(5);
+/// How long a program may take to end after it was asked to: of the 5 s that are promised, what its last lines and the
+/// system need is left.
+pub const GRACE: Duration = Duration::from_millis(4800);
 
 /// Exit status of a program that a second signal ended before it was done: 128 + SIGINT, as shells write it.
 const IMPATIENT: i32 = 130;

@@ -29,9 +29,8 @@ use nix::unistd::Pid;
 use crate::wait;
 use log::Log;
 
-/// How long a program may take to end after SIGTERM before the test fails. The programs promise 5 s; the rest is for
-/// a busy machine.
-pub const STOP: Duration = Duration::from_secs(6);
+/// How long a program may take to end after SIGTERM before the test fails: what edge and hub promise.
+pub const STOP: Duration = Duration::from_secs(5);
 
 /// How many lines of a log are shown when a test fails.
 const TAIL: usize = 40;
