@@ -1,9 +1,9 @@
 //! `GET events`, `labels`, `events/{id}`, and its best picture whole and from near.
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hub_core::silence::REASON;
@@ -158,19 +158,12 @@ pub(super) struct Ask {
     limit: Option<u32>,
 }
 
-/// Events, newest first.
-#[utoipa::path(
-    get, path = "/events", tag = "events", params(Ask),
-    responses(
-        (status = 200, body = Events),
-        (status = 400, body = super::refusal::Body),
-    )
-)]
-pub(super) async fn list(
-    State(api): State<Api>,
-    ask: Result<Query<Ask>, QueryRejection>,
-) -> Result<Json<Events>, Refusal> {
-    let Query(ask) = ask?;
+/// The events that `GET events` asks for.
+///
+/// # Errors
+/// What is wrong with the query.
+pub fn asked(uri: &Uri) -> Result<Filter, Refusal> {
+    let Query(ask) = Query::<Ask>::try_from_uri(uri)?;
     let limit = ask.limit.unwrap_or(LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Refusal::bad_request(format!("limit: expected 1 to {MAX_LIMIT}")));
@@ -180,8 +173,21 @@ pub(super) async fn list(
         Phase::Updated => PhaseName::Updated,
         Phase::Closed => PhaseName::Closed,
     });
+    Ok(Filter { stream: ask.stream, label: ask.label, phase, before: ask.before, limit })
+}
+
+/// Events, newest first.
+#[utoipa::path(
+    get, path = "/events", tag = "events", params(Ask),
+    responses(
+        (status = 200, body = Events),
+        (status = 400, body = super::refusal::Body),
+    )
+)]
+pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Result<Json<Events>, Refusal> {
+    let asked = asked(&uri)?;
     // One more than asked for tells whether there is more.
-    let filter = Filter { stream: ask.stream, label: ask.label, phase, before: ask.before, limit: limit + 1 };
+    let (limit, filter) = (asked.limit, Filter { limit: asked.limit + 1, ..asked });
     let mut events = api.store.events(&filter).await?;
     let more = events.len() > limit as usize;
     events.truncate(limit as usize);

@@ -1,8 +1,8 @@
 //! `GET incidents`: what befell the edges themselves.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::http::Uri;
 use omma_protocol::id::EdgeId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -64,6 +64,19 @@ pub(super) struct Ask {
     limit: Option<u32>,
 }
 
+/// The incidents that `GET incidents` asks for: whose, before which, how many.
+///
+/// # Errors
+/// What is wrong with the query.
+pub fn asked(uri: &Uri) -> Result<(Option<EdgeId>, Option<i64>, u32), Refusal> {
+    let Query(Ask { edge, before, limit }) = Query::try_from_uri(uri)?;
+    let limit = limit.unwrap_or(LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(Refusal::bad_request(format!("limit: expected 1 to {MAX_LIMIT}")));
+    }
+    Ok((edge, before, limit))
+}
+
 /// What befell the edges, in the order in which the hub got to know it, newest first.
 #[utoipa::path(
     get, path = "/incidents", tag = "events", params(Ask),
@@ -72,17 +85,10 @@ pub(super) struct Ask {
         (status = 400, body = super::refusal::Body),
     )
 )]
-pub(super) async fn incidents(
-    State(api): State<Api>,
-    ask: Result<Query<Ask>, QueryRejection>,
-) -> Result<Json<Incidents>, Refusal> {
-    let Query(ask) = ask?;
-    let limit = ask.limit.unwrap_or(LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Refusal::bad_request(format!("limit: expected 1 to {MAX_LIMIT}")));
-    }
+pub(super) async fn incidents(State(api): State<Api>, uri: Uri) -> Result<Json<Incidents>, Refusal> {
+    let (edge, before, limit) = asked(&uri)?;
     // One more than asked for tells whether there is more.
-    let mut incidents = api.store.incidents(ask.edge.as_ref(), ask.before, limit + 1).await?;
+    let mut incidents = api.store.incidents(edge.as_ref(), before, limit + 1).await?;
     let more = incidents.len() > limit as usize;
     incidents.truncate(limit as usize);
     let next = incidents.last().filter(|_| more).map(|last| last.number);

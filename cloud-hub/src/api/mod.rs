@@ -18,9 +18,9 @@ mod cameras;
 
 mod edges;
 
-mod events;
+pub mod events;
 
-mod incidents;
+pub mod incidents;
 
 mod document;
 

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 
 /// A refusal.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     status: StatusCode,
     body: Body,
     retry_after: Option<u64>,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// A refusal.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     status: StatusCode,
     kind: &'static str,
     message: String,

@@ -16,7 +16,7 @@
 //!
 //! No joint has a queue for each viewer: one whose network is slow falls behind in the group and goes on with the next.
 
-pub(super) mod routes;
+pub mod routes;
 
 mod driver;
 

@@ -10,11 +10,8 @@ use bytes::Bytes;
 use edge_core::onvif::request::Request;
 use edge_core::onvif::security::{self, Login};
 use edge_core::onvif::{MAX_ANSWER, Malformed, answer};
-use http_auth::{PasswordClient, PasswordParams};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, WWW_AUTHENTICATE,
-};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, StatusCode};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -22,6 +19,7 @@ use url::{Position, Url};
 
 use crate::AGENT;
 use crate::source::http::connection::Connection;
+use crate::source::http::login::{Asking, Challenge};
 
 /// From connecting to the whole answer. Cheap devices take more than a second to describe their profiles.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -58,7 +56,7 @@ impl PostError {
 }
 
 /// What a refusal says of the way to log in.
-enum Challenge {
+enum Way {
     /// Nothing, or nothing that can be met: the device means the token.
     None,
     /// HTTP Basic alone. Some devices say so in every refusal and mean the token all the same.
@@ -72,7 +70,7 @@ pub(super) struct Client<'a> {
     /// Whether the device has refused a question for want of a login.
     pub(super) asks_login: bool,
     /// The device's challenge, once it has made one.
-    challenge: Option<PasswordClient>,
+    challenge: Option<Challenge>,
     /// How far the device's clock is ahead, seconds.
     pub(super) ahead_s: i64,
 }
@@ -107,20 +105,20 @@ impl<'a> Client<'a> {
         let mut challenge = self.take_challenge(&answer);
         if shown.is_none() && login.is_some() && is_refusal(&answer) {
             (self.asks_login, shown) = (true, login);
-            let digest = matches!(challenge, Challenge::Digest);
+            let digest = matches!(challenge, Way::Digest);
             answer = self.exchange(url, request, shown).await?;
             challenge = match self.take_challenge(&answer) {
                 // A login that was shown as it was asked for is refused; it is not shown again.
-                Challenge::Digest if digest => Challenge::None,
+                Way::Digest if digest => Way::None,
                 other => other,
             };
         }
-        if shown.is_some() && matches!(challenge, Challenge::Digest) {
+        if shown.is_some() && matches!(challenge, Way::Digest) {
             answer = self.exchange(url, request, shown).await?;
         }
         if is_refusal(&answer) {
             self.asks_login |= *request != Request::Date;
-            let basic = matches!(challenge, Challenge::Basic);
+            let basic = matches!(challenge, Way::Basic);
             return Err(if shown.is_some() { PostError::LoginRefused { basic } } else { PostError::LoginMissing });
         }
         match (answer::fault(&answer.body), answer.status) {
@@ -131,21 +129,17 @@ impl<'a> Client<'a> {
     }
 
     /// Takes the challenge of a 401. Some devices want each connection to take a new one.
-    fn take_challenge(&mut self, answer: &Answer) -> Challenge {
+    fn take_challenge(&mut self, answer: &Answer) -> Way {
         if answer.status != StatusCode::UNAUTHORIZED {
-            return Challenge::None;
+            return Way::None;
         }
-        let mut challenge = PasswordClient::builder();
-        for value in answer.headers.get_all(WWW_AUTHENTICATE) {
-            challenge = challenge.challenges(&String::from_utf8_lossy(value.as_bytes()));
-        }
-        match challenge.build() {
-            Ok(PasswordClient::Basic(_)) => Challenge::Basic,
+        match Challenge::of(&answer.headers, None) {
+            Ok(challenge) if challenge.is_basic() => Way::Basic,
             Ok(digest) => {
                 self.challenge = Some(digest);
-                Challenge::Digest
+                Way::Digest
             }
-            Err(_) => Challenge::None,
+            Err(_) => Way::None,
         }
     }
 
@@ -171,15 +165,8 @@ impl<'a> Client<'a> {
         let action = request.action();
         headers.insert(CONTENT_TYPE, text(&format!("application/soap+xml; charset=utf-8; action=\"{action}\""))?);
         if let (Some(login), Some(challenge)) = (login, &mut self.challenge) {
-            let shown = PasswordParams {
-                username: &login.user,
-                password: login.password.expose(),
-                uri: path,
-                method: Method::POST.as_str(),
-                body: Some(&body),
-            };
-            let mut value = text(&challenge.respond(&shown).map_err(PostError::Broken)?)?;
-            value.set_sensitive(true);
+            let asking = Asking { method: &Method::POST, path, body: Some(&body) };
+            let value = challenge.answer((&login.user, &login.password), asking).map_err(PostError::Broken)?;
             headers.insert(AUTHORIZATION, value);
         }
         send(url, post).await

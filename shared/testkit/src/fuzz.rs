@@ -20,7 +20,7 @@ use omma_protocol::wire::browser::BrowserToHub;
 
 use crate::simulator::{http, read_as_requests};
 
-pub use camera::{bitstream, jpeg, multipart, onvif, rtsp_interpreter, rtsp_redirect};
+pub use camera::{bitstream, coded_pictures, jpeg, multipart, onvif, rtsp_interpreter, rtsp_redirect};
 pub use mqtt::{hub_message, mqtt_command, mqtt_message, mqtt_topic};
 pub use quic::{quic_control, quic_group, quic_lasting, quic_result};
 
@@ -42,6 +42,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("browser_message", browser_message),
     ("join_token", join_token),
     ("bitstream", bitstream),
+    ("coded_pictures", coded_pictures),
     ("rtsp_request", rtsp_request),
     ("http_request", http_request),
     ("multipart", multipart),

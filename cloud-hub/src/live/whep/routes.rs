@@ -1,8 +1,8 @@
 //! `POST streams/{stream}/whep` and `DELETE` of the session it made (draft-ietf-wish-whep §4).
 
-use axum::extract::rejection::{PathRejection, QueryRejection, StringRejection};
+use axum::extract::rejection::{PathRejection, StringRejection};
 use axum::extract::{OriginalUri, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use omma_protocol::id::StreamId;
 use omma_protocol::unit::Codec;
@@ -30,6 +30,15 @@ pub(crate) struct JoinQuery {
     mode: Mode,
 }
 
+/// How a viewer asks to be sent pictures.
+///
+/// # Errors
+/// Where the query is another one.
+pub fn mode_asked(uri: &Uri) -> Result<Mode, Refusal> {
+    let wrong = |_| Refusal::bad_request("the query takes only `mode`, which is `live` or `exact`");
+    Query::try_from_uri(uri).map(|Query(JoinQuery { mode })| mode).map_err(wrong)
+}
+
 /// Joins a stream as a viewer.
 ///
 /// The offer receives one H.264 video in packetization mode 1 and makes a data channel labelled `omma`, unordered,
@@ -52,13 +61,11 @@ pub(crate) async fn join(
     State(state): State<LiveState>,
     OriginalUri(uri): OriginalUri,
     stream: Result<Path<String>, PathRejection>,
-    query: Result<Query<JoinQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Result<String, StringRejection>,
 ) -> Result<Response, Refusal> {
     let stream = stream_id(&stream?)?;
-    let Query(JoinQuery { mode }) =
-        query.map_err(|_| Refusal::bad_request("the query takes only `mode`, which is `live` or `exact`"))?;
+    let mode = mode_asked(&uri)?;
     let sdp = headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(SDP.as_bytes()));
     if !sdp {
         return Err(Refusal::new(

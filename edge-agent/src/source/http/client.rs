@@ -14,7 +14,7 @@ use hyper::header::{
     ACCEPT, AUTHORIZATION, ETAG, HOST, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
     USER_AGENT,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 use url::Position;
 
 use super::connection::Connection;
-use super::login::Challenge;
+use super::login::{Asking, Challenge};
 use super::tls;
 use crate::AGENT;
 use crate::config::checked::Camera;
@@ -140,7 +140,9 @@ impl Client {
             Known { .. } => {}
         }
         if let (Some(login), Some(credentials)) = (&mut self.login, self.url.credentials()) {
-            headers.insert(AUTHORIZATION, login.answer(credentials, path)?);
+            let asking = Asking { method: &Method::GET, path, body: None };
+            let value = login.answer((&credentials.user, &credentials.password), asking);
+            headers.insert(AUTHORIZATION, value.map_err(SourceError::Refused)?);
         }
         Ok(request)
     }

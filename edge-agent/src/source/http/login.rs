@@ -3,9 +3,20 @@
 use http_auth::{PasswordClient, PasswordParams};
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use omma_protocol::secret::Secret;
 
 use crate::source::error::SourceError;
-use crate::source::url::Credentials;
+
+/// A request that is to show a login.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Path and query.
+    pub path: &'a str,
+    /// Its body, where it has one.
+    pub body: Option<&'a [u8]>,
+}
 
 /// How a camera asks.
 pub struct Challenge(PasswordClient);
@@ -30,19 +41,23 @@ impl Challenge {
         }
     }
 
-    /// What a GET of `path` shows as its `Authorization`.
+    /// Whether it would show the password in clear.
+    pub fn is_basic(&self) -> bool {
+        matches!(self.0, PasswordClient::Basic(_))
+    }
+
+    /// What a request shows as its `Authorization`.
     ///
     /// # Errors
     /// When the camera asks for what can't be done.
-    pub fn answer(&mut self, credentials: &Credentials, path: &str) -> Result<HeaderValue, SourceError> {
-        let shown = PasswordParams {
-            username: &credentials.user,
-            password: credentials.password.expose(),
-            uri: path,
-            method: Method::GET.as_str(),
-            body: None,
-        };
-        let unanswered = |e: String| SourceError::Refused(format!("its challenge can't be answered: {e}"));
+    pub fn answer(
+        &mut self,
+        (user, password): (&str, &Secret<String>),
+        Asking { method, path, body }: Asking<'_>,
+    ) -> Result<HeaderValue, String> {
+        let shown =
+            PasswordParams { username: user, password: password.expose(), uri: path, method: method.as_str(), body };
+        let unanswered = |e: String| format!("its challenge can't be answered: {e}");
         let answer = self.0.respond(&shown).map_err(unanswered)?;
         let mut value = HeaderValue::from_str(&answer).map_err(|e| unanswered(e.to_string()))?;
         value.set_sensitive(true);

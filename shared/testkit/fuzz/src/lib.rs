@@ -8,19 +8,22 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Instant;
 
+use cloud_hub::api::{events, incidents};
 use cloud_hub::broker::connect;
 use cloud_hub::ingest::quic::value::{self, MAX_FAULTS, MAX_REASONS, Value, ValueError};
 use cloud_hub::live::whep::packetize::{MAX_PAYLOAD, Packets};
+use cloud_hub::live::whep::routes::mode_asked;
 use cloud_hub::live::whep::session::{Session, read_offer};
 use edge_agent::config::checked::Config;
 use edge_agent::source::http::Form;
-use edge_agent::source::http::login::Challenge;
+use edge_agent::source::http::login::{Asking, Challenge};
 use edge_agent::source::interpreter::login::Login;
 use edge_agent::source::url::{CameraUrl, MAX_SHOWN};
 use edge_core::device_text::steers;
 use edge_core::interpreter::head::Head;
 use hub_core::desired::{self, MAX_CAMERAS};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Uri};
 use omma_protocol::camera::Placement;
 use omma_protocol::id::EdgeId;
 use omma_protocol::time::CaptureTime;
@@ -38,6 +41,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("packetize", packetize),
     ("whep_offer", whep_offer),
     ("http_answer", http_answer),
+    ("http_query", http_query),
 ];
 
 /// An edge without a hub, which has one camera of its own.
@@ -167,6 +171,20 @@ pub fn whep_offer(data: &[u8]) {
     }
 }
 
+/// The query of a REST request: what is taken asks the store for a bounded page, and what is refused is refused each time.
+pub fn http_query(data: &[u8]) {
+    let Ok(uri) = Uri::try_from([b"/?", data].concat()) else { return };
+    match (events::asked(&uri), incidents::asked(&uri)) {
+        (Ok(filter), _) => {
+            assert!((1..=500).contains(&filter.limit));
+            assert!(filter.stream.is_none_or(|stream| stream.to_string().parse() == Ok(stream)));
+        }
+        (Err(_), Ok((_, _, limit))) => assert!((1..=500).contains(&limit)),
+        (Err(refusal), Err(_)) => assert_eq!(format!("{refusal:?}"), format!("{:?}", events::asked(&uri).unwrap_err())),
+    }
+    drop(mode_asked(&uri));
+}
+
 /// To be signed.
 const REQUEST: &[u8] = b"PLAY rtsp://192.0.2.20/live RTSP/1.0\r\nCSeq: 3\r\n\r\n";
 
@@ -193,14 +211,21 @@ fn faults(data: &[u8], password: &str) -> (CameraUrl, Vec<String>) {
     let before = Challenge::of(&headers(DIGEST), None).ok();
     assert!(before.is_some());
     let headers = headers(data);
-    let answer = |before| Challenge::of(&headers, before).and_then(|mut asks| asks.answer(&credentials, "/shot.jpg"));
-    let mut faults: Vec<_> =
-        [Form::of(&headers).err(), answer(None).err()].into_iter().flatten().map(|fault| fault.to_string()).collect();
+    let login = (&*credentials.user, &credentials.password);
+    let get = Asking { method: &Method::GET, path: "/shot.jpg", body: None };
+    let post = Asking { method: &Method::POST, path: "/onvif/device_service", body: Some(b"<Envelope/>") };
+    let answer = |before, asking| {
+        let asks = Challenge::of(&headers, before).map_err(|fault| fault.to_string());
+        asks.and_then(|mut asks| asks.answer(login, asking))
+    };
+    let mut faults: Vec<_> = Form::of(&headers).err().map(|fault| fault.to_string()).into_iter().collect();
+    // A device that is asked what it is, too.
+    faults.extend([answer(None, get).err(), answer(None, post).err()].into_iter().flatten());
 
     // To a camera that has asked for Digest before, the password is never shown in clear.
-    match answer(before.as_ref()) {
+    match answer(before.as_ref(), get) {
         Ok(shown) => assert!(shown.as_bytes().starts_with(b"Digest ")),
-        Err(fault) => faults.push(fault.to_string()),
+        Err(fault) => faults.push(fault),
     }
     let refusal =
         |lines: &[u8]| Head::parse(&[&b"RTSP/1.0 401 Unauthorized\r\n"[..], lines, &b"\r\n\r\n"[..]].concat());

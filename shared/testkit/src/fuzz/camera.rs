@@ -13,6 +13,8 @@ use edge_core::redirect;
 use omma_media::bitstream::access_unit::split_access_units;
 use omma_media::bitstream::nal::nals;
 use omma_media::bitstream::{Watch, detect_codec, is_key};
+use omma_media::decode::{Decoder, DecoderChoice};
+use omma_media::frame::FramePool;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::{AccessUnit, Codec};
 use url::Url;
@@ -99,6 +101,31 @@ pub fn bitstream(data: &[u8]) {
         assert!(watch.info().is_none_or(|info| info.codec == codec && info.width > 0 && info.height > 0));
     }
     assert!(detect_codec(data).is_none() || !units.is_empty());
+}
+
+/// Coded pictures: what is decoded is a whole picture in the order of time, and after what can't be decoded nothing is shown
+/// until the next key picture.
+pub fn coded_pictures(data: &[u8]) {
+    let made = Decoder::new(Codec::H264, DecoderChoice::OpenH264);
+    let mut decoder = made.unwrap_or_else(|e| panic!("{e}"));
+    let (mut last, mut waits) = (None, true);
+    for (unit, n) in split_access_units(data).iter().zip(0..) {
+        let key = is_key(Codec::H264, unit);
+        waits &= !key;
+        let unit = AccessUnit { time: CaptureTime(n), codec: Codec::H264, key, data: Bytes::copy_from_slice(unit) };
+        match decoder.decode(&unit) {
+            Ok(Some(shown)) => {
+                assert!(!waits && shown.planes().is_sound() && last < Some(shown.time()));
+                last = Some(shown.time());
+            }
+            Ok(None) => {}
+            Err(e) => {
+                assert!(!e.to_string().is_empty());
+                waits = true;
+            }
+        }
+    }
+    assert!(decoder.finish(&FramePool::new(1)).iter().all(|frame| frame.planes().is_sound()));
 }
 
 /// An MJPEG stream as a camera sends it: however the bytes are cut, the same pictures come out, none of them invented.
