@@ -140,11 +140,12 @@ def stack(programs=PROGRAMS, **settings):
 
 
 def python_with(venv, *packages):
-    """A Python of its own in .omma/ with these packages, pinned; pip's options may be among them."""
+    """A Python of its own in .omma/ with these packages, pinned; pip's options may be among them, and files of requirements."""
     home = ROOT / ".omma" / venv
-    python, stamp, want = home / "bin" / "python", home / ".packages", repr(list(packages))
+    python, stamp = home / "bin" / "python", home / ".packages"
+    want = repr([one.read_text() if isinstance(one, pathlib.Path) else one for one in packages])
     if not stamp.exists() or stamp.read_text() != want:
-        say(f"installing {' '.join(packages)} with pip")
+        say(f"installing {' '.join(map(str, packages))} with pip")
         subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True, stdout=sys.stderr)
         stamp.write_text(want)

@@ -1,20 +1,36 @@
 // The browser's half of the latency benchmark: opens the hub's own page, lets `latency_page.mjs` read the burned capture
-// clock from every frame shown, and joins it with what the page says of its boxes. Prints one JSON object.
+// clock from every frame shown, and joins it with what the page says of its boxes. In turn with that, the same of the peer.
+// Prints one JSON object.
 import { Browser } from "../web/tests/browser.mjs";
+import { arrival, boxes, burnedMs, kept, name, screen } from "./latency_frames.mjs";
 import { install } from "./latency_page.mjs";
+import { watchPeer } from "./latency_peer.mjs";
 
-const FRAME_MS = 1000 / 30;
-const seconds = Number(process.argv[2] ?? 30);
+const [rounds, seconds] = process.argv.slice(2).map(Number);
 const { OMMA_URL: url, OMMA_TOKEN: token, OMMA_EDGE: edge } = process.env;
+const peer = { python: process.env.PEER_PYTHON, program: process.env.PEER_PROGRAM, camera: process.env.PEER_CAMERA };
 
 const browser = await Browser.start();
 try {
+  const done = [];
+  for (let n = 0; n < rounds; n++) {
+    const { size, ...ours } = await watch();
+    done.push({ ...ours, peer: ofPeer(await watchPeer(browser, peer, seconds, size)) });
+  }
+  console.log(JSON.stringify(done));
+} finally {
+  await browser.stop();
+}
+
+/** Live mode, then exact mode, of one page; and how large its video is. */
+async function watch() {
   const page = await browser.tab();
-  await page.goto(`${url}/#token=${token}`);
+  await page.goto(`${url}/#token=${token}&mode=live`);
   await page.waitForFunction(() => (window.__omma?.live()?.counters.framesPresented ?? 0) > 60, null, { timeout: 60_000 });
+  const size = await page.locator(".stage video").boundingBox();
   await page.evaluate(install);
   const live = await page.evaluate((seconds) => window.bench.live(seconds), seconds);
-  await page.locator('input[name="mode"][value="exact"]').check({ force: true });
+  await page.goto(`${url}/#mode=exact`); // In the page that is open: only what is behind `#` changes.
   await page.waitForFunction(() => window.__omma.live()?.mode === "exact" && window.__omma.live().holdMs > 0);
   await page.waitForTimeout(5000);
   const before = await looks();
@@ -25,117 +41,32 @@ try {
     if (frames.some(({ rtp }) => rtp == null)) throw new Error(`the browser does not say which frames it shows in ${mode} mode`);
   }
   const pictures = await page.evaluate(([token, since]) => window.bench.pictures(token, since), [token, live.frames[0].display]);
+  await page.close();
   const named = { live: name(live.frames), exact: name(exact.frames) };
-  console.log(
-    JSON.stringify({
-      live: screen(live, named.live),
-      exact: { ...screen(exact, named.exact), ...boxes(exact, named.exact), hold_ms: exact.holdMs },
-      pictures: kept(pictures, named.exact.stampAfterBurn),
-      edge_looks_per_second: (after.looks - before.looks) / (after.at - before.at),
-    }),
-  );
-} finally {
-  await browser.stop();
+  return {
+    size,
+    live: { ...screen(live, named.live, seconds), ...arrival(named.live) },
+    exact: { ...screen(exact, named.exact, seconds), ...boxes(exact, named.exact, seconds), hold_ms: exact.holdMs },
+    pictures: kept(pictures, named.exact.stampAfterBurn),
+    edge_looks_per_second: (after.looks - before.looks) / (after.at - before.at),
+  };
+}
+
+/** From capture to the screen at the peer, whose frames have no name but the clock in their pixels. */
+function ofPeer({ frames, clockDriftMs }) {
+  const readable = frames.filter(({ burned }) => burned !== null);
+  if (readable.length === 0) throw new Error("the clock can't be read in any frame of the peer's");
+  return {
+    glass_to_screen: readable.map(({ display, burned }) => display - burnedMs(burned, display)),
+    glass_to_browser: readable.map(({ received, burned }) => received - burnedMs(burned, received)),
+    shown_per_second: frames.length / seconds,
+    unreadable_frames: frames.length - readable.length,
+    clock_drift_ms: clockDriftMs,
+  };
 }
 
 /** How many frames the edge has looked at, and when it said so, s. */
 async function looks() {
   const text = await (await fetch(`${edge}/metrics`)).text();
   return { looks: Number(/^omma_step_done_total\{step="detect"\} (\d+)$/m.exec(text)?.[1]), at: performance.now() / 1000 };
-}
-
-/** The moment nearest to `nearMs` whose count of 90 kHz ticks is `rtp` modulo 2^32. */
-function stampMs(rtp, nearMs) {
-  const ticks = Math.round(nearMs * 90);
-  return (ticks + ((rtp - (ticks % 2 ** 32)) | 0)) / 90;
-}
-
-/** The moment nearest to `nearMs` whose lowest 24 bits of milliseconds are `bits`. */
-function burnedMs(bits, nearMs) {
-  const ms = Math.round(nearMs);
-  return ms + (((bits - (ms % 2 ** 24)) << 8) >> 8);
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-}
-
-/**
- * Each frame's capture time by both its names: the RTP timestamp it came under and the clock in its pixels.
- *
- * The camera burns its clock before it codes the picture, and the edge stamps it when it comes, less the jitter: the stamp
- * comes later by a constant, `stampAfterBurn`. The report is void unless that lies between 0 and one frame's time, so that
- * names which are all one frame apart can't pass for it. With it taken off, both names are of `same` frame where they are
- * less than half a frame's time apart.
- */
-function name(frames) {
-  const both = frames.map((frame) => {
-    const stamp = stampMs(frame.rtp, frame.display);
-    const burn = frame.burned === null ? NaN : burnedMs(frame.burned, frame.display);
-    return { ...frame, stamp, burn, apart: stamp - burn };
-  });
-  const stampAfterBurn = median(both.map(({ apart }) => apart).filter(Number.isFinite));
-  return {
-    stampAfterBurn,
-    frames: both.map((frame) => {
-      const same = Math.abs(frame.apart - stampAfterBurn) < FRAME_MS / 2;
-      return { ...frame, same, captured: same ? frame.burn : frame.stamp - stampAfterBurn };
-    }),
-  };
-}
-
-/** From capture to the screen. */
-function screen({ clockDriftMs }, { frames }) {
-  return {
-    glass_to_screen: frames.map(({ display, captured }) => display - captured),
-    glass_to_presentation: frames.map(({ presentation, captured }) => presentation - captured), // Of the video element.
-    stamp_after_burn: frames.map(({ apart }) => apart),
-    shown_per_second: frames.length / seconds,
-    unreadable_frames: frames.filter(({ burn }) => Number.isNaN(burn)).length,
-    misnamed_frames: frames.filter(({ same, burn }) => !same && !Number.isNaN(burn)).length,
-    clock_drift_ms: clockDriftMs,
-  };
-}
-
-/** What became of the boxes of each frame that was analysed in the window, whether it was shown or not. */
-function boxes({ analysed }, { frames, stampAfterBurn }) {
-  const shown = new Map(frames.map((frame) => [frame.rtp, frame]));
-  const [first, last] = [frames[0].rtp, frames.at(-1).rtp];
-  const records = analysed.filter(({ rtp }) => ((rtp - first) | 0) >= 0 && ((last - rtp) | 0) >= 0);
-  const fates = records.map((record) => {
-    const frame = shown.get(record.rtp);
-    const fate = fateOf(record, frame, stampAfterBurn);
-    return { fate, record, frame };
-  });
-  const having = (fate) => fates.filter((one) => one.fate === fate);
-  return {
-    analysed_frames: records.length,
-    analysed_per_second: analysed.length / (seconds + 1),
-    frames_with_boxes: records.filter(({ count }) => count > 0).length,
-    boxes_with_their_frame: having("with").length,
-    boxes_over_their_frame_later: having("over").length,
-    boxes_late: having("late").length,
-    boxes_on_another_frame: having("another frame").length,
-    analysed_but_not_shown: having("not shown").length,
-    glass_to_boxes: [
-      ...having("with").map(({ frame }) => frame.display - frame.captured),
-      ...having("over").map(({ frame, record }) => record.received - frame.captured), // Drawn over it as they came.
-    ],
-    glass_to_boxes_refresh: having("with").map(({ frame }) => frame.refresh - frame.captured),
-  };
-}
-
-function fateOf({ timeUs, outcome }, frame, stampAfterBurn) {
-  if (frame === undefined) return "not shown";
-  // The result's own time against the clock in the pixels under its boxes; also where that can't be read.
-  if (!(Math.abs(timeUs / 1000 - frame.burn - stampAfterBurn) < FRAME_MS / 2)) return "another frame";
-  if (outcome === "with-frame" && frame.own) return "with";
-  return outcome === "while-shown" ? "over" : "late";
-}
-
-/** Whether the pixels that the edge looked at are of the frame that it says: by the pictures it kept. */
-function kept(pictures, stampAfterBurn) {
-  const readable = pictures.filter(({ burned }) => burned !== null);
-  const apart = readable.map(({ stamp, burned }) => stamp - burnedMs(burned, stamp));
-  return { stamp_after_burn: apart, misnamed: apart.filter((ms) => Math.abs(ms - stampAfterBurn) >= FRAME_MS / 2).length };
 }

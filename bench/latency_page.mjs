@@ -37,12 +37,13 @@ export function install() {
     const wall = wallOffset();
     const frames = [];
     let open = true;
-    const each = (_, { rtpTimestamp, presentationTime, expectedDisplayTime }) => {
+    const each = (_, { rtpTimestamp, receiveTime, presentationTime, expectedDisplayTime }) => {
       if (!open) return;
       video.requestVideoFrameCallback(each);
       frames.push({
         rtp: rtpTimestamp,
         burned: burned(video),
+        received: wall + receiveTime,
         presentation: wall + presentationTime,
         display: wall + Math.max(presentationTime, expectedDisplayTime),
       });
