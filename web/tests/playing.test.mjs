@@ -1,120 +1,10 @@
-/** The live picture over a real WebRTC session between two tabs: what is drawn on which frame, and what goes wrong. */
+/** The live picture over a real WebRTC session between two tabs: how it begins, goes wrong, goes on and ends. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { assertAccessible, Browser, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
-import { camera, FakeHub, TOKEN } from "./fake-hub.mjs";
-import { EXACT, readPainted, send, setBack } from "./sender.mjs";
-
-let browser;
-let hub;
-let page;
-let tab;
-
-before(async () => {
-  browser = await Browser.start();
-});
-after(() => browser.stop());
-beforeEach(async () => {
-  hub = await new FakeHub().start();
-  tab = await browser.tab();
-  page = await browser.tab();
-});
-afterEach(async () => {
-  await page.close();
-  await tab.close();
-  await hub.stop();
-});
-
-const live = () => page.evaluate(() => window.__omma?.live() ?? null);
-const playing = () => until("the picture plays", async () => (await live())?.state === "playing");
-/** Frames that were analysed and shown. */
-const all = ({ boxesWithFrame, boxesWhileShown, boxesLate }) => boxesWithFrame + boxesWhileShown + boxesLate;
-const analysed = (count) =>
-  until(
-    `${count} analysed frames`,
-    async () => {
-      const probe = await live();
-      return all(probe.counters) >= count ? probe : null;
-    },
-    60_000,
-  );
-
-/** Plays in exact mode until frames were analysed and shown, and returns what the page says of them. */
-async function exact() {
-  const painted = await readPainted(page);
-  // Later than the browser alone would wait, sooner than the page does by a margin for a busy machine.
-  await send(tab, page, hub, { lateMs: 350 });
-  await signIn(page, `${hub.url}/#mode=exact`, TOKEN);
-  await playing();
-  await until("the mode is confirmed", async () => (await live()).mode === "exact");
-  await until("the stream's clock is known", async () => (await live()).clock !== null);
-  const { framesPresented } = (await live()).counters;
-  await until("those under way are shown", async () => (await live()).counters.framesPresented > framesPresented + 30);
-  await page.evaluate(() => window.__omma.reset());
-  const probe = await analysed(40);
-  const { counters, frames, delayMs, holdMs } = probe;
-  assert.deepEqual([delayMs, holdMs], [EXACT.delay_ms, EXACT.hold_ms]);
-  // Not all: what a busy machine does to one frame is not the page's fault.
-  assert.ok(counters.boxesWithFrame / all(counters) >= 0.95, JSON.stringify(counters));
-  assert.ok(counters.framesWithHeldBoxes > 0);
-  const early = frames.filter(({ latencyMs }) => latencyMs < EXACT.hold_ms - 50);
-  assert.ok(early.length / frames.length <= 0.05, `${early.length} of ${frames.length} were shown before their time`);
-  for (const { drawn, rtp, boxesRtp } of frames) {
-    if (drawn === "held") assert.ok(((rtp - boxesRtp) | 0) > 0, "held boxes are of an earlier frame");
-  }
-  assert.equal(await page.locator(".still").isVisible(), true, "the frame is painted beneath its boxes");
-  const pairs = await painted();
-  assert.ok(pairs.length >= 30, `${pairs.length} frames were painted with boxes of their own`);
-  assert.deepEqual(pairs.filter(([seen, told]) => seen !== told), [], "the picture beneath its own boxes is that of the boxes");
-  return probe;
-}
-
-test("in exact mode boxes are drawn with their frame; the frames between hold them", async () => {
-  const { counters } = await exact();
-  // A busy machine's screen passes over frames, but not over these; its decoder may.
-  assert.ok(counters.analysedNotShown / counters.boxesReceived <= 0.05, JSON.stringify(counters));
-});
-
-test("in a browser that does not hand over the track's frames, exact mode takes those that it shows", async () => {
-  await page.addInitScript(() => delete window.MediaStreamTrackProcessor);
-  await exact();
-});
-
-test("where the element shows another frame by the time it is copied, that one is not painted beneath the boxes of the first", async () => {
-  await page.addInitScript(() => {
-    delete window.MediaStreamTrackProcessor;
-    const { prototype } = HTMLVideoElement;
-    const request = prototype.requestVideoFrameCallback;
-    let frames = 0;
-    prototype.requestVideoFrameCallback = function (shown) {
-      return request.call(this, (now, metadata) => {
-        // Longer than a frame is shown: as long as a busy machine may leave the page without the processor.
-        const until = performance.now() + ((frames += 1) % 3 === 0 ? 90 : 0);
-        while (performance.now() < until);
-        shown(now, metadata);
-      });
-    };
-  });
-  const painted = await readPainted(page);
-  await send(tab, page, hub, { lateMs: 350 });
-  await signIn(page, `${hub.url}/#mode=exact`, TOKEN);
-  await playing();
-  await analysed(40);
-  const pairs = await painted();
-  assert.ok(pairs.length >= 20, `${pairs.length} frames were painted with boxes of their own`);
-  assert.deepEqual(pairs.filter(([seen, told]) => seen !== told), []);
-});
-
-test("in live mode no picture waits, and boxes that come later are held over the next ones", async () => {
-  // So late that a page which does not wait for them is past the frame, on a busy machine too; within what is held.
-  await send(tab, page, hub, { lateMs: 700 });
-  await signIn(page, hub.url, TOKEN);
-  await playing();
-  const { counters } = await analysed(20);
-  assert.ok(counters.boxesLate / all(counters) >= 0.9, JSON.stringify(counters));
-  assert.ok(counters.framesWithHeldBoxes > 0, JSON.stringify(counters));
-  assert.equal(await page.locator(".still").isVisible(), false);
-});
+import { test } from "node:test";
+import { assertAccessible, DESKTOP, PHONE, screenshot, signIn, until } from "./browser.mjs";
+import { camera, TOKEN } from "./fake-hub.mjs";
+import { send, setBack } from "./sender.mjs";
+import { analysed, hub, live, page, playing, tab } from "./watching.mjs";
 
 test("the clock is asked for too where the channel opens before the browser says that it took the answer", async () => {
   await page.addInitScript(() => {
@@ -150,11 +40,11 @@ const yard = () => page.getByRole("navigation").getByRole("button", { name: /^ya
 const DOOR_ENDED = "DELETE /api/v1/streams/north.door/whep/a-session";
 const YARD_ENDED = "DELETE /api/v1/streams/north.yard/whep/a-session";
 
-test("who chooses another camera while one plays has one session, of the other, and nothing of the first on its picture", async () => {
+test("who chooses another camera while one plays has one session, of the other in the same mode, and nothing of the first on its picture", async () => {
   hub.cameras = [camera("north.door"), camera("north.yard")];
   const open = await countConnections();
   const other = await send(tab, page, hub);
-  await signIn(page, `${hub.url}/#camera=north.door`, TOKEN);
+  await signIn(page, `${hub.url}/#camera=north.door&mode=live`, TOKEN);
   await playing();
   await analysed(3);
   await yard().click();
@@ -163,6 +53,8 @@ test("who chooses another camera while one plays has one session, of the other, 
   await playing();
   assert.deepEqual([await open(), await other.sessions()], [1, 2]);
   assert.ok(!hub.asked.includes(YARD_ENDED), "the one that plays goes on");
+  await until("the mode is kept", async () => (await live()).mode === "live");
+  assert.equal(new URL(page.url()).hash, "#camera=north.yard&mode=live");
 });
 
 test("who chooses another camera before the first has answered is shown the other alone, whenever the first answers", async () => {
@@ -208,7 +100,7 @@ test("a session that ends is replaced by another, by itself", async () => {
 
 test("after the stream's clock was set back by an hour boxes are drawn again, at once, without another session", async () => {
   const other = await send(tab, page, hub);
-  await signIn(page, hub.url, TOKEN);
+  await signIn(page, `${hub.url}/#mode=live`, TOKEN); // The track's own frames can't be set back.
   await playing();
   await until("the stream's clock is known", async () => (await live()).clock !== null);
   await until("the page has kept what it keeps at most", async () => (await live()).counters.boxesReceived >= 128, 60_000);
@@ -234,9 +126,10 @@ test("a picture that stops is said to have stopped, and goes on without another 
   assert.equal(await other.sessions(), 1);
 });
 
-/** Of a paused element: Chromium goes on to show its pictures, and other browsers don't. */
+/** Of a paused element: Chromium goes on to show its pictures, and its track's frames. Other browsers don't, and have none of those. */
 const showNothingWhilePaused = () =>
   page.addInitScript(() => {
+    delete window.MediaStreamTrackProcessor;
     const { requestVideoFrameCallback } = HTMLVideoElement.prototype;
     HTMLVideoElement.prototype.requestVideoFrameCallback = function (shown) {
       return requestVideoFrameCallback.call(this, (now, metadata) => {
@@ -291,17 +184,9 @@ test("where nothing comes through on the hub's UDP port that is said, and not th
   }
 });
 
-test("in exact mode another delay is heard of though the hub's word of it was lost", async () => {
-  const other = await send(tab, page, hub);
-  await signIn(page, `${hub.url}/#mode=exact`, TOKEN);
-  await playing();
-  await until("the first", async () => (await live()).holdMs === EXACT.hold_ms);
-  await other.answers({ ...EXACT, hold_ms: 900 });
-  await until("the other", async () => (await live()).holdMs === 900, 10_000);
-});
-
 test("boxes of long ago don't stay on the picture where the browser names no frame", async () => {
   await page.addInitScript(() => {
+    delete window.MediaStreamTrackProcessor; // Which names them too.
     const { requestVideoFrameCallback } = HTMLVideoElement.prototype;
     HTMLVideoElement.prototype.requestVideoFrameCallback = function (shown) {
       return requestVideoFrameCallback.call(this, (now, { width, height, expectedDisplayTime }) => shown(now, { width, height, expectedDisplayTime }));

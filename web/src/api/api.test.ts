@@ -87,10 +87,10 @@ test("a token is cut out of the address, and only it", () => {
 });
 
 test("the place in the page reads back", () => {
-  const nothing = { camera: null, mode: "live", label: null, onlyCamera: false, until: null, event: null } as const;
+  const nothing = { camera: null, mode: "exact", label: null, onlyCamera: false, until: null, event: null } as const;
   for (const place of [
     nothing,
-    { ...nothing, camera: "a.b", mode: "exact" },
+    { ...nothing, camera: "a.b", mode: "live" },
     { ...nothing, camera: "a.b", label: "traffic light" },
     { ...nothing, camera: "a.b", onlyCamera: true },
     { ...nothing, camera: "a.b", event: "0196a000-0000-7000-8000-000000000001" },
@@ -99,25 +99,39 @@ test("the place in the page reads back", () => {
     assert.deepEqual(readPlace(writePlace(place)), place);
   }
   assert.deepEqual(readPlace("#mode=fast&label=&only=me&until=soon&event="), nothing);
+  assert.equal(readPlace("#mode=exact").mode, "exact");
+  assert.deepEqual([writePlace(nothing), writePlace({ ...nothing, mode: "live" })], ["", "#mode=live"]);
   assert.equal(writePlace({ ...nothing, until: Date.parse("2026-11-20T14:00:00Z") }), "#until=2026-11-20T14:00Z");
   assert.equal(writePlace({ ...nothing, label: "a&b" }), "#label=a%26b");
 });
 
-test("the end of a session is sent though the page is being left, and to the hub only", () => {
+/** Runs what needs to know which page it is in. */
+function onPage(run: () => void): void {
   const place = { document: { baseURI: "http://hub/" }, window: { location: { origin: "http://hub" } } };
+  Object.assign(globalThis, place);
+  try {
+    run();
+  } finally {
+    for (const name of Object.keys(place)) Reflect.deleteProperty(globalThis, name);
+  }
+}
+
+test("the end of a session is sent though the page is being left, and to the hub only", () => {
   const ended: [string, RequestInit][] = [];
   const { client } = hub((url, init) => {
     ended.push([url, init]);
     return new Response();
   });
-  Object.assign(globalThis, place);
-  try {
+  onPage(() => {
     client.endWhep("/api/v1/streams/a.b/whep/1");
     client.endWhep("http://elsewhere/api/v1/streams/a.b/whep/1");
-  } finally {
-    for (const name of Object.keys(place)) Reflect.deleteProperty(globalThis, name);
-  }
+  });
   assert.deepEqual(ended.map(([url, { method, keepalive }]) => [url, method, keepalive]), [
     ["http://hub/api/v1/streams/a.b/whep/1", "DELETE", true],
   ]);
+});
+
+test("a session whose address is none ends without a fault, or the picture would never be tried again", () => {
+  const { client } = hub(() => assert.fail("nothing is to be asked"));
+  onPage(() => client.endWhep("http://["));
 });

@@ -127,8 +127,8 @@ export class HubClient {
    * time-out covers a browser that was killed.
    */
   endWhep(location: string): void {
-    const url = new URL(location, document.baseURI);
-    if (url.origin !== window.location.origin) return; // The token goes to the hub and to nobody else.
+    const url = addressOf(location);
+    if (url?.origin !== window.location.origin) return; // The token goes to the hub and to nobody else.
     this.fetcher(url, { method: "DELETE", headers: this.headers(), keepalive: true }).catch(() => {
       // The hub is gone, and the session with it.
     });
@@ -171,6 +171,15 @@ export class HubClient {
         : "The hub cannot be reached.";
       return failed({ kind: "unreachable", message });
     }
+  }
+}
+
+/** Null for what is no address: a proxy between may write anything. (Chrome has `URL.canParse` from version 120 on.) */
+function addressOf(location: string): URL | null {
+  try {
+    return new URL(location, document.baseURI);
+  } catch {
+    return null;
   }
 }
 

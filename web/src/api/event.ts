@@ -3,7 +3,7 @@
  *
  *     opened ──▶ updated* ──▶ closed
  */
-import { isFinite, isInteger, isRecord, isRect, type Rect } from "./json.ts";
+import { isFinite, isInteger, isName, isNatural, isRecord, isRect, isU32, type Rect } from "./json.ts";
 import type { Unread } from "./types.ts";
 import { parseWhy, type Why } from "./why.ts";
 
@@ -72,8 +72,8 @@ export function parseEvent(value: unknown): EventState | null {
   const unread: Unread<"Event"> = value;
   const { id, stream, phase, revision, label, track, score, box, opened_us, best_us, closed_us, closed_reason } = unread;
   const { rule, why, place, engine, model } = unread;
-  if (typeof id !== "string" || id === "" || typeof stream !== "string" || !isPhase(phase) || !isInteger(revision)) return null;
-  if (typeof label !== "string" || !isInteger(track) || !isFinite(score) || !isRect(box)) return null;
+  if (!isName(id) || !isName(stream) || !isPhase(phase) || !isU32(revision)) return null;
+  if (typeof label !== "string" || !isNatural(track) || !isFinite(score) || !isRect(box)) return null;
   if (!isInteger(opened_us) || !isInteger(best_us) || !isPlace(place)) return null;
   if (typeof engine !== "string" || typeof model !== "string") return null;
   if (closed_us !== undefined && closed_us !== null && !isInteger(closed_us)) return null;
@@ -102,5 +102,5 @@ export function parseStoredEvent(value: unknown): StoredEvent | null {
   const event = parseEvent(value);
   if (event === null || !isRecord(value)) return null;
   const { picture_revision: revision, has_crop: hasCrop }: Unread<"Event"> = value;
-  return { ...event, picture: isInteger(revision) ? { revision, hasCrop: hasCrop === true } : null };
+  return { ...event, picture: isU32(revision) ? { revision, hasCrop: hasCrop === true } : null };
 }

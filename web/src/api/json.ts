@@ -13,6 +13,16 @@ export function isU32(value: unknown): value is number {
   return isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 }
 
+/** A `u64`, as far as JavaScript counts. */
+export function isNatural(value: unknown): value is number {
+  return isInteger(value) && value >= 0;
+}
+
+/** What goes into addresses: at half a character (a lone surrogate) `encodeURIComponent` throws. */
+export function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && !/\p{Surrogate}/u.test(value);
+}
+
 export function isFinite(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
 }

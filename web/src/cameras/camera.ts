@@ -1,5 +1,5 @@
 /** A camera as the hub tells of it over REST. */
-import { isInteger, isRecord } from "../api/json.ts";
+import { isInteger, isName, isRecord } from "../api/json.ts";
 import type { Unread } from "../api/types.ts";
 
 export interface Camera {
@@ -25,7 +25,7 @@ export interface Camera {
 export function parseCamera(value: unknown): Camera | null {
   if (!isRecord(value)) return null;
   const { stream, name, edge, state, placement, reason, codec, width, height, interpreted }: Unread<"Camera"> = value;
-  if (typeof stream !== "string" || typeof name !== "string" || typeof edge !== "string") return null;
+  if (!isName(stream) || typeof name !== "string" || typeof edge !== "string") return null;
   if (typeof state !== "string" || typeof placement !== "string") return null;
   return {
     stream,

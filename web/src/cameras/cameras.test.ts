@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { failed, success } from "../api/result.ts";
 import { parseCamera, type Camera } from "./camera.ts";
 import { camerasState } from "./poll.ts";
-import { describeCamera, describeInterpreted, describePlacement, namesOf } from "./words.ts";
+import { describeCamera, describeInterpreted, describePlacement, describeVideo, namesOf } from "./words.ts";
 
 const GONE = failed({ kind: "unreachable", message: "gone" });
 
@@ -49,4 +49,9 @@ test("what is put right of a camera is said, whatever the version of its edge", 
   assert.equal(describeInterpreted({ ...camera("a", "door"), interpreted: [] }), null);
   const door = { ...camera("a", "door"), interpreted: ["rtp_info", "a_later_fault"] };
   assert.equal(describeInterpreted(door), "RTP-Info, a later fault");
+});
+
+test("a word that JavaScript has a meaning for is shown as it came, not as a piece of program", () => {
+  const door = { ...camera("a", "door"), interpreted: ["constructor", "valueOf"], codec: "constructor" };
+  assert.deepEqual([describeInterpreted(door), describeVideo(door)], ["constructor, valueOf", "constructor"]);
 });

@@ -47,18 +47,19 @@ export function describeInterpreted(camera: Camera): string | null {
   return camera.interpreted.length === 0 ? null : camera.interpreted.map(faultName).join(", ");
 }
 
+const FAULTS: ReadonlyMap<string, string> = new Map([
+  ["content_type", "Content-Type"],
+  ["description", "description"],
+  ["session", "Session header"],
+  ["rtp_info", "RTP-Info"],
+  ["ssrc", "SSRC"],
+  ["empty_packets", "empty packets"],
+  ["nonce", "nonce"],
+]);
+
 /** A hub of a later version may have words that this page does not know. */
 function faultName(fault: string): string {
-  const names: Readonly<Record<string, string>> = {
-    content_type: "Content-Type",
-    description: "description",
-    session: "Session header",
-    rtp_info: "RTP-Info",
-    ssrc: "SSRC",
-    empty_packets: "empty packets",
-    nonce: "nonce",
-  };
-  return names[fault] ?? fault.replaceAll("_", " ");
+  return FAULTS.get(fault) ?? fault.replaceAll("_", " ");
 }
 
 /** A word that this page does not know, as it came. */
@@ -75,9 +76,13 @@ export function describeVideo(camera: Camera): string | null {
   return words === "" ? null : words;
 }
 
+const CODECS: ReadonlyMap<string, string> = new Map([
+  ["h264", "H.264"],
+  ["h265", "H.265"],
+]);
+
 function codecName(codec: string): string {
-  const names: Readonly<Record<string, string>> = { h264: "H.264", h265: "H.265" };
-  return names[codec.toLowerCase()] ?? codec;
+  return CODECS.get(codec.toLowerCase()) ?? codec;
 }
 
 /** Cameras under their edges, both in the order given. */

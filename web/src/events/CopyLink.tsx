@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { writePlace } from "../ui/address.ts";
+import { START, writePlace } from "../ui/address.ts";
 import type { StoredEvent } from "../api/event.ts";
 
 /** How long it is said that it was copied. */
@@ -27,7 +27,7 @@ export function CopyLink({ event: { id, stream } }: { readonly event: StoredEven
   if (!("clipboard" in navigator)) return null;
   const copy = (): void => {
     const url = new URL(location.pathname, location.href);
-    url.hash = writePlace({ camera: stream, mode: "live", label: null, onlyCamera: false, until: null, event: id });
+    url.hash = writePlace({ ...START, camera: stream, event: id });
     navigator.clipboard.writeText(url.href).then(
       () => setSaid({ id, kind: "copied" }),
       () => setSaid({ id, kind: "refused" }),

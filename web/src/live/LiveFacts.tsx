@@ -42,7 +42,7 @@ function Facts({ view, camera }: LiveFactsProps) {
       <Fact name="Analysed a second" note={camera.placement === "none" ? "video only" : "by the detector"}>
         {perSecond(stats?.looksPerSecond ?? null)}
       </Fact>
-      <Fact name="Exact boxes" note={mode?.mode === "exact" ? `waits ${mode.holdMs} ms` : "on their own frame"}>
+      <Fact name="Exact boxes" note={mode?.mode === "exact" && analysis !== null ? `waits ${mode.holdMs} ms` : "on their own frame"}>
         {share(stats?.onTheirFrame ?? null)}
       </Fact>
       <Fact name="Detector" note={analysis === null ? "not heard of yet" : `${analysis.engine}, ${where(analysis.place)}`} wide>

@@ -43,11 +43,13 @@ export function LiveTile({ hub, camera, missing, mode, onMode }: LiveTileProps) 
   const still = useRef<HTMLCanvasElement>(null);
   const boxes = useRef<HTMLCanvasElement>(null);
   const isThere = missing === null && camera.state === "live";
-  const { view, onPlay } = useLivePlayer(hub, camera.stream, mode, isThere, { video, still, boxes });
-  const cover = missing?.cover ?? coverOf(camera, view.state);
   const whole = useStore(wholeScreen);
   // Of a camera that plays nothing stands over the picture why.
   const unseen = isThere ? describeCamera(camera).detail : null;
+  // Where nobody looks there are no boxes to wait for.
+  const played = camera.placement === "none" || unseen !== null ? "live" : mode;
+  const { view, onPlay } = useLivePlayer(hub, camera.stream, played, isThere, { video, still, boxes });
+  const cover = missing?.cover ?? coverOf(camera, view.state);
   const subtitle = [camera.edge, describeVideo(camera), unseen === null ? describePlacement(camera.placement) : "Not analysed"];
   return (
     <section className="tile" aria-label={`Live picture of ${camera.name}`}>

@@ -1,8 +1,8 @@
 import type { Mode } from "./wire.ts";
 
 const MODES: readonly { readonly mode: Mode; readonly name: string; readonly title: string }[] = [
-  { mode: "live", name: "Live", title: "Every picture at once; boxes may be of a moment before" },
   { mode: "exact", name: "Exact", title: "Pictures wait for their analysis; every solid box is on its own frame" },
+  { mode: "live", name: "Live", title: "Every picture at once; boxes may be of a moment before" },
 ];
 
 interface ModeSwitchProps {

@@ -66,6 +66,8 @@ export class Screen {
   private mode: Mode = "live";
   private holdMs = 0;
   private boxesMs = 0;
+  /** Whether anything was analysed in this session: until then there is nothing to wait for. */
+  private analysed = false;
   /** Of the frames that the browser has, whether they are shown by now or wait. */
   readonly arrivals = new Rhythm();
 
@@ -118,6 +120,7 @@ export class Screen {
   put(boxes: Boxes): void {
     const now = performance.now();
     this.boxesMs = now;
+    this.analysed = true;
     this.measure.boxes(boxes, now, this.clock.streamUs(now));
     this.shelf.put(boxes);
     const shown = this.current?.rtp ?? null;
@@ -127,6 +130,7 @@ export class Screen {
   /** Another session: its frames and boxes have nothing to do with those before. */
   begin(track: MediaStreamTrack | null): void {
     this.track = track;
+    this.analysed = false;
     this.tap();
     this.release();
     this.copies.clear(); // Up to 256 MB, which a tab that is paused must not hold.
@@ -191,10 +195,10 @@ export class Screen {
     this.showAtRefresh();
   }
 
-  /** Now, where the browser does not say which frame it is, or the stream's clock is not known yet. */
+  /** Now, where the browser does not say which frame it is, or the stream's clock or boxes are not known yet. */
   private dueMs({ rtp }: Frame, now: number): number {
     const streamUs = this.clock.streamUs(now);
-    if (rtp === null || streamUs === null) return now;
+    if (rtp === null || streamUs === null || !this.analysed) return now;
     return now - (streamUs - captureUs(rtp, streamUs)) / 1000 + this.holdMs;
   }
 

@@ -10,6 +10,8 @@ import { encode, parseHubMessage, type BrowserMessage, type HubMessage, type Mod
 
 /** Host candidates are there within milliseconds; a browser that waits for more is not waited for. */
 const GATHER_MS = 1000;
+/** Browsers throw at more. */
+const LONGEST_DELAY_MS = 4000;
 /** A connection that has lost its way may find it again within this. */
 const GRACE_MS = 2500;
 
@@ -79,7 +81,7 @@ export class WhepSession {
 
   /** How long the browser holds pictures back, ms, where it does not heed what the hub writes beside each; null for not. */
   delayPictures(ms: number | null): void {
-    if ("jitterBufferTarget" in this.receiver) this.receiver.jitterBufferTarget = ms;
+    if ("jitterBufferTarget" in this.receiver) this.receiver.jitterBufferTarget = ms === null ? null : Math.min(ms, LONGEST_DELAY_MS);
   }
 
   close(): void {

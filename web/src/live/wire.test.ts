@@ -76,9 +76,19 @@ test("what is out of range is refused", () => {
   for (const [key, value] of [["rtp", -1], ["rtp", 2 ** 32], ["rtp", 1.5], ["time_us", 2 ** 60], ["place", "moon"]] as const) {
     assert.equal(parse({ ...BOXES, [key]: value }), null, `${key} ${value}`);
   }
+  for (const [key, value] of [["revision", -1], ["revision", 2 ** 32], ["track", -1]] as const) {
+    assert.equal(parse({ ...EVENT, [key]: value }), null, `${key} ${value}`);
+  }
   for (const box of [[], [1, 2, 3], [1, 2, 3, "4"], [1, 2, 3, 4, 5], null]) {
     assert.equal(parse({ ...BOXES, boxes: [{ ...BOXES.boxes[0], box }] }), null, JSON.stringify(box));
   }
+});
+
+test("an event that no address can name is left out: it could not be asked for, nor its pictures", () => {
+  for (const half of ["\ud800", "a\udc00b"]) {
+    for (const key of ["id", "stream"]) assert.equal(parse({ ...EVENT, [key]: half }), null);
+  }
+  assert.notEqual(parse({ ...EVENT, id: "\u{1f600}" }), null);
 });
 
 test("garbage is no message and no exception", () => {

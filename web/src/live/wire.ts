@@ -5,7 +5,7 @@
  * all, and unknown keys are ignored, so that later hubs may add some.
  */
 import { isPlace, parseEvent, type EventState, type Place } from "../api/event.ts";
-import { isFinite, isInteger, isRecord, isRect, isU32, type Rect } from "../api/json.ts";
+import { isFinite, isInteger, isNatural, isRecord, isRect, isU32, type Rect } from "../api/json.ts";
 
 /** `live`: every picture at once. `exact`: pictures wait as long as analysis takes; every box is on its own frame. */
 export type Mode = "live" | "exact";
@@ -117,6 +117,6 @@ function parseBoxes(value: Record<string, unknown>): Boxes | null {
 function parseBox(value: unknown): Box | null {
   if (!isRecord(value)) return null;
   const { track, label, score, box } = value;
-  if (!isInteger(track) || typeof label !== "string" || !isFinite(score) || !isRect(box)) return null;
+  if (!isNatural(track) || typeof label !== "string" || !isFinite(score) || !isRect(box)) return null;
   return { track, label, score, rect: box };
 }

@@ -15,11 +15,14 @@ export interface Place {
   readonly event: string | null;
 }
 
+/** What an address means that says nothing. */
+export const START: Place = { camera: null, mode: "exact", label: null, onlyCamera: false, until: null, event: null };
+
 export function readPlace(hash: string): Place {
   const parameters = new URLSearchParams(hash.replace(/^#/, ""));
   return {
     camera: parameters.get("camera"),
-    mode: parameters.get("mode") === "exact" ? "exact" : "live",
+    mode: parameters.get("mode") === "live" ? "live" : START.mode,
     label: parameters.get("label") || null,
     onlyCamera: parameters.get("only") === "camera",
     until: readUntil(parameters.get("until") ?? ""),
@@ -30,7 +33,7 @@ export function readPlace(hash: string): Place {
 export function writePlace({ camera, mode, label, onlyCamera, until, event }: Place): string {
   const parameters = new URLSearchParams();
   if (camera !== null) parameters.set("camera", camera);
-  if (mode !== "live") parameters.set("mode", mode);
+  if (mode !== START.mode) parameters.set("mode", mode);
   if (label !== null) parameters.set("label", label);
   if (onlyCamera) parameters.set("only", "camera");
   if (until !== null) parameters.set("until", writeUntil(until));
