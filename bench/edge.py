@@ -11,7 +11,7 @@ import sys
 import time
 
 from edge_builds import LIBAV, build, missing_for_libav
-from harness import OPENCV, PORTS, PROGRAMS, ROOT, cpu_shares, python_with, report, rss_mb, say, spread, stack
+from harness import PORTS, PROGRAMS, ROOT, cpu_shares, python_with, report, rss_mb, say, spread, stack
 
 ROUNDS, SECONDS = 6, 10
 LEAST = {"frames": 29.0, "looks": 4.7}
@@ -31,7 +31,7 @@ def measure(engine, programs=PROGRAMS):
     """CPU of the edge and of the peer, side by side, what they did for it, and the edge's memory."""
     footage = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "hd-high.h264"
     model = pathlib.Path(os.environ["OMMA_MODELS"]) / "nanodet-g-256x416"
-    python = python_with("bench-venv", *OPENCV)
+    python = python_with("bench-venv", "edge_peer.txt")
     with stack(programs, DEMO_PLAY=f"file:{footage}@30", DEMO_RATE="5", DEMO_GATE="always", DEMO_ENGINE=engine) as omma:
         peer = subprocess.Popen([python, ROOT / "bench" / "edge_peer.py", model / "model.onnx",
                                  f"rtsp://127.0.0.1:{PORTS['RTSP_PORT']}/walkers"],

@@ -37,7 +37,7 @@ import time
 
 from edge_builds import LIBAV, build, missing_for_libav
 from edge_world import edge_world
-from harness import EDGE, OPENCV, PORTS, PROGRAMS, ROOT, ask, cpu_shares, python_with, quantiles, report, say, spread
+from harness import EDGE, PORTS, PROGRAMS, ROOT, ask, cpu_shares, python_with, quantiles, report, say, spread
 
 PART = os.environ.get("GATE_PART", "checking")
 KINDS, RATE, FPS = ("vbr", "noisy", "cbr", "sub"), 5, 10
@@ -87,7 +87,7 @@ def clips():
         subprocess.run([PROGRAMS / "omma-mot", "track", "--size", f"{film['width']}x{film['height']}", "--rate", str(FPS),
                         "--frames", str(film["frames"]), "--out", folder / "tracks", folder / "boxes"], check=True,
                        stdout=subprocess.DEVNULL)
-        python = python_with("bench-venv", *OPENCV)
+        python = python_with("bench-venv", "edge_peer.txt")
         subprocess.run([python, maker, footage / "vtest.mp4", folder / "tracks", folder], check=True)
         (folder / "stamp").write_text(stamp)
     return folder, json.loads((folder / "pictures.json").read_text())

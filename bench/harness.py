@@ -22,7 +22,6 @@ EDGE = f"http://127.0.0.1:{PORTS['EDGE_PORT']}"
 TICK = os.sysconf("SC_CLK_TCK")
 HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of the machine's has no business here
 # OpenCV and ONNX Runtime of the edge's peer, and of who makes films.
-OPENCV = ["opencv-python-headless==4.12.0.88", "onnxruntime==1.31.1", "numpy<2.3"]
 SIGNS = {"<=": operator.le, ">=": operator.ge}
 
 
@@ -139,15 +138,15 @@ def stack(programs=PROGRAMS, **settings):
                 process.kill()
 
 
-def python_with(venv, *packages):
-    """A Python of its own in .omma/ with these packages, pinned; pip's options may be among them, and files of requirements."""
-    home = ROOT / ".omma" / venv
-    python, stamp = home / "bin" / "python", home / ".packages"
-    want = repr([one.read_text() if isinstance(one, pathlib.Path) else one for one in packages])
+def python_with(venv, requirements):
+    """A Python of its own in .omma/ with the packages that a file of bench/ names, and their hashes."""
+    home, listed = ROOT / ".omma" / venv, ROOT / "bench" / requirements
+    python, stamp, want = home / "bin" / "python", home / ".packages", listed.read_text()
     if not stamp.exists() or stamp.read_text() != want:
-        say(f"installing {' '.join(map(str, packages))} with pip")
+        say(f"installing with pip what bench/{requirements} names")
         subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True, stdout=sys.stderr)
+        pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+        subprocess.run([*pip, "-r", listed], check=True, stdout=sys.stderr)
         stamp.write_text(want)
     return python
 

@@ -29,8 +29,7 @@ RATES = ("shown_per_second", "clock_drift_ms", "analysed_per_second", "hold_ms")
 def watch():
     """What the browser saw, by rounds."""
     home = ROOT / "bench"
-    python = python_with("bench-aiortc-venv", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r",
-                         home / "latency_peer.txt")
+    python = python_with("bench-aiortc-venv", "latency_peer.txt")
     footage = pathlib.Path(os.environ["OMMA_FOOTAGE"]) / "backdrop.h264"
     peer = {"PEER_PYTHON": str(python), "PEER_PROGRAM": str(home / "latency_peer.py"),
             "PEER_CAMERA": f"rtsp://127.0.0.1:{PORTS['RTSP_PORT']}/walkers"}

@@ -32,12 +32,6 @@ MIN_SCORE = 0.5  # as a camera has it that says nothing else
 # What our tracker takes at that: the edge's detector leaves out what is below.
 LEAST_SCORE = 0.8 * MIN_SCORE
 TARGETS = {"idf1_gain": (">=", 0), "mota_gain": (">=", 0), "time_ratio": ("<=", 0.1)}
-# By name, and without what these would bring along: of supervision and trackers only the boxes and one tracker are used.
-PACKAGES = ["--no-deps", "motmetrics==1.4.0", "trackers==2.6.1", "supervision==0.31.2", "numpy==2.4.6", "scipy==1.17.1",
-            "pandas==3.1.1", "opencv-python-headless==5.0.0.93", "xmltodict==1.0.4", "python-dateutil==4.0.0",
-            "pyDeprecate==0.13.0", "defusedxml==0.7.1", "pillow==13.0.0", "requests==2.34.2", "urllib3==2.8.0",
-            "idna==3.20", "certifi==2026.10.19.post1", "charset-normalizer==3.5.3", "tqdm==4.70.1", "PyYAML==6.0.4",
-            "rich==15.0.0", "markdown-it-py==4.3.0", "mdurl==0.1.2", "Pygments==2.21.0"]
 
 
 def tud_truth(python, name):
@@ -169,7 +163,7 @@ def measure(python, name, cases):
 
 
 def main():
-    python = python_with("bench-track-venv", *PACKAGES)
+    python = python_with("bench-track-venv", "track_peer.txt")
     with tempfile.TemporaryDirectory() as folder:
         folder, runs = pathlib.Path(folder), {}
         for rate, tud_step, vtest_step in (("filmed", 1, 1), ("seldom", 5, 2)):
