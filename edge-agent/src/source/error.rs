@@ -214,7 +214,7 @@ fn shown(error: &retina::Error) -> String {
     in_a_line(&error.to_string())
 }
 
-fn in_a_line(text: &str) -> String {
+pub(super) fn in_a_line(text: &str) -> String {
     // The first line says what is wrong; the others show bytes, or say where in the connection, for Wireshark.
     let what = text.lines().next().unwrap_or_default();
     // Nor does an operator read what came instead of an answer, byte by byte.

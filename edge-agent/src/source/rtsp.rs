@@ -19,6 +19,7 @@ use futures::StreamExt;
 use omma_media::bitstream::is_key;
 use omma_protocol::time::CaptureTime;
 use omma_protocol::unit::Codec;
+use omma_runtime::crash;
 use retina::UNIX_EPOCH;
 use retina::client::{
     Credentials, Demuxed, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions, Session, SessionOptions,
@@ -29,7 +30,7 @@ use retina::rtcp::ReceivedCompoundPacket;
 use url::Url;
 
 use crate::AGENT;
-use crate::source::error::{SourceError, packet_fault};
+use crate::source::error::{SourceError, in_a_line, packet_fault};
 use crate::source::farewells::Farewells;
 use crate::source::interpreter::fault::Finds;
 use crate::source::interpreter::{self, Door};
@@ -127,7 +128,10 @@ pub async fn describe(
         let options = options(url, farewells, door.as_ref()).teardown(teardown);
         let (asked, mut finds) = door.map_or_else(|| (at.clone(), None), |door| (door.url, Some(door.finds)));
         let described = tokio::select! {
-            described = Session::describe(asked.clone(), options) => described,
+            described = contained(Session::describe(asked.clone(), options)) => described.map_err(|said| {
+                // The description is what it panics at; so says it of others that it can't read.
+                SourceError::Unreadable(format!("Unable to parse SDP: {said}"))
+            })?,
             fault = ended(&mut finds) => return Err(fault),
         };
         match described {
@@ -149,6 +153,19 @@ pub async fn describe(
     }
     let what = "the camera sends its players from one address to the next in a circle: put the right one into `url`";
     Err(SourceError::Unusable(what.to_owned()))
+}
+
+/// What retina does. At some of what cameras send it panics, or what it is made of does: that is the camera's fault, and must
+/// not end the edge. What panicked is not to be asked again.
+///
+/// # Errors
+/// What was said then, in one line.
+async fn contained<F: Future>(work: F) -> Result<F::Output, String> {
+    crash::contained_future(work).await.map_err(|said| in_a_line(&said))
+}
+
+fn panicked(said: String) -> SourceError {
+    SourceError::Unreadable(format!("what reads it gave up: {said}"))
 }
 
 /// The interpreter's fault; without one, or without an interpreter, never.
@@ -220,12 +237,13 @@ impl Described {
             Way::Udp => retina::client::Transport::Udp(Default::default()),
         };
         let setup = SetupOptions::default().transport(transport).frame_format(FrameFormat::SIMPLE);
-        self.session.setup(index, setup).await.map_err(fail)?;
+        contained(self.session.setup(index, setup)).await.map_err(panicked)?.map_err(fail)?;
         let play = PlayOptions::default()
             .initial_timestamp(InitialTimestampPolicy::Ignore)
             .initial_seq(InitialSequenceNumberPolicy::Ignore)
             .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
-        let demuxed = self.session.play(play).await.map_err(fail)?.demuxed().map_err(fail)?;
+        let playing = contained(self.session.play(play)).await.map_err(panicked)?.map_err(fail)?;
+        let demuxed = playing.demuxed().map_err(fail)?;
         let without_picture = Some(Instant::now());
         Ok(Stream { demuxed, index, codec, unusable: 0, fault: None, without_picture, finds })
     }
@@ -257,7 +275,7 @@ impl Stream {
     /// When the stream is over.
     pub async fn next(&mut self) -> Result<Item, SourceError> {
         loop {
-            match self.demuxed.next().await {
+            match contained(self.demuxed.next()).await.map_err(panicked)? {
                 Some(Ok(CodecItem::VideoFrame(frame))) => {
                     (self.fault, self.without_picture) = (None, None);
                     let (rtp, first_packet) = (frame.timestamp().timestamp() as u32, frame.start_ctx().received());

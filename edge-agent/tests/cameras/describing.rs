@@ -30,6 +30,7 @@ plays! {
 is_interpreted! {
     content_type_with_a_charset: ContentTypeCharset, ContentType;
     a_description_that_breaks_off: BrokenSdp, Description;
+    a_description_with_a_line_that_is_none: StrayLine, Description;
 }
 
 is_told! {

@@ -23,11 +23,14 @@ mod often;
 
 use std::cell::Cell;
 use std::fs;
+use std::future::poll_fn;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +56,19 @@ pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         let said = payload.downcast_ref::<String>().map(String::as_str);
         said.or(payload.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
     })
+}
+
+/// The same of a future, of which nothing is done any more once it has panicked.
+///
+/// # Errors
+/// When it panicked.
+pub async fn contained_future<F: Future>(work: F) -> Result<F::Output, String> {
+    let mut work = pin!(work);
+    poll_fn(|context| match contained(|| work.as_mut().poll(context)) {
+        Ok(done) => done.map(Ok),
+        Err(said) => Poll::Ready(Err(said)),
+    })
+    .await
 }
 
 /// How many unclean ends wait to be told; the oldest goes for a new one.

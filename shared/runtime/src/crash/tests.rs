@@ -112,6 +112,13 @@ fn a_thread_that_panics_leaves_a_report_with_its_place_and_name() {
     let panicked = thread.spawn(|| {
         assert_eq!(contained(|| panic!("a disk failed")), Err::<(), _>("a disk failed".to_owned()));
         assert_eq!(contained(|| 7), Ok(7));
+        let later = async |done: Result<u8, &str>| {
+            tokio::task::yield_now().await;
+            done.unwrap_or_else(|said| panic!("{said}"))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let [said, done] = [Err("a camera's words"), Ok(7)].map(|done| runtime.block_on(contained_future(later(done))));
+        assert_eq!((said, done), (Err("a camera's words".to_owned()), Ok(7)));
         panic!("index 7 is out of range")
     });
     let panicked = panicked.unwrap().join();

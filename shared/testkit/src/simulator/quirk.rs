@@ -45,6 +45,8 @@ pub enum Quirk {
     BadMedia,
     /// A section of the description lacks its format, so that nothing after it can be trusted.
     BrokenSdp,
+    /// A line in the section of the stream is none.
+    StrayLine,
     /// The stream is described as MPEG-TS.
     Mpeg2Ts,
     /// A stream of MPEG-TS is described before the one that can be read.

@@ -55,6 +55,9 @@ pub(super) fn describe(
         lines.extend(["m=video 0 MP2T/RTP/TCP 33".to_owned(), "a=control:trackID=9".to_owned()]);
     }
     lines.push(format!("m=video 0 RTP/AVP {PAYLOAD_TYPE}"));
+    if quirks.has(Quirk::StrayLine) {
+        lines.push("bitrate: 4096".to_owned());
+    }
     if quirks.has(Quirk::ControlFirst) {
         lines.push(control.clone());
     }
