@@ -6,8 +6,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::bitstream::h264;
+use crate::bitstream::access_unit::split_access_units;
 use crate::bitstream::tests::without_usability_information;
+use crate::bitstream::{h264, is_key};
 use crate::footage::{self, packed, reference, run};
 
 mod h265;
@@ -24,6 +25,27 @@ fn openh264() -> Decoder {
 
 fn footage(name: &str) -> Vec<u8> {
     std::fs::read(footage::path(name)).unwrap()
+}
+
+/// The inputs of the fuzz target `coded_pictures`, which is one decoder's, by all of them.
+#[test]
+fn whatever_is_decoded_of_what_fuzzing_kept_is_a_whole_picture() {
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/fuzz/corpus/coded_pictures");
+    let mut shown = 0;
+    for input in std::fs::read_dir(kept).unwrap() {
+        let data = std::fs::read(input.unwrap().path()).unwrap();
+        for mut decoder in decoders() {
+            for (data, n) in split_access_units(&data).iter().zip(0..) {
+                let (key, data) = (is_key(Codec::H264, data), Bytes::copy_from_slice(data));
+                let unit = AccessUnit { time: CaptureTime(n), codec: Codec::H264, key, data };
+                if let Ok(Some(picture)) = decoder.decode(&unit) {
+                    assert!(picture.planes().is_sound());
+                    shown += 1;
+                }
+            }
+        }
+    }
+    assert!(shown > 20, "{shown}");
 }
 
 #[test]
