@@ -84,12 +84,14 @@ pub enum EngineError {
         reason: String,
     },
     /// The manifest names an input or output that the network doesn't have.
-    #[error("{path} has no {what} named {name:?}; it has {}: correct model.toml", known.join(", "))]
+    #[error("{key} in model.toml is {name:?}, but {path} has no {what} of that name; it has {}", known.join(", "))]
     NoSuch {
         /// `model.onnx`.
         path: PathBuf,
         /// `input` or `output`.
         what: &'static str,
+        /// The manifest's key.
+        key: String,
         /// The name.
         name: String,
         /// Names it has.
@@ -102,6 +104,14 @@ pub enum EngineError {
         path: PathBuf,
         /// The input.
         name: String,
+    },
+    /// The network's input is no picture as it is given one.
+    #[error("{path} takes {found} as its input, not f32 [1, 3, height, width]: export it so")]
+    Layout {
+        /// `model.onnx`.
+        path: PathBuf,
+        /// Type and shape; -1 is open.
+        found: String,
     },
     /// The network's input has a fixed size, which is not the manifest's.
     #[error(
@@ -119,11 +129,14 @@ pub enum EngineError {
     },
     /// An output has another shape than the manifest's head asks for.
     #[error(
-        "output {name:?} of {path} is {found:?}, but head, labels and input in model.toml ask for {asked:?}: correct them"
+        "head.{key} in model.toml is {name:?}, which is {found:?} in {path}, but head, labels and input ask for {asked:?}: \
+         correct them"
     )]
     Shape {
         /// `model.onnx`.
         path: PathBuf,
+        /// The manifest's key in `head`.
+        key: &'static str,
         /// The output.
         name: String,
         /// The manifest's.
@@ -206,8 +219,8 @@ pub(crate) fn open(
     opened.engine.run(&mut |_| ())?;
     for (wanted, found) in network.outputs.iter().zip(opened.engine.shapes()?) {
         if !lie_alike(&wanted.shape, &found) {
-            let (path, name, asked) = (network.file.to_owned(), wanted.name.clone(), wanted.shape.clone());
-            return Err(EngineError::Shape { path, name, asked, found });
+            let (path, key, name) = (network.file.to_owned(), wanted.key, wanted.name.clone());
+            return Err(EngineError::Shape { path, key, name, asked: wanted.shape.clone(), found });
         }
     }
     Ok(opened)
@@ -252,39 +265,79 @@ fn open_tract(_: &Network<'_>, _: Option<String>, _: usize) -> Result<Opened, En
     Err(EngineError::NotBuilt { engine: "tract" })
 }
 
-/// Where `name` stands among the network's inputs or outputs.
-fn position(network: &Network<'_>, what: &'static str, name: &str, known: &[String]) -> Result<usize, EngineError> {
+/// Where the manifest's inputs stand among those of the network, `known`: the picture's, and the one that is told its size. None
+/// may be left that would be given nothing.
+fn inputs(network: &Network<'_>, known: &[String]) -> Result<(usize, Option<usize>), EngineError> {
+    let picture = position(network, "input", "input.name", network.input, known)?;
+    let sizes = network.sizes.map(|name| position(network, "input", "head.sizes", name, known)).transpose()?;
+    match known.iter().enumerate().find(|(at, _)| *at != picture && Some(*at) != sizes) {
+        Some((_, name)) => Err(EngineError::Unfed { path: network.file.to_owned(), name: name.clone() }),
+        None => Ok((picture, sizes)),
+    }
+}
+
+/// Where the manifest's outputs stand among those of the network, `known`.
+fn outputs(network: &Network<'_>, known: &[String]) -> Result<Vec<usize>, EngineError> {
+    let at = |output: &Output| position(network, "output", &format!("head.{}", output.key), &output.name, known);
+    network.outputs.iter().map(at).collect()
+}
+
+fn position(
+    network: &Network<'_>,
+    what: &'static str,
+    key: &str,
+    name: &str,
+    known: &[String],
+) -> Result<usize, EngineError> {
     known.iter().position(|k| k == name).ok_or_else(|| EngineError::NoSuch {
         path: network.file.to_owned(),
         what,
+        key: key.to_owned(),
         name: name.to_owned(),
         known: known.to_vec(),
     })
 }
 
-/// Refuses a network whose input, `[1, 3, height, width]`, has a fixed size other than the manifest's. Where `found` is negative it
-/// is open.
-fn fits(network: &Network<'_>, found: &[i64]) -> Result<(), EngineError> {
+/// Refuses a network whose input, of this type and shape, is no picture of `f32`, planes first, or one of a fixed size other than the
+/// manifest's. A negative size is open, and so is all of an empty shape.
+fn fits(network: &Network<'_>, kind: &str, found: &[i64]) -> Result<(), EngineError> {
+    let path = || network.file.to_owned();
+    let planes = matches!(found, [] | [-1 | 1, -1 | 3, _, _]);
+    if kind != "f32" || !planes {
+        return Err(EngineError::Layout { path: path(), found: format!("{kind} {found:?}") });
+    }
     for (key, at) in [("height", 2), ("width", 3)] {
         let fixed = found.get(at).and_then(|size| usize::try_from(*size).ok());
         if let Some(found) = fixed.filter(|found| *found != network.shape[at]) {
-            return Err(EngineError::Size { path: network.file.to_owned(), key, asked: network.shape[at], found });
+            return Err(EngineError::Size { path: path(), key, asked: network.shape[at], found });
         }
     }
     Ok(())
 }
 
-/// Refuses a network with inputs, `known`, of which one would be given nothing.
-fn fed(network: &Network<'_>, known: &[String]) -> Result<(), EngineError> {
-    match known.iter().find(|name| **name != network.input && Some(name.as_str()) != network.sizes) {
-        Some(name) => Err(EngineError::Unfed { path: network.file.to_owned(), name: name.clone() }),
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_input_that_is_no_picture_of_floats_planes_first_is_told_as_it_is() {
+        let network =
+            Network { file: Path::new("m.onnx"), input: "images", sizes: None, shape: [1, 3, 256, 416], outputs: &[] };
+        let fault = |kind, found: &[i64]| fits(&network, kind, found).map_err(|e| e.to_string());
+        for right in [[1, 3, 256, 416], [-1, -1, -1, -1], [-1, 3, 256, -1]] {
+            assert_eq!(fault("f32", &right), Ok(()));
+        }
+        for (kind, found, told) in [
+            ("f32", &[1, 256, 416, 3][..], "f32 [1, 256, 416, 3]"),
+            ("f32", &[1, 1, 256, 416], "f32 [1, 1, 256, 416]"),
+            ("f32", &[3, 256, 416], "f32 [3, 256, 416]"),
+            ("f16", &[1, 3, 256, 416], "f16 [1, 3, 256, 416]"),
+        ] {
+            let fault = fault(kind, found).unwrap_err();
+            assert!(fault.starts_with(&format!("m.onnx takes {told} as its input")), "{fault}");
+        }
+        assert!(fault("f32", &[1, 3, 255, 416]).unwrap_err().starts_with("input.height in model.toml is 256"));
+    }
 
     #[test]
     fn shapes_are_alike_where_values_lie_in_the_same_order() {

@@ -8,9 +8,9 @@ use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
 use ort::logging::LogLevel;
 use ort::session::Session;
-use ort::value::{DynValue, TensorRef};
+use ort::value::{DynValue, TensorRef, ValueType};
 
-use super::{Device, Engine, EngineError, Network, fed, fits, position};
+use super::{Device, Engine, EngineError, Network, fits, inputs, outputs};
 
 /// The library that this process has loaded. ONNX Runtime allows one environment in a process and it can't be
 /// unloaded, so a second library is refused.
@@ -56,19 +56,11 @@ impl Ort {
             },
         };
         let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|o| o.name().to_owned()).collect::<Vec<_>>();
-        let known = names(session.inputs());
-        for name in std::iter::once(network.input).chain(network.sizes) {
-            position(network, "input", name, &known)?;
+        let (picture, _) = inputs(network, &names(session.inputs()))?;
+        if let ValueType::Tensor { ty, shape, .. } = session.inputs()[picture].dtype() {
+            fits(network, &ty.to_string(), shape)?;
         }
-        fed(network, &known)?;
-        let input = session.inputs().iter().find(|input| input.name() == network.input);
-        if let Some(shape) = input.and_then(|input| input.dtype().tensor_shape()) {
-            fits(network, shape)?;
-        }
-        let known = names(session.outputs());
-        for output in network.outputs {
-            position(network, "output", &output.name, &known)?;
-        }
+        outputs(network, &names(session.outputs()))?;
         let input = vec![0.0; network.shape.iter().product()];
         let outputs = network.outputs.iter().map(|o| o.name.clone()).collect();
         let engine = Self {

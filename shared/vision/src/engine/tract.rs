@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::Dimension;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
 use tract_onnx::pb::type_proto::Value::TensorType;
 use tract_onnx::pb::{TypeProto, ValueInfoProto};
 use tract_onnx::prelude::*;
 
-use super::{Engine, EngineError, Network, fed, fits, position};
+use super::{Engine, EngineError, Network, fits, inputs, outputs};
 
 /// A network optimised for this processor.
 pub(super) struct Tract {
@@ -20,11 +22,17 @@ pub(super) struct Tract {
     outputs: Vec<usize>,
 }
 
-/// What the file says of an input's shape. Dimensions that it leaves open are negative.
-fn shape(input: &ValueInfoProto) -> Vec<i64> {
-    let Some(TypeProto { value: Some(TensorType(tensor)), .. }) = &input.r#type else { return vec![] };
+/// What the file says of an input's type and shape. Dimensions that it leaves open are -1.
+fn claims(input: &ValueInfoProto) -> (String, Vec<i64>) {
+    let Some(TypeProto { value: Some(TensorType(tensor)), .. }) = &input.r#type else { return Default::default() };
+    let kind = match DataType::try_from(tensor.elem_type) {
+        Ok(DataType::Float) => "f32".to_owned(),
+        Ok(other) => other.as_str_name().to_lowercase(),
+        Err(_) => format!("type {}", tensor.elem_type),
+    };
     let dimensions = tensor.shape.iter().flat_map(|shape| &shape.dim);
-    dimensions.map(|dimension| if let Some(DimValue(size)) = dimension.value { size } else { -1 }).collect()
+    let size = |dimension: &Dimension| if let Some(DimValue(size)) = dimension.value { size } else { -1 };
+    (kind, dimensions.map(size).collect())
 }
 
 impl Tract {
@@ -41,17 +49,15 @@ impl Tract {
         let graph = file.graph.as_ref();
         let weights: Vec<&str> = graph.iter().flat_map(|g| &g.initializer).map(|t| t.name.as_str()).collect();
         let names = |v: &ValueInfoProto| v.name.clone();
-        let inputs: Vec<String> =
+        let known: Vec<String> =
             graph.iter().flat_map(|g| &g.input).map(names).filter(|name| !weights.contains(&name.as_str())).collect();
-        let known: Vec<String> = graph.iter().flat_map(|g| &g.output).map(names).collect();
-        let input = position(network, "input", network.input, &inputs)?;
-        let sizes = network.sizes.map(|name| position(network, "input", name, &inputs)).transpose()?;
-        fed(network, &inputs)?;
+        let (input, sizes) = inputs(network, &known)?;
         if let Some(claimed) = graph.iter().flat_map(|g| &g.input).find(|v| v.name == network.input) {
-            fits(network, &shape(claimed))?;
+            let (kind, shape) = claims(claimed);
+            fits(network, &kind, &shape)?;
         }
-        let outputs = network.outputs.iter().map(|o| position(network, "output", &o.name, &known));
-        let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
+        let known: Vec<String> = graph.iter().flat_map(|g| &g.output).map(names).collect();
+        let outputs = outputs(network, &known)?;
 
         let load = || -> TractResult<Self> {
             let fact = f32::fact(network.shape);

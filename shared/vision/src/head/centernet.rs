@@ -26,9 +26,12 @@ impl CenterNet {
     }
 
     pub(super) fn outputs(&self) -> Vec<Output> {
-        let output =
-            |name: &String, planes| Output { name: name.clone(), shape: vec![1, planes, self.rows, self.columns] };
-        vec![output(&self.heat, self.classes), output(&self.ltrb, 4)]
+        let output = |key, name: &String, planes| Output {
+            key,
+            name: name.clone(),
+            shape: vec![1, planes, self.rows, self.columns],
+        };
+        vec![output("heat", &self.heat, self.classes), output("ltrb", &self.ltrb, 4)]
     }
 
     pub(super) fn decode(&self, outputs: &[&[f32]], min_score: f32, found: &mut Vec<Candidate>) {

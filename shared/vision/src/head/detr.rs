@@ -50,14 +50,17 @@ impl Detr {
     }
 
     pub(super) fn outputs(&self) -> Vec<Output> {
-        let output = |name: &String, row: &[usize]| Output {
+        let output = |key, name: &String, row: &[usize]| Output {
+            key,
             name: name.clone(),
             shape: [1, self.queries].iter().chain(row).copied().collect(),
         };
         match &self.layout {
-            Layout::Logits { logits, boxes } => vec![output(logits, &[self.classes]), output(boxes, &[4])],
+            Layout::Logits { logits, boxes } => {
+                vec![output("logits", logits, &[self.classes]), output("boxes", boxes, &[4])]
+            }
             Layout::Labels { labels, boxes, scores, .. } => {
-                vec![output(labels, &[]), output(boxes, &[4]), output(scores, &[])]
+                vec![output("labels", labels, &[]), output("boxes", boxes, &[4]), output("scores", scores, &[])]
             }
         }
     }

@@ -82,6 +82,8 @@ pub enum Head {
 /// An output that a head needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
+    /// The key of `[head]` that names it.
+    pub key: &'static str,
     /// Its name in the graph.
     pub name: String,
     /// Its shape.

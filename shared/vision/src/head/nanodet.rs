@@ -36,6 +36,7 @@ impl NanoDet {
     pub(super) fn outputs(&self) -> Vec<Output> {
         let channels = self.classes + 4 * self.bins;
         let output = |(stride, name): &(usize, String)| Output {
+            key: "outputs",
             name: name.clone(),
             shape: vec![1, channels, self.height.div_ceil(*stride), self.width.div_ceil(*stride)],
         };

@@ -70,17 +70,17 @@ impl PicoDet {
     }
 
     pub(super) fn outputs(&self) -> Vec<Output> {
-        let output = |name: &String, rows, row| Output { name: name.clone(), shape: vec![1, rows, row] };
+        let output = |key, name: &String, rows, row| Output { key, name: name.clone(), shape: vec![1, rows, row] };
         match &self.layout {
             Layout::Bins { bins, scores, boxes } => {
                 let levels = self.grids.iter().zip(scores.iter().zip(boxes));
                 let pair = |(grid, (scores, boxes)): (&Grid, (&String, &String))| {
-                    [output(scores, grid.cells, self.classes), output(boxes, grid.cells, 4 * bins)]
+                    [output("scores", scores, grid.cells, self.classes), output("boxes", boxes, grid.cells, 4 * bins)]
                 };
                 levels.flat_map(pair).collect()
             }
             Layout::Boxes { scores, boxes } => {
-                vec![output(scores, self.classes, self.cells()), output(boxes, self.cells(), 4)]
+                vec![output("scores", scores, self.classes, self.cells()), output("boxes", boxes, self.cells(), 4)]
             }
         }
     }

@@ -43,8 +43,9 @@ impl Ssd {
     }
 
     pub(super) fn outputs(&self) -> Vec<Output> {
-        let output = |name: &String, row| Output { name: name.clone(), shape: vec![1, self.anchors.len(), row] };
-        vec![output(&self.boxes, 4), output(&self.scores, self.classes)]
+        let output =
+            |key, name: &String, row| Output { key, name: name.clone(), shape: vec![1, self.anchors.len(), row] };
+        vec![output("boxes", &self.boxes, 4), output("scores", &self.scores, self.classes)]
     }
 
     pub(super) fn decode(&self, outputs: &[&[f32]], min_score: f32, found: &mut Vec<Candidate>) {

@@ -24,7 +24,7 @@ impl Yolov8 {
     }
 
     pub(super) fn outputs(&self) -> Vec<Output> {
-        vec![Output { name: self.output.clone(), shape: vec![1, 4 + self.classes, self.cells] }]
+        vec![Output { key: "output", name: self.output.clone(), shape: vec![1, 4 + self.classes, self.cells] }]
     }
 
     pub(super) fn decode(&self, outputs: &[&[f32]], min_score: f32, found: &mut Vec<Candidate>) {

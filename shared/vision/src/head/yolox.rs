@@ -29,7 +29,7 @@ impl Yolox {
 
     pub(super) fn outputs(&self) -> Vec<Output> {
         let cells = self.strides.iter().map(|stride| self.grid(*stride)).map(|(columns, rows)| columns * rows).sum();
-        vec![Output { name: self.output.clone(), shape: vec![1, cells, 5 + self.classes] }]
+        vec![Output { key: "output", name: self.output.clone(), shape: vec![1, cells, 5 + self.classes] }]
     }
 
     pub(super) fn decode(&self, outputs: &[&[f32]], min_score: f32, found: &mut Vec<Candidate>) {
