@@ -93,7 +93,8 @@ fn run(file: &File) -> anyhow::Result<ExitCode> {
     pipeline::describe_metrics();
     tracing::info!(agent = AGENT, edge = %config.edge(), "starting");
     let (record, past) = Record::begin(&config.data, AGENT);
-    record.report_panics();
+    // Its task that says goodbye to a camera reads what that has sent.
+    record.report_panics(&["retina"]);
     tell_past(&past);
     let manager = Manager { notifier: Notifier::from_environment(), period: notify::watchdog() };
     let (notifier, watchdog, leave) = (manager.notifier.clone(), Watchdog::default(), Leave::default());

@@ -93,11 +93,13 @@ const RTP_PACKET: &str = "\nssrc: ";
 const REFUSED_UNREAD: [&str; 2] = ["wrong ssrc", "Out-of-order packet"];
 
 /// What retina says, in lower case, where it refuses what the interpreter can put right.
-const MENDED: [(&str, Mend); 10] = [
+const MENDED: [(&str, Mend); 11] = [
     ("unexpected content type application/sdp", Mend::ContentType),
     ("unable to parse sdp", Mend::Description),
     ("invalid timeout=0 in session header", Mend::Session),
     ("unparseable timeout", Mend::Session),
+    // Its id ends in a space, at which retina panics when it is to send it back.
+    ("invalidheadervalue", Mend::Session),
     ("unparseable session header", Mend::Session),
     ("rtp-info missing stream url", Mend::RtpInfo),
     ("rtp-info param has no =", Mend::RtpInfo),

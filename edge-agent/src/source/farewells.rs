@@ -1,17 +1,18 @@
 //! The ends of sessions that are on their way. A camera of few sessions lets the next one in when the last one has ended.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use omma_runtime::crash;
 use retina::client::SessionGroup;
 use tokio_util::task::TaskTracker;
 
 /// TEARDOWN requests on their way: retina's, and those of interpreters.
 #[derive(Clone, Default)]
 pub struct Farewells {
-    group: Arc<SessionGroup>,
+    group: Arc<Mutex<Arc<SessionGroup>>>,
     interpreters: TaskTracker,
     /// Whether a session may have begun since it was asked last whether the end of one is unanswered.
     begun: Arc<AtomicBool>,
@@ -25,7 +26,7 @@ impl fmt::Debug for Farewells {
 
 impl Farewells {
     pub(super) fn group(&self) -> Arc<SessionGroup> {
-        Arc::clone(&self.group)
+        Arc::clone(&self.group.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn interpreters(&self) -> &TaskTracker {
@@ -51,9 +52,15 @@ impl Farewells {
             // Others may still begin.
             self.interpreters.close();
             self.interpreters.wait().await;
-            self.group.await_teardown().await
+            crash::contained_future(self.group().await_teardown()).await
         };
-        let answered = matches!(tokio::time::timeout(patience, both).await, Ok(Ok(())));
+        let done = tokio::time::timeout(patience, both).await;
+        if let Ok(Err(said)) = &done {
+            // It holds a session whose task has panicked, and would say so for ever.
+            tracing::debug!(said, "saying goodbye ended in a fault");
+            *self.group.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        }
+        let answered = matches!(done, Ok(Ok(Ok(()))));
         if !answered {
             // The camera ends what it does not hear of any more; nobody needs to act.
             tracing::debug!("a TEARDOWN was not answered");

@@ -129,8 +129,9 @@ pub async fn describe(
         let (asked, mut finds) = door.map_or_else(|| (at.clone(), None), |door| (door.url, Some(door.finds)));
         let described = tokio::select! {
             described = contained(Session::describe(asked.clone(), options)) => described.map_err(|said| {
-                // The description is what it panics at; so says it of others that it can't read.
-                SourceError::Unreadable(format!("Unable to parse SDP: {said}"))
+                // As it says of other descriptions that it can't read.
+                let sdp = if said.contains("sdp-types") { "Unable to parse SDP: " } else { "" };
+                panicked(format!("{sdp}{said}"))
             })?,
             fault = ended(&mut finds) => return Err(fault),
         };
@@ -155,8 +156,8 @@ pub async fn describe(
     Err(SourceError::Unusable(what.to_owned()))
 }
 
-/// What retina does. At some of what cameras send it panics, or what it is made of does: that is the camera's fault, and must
-/// not end the edge. What panicked is not to be asked again.
+/// What retina does. At some of what cameras send it panics, or what it is made of does: that is told as the camera's fault, which it
+/// is, and may be put right. What panicked is not to be asked again.
 ///
 /// # Errors
 /// What was said then, in one line.
@@ -243,7 +244,7 @@ impl Described {
             .initial_seq(InitialSequenceNumberPolicy::Ignore)
             .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
         let playing = contained(self.session.play(play)).await.map_err(panicked)?.map_err(fail)?;
-        let demuxed = playing.demuxed().map_err(fail)?;
+        let demuxed = crash::contained(|| playing.demuxed()).map_err(panicked)?.map_err(fail)?;
         let without_picture = Some(Instant::now());
         Ok(Stream { demuxed, index, codec, unusable: 0, fault: None, without_picture, finds })
     }

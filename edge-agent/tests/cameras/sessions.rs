@@ -27,6 +27,7 @@ is_interpreted! {
     rtp_info_without_a_url: RtpInfoGarbage, RtpInfo;
     another_parameter_behind_the_time_out: SessionExtra, Session;
     a_time_out_of_zero: SessionZeroTimeout, Session;
+    a_space_behind_the_session_id: SessionIdSpace, Session;
     an_ssrc_that_is_another: WrongSsrc, Ssrc;
 }
 

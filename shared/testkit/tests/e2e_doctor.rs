@@ -57,6 +57,7 @@ fn examine(launch: Launch) -> (Option<i32>, Value) {
     let (status, out, error) = launch.run();
     for text in [&out, &error] {
         assert!(!text.contains(PASSWORD) && !text.contains("hunter2"), "a password is printed: {text}");
+        assert!(!text.contains("panicked"), "{text}");
     }
     let json = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e} in {out:?}; it said {error}"));
     (status.code(), json)
@@ -135,6 +136,20 @@ fn what_is_put_right_is_told() {
         let told: Vec<_> = json["workarounds"].as_array().unwrap().iter().map(|told| &told["code"]).collect();
         assert_eq!(told, ["rtp_info_interpreted", "nonce_interpreted"]);
     }
+    camera.program.stop();
+}
+
+/// What reads a description panicked at such a line, and so did `doctor`.
+#[test]
+fn a_description_at_which_its_reader_gives_up_is_put_right() {
+    let mut camera = Camera::with(&["--quirk", "stray-line"]);
+    let launch = doctor(&["--json", "--seconds", "2", "--transport", "tcp", &camera.url("door")]);
+    let (_, json) = examine(knowing(launch, PASSWORD));
+    assert_eq!(
+        (&json["interpreted"], &json["failure"]),
+        (&serde_json::json!(["description"]), &Value::Null),
+        "{json:#}"
+    );
     camera.program.stop();
 }
 

@@ -27,8 +27,9 @@ pub fn rtsp_camera(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.unwrap_or_else(|e| panic!("a runtime: {e}"));
     let over = runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
+        // Where many were before it, there may be no port left for a while.
+        let Ok(listener) = TcpListener::bind("127.0.0.1:0").await else { return None };
+        let Ok(address) = listener.local_addr() else { return None };
         let Ok(url) = CameraUrl::parse(&format!("rtsp://{address}/live")) else { panic!("a camera's address") };
         let camera = async {
             while let Ok((mut viewer, _)) = listener.accept().await {
@@ -40,13 +41,14 @@ pub fn rtsp_camera(data: &[u8]) {
         };
         tokio::select! {
             () = camera => panic!("the camera has ended"),
-            reason = tokio::time::timeout(OVER, watch(&url)) => reason.map_err(std::io::Error::other),
+            reason = tokio::time::timeout(OVER, watch(&url)) => Some(reason),
         }
     });
     match over {
-        Ok(Ok(never)) => match never {},
-        Ok(Err(reason)) => assert!(!reason.to_string().is_empty()),
-        Err(e) => panic!("it does not end: {e}"),
+        None => {}
+        Some(Ok(Ok(never))) => match never {},
+        Some(Ok(Err(reason))) => assert!(!reason.to_string().is_empty()),
+        Some(Err(e)) => panic!("it does not end: {e}"),
     }
 }
 

@@ -89,6 +89,8 @@ pub enum Quirk {
     SessionNoTimeout,
     /// A space before the session's time-out.
     SessionSpace,
+    /// A space behind the session's id.
+    SessionIdSpace,
     /// Another parameter behind the session's time-out.
     SessionExtra,
     /// A time-out of 0 s.

@@ -290,6 +290,8 @@ impl Session {
             id.clone()
         } else if self.quirks.has(Quirk::SessionSpace) {
             format!("{id}; timeout={seconds}")
+        } else if self.quirks.has(Quirk::SessionIdSpace) {
+            format!("{id} ;timeout={seconds}")
         } else if self.quirks.has(Quirk::SessionExtra) {
             format!("{id};timeout={seconds};owner=viewer")
         } else if self.quirks.has(Quirk::SessionZeroTimeout) {
