@@ -14,7 +14,7 @@ use omma_protocol::secret::Secret;
 use omma_runtime::config::{self, Faults};
 use omma_vision::detect::objections;
 use omma_vision::engine::EngineChoice;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use crate::infer::InferConfig;
 use crate::live::LiveConfig;
@@ -388,8 +388,8 @@ fn is_host(text: &str) -> bool {
 
 fn is_host_and_port(text: &str) -> bool {
     let Ok(url) = Url::parse(&format!("mqtts://{text}")) else { return false };
-    let host = url.host_str().filter(|host| !host.is_empty());
-    host.zip(url.port().filter(|port| *port > 0)).is_some_and(|(host, port)| at_host(host, port) == text)
+    let is_alone = url.username().is_empty() && url.password().is_none() && url[Position::BeforePath..].is_empty();
+    is_alone && url.host_str().is_some_and(|host| !host.is_empty()) && url.port().is_some_and(|port| port > 0)
 }
 
 fn at_host(host: &str, port: u16) -> String {

@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use crate::head::Output;
 
-/// What `auto` has the system's loader look for where no library is given (`ld.so(8)`).
+/// What `auto` looks for where no library is given: beside the program, then as the system's loader does (`ld.so(8)`).
 const FOUND: &str = "libonnxruntime.so";
 
 /// Which engine runs the network.
@@ -299,11 +299,11 @@ fn position(
 }
 
 /// Refuses a network whose input, of this type and shape, is no picture of `f32`, planes first, or one of a fixed size other than the
-/// manifest's. A negative size is open, and so is all of an empty shape.
+/// manifest's. A negative size is open, and so are an empty shape and type.
 fn fits(network: &Network<'_>, kind: &str, found: &[i64]) -> Result<(), EngineError> {
     let path = || network.file.to_owned();
     let planes = matches!(found, [] | [-1 | 1, -1 | 3, _, _]);
-    if kind != "f32" || !planes {
+    if !matches!(kind, "" | "f32") || !planes {
         return Err(EngineError::Layout { path: path(), found: format!("{kind} {found:?}") });
     }
     for (key, at) in [("height", 2), ("width", 3)] {
