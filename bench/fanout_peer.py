@@ -5,9 +5,11 @@ The receivers are sockets of this process, which count what comes and don't decr
 import base64
 import contextlib
 import os
+import pathlib
 import selectors
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -16,6 +18,8 @@ from harness import cpu_shares
 # What makes payloads of 1140 bytes, as the hub's are.
 PACKET = 1166
 BUFFER = 1 << 20
+# Ten seconds each.
+TURNS = 8
 
 
 class Receivers:
@@ -41,7 +45,10 @@ class Receivers:
                 n = key.data
                 with contextlib.suppress(BlockingIOError):
                     while True:
-                        self.bytes[n] += key.fileobj.recv_into(packet)
+                        came = key.fileobj.recv_into(packet)
+                        if 64 <= packet[1] & 0x7F <= 95:
+                            continue  # a report to the receiver whose port is one less (RFC 5761 §4)
+                        self.bytes[n] += came
                         self.last[n] = packet[2] << 8 | packet[3]  # the RTP sequence number, which is not encrypted
                         if not self.packets[n]:
                             self.first[n] = self.last[n]
@@ -70,11 +77,14 @@ def outputs(sockets):
 
 def peer_round(film, count, seconds):
     """CPU of ffmpeg for each receiver, and what came."""
-    receivers = Receivers(count)
-    source = ["-re", "-stream_loop", "-1", "-framerate", "30", "-i", film]
-    ffmpeg = subprocess.Popen(["ffmpeg", "-nostdin", "-loglevel", "fatal", *source, "-map", "0:v", "-c", "copy", "-f", "tee",
-                               outputs(receivers.sockets)])
+    receivers, ffmpeg, folder = Receivers(count), None, tempfile.TemporaryDirectory()
+    # Its own loop waits a film's time before the next turn, where the film has no times in it.
+    turns = pathlib.Path(folder.name) / "turns.h264"
+    turns.write_bytes(pathlib.Path(film).read_bytes() * TURNS)
+    source = ["-re", "-framerate", "30", "-i", turns]
     try:
+        ffmpeg = subprocess.Popen(["ffmpeg", "-nostdin", "-loglevel", "fatal", *source, "-map", "0:v", "-c", "copy", "-f", "tee",
+                                   outputs(receivers.sockets)])
         end = time.monotonic() + 30
         while not all(receivers.packets):
             if ffmpeg.poll() is not None or time.monotonic() > end:
@@ -86,9 +96,11 @@ def peer_round(film, count, seconds):
         took = time.monotonic() - began
         came = [now - then for now, then in zip(receivers.bytes, before)]
     finally:
-        ffmpeg.kill()
-        ffmpeg.wait()
+        if ffmpeg:
+            ffmpeg.kill()
+            ffmpeg.wait()
         receivers.close()
+        folder.cleanup()
     return {"cpu_percent_per_viewer": round(100 * cpu / count, 4), "seconds": round(took, 2), "lost": receivers.lost(),
             "mbit_per_viewer_min": round(min(came) * 8e-6 / took, 3),
             "mbit_per_viewer": round(sum(came) * 8e-6 / took / count, 3)}

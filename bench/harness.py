@@ -21,7 +21,6 @@ PORTS = {"HTTP_PORT": 28080, "RTSP_PORT": 28554, "QUIC_PORT": 24433, "MQTT_PORT"
 EDGE = f"http://127.0.0.1:{PORTS['EDGE_PORT']}"
 TICK = os.sysconf("SC_CLK_TCK")
 HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of the machine's has no business here
-# OpenCV and ONNX Runtime of the edge's peer, and of who makes films.
 SIGNS = {"<=": operator.le, ">=": operator.ge}
 
 

@@ -26,7 +26,9 @@ export async function watchPeer(browser, { python, program, camera }, seconds, s
     return seen;
   } finally {
     relay.stdin.end();
+    const late = setTimeout(() => relay.kill("SIGKILL"), 10_000);
     await ended;
+    clearTimeout(late);
   }
 }
 
