@@ -19,84 +19,24 @@
 //!
 //! Nothing here fails a program: where the disk does not take a report there is none.
 
+mod contained;
+
 mod often;
 
-use std::cell::Cell;
 use std::fs;
-use std::future::poll_fn;
 use std::io;
-use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::panic;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::file;
+pub use contained::{contained, contained_future};
+use contained::{is_contained, within_crate};
 use often::{Ends, Hour};
-
-thread_local! {
-    /// Whether whoever called is prepared for a panic.
-    static CONTAINED: Cell<bool> = const { Cell::new(false) };
-    /// Where the last of those was.
-    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
-}
-
-/// Does what may panic through no fault of this program's, such as a library that ends on a disk which fails. A panic of the
-/// calling thread then leaves no report and nothing in the log: what was said, and where, is given to the caller to handle.
-///
-/// # Errors
-/// When it panicked.
-pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    static HUSHED: Once = Once::new();
-    HUSHED.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            if !is_contained(panic) {
-                before(panic);
-            }
-        }));
-    });
-    let before = CONTAINED.replace(true);
-    let done = panic::catch_unwind(AssertUnwindSafe(work));
-    CONTAINED.set(before);
-    done.map_err(|payload| {
-        let said = payload.downcast_ref::<String>().map(String::as_str);
-        let said = said.or(payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        PLACE.take().map_or_else(|| said.to_owned(), |place| format!("{place}: {said}"))
-    })
-}
-
-/// Notes the place of a panic that is.
-fn is_contained(panic: &PanicHookInfo<'_>) -> bool {
-    let contained = CONTAINED.get();
-    if contained {
-        PLACE.set(panic.location().map(|place| within_crate(&place.to_string())));
-    }
-    contained
-}
-
-/// `crate-1.2.3/src/file.rs:7:1`, without the folder of this machine that it was built in.
-fn within_crate(place: &str) -> String {
-    let source = place.rfind("/src/").map_or(0, |at| place[..at].rfind('/').map_or(0, |before| before + 1));
-    place[source..].to_owned()
-}
-
-/// The same of a future, of which nothing is done any more once it has panicked.
-///
-/// # Errors
-/// When it panicked.
-pub async fn contained_future<F: Future>(work: F) -> Result<F::Output, String> {
-    let mut work = pin!(work);
-    poll_fn(|context| match contained(|| work.as_mut().poll(context)) {
-        Ok(done) => done.map(Ok),
-        Err(said) => Poll::Ready(Err(said)),
-    })
-    .await
-}
 
 /// How many unclean ends wait to be told; the oldest goes for a new one.
 const UNTOLD: usize = 16;
@@ -278,7 +218,7 @@ impl Record {
         (record, Past { last_run, unclean_ends, crashes: reports })
     }
 
-    /// From now on every panic of this process that is not [`contained`] leaves a report, and then does what it did before. But for
+    /// From now on every panic of this process that is not [`contained()`] leaves a report, and then does what it did before. But for
     /// those in tasks that the crates `theirs` have spawned by themselves: such a one ends nothing else.
     pub fn report_panics(&self, theirs: &'static [&'static str]) {
         let (record, before) = (self.clone(), panic::take_hook());
