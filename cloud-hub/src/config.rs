@@ -3,9 +3,11 @@
 //! [`written`] mirrors the file, section by section, with defaults; every fault of form is found there. [`Config`] is
 //! what the rest of the hub reads: what is here has been checked across keys, and all faults are reported at once.
 
+mod host;
+
 mod written;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,10 +16,11 @@ use omma_protocol::secret::Secret;
 use omma_runtime::config::{self, Faults};
 use omma_vision::detect::objections;
 use omma_vision::engine::EngineChoice;
-use url::{Host, Position, Url};
+use url::Url;
 
 use crate::infer::InferConfig;
 use crate::live::LiveConfig;
+use host::{at_host, is_host, is_host_and_port};
 use written::Written;
 
 /// Environment variables that override the file begin with this.
@@ -380,23 +383,6 @@ fn check_live(written: written::Live, faults: &mut Faults) -> LiveConfig {
         faults.push("live.max_sessions", "expected 1 or more");
     }
     LiveConfig { udp: written.udp, announce: written.announce, max_sessions: written.max_sessions }
-}
-
-fn is_host(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok() || (!text.contains([':', '[', '/']) && Host::parse(text).is_ok())
-}
-
-fn is_host_and_port(text: &str) -> bool {
-    let Ok(url) = Url::parse(&format!("mqtts://{text}")) else { return false };
-    let is_alone = url.username().is_empty() && url.password().is_none() && url[Position::BeforePath..].is_empty();
-    is_alone && url.host_str().is_some_and(|host| !host.is_empty()) && url.port().is_some_and(|port| port > 0)
-}
-
-fn at_host(host: &str, port: u16) -> String {
-    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(IpAddr::V6(ip)) => format!("[{ip}]:{port}"),
-        _ => format!("{host}:{port}"),
-    }
 }
 
 #[cfg(test)]
