@@ -43,6 +43,7 @@ use uuid::Uuid;
 
 use crate::health::watchdog::Pulse;
 use crate::state::OutboxState;
+use crate::step;
 use database::Database;
 use keeper::Keeper;
 use store::StoreError;
@@ -140,6 +141,7 @@ pub fn open(folder: &Path, budget: u64, part: Part) -> Result<Outbox, StoreError
 /// # Errors
 /// As [`open`].
 pub fn open_watched(folder: &Path, budget: u64, part: Part, pulse: Pulse) -> Result<Outbox, StoreError> {
+    let _outbox = step::OUTBOX.span().entered();
     let (orders, inbox) = mpsc::channel(ORDERS);
     // Until it is open it is one that nothing is in.
     let (id, id_watch) = watch::channel(OutboxId(Uuid::new_v4()));

@@ -68,6 +68,7 @@ use crate::state::gates::Gates;
 use crate::state::link::LinkState;
 use crate::state::switches::Switches;
 use crate::state::{Reports, State};
+use crate::step;
 use crate::unit::Feeds;
 use crate::uplink::mqtt::MqttUplink;
 use crate::uplink::mqtt::broker::Broker;
@@ -324,6 +325,7 @@ fn mqtt_uplink(
     let (backfill, notices) = (config.backfill, notices.clone());
     let (done, end) = (CancellationToken::new(), token.clone());
     let finished = done.clone();
+    let _uplink = step::UPLINK.span().entered();
     // The supervisor drops the uplink when its token is cancelled; the uplink's own token comes first, for a goodbye.
     let supervised = supervise::spawn("uplink mqtt", done, move || {
         let (edge, broker, outbox) = (edge.clone(), broker.clone(), outbox.clone());

@@ -89,7 +89,7 @@ pub(crate) async fn open(State(state): State<LiveState>, request: Request) -> Re
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(async move |socket| {
         let page = Page { socket, address, state, feed, watched: None, heard: Instant::now() };
-        page.serve(stranger).instrument(tracing::info_span!("step", step = "live")).await;
+        page.serve(stranger).instrument(omma_runtime::step::span("live")).await;
     }))
 }
 

@@ -30,7 +30,7 @@ impl Steps {
         name: &'static str,
         part: impl Future<Output = ()> + Send + 'static,
     ) {
-        let id = self.tasks.spawn(part.instrument(tracing::info_span!("step", step = word))).id();
+        let id = self.tasks.spawn(part.instrument(omma_runtime::step::span(word))).id();
         self.names.insert(id, name);
     }
 

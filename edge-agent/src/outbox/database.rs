@@ -23,6 +23,7 @@ use omma_runtime::crash;
 
 use super::store::{self, Settled, Store, StoreError};
 use crate::state::OutboxState;
+use crate::step;
 
 /// A database that opens but fails as damaged more often than this within [`DAMAGED_WITHIN`] is set aside, though in between
 /// it works: one page that can't be read hinders no put.
@@ -242,6 +243,7 @@ impl Opened {
     fn start(mut opened: Self) -> Result<Sender<Job>, StoreError> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let work = move || {
+            let _outbox = step::OUTBOX.span().entered();
             for job in inbox {
                 job(&mut opened);
                 give_back();

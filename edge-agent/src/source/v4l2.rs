@@ -103,7 +103,9 @@ pub async fn open(device: &Path, options: DeviceOptions, lock: &DeviceLock) -> R
         return Err(DeviceError::Busy(device).into());
     };
     let (opened, stream) = oneshot::channel();
+    let span = tracing::Span::current();
     let work = move || {
+        let _source = span.entered();
         capture::run(&device, options, opened);
         drop(held);
     };

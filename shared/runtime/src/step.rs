@@ -29,10 +29,22 @@ impl Kind {
         Self { name, drops }
     }
 
+    /// See [`span`].
+    pub fn span(self) -> tracing::Span {
+        span(self.name)
+    }
+
     /// The counter of each reason, which is there from now on.
     pub(crate) fn drop_counters(self) -> impl Iterator<Item = (&'static str, Counter)> {
         self.drops.iter().map(move |reason| (*reason, drop_counter(self.name, reason)))
     }
+}
+
+/// The span of work of the step of this word: its log lines then carry `step`. As grave as can be, so that no filter of levels
+/// takes it from lines that are logged ([`telemetry`](crate::telemetry) sees to those of targets). Threads and tasks that are
+/// spawned begin without one.
+pub fn span(word: &'static str) -> tracing::Span {
+    tracing::error_span!("step", step = word)
 }
 
 fn drop_counter(step: &'static str, reason: &'static str) -> Counter {
@@ -59,7 +71,7 @@ impl Step {
             duration: histogram!(DURATION, "step" => name),
             done: counter!(DONE, "step" => name),
             dropped: kind.drop_counters().collect(),
-            span: tracing::info_span!("step", step = name),
+            span: kind.span(),
         }
     }
 

@@ -16,6 +16,7 @@ use metrics::counter;
 use omma_protocol::backoff::Backoff;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::backoff::random_seed;
 
@@ -27,7 +28,7 @@ const MAX: Duration = Duration::from_secs(30);
 /// A task that ran this long before it failed starts again as after a first failure.
 const STEADY: Duration = Duration::from_secs(60);
 
-/// Runs the future that `make` gives, and makes it anew whenever it fails or panics, until it says that it is done,
+/// In the span that it is called in: runs the future that `make` gives, and makes it anew whenever it fails or panics, until it says that it is done,
 /// or `token` is cancelled, which drops it. Each restart is a WARN line and counts in
 /// `omma_task_restarts_total{task}`.
 pub fn spawn<M, F, E>(name: &'static str, token: CancellationToken, make: M) -> JoinHandle<()>
@@ -37,10 +38,11 @@ where
     E: Display + Send + 'static,
 {
     let backoff = Backoff::new(FIRST, MAX, random_seed());
-    tokio::spawn(async move {
+    let supervised = async move {
         // Nothing is left to do when the token is cancelled: dropping the run aborts the task.
         token.run_until_cancelled(run(name, make, backoff)).await.unwrap_or_default();
-    })
+    };
+    tokio::spawn(supervised.in_current_span())
 }
 
 async fn run<M, F, E>(name: &'static str, mut make: M, mut backoff: Backoff)
@@ -51,7 +53,7 @@ where
 {
     loop {
         let started = Instant::now();
-        let failure = match AbortOnDrop(tokio::spawn(make())).await {
+        let failure = match AbortOnDrop(tokio::spawn(make().in_current_span())).await {
             Ok(Ok(())) => return,
             Ok(Err(e)) => e.to_string(),
             Err(e) if e.is_panic() => "it panicked".to_owned(),

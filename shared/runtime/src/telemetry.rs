@@ -93,9 +93,12 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 /// statement, is rarely anything that an operator can act on.
 const DEFAULT: &str = "error,omma=info,edge_agent=info,edge_core=info,cloud_hub=info,hub_core=info";
 
+/// Whatever else is logged, its lines carry their step.
+const SPANS: &str = "omma_runtime::step=error";
+
 fn filter(written: Option<&str>) -> Result<EnvFilter, InvalidFilter> {
     let written = written.filter(|w| !w.trim().is_empty()).unwrap_or(DEFAULT);
-    EnvFilter::builder().parse(written).map_err(|e| InvalidFilter(e.to_string()))
+    EnvFilter::builder().parse(format!("{written},{SPANS}")).map_err(|e| InvalidFilter(e.to_string()))
 }
 
 fn layer(format: Format) -> Box<dyn Layer<Registry> + Send + Sync> {
@@ -147,6 +150,22 @@ mod tests {
         assert_eq!(logged(Some(" ")), ["ours", "shared", "grave"]);
         assert_eq!(logged(Some("debug")), ["ours", "shared", "detail", "library", "grave"]);
         assert_eq!(logged(Some("cloud_hub=debug")), ["detail"]);
+    }
+
+    /// Under `warn`, and where a target was named, they had lost it.
+    #[test]
+    fn lines_carry_their_step_under_every_filter() {
+        for written in [None, Some("warn"), Some("edge_agent=debug"), Some("off,edge_agent=error")] {
+            let lines = Captured::default();
+            let writer = lines.clone();
+            let layer = json::JsonLines::new(move || writer.clone()).with_filter(filter(written).unwrap());
+            tracing::subscriber::with_default(Registry::default().with(layer), || {
+                let _decode = crate::step::span("decode").entered();
+                tracing::error!(target: "edge_agent::media", "broken");
+            });
+            let lines = lines.lines();
+            assert_eq!(lines.iter().map(|line| &line["step"]).collect::<Vec<_>>(), ["decode"], "{written:?}");
+        }
     }
 
     #[test]

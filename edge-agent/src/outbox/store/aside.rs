@@ -26,6 +26,7 @@ use super::witness::Witness;
 use super::{Kind, Store, StoreError};
 use crate::clock;
 use crate::outbox::record;
+use crate::step;
 
 /// Older databases that were set aside stay while all of them take no more than one part in so many of the budget.
 pub const ASIDE_SHARE: u64 = 10;
@@ -147,10 +148,13 @@ impl Store {
     fn take_over_from(&mut self, kept: &Path) -> Result<bool, StoreError> {
         let newest = self.newest;
         let budget = self.budget * 2;
+        let outbox = step::OUTBOX.span();
         let taking_over = std::thread::scope(|scope| {
-            let work = || match Self::open_unchecked(kept, budget) {
-                Ok(old) => self.take_over(&old),
-                Err(e) => Ok(Err(e)),
+            let work = || {
+                outbox.in_scope(|| match Self::open_unchecked(kept, budget) {
+                    Ok(old) => self.take_over(&old),
+                    Err(e) => Ok(Err(e)),
+                })
             };
             let panicked = |_| Ok(Err(StoreError::Damaged("sled panicked".to_owned())));
             scope.spawn(work).join().unwrap_or_else(panicked)

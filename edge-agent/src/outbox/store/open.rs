@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::witness::Witness;
 use super::{ID, RECORDS, SEQUENCE, Store, StoreError, cost, disk, number};
 use crate::outbox::record;
+use crate::step;
 
 /// sled's default of 1 GB would be most of a small board's memory, and records are read once, in order. What it may take is
 /// taken within minutes, so that memory that grows later is a fault and not this.
@@ -34,7 +35,7 @@ impl Store {
     pub(super) fn open_unchecked(path: &Path, budget: u64) -> Result<Self, StoreError> {
         // sled panics on some damage instead of returning an error; in a thread of its own that is an error again.
         let path = path.to_owned();
-        std::thread::spawn(move || Self::open_here(&path, budget))
+        std::thread::spawn(move || step::OUTBOX.span().in_scope(|| Self::open_here(&path, budget)))
             .join()
             .unwrap_or_else(|_| Err(StoreError::Damaged("it can't be read at all".to_owned())))
     }

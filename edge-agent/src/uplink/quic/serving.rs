@@ -12,6 +12,7 @@ use quinn::{Connection, SendDatagramError, SendStream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::connect::Connected;
 use super::control::Control;
@@ -136,7 +137,8 @@ impl<'a> Serving<'a> {
         let counter = Arc::clone(self.groups.entry(camera.clone()).or_default());
         let (connection, places, step) = (self.connection.clone(), self.places.clone(), self.uplink.step.clone());
         let sending = groups::send(connection, places, camera.clone(), reader, counter, step);
-        self.units.insert(camera, Sending { feed, task: tokio::spawn(sending).abort_handle() });
+        let task = tokio::spawn(sending.instrument(self.uplink.step.span())).abort_handle();
+        self.units.insert(camera, Sending { feed, task });
     }
 
     fn send_result(&self, result: &CameraResult) -> Result<(), QuicError> {

@@ -41,6 +41,28 @@ pub fn is_error(line: &str) -> bool {
     is_at(line, &["ERROR"])
 }
 
+/// Modules that are steps of the path: what they log carries `step`.
+const STEPS: &[&str] = &[
+    "edge_agent::source",
+    "edge_agent::unit",
+    "edge_agent::analysis",
+    "edge_agent::detect",
+    "edge_agent::outbox",
+    "edge_agent::uplink",
+    "cloud_hub::ingest",
+    "cloud_hub::bus",
+    "cloud_hub::infer",
+    "cloud_hub::store",
+    "cloud_hub::live",
+];
+
+/// Whether a line of JSON asks an operator to act, is of a step, and does not say of which.
+pub fn lacks_step(line: &str) -> bool {
+    let Ok(json) = serde_json::from_str::<serde_json::Value>(line) else { return false };
+    let of_step = json["target"].as_str().is_some_and(|target| STEPS.iter().any(|step| target.starts_with(step)));
+    of_step && is_complaint(line) && json["step"].is_null()
+}
+
 fn is_at(line: &str, levels: &[&str]) -> bool {
     if let Ok(json) = serde_json::from_str::<serde_json::Value>(line) {
         return json["level"].as_str().is_some_and(|level| levels.contains(&level));
@@ -64,6 +86,18 @@ mod tests {
         }
         for line in [r#"{"level":"INFO","message":"no ERROR here"}"#, "listening rtsp://127.0.0.1:1", "", "{}"] {
             assert!(!is_complaint(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_complaint_of_a_step_says_of_which() {
+        for (line, lacks) in [
+            (r#"{"level":"WARN","target":"edge_agent::outbox::keeper"}"#, true),
+            (r#"{"level":"WARN","target":"edge_agent::outbox::keeper","step":"outbox"}"#, false),
+            (r#"{"level":"INFO","target":"edge_agent::outbox::keeper"}"#, false),
+            (r#"{"level":"WARN","target":"edge_agent::health"}"#, false),
+        ] {
+            assert_eq!(lacks_step(line), lacks, "{line}");
         }
     }
 

@@ -290,6 +290,8 @@ impl Program {
             .filter(|line| log::is_complaint(line) && !self.expected.iter().any(|text| line.contains(text)))
             .collect();
         assert!(unexpected.is_empty(), "{} logged what was not expected:\n{}", self.name(), unexpected.join("\n"));
+        let stepless: Vec<_> = self.log.lines().into_iter().filter(|line| log::lacks_step(line)).collect();
+        assert!(stepless.is_empty(), "{} does not say of which step that is:\n{}", self.name(), stepless.join("\n"));
     }
 }
 
