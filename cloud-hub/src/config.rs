@@ -15,7 +15,6 @@ use hub_core::retention::Rules;
 use omma_protocol::secret::Secret;
 use omma_runtime::config::{self, Faults};
 use omma_vision::detect::objections;
-use omma_vision::engine::EngineChoice;
 use url::Url;
 
 use crate::infer::InferConfig;
@@ -341,18 +340,12 @@ fn check_retention(written: &written::Store, faults: &mut Faults) -> Rules {
 }
 
 fn check_infer(written: written::Infer, faults: &mut Faults) -> InferConfig {
-    for (key, objection) in written.model.iter().flat_map(|model| objections(model, written.labels.as_deref())) {
+    let (labels, library) = (written.labels.as_deref(), written.onnxruntime.as_deref());
+    for (key, objection) in written.model.iter().flat_map(|model| objections(model, labels, written.engine, library)) {
         faults.push(&format!("infer.{key}"), objection);
     }
-    match written.onnxruntime.as_deref() {
-        Some(library) if !library.is_file() => {
-            let message = format!("expected the file of libonnxruntime: {} is none", library.display());
-            faults.push("infer.onnxruntime", message);
-        }
-        None if written.model.is_some() && written.engine == EngineChoice::Ort => {
-            faults.push("infer.onnxruntime", "needed with `engine = \"ort\"`: the file of libonnxruntime");
-        }
-        _ => {}
+    if written.labels.as_ref().is_some_and(Vec::is_empty) {
+        faults.push("infer.labels", "expected at least one label; leave it out for all of the model");
     }
     if !(1..=MAX_THREADS).contains(&written.threads) {
         faults.push("infer.threads", format!("expected 1 to {MAX_THREADS}"));

@@ -85,8 +85,9 @@ fn load(file: &File) -> anyhow::Result<Config> {
 }
 
 fn run(file: &File) -> anyhow::Result<ExitCode> {
-    let config = load(file)?;
+    // First: a configuration with faults is told where everything else is.
     telemetry::init(Format::Auto)?;
+    let config = load(file)?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     tls::install_provider();
     let metrics = metrics::install(step::ALL)?;

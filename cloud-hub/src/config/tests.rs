@@ -71,6 +71,25 @@ fn what_is_wrong_with_the_model_is_told_beside_all_else() {
 }
 
 #[test]
+fn a_list_of_no_labels_is_no_wish_to_see_nothing() {
+    let text = faults("[hub]\ndata = 'd'\n[infer]\nlabels = []");
+    assert!(text.contains("line 4: infer.labels: expected at least one label"), "{text}");
+}
+
+/// A library that had been moved: the hub did not start, where `auto` is to take tract.
+#[test]
+fn a_library_that_is_not_there_is_a_fault_of_the_engine_that_needs_it() {
+    let model = "../edge-agent/src/config/checked/tests/model";
+    let with = |engine: &str| {
+        let text =
+            format!("[hub]\ndata = 'd'\n[infer]\nmodel = '{model}'\nengine = '{engine}'\nonnxruntime = 'gone.so'");
+        Config::parse(&text).map_err(|faults| faults.to_string()).err().unwrap_or_default()
+    };
+    assert!(with("ort").contains("line 6: infer.onnxruntime: "), "{}", with("ort"));
+    assert!(!with("auto").contains("onnxruntime"), "{}", with("auto"));
+}
+
+#[test]
 fn nothing_is_removed_by_age_or_budget_unless_the_operator_says_so() {
     let rules = |store: &str| Config::parse(&format!("[hub]\ndata = 'd'\n[store]\n{store}")).unwrap().retention;
     assert_eq!(rules(""), Rules { keep: None, budget: None, reserve: 1000 * MB });

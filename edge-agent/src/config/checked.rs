@@ -220,19 +220,9 @@ fn looks(written: &Written, faults: &Faults) -> bool {
 }
 
 fn check_files(detect: &DetectSection, faults: &mut Faults) {
-    for (key, objection) in objections(&detect.model, detect.labels.as_deref()) {
+    let (labels, library) = (detect.labels.as_deref(), detect.onnxruntime.as_deref());
+    for (key, objection) in objections(&detect.model, labels, detect.engine, library) {
         faults.push(&format!("detect.{key}"), objection);
-    }
-    // With the other engines it is looked for in vain, and tract does without it.
-    if detect.engine == EngineChoice::Ort {
-        match &detect.onnxruntime {
-            None => faults.push("detect.onnxruntime", "needed with `engine = \"ort\"`: the file of libonnxruntime"),
-            Some(library) if !library.is_file() => {
-                let message = format!("expected the file of libonnxruntime: {} is none", library.display());
-                faults.push("detect.onnxruntime", message);
-            }
-            Some(_) => {}
-        }
     }
 }
 
@@ -240,7 +230,8 @@ fn check(written: Written, mut faults: Faults) -> Result<Config, Faults> {
     let upstream = upstream(&written, &mut faults);
     let min_score = written.detect.as_ref().map_or(DetectSection::MIN_SCORE, |detect| detect.min_score);
     let cameras = camera::check(&written, min_score, &mut faults);
-    let detect = if looks(&written, &faults) { detect(written.detect.as_ref(), &mut faults) } else { None };
+    let looks = looks(&written, &faults);
+    let detect = detect(written.detect.as_ref(), looks, &mut faults);
     if let Some(fault) = written.decode.decoder.fault() {
         faults.push("decode.decoder", fault);
     }
@@ -347,9 +338,12 @@ fn join(edge: &EdgeSection, faults: &mut Faults) -> Option<JoinToken> {
     text.parse().map_err(|e: omma_protocol::join::JoinTokenError| faults.push(key, e.to_string())).ok()
 }
 
-fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<DetectorConfig> {
+/// Its values are looked at also where nobody looks yet: the next camera may be one that is to be looked at.
+fn detect(written: Option<&DetectSection>, looks: bool, faults: &mut Faults) -> Option<DetectorConfig> {
     let Some(detect) = written else {
-        faults.push("detect", "expected [detect] with `model`, because a camera has placement = \"edge\"");
+        if looks {
+            faults.push("detect", "expected [detect] with `model`, because a camera has placement = \"edge\"");
+        }
         return None;
     };
     if detect.threads == 0 {
@@ -365,7 +359,7 @@ fn detect(written: Option<&DetectSection>, faults: &mut Faults) -> Option<Detect
     if detect.labels.as_ref().is_some_and(Vec::is_empty) {
         faults.push("detect.labels", "expected at least one label; leave it out for all of the model");
     }
-    Some(DetectorConfig {
+    looks.then(|| DetectorConfig {
         model: detect.model.clone(),
         engine: detect.engine,
         onnxruntime: detect.onnxruntime.clone(),

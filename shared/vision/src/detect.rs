@@ -213,9 +213,30 @@ impl Detector {
     }
 }
 
-/// What can be said against a model's folder, and against labels that are asked of it, before the network is loaded: all of it,
-/// each by the key of a configuration that is to be mended.
-pub fn objections(model: &Path, labels: Option<&[String]>) -> Vec<(&'static str, String)> {
+/// What can be said against a model's folder, against labels that are asked of it, and against the library that the engine is to
+/// have, before anything is loaded: all of it, each by the key of a configuration that is to be mended.
+pub fn objections(
+    model: &Path,
+    labels: Option<&[String]>,
+    engine: EngineChoice,
+    onnxruntime: Option<&Path>,
+) -> Vec<(&'static str, String)> {
+    let of_model = model_objections(model, labels);
+    let of_library = library_objection(engine, onnxruntime).map(|objection| ("onnxruntime", objection));
+    of_model.into_iter().chain(of_library).collect()
+}
+
+/// With the other engines the library is looked for in vain, and tract does without it.
+fn library_objection(engine: EngineChoice, onnxruntime: Option<&Path>) -> Option<String> {
+    match onnxruntime {
+        _ if engine != EngineChoice::Ort => None,
+        None => Some("needed with `engine = \"ort\"`: the file of libonnxruntime".to_owned()),
+        Some(library) if library.is_file() => None,
+        Some(library) => Some(format!("expected the file of libonnxruntime: {} is none", library.display())),
+    }
+}
+
+fn model_objections(model: &Path, labels: Option<&[String]>) -> Vec<(&'static str, String)> {
     let manifest = match Manifest::read(model) {
         Ok(manifest) => manifest,
         Err(error) => return vec![("model", error.to_string())],

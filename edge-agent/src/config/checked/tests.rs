@@ -224,6 +224,31 @@ fn detect_is_needed_only_where_the_edge_detects() {
     assert!(load(&hub_only).unwrap().detect.is_none());
 }
 
+/// `threads = 0` passed, and was a fault of the first camera that was to be looked at.
+#[test]
+fn what_is_wrong_with_the_detector_is_told_before_a_camera_needs_it() {
+    let nobody_looks = good()
+        .replace("[detect]", "[detect]\nthreads = 0\nmin_score = 7")
+        .replace("hunter2@cam/live\"", "hunter2@cam/live\"\nplacement = \"none\"");
+    let lines: Vec<String> = load(&nobody_looks).unwrap_err().lines().collect();
+    for key in ["detect.threads: ", "detect.min_score: "] {
+        assert!(lines.iter().any(|line| line.contains(key)), "{key} in {lines:#?}");
+    }
+}
+
+/// A credential that was not to be had hid what else was wrong.
+#[test]
+fn a_credential_that_is_not_to_be_had_hides_no_fault_of_another_section() {
+    let text = good().replace("hunter2", "${env:OMMA_NO_SUCH}").replace("[detect]", "[detect]\nthreads = 0");
+    let lines: Vec<String> = load(&text).unwrap_err().lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.contains("camera[0].url: the environment variable OMMA_NO_SUCH")),
+        "{lines:#?}"
+    );
+    assert!(lines.iter().any(|line| line.contains("detect.threads: ")), "{lines:#?}");
+}
+
 fn hubless() -> String {
     let broker = "[mqtt]\nurl = \"mqtt://omma:hunter2@broker\"\n[[camera]]";
     good()

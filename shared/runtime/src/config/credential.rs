@@ -76,7 +76,11 @@ fn visit(node: &mut Node, path: &Path, around: &Origin, sources: &Sources<'_>, f
                         faults.add_warning(place(LITERAL.to_owned()));
                     }
                 }
-                Err(message) => faults.add(place(message)),
+                Err(message) => {
+                    faults.add(place(message));
+                    faults.made_up(path.clone());
+                    node.kind = Kind::Placeholder(0);
+                }
             }
         }
         Kind::Integer(_) | Kind::Float(_) | Kind::Bool(_) | Kind::Placeholder(_) => {}

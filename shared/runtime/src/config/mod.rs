@@ -8,8 +8,8 @@
 //! not below `#[serde(flatten)]`, where serde does not say what it knows.
 //!
 //! This is the first of two stages. The second, checks across keys, belongs to each program, which reports through
-//! the same [`Faults`], so that its faults name their lines too. It is run whatever the first has found, so that all is told
-//! at once, and says nothing of sections in which values are missing or could not be read:
+//! the same [`Faults`], so that its faults name their lines too. It is run whatever the first has found of a text that is
+//! TOML, so that all is told at once, and says nothing of sections in which values are missing or could not be read:
 //!
 //! ```
 //! # use serde::Deserialize;
@@ -100,8 +100,9 @@ pub fn parse<T: DeserializeOwned>(
     // Before what is looked up is put in, so that faults hold no more secrets than the file.
     let mut faults = Faults::of(path, root.clone());
     syntax.into_iter().chain(overrides).for_each(|fault| faults.add(fault));
+    let is_whole = faults.is_empty();
     credential::put_in(&mut root, &mut faults);
-    finish(root, faults)
+    finish(root, faults, is_whole)
 }
 
 /// As [`read`], of a text that came from elsewhere: as it is, without this machine's environment, files and credentials.
@@ -112,13 +113,17 @@ pub fn parse_foreign<T: DeserializeOwned>(text: &str) -> Result<(T, Faults), Fau
     let (mut root, syntax) = document::parse(text);
     let mut faults = Faults::of(None, root.clone());
     syntax.into_iter().for_each(|fault| faults.add(fault));
+    let is_whole = faults.is_empty();
     credential::refuse(&mut root, &mut faults);
-    finish(root, faults)
+    finish(root, faults, is_whole)
 }
 
-fn finish<T: DeserializeOwned>(root: document::Node, mut faults: Faults) -> Result<(T, Faults), Faults> {
-    // Where the text itself is broken, or a credential is not to be had, what is read of it says nothing further.
-    let is_whole = faults.is_empty();
+/// Where the text is not whole, what is read of it says nothing further.
+fn finish<T: DeserializeOwned>(
+    root: document::Node,
+    mut faults: Faults,
+    is_whole: bool,
+) -> Result<(T, Faults), Faults> {
     match reader::read(root, &mut faults) {
         Some(value) if is_whole => Ok((value, faults)),
         _ => Err(faults),
