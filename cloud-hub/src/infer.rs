@@ -13,8 +13,8 @@
 //! 4. A stream that ends or falls silent has its open events closed. So has one that can't be decoded, or at whose pictures the
 //!    detector fails: [`unseen`] tells why, and a detector that fails at every look is loaded anew ([`held`]).
 //!
-//! Without a model, or with one that can't be loaded, nothing is decoded and [`Infer::state`] says why. When the
-//! engine's thread ends, by a panic too, that channel closes.
+//! Without a model nothing is decoded, and while it can't be loaded, which is tried every 30 s; [`Infer::state`] says why. When
+//! the engine's thread ends, by a panic too, that channel closes.
 
 mod decode;
 
@@ -98,12 +98,12 @@ pub enum InferState {
         /// Model.
         model: String,
     },
-    /// It fails at every look: it is tried on, and loaded anew.
+    /// It can't be loaded, or fails at every look: it is tried on, and loaded anew.
     Failing {
         /// Why.
         reason: String,
     },
-    /// It can't look.
+    /// It is not to look.
     Unavailable {
         /// Why, and how to mend it.
         reason: String,
@@ -150,7 +150,7 @@ impl Infer {
         }
         let (rate, looked_at) = (config.rate, BTreeMap::new());
         let streams = Streams { bus, turns, unseen: unseen.clone(), rate, looked_at };
-        let span = tracing::info_span!("step", step = "infer");
+        let span = crate::step::INFER.span();
         tokio::spawn(streams.follow(registry, state.clone(), token).instrument(span));
         Self { state, unseen }
     }
@@ -189,10 +189,7 @@ struct Streams {
 
 impl Streams {
     async fn follow(mut self, registry: Registry, mut state: watch::Receiver<InferState>, token: CancellationToken) {
-        let ready = async {
-            let known = state.wait_for(|state| !matches!(state, InferState::Loading)).await;
-            known.is_ok_and(|state| matches!(*state, InferState::Ready { .. }))
-        };
+        let ready = async { state.wait_for(|state| matches!(state, InferState::Ready { .. })).await.is_ok() };
         if token.run_until_cancelled(ready).await == Some(true) {
             let mut edges = registry.watch();
             loop {

@@ -157,14 +157,17 @@ async fn without_a_model_that_loads_it_says_why_and_asks_for_nothing() {
         let stream: StreamId = "site.door".parse().unwrap();
         place(&registry, &stream, Placement::Hub);
         let (sink, mut lasting) = mpsc::channel(16);
-        let infer = Infer::start(config(model), bus.clone(), registry, sink, CancellationToken::new());
+        let (loads, stop) = (model.is_some(), CancellationToken::new());
+        let infer = Infer::start(config(model), bus.clone(), registry, sink, stop.clone());
         let mut state = infer.state();
         let state =
             timeout(LONG, state.wait_for(|state| *state != InferState::Loading)).await.unwrap().unwrap().clone();
         match state {
-            InferState::Unavailable { reason } => assert!(reason.contains(part), "{reason}"),
+            InferState::Unavailable { reason } if !loads => assert!(reason.contains(part), "{reason}"),
+            InferState::Failing { reason } if loads => assert!(reason.contains(part), "{reason}"),
             other => panic!("{other:?}"),
         }
+        stop.cancel();
         // The way to the store is given up, so that shutting down need not wait for it.
         assert!(timeout(LONG, lasting.recv()).await.expect("in time").is_none());
         assert_eq!(*bus.want(&stream).borrow(), Want::default());

@@ -125,6 +125,8 @@ fn view(name: &EdgeId, edge: &Edge, report: &CameraReport, infer: &InferState, u
         let by_edge = remarks.and_then(|remarks| remarks.unseen.clone());
         let by_hub = match (report.placement, infer) {
             (Placement::Hub, InferState::Unavailable { reason }) => Some(reason.clone()),
+            // Of a camera whose own looks failed there is more to say.
+            (Placement::Hub, InferState::Failing { reason }) if unseen.is_none() => Some(reason.clone()),
             _ => None,
         };
         let nobody = by_edge.or(by_hub).map(|why| format!("nobody looks at it: {why}"));
@@ -180,9 +182,12 @@ mod tests {
         assert_eq!(seen(true, &ready, None), (StateName::Live, None));
         assert_eq!(seen(true, &gone, None), (StateName::Live, Some("nobody looks at it: no model".into())));
         assert_eq!(seen(false, &gone, None), (StateName::Offline, Some("its edge is not connected".into())));
+        let failing = InferState::Failing { reason: "no such file".into() };
+        assert_eq!(seen(true, &failing, None), (StateName::Live, Some("nobody looks at it: no such file".into())));
         let lost = Some("detect: device lost");
         let why = "the hub can't look at it: detect: device lost";
         assert_eq!(seen(true, &ready, lost), (StateName::Live, Some(why.into())));
+        assert_eq!(seen(true, &failing, lost), (StateName::Live, Some(why.into())));
         assert_eq!(seen(false, &ready, lost), (StateName::Offline, Some("its edge is not connected".into())));
         let json = serde_json::to_string(&view(&name, &edge(true), &report, &ready, None)).unwrap();
         assert!(json.contains(r#""stream":"site.door""#) && !json.contains("codec"), "{json}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hub_core::unseen::Cause;
 use omma_protocol::event::Lasting;
@@ -20,6 +20,9 @@ use super::unseen::Unseen;
 use super::{InferState, Sink};
 use crate::bus::Bus;
 use crate::step;
+
+/// How long after a model could not be loaded it is tried again.
+const LOAD_AGAIN: Duration = Duration::from_secs(30);
 
 /// What the thread needs.
 pub(super) struct Engine {
@@ -86,7 +89,7 @@ impl Engine {
     pub(super) fn run(self, config: DetectorConfig, state: watch::Sender<InferState>) {
         let steps = Steps::default();
         let _infer = steps.infer.span().entered();
-        let Some(mut held) = Held::load(config, state) else { return };
+        let Some(mut held) = Held::load(config, state, || !self.turns.closed_within(LOAD_AGAIN)) else { return };
         let mut watched: BTreeMap<StreamId, Watched> = BTreeMap::new();
         while let Some(turn) = self.turns.take() {
             let done = match turn {

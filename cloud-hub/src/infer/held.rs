@@ -25,13 +25,25 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Loads it, and says in `state` whether it could.
-    pub(super) fn load(config: DetectorConfig, state: watch::Sender<InferState>) -> Option<Self> {
-        let detector = match Detector::load(&config) {
-            Ok(detector) => detector,
-            Err(error) => {
-                tracing::error!(%error, "the hub can't look");
-                state.send_replace(InferState::Unavailable { reason: error.to_string() });
+    /// Loads it, and says in `state` how that goes. Where it can't be loaded it is tried again for as long as `again`, which waits,
+    /// says so.
+    pub(super) fn load(
+        config: DetectorConfig,
+        state: watch::Sender<InferState>,
+        mut again: impl FnMut() -> bool,
+    ) -> Option<Self> {
+        let mut said = None;
+        let detector = loop {
+            let error = match Detector::load(&config) {
+                Ok(detector) => break detector,
+                Err(error) => error.to_string(),
+            };
+            if said.as_ref() != Some(&error) {
+                tracing::error!(error, "the hub can't look until its model can be loaded");
+            }
+            state.send_replace(InferState::Failing { reason: error.clone() });
+            said = Some(error);
+            if !again() {
                 return None;
             }
         };
@@ -127,6 +139,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// It was as if there were no model: the hub was ready, and never tried again.
+    #[test]
+    fn a_model_that_cannot_be_loaded_at_the_start_is_a_fault_and_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, watched) = watch::channel(InferState::Loading);
+        let config = DetectorConfig { model: folder.path().into(), ..DetectorConfig::default() };
+        let mut times = 0;
+        let held = Held::load(config, state, || {
+            let InferState::Failing { reason } = &*watched.borrow() else { panic!("{:?}", watched.borrow()) };
+            assert!(reason.contains("model.toml"), "{reason}");
+            times += 1;
+            times < 3
+        });
+        assert!(held.is_none() && times == 3);
+    }
 
     /// Memory was short for some minutes: no camera of any edge was looked at for ten more.
     #[test]

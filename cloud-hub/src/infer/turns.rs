@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use omma_media::frame::Frame;
 use omma_protocol::id::StreamId;
@@ -81,6 +81,12 @@ impl Turns {
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Waits as long as that, or until closed: whether it is.
+    pub(super) fn closed_within(&self, limit: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, |state| !state.closed);
+        waited.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
