@@ -133,6 +133,9 @@ impl Source {
                     let what = "reading this camera ended in a fault of this program: please report it";
                     self.feed.interrupted();
                     self.ended(SourceError::Failed(what.to_owned()), Evidence::None);
+                    // What failed may come before the wait of the next attempt.
+                    let wake = self.clock.instant(self.session.wake());
+                    token.run_until_cancelled(tokio::time::sleep_until(wake)).await;
                 }
             }
             self.say_farewell().await;

@@ -134,15 +134,16 @@ impl Session {
         }
     }
 
-    /// The attempt or the session ended; the next attempt is set.
+    /// The attempt or the session ended, or the attempt that was due could not be begun; the next attempt is set.
     pub fn failed(&mut self, now: Moment, failure: Failure) {
         match self.state {
-            State::Waiting { .. } => return,
+            // It was given up, and the wait is set.
+            State::Waiting { until } if now < until => return,
             State::Live { since, .. } if now.saturating_sub(since) >= STEADY => {
                 self.retry.succeeded();
                 self.refused.succeeded();
             }
-            State::Connecting { .. } | State::Live { .. } => {}
+            State::Waiting { .. } | State::Connecting { .. } | State::Live { .. } => {}
         }
         let delay = match failure {
             Failure::Failed => self.retry.next_delay(),
@@ -210,6 +211,19 @@ mod tests {
         assert_eq!(session.poll(S), Act::Connect);
         session.failed(S, Failure::Failed);
         assert!(session.wake() <= S + FIRST_RETRY);
+    }
+
+    /// What fails while the next attempt is due, and not yet begun, came again at once and without end.
+    #[test]
+    fn an_attempt_that_cannot_be_begun_is_no_loop_without_a_pause() {
+        let (mut session, mut now) = (Session::new(S, 7), S);
+        for _ in 0..8 {
+            session.failed(now, Failure::Failed);
+            assert!(session.wake() >= now + FIRST_RETRY / 2);
+            now = session.wake();
+        }
+        session.failed(now - FIRST_RETRY / 2, Failure::Failed);
+        assert_eq!(session.wake(), now, "a wait that goes on is not made longer");
     }
 
     #[test]
