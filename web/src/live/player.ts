@@ -149,8 +149,9 @@ export class LivePlayer {
 
   private async connect(): Promise<void> {
     this.drop();
-    // The hub may be another, and the edge behind it may have started anew: neither owes the old time.
+    // The hub may be another, and the edge behind it may have started anew: neither owes the old time, nor the old detector.
     this.clock.clear();
+    this.analysis = null;
     this.happened({ kind: "connect" });
     const lacks = lacking();
     if (lacks !== null) return this.again({ kind: "refused", message: lacks });
