@@ -30,7 +30,7 @@ pub mod packetize;
 
 mod deadlines;
 
-mod egress;
+pub mod egress;
 
 mod socket;
 

@@ -21,13 +21,13 @@ const MAX_SPARE: usize = 64;
 
 /// Datagrams for one address: all of `segment` bytes, the last one perhaps shorter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Batch {
+pub struct Batch {
     /// Where to.
-    pub(super) to: SocketAddr,
+    pub to: SocketAddr,
     /// Length of each datagram but the last.
-    pub(super) segment: usize,
+    pub segment: usize,
     /// The datagrams, one after the other.
-    pub(super) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 impl Batch {
@@ -42,7 +42,7 @@ impl Batch {
 
 /// The datagrams waiting, in order.
 #[derive(Debug, Default)]
-pub(super) struct Egress {
+pub struct Egress {
     batches: VecDeque<Batch>,
     bytes: usize,
     max_segments: usize,
@@ -79,12 +79,12 @@ impl Egress {
     }
 
     /// The next batch to be sent.
-    pub(super) fn front(&self) -> Option<&Batch> {
+    pub fn front(&self) -> Option<&Batch> {
         self.batches.front()
     }
 
     /// The next batch was sent or given up.
-    pub(super) fn pop(&mut self) {
+    pub fn pop(&mut self) {
         if let Some(mut batch) = self.batches.pop_front() {
             self.bytes -= batch.bytes.len();
             if self.spare.len() < MAX_SPARE {

@@ -35,7 +35,7 @@ const MAX_CHANNEL_BYTES: usize = 64 * 1024;
 /// Longest message that a viewer may send.
 const MAX_MESSAGE: u32 = 4 * 1024;
 /// Why nothing came of it when the protocol code found itself at fault.
-const PANICKED: &str = "the protocol code panicked";
+pub const PANICKED: &str = "the protocol code panicked";
 /// Outputs after one input. A session that gives more is broken and would hold up all others.
 const MAX_OUTPUTS: usize = 100_000;
 
@@ -45,7 +45,7 @@ const MAX_OUTPUTS: usize = 100_000;
     clippy::large_enum_variant,
     reason = "it lives on the stack for one call; a box would cost an allocation a packet"
 )]
-pub(super) enum Input<'a> {
+pub enum Input<'a> {
     /// Its deadline has come.
     Wake,
     /// A datagram that [`Session::accepts`].
@@ -65,7 +65,7 @@ pub(super) enum Input<'a> {
 
 /// What happened in a session.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Happened {
+pub enum Happened {
     /// Pictures can be sent.
     Connected,
     /// Messages can be sent.
@@ -80,7 +80,7 @@ pub(super) enum Happened {
 
 /// What follows.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub enum Next {
     /// Come back at this time at the latest.
     WakeAt(Instant),
     /// It is over; why.
@@ -153,23 +153,17 @@ impl Session {
     }
 
     /// Whether a datagram belongs to this session.
-    pub(super) fn accepts(&self, datagram: &RtcInput<'_>) -> bool {
+    pub fn accepts(&self, datagram: &RtcInput<'_>) -> bool {
         self.gone.is_none() && self.rtc.accepts(datagram)
     }
 
     /// Whether pictures can be sent.
-    pub(super) fn connected(&self) -> bool {
+    pub fn connected(&self) -> bool {
         self.connected
     }
 
     /// Applies one input and takes all that comes out of it: datagrams go to `egress`, events to `happened`.
-    pub(super) fn apply(
-        &mut self,
-        now: Instant,
-        input: Input<'_>,
-        egress: &mut Egress,
-        happened: &mut Vec<Happened>,
-    ) -> Next {
+    pub fn apply(&mut self, now: Instant, input: Input<'_>, egress: &mut Egress, happened: &mut Vec<Happened>) -> Next {
         if let Some(why) = &self.gone {
             return Next::Gone(why.clone());
         }

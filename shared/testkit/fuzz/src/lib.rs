@@ -5,7 +5,10 @@
 
 mod network;
 
+mod webrtc;
+
 pub use network::{mqtt_packets, rtsp_camera};
+pub use webrtc::webrtc_datagrams;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -48,6 +51,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http_query", http_query),
     ("rtsp_camera", rtsp_camera),
     ("mqtt_packets", mqtt_packets),
+    ("webrtc_datagrams", webrtc_datagrams),
 ];
 
 /// An edge without a hub, which has one camera of its own.
