@@ -46,7 +46,8 @@ def measure(engine, programs=PROGRAMS):
             rates = {f"{side}_{what}_per_second": round((after[side][i] - before[side][i]) / (ended - began), 2)
                      for side in ("edge", "peer") for i, what in enumerate(("frames", "looks"))}
             maps = pathlib.Path(f"/proc/{edge}/maps").read_text()
-            measured = {"cpu_ratio": round(spread(ours)["median"] / spread(theirs)["median"], 3),
+            ratio = spread([own / peers for own, peers in zip(ours, theirs)])
+            measured = {"cpu_ratio": ratio["median"], "cpu_ratio_spread": ratio,
                         "edge_cpu": spread(ours), "peer_cpu": spread(theirs), "rss_mb": round(rss_mb(edge), 1),
                         "decoder": "libavcodec" if "libavcodec" in maps else "openh264"} | rates
             say(f"{engine}: {measured}")
@@ -72,9 +73,11 @@ def main():
     runs = {"ort": measure("ort"), "tract": measure("tract"), "libav": None if missing else measure("ort", LIBAV)}
     # A run that is void has no ratio; that of tract, which has no target, says nothing against the others.
     void = {name: faults(name, run) for name, run in runs.items() if run}
-    ratio = lambda name: runs[name]["cpu_ratio"] if runs[name] and not void[name] else None
+    of_sound = lambda name, what: runs[name][what] if runs[name] and not void[name] else None
+    ratio = lambda name: of_sound(name, "cpu_ratio")
     report("edge", {
         "cpu_ratio": ratio("ort"),
+        "cpu_ratio_spread": of_sound("ort", "cpu_ratio_spread"),
         "cpu_ratio_tract": ratio("tract"),
         "cpu_ratio_libav": ratio("libav"),
         "void": void,
