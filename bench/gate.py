@@ -21,7 +21,8 @@ measured. Films have other walkers for tuning (`GATE_PART=tuning`) and for check
 
 `GATE_FILMS=FOLDER` plays films of your own in place of all that, each coded anew as a camera codes, without B-frames and with
 a key picture every two seconds: `recall`, `first_box_delay_ms` and `promises_kept` of them, in twice their length. The learning
-takes 12 s, so that a film should be longer, and somewhere in it nobody should be there."""
+takes 12 s, so that a film should be longer, and somewhere in it nobody should be there. Those in which the other camera follows nobody
+are named (`nobody_in`) and left out of the figures."""
 
 import ast
 import bisect
@@ -51,10 +52,19 @@ TARGETS = {"recall": (">=", 0.98), "promises_kept": (">=", 0.95), "idle_cpu_perc
            "saving_libav": (">=", 15), "saving_1080p": (">=", 15)}
 
 
+def has_video(file):
+    out = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
+                          file], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return out.stdout.strip() == "video"
+
+
 def own_films(source, folder):
     """Films of somebody's own as a camera at variable bit rate sends them: how many pictures each has, by its new name."""
     counts = {}
     for film in sorted(path for path in source.iterdir() if path.is_file()):
+        if not has_video(film):
+            say(f"{film.name}: left out, there is no video in it")
+            continue
         name = "own-" + re.sub("[^a-z0-9]+", "-", film.stem.lower()).strip("-")[:32] + ".h264"
         if name in counts:
             raise RuntimeError(f"{film.name}: another film has that name, or one that begins like it")
@@ -259,8 +269,10 @@ def own(source):
             kind = name.removeprefix("own-").removesuffix(".h264")
             walks[kind], more = walk(folder, folder, pictures, "own", kind)
             faults += more
-    figures, more = told(walks)
-    report("gate", figures | {"part": "own", "walks": walks},
+    # A film in which even the ungated camera follows nobody says nothing of the gate.
+    empty = [kind for kind, run in walks.items() if not run["frames"]]
+    figures, more = told({kind: run for kind, run in walks.items() if run["frames"]} or walks)
+    report("gate", figures | {"part": "own", "nobody_in": empty, "walks": walks},
            {name: TARGETS[name] for name in ("recall", "promises_kept")}, faults + more)
 
 

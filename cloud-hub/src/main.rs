@@ -74,7 +74,7 @@ fn main() -> ExitCode {
 
 fn start(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Run(file) => run(file.load()?),
+        Command::Run(file) => run(&file),
         Command::Check(file) => {
             let config = file.load()?;
             config.warnings.iter().for_each(|warning| println!("warning: {warning}"));
@@ -110,8 +110,10 @@ fn start(command: Command) -> anyhow::Result<()> {
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
+fn run(file: &File) -> anyhow::Result<()> {
+    // First: a configuration with faults is told where everything else is.
     telemetry::init(telemetry::Format::Auto)?;
+    let config = file.load()?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     allow_connections();
     let metrics = metrics::install(step::ALL)?;

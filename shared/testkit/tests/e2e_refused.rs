@@ -2,7 +2,9 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use omma_testkit::process::{Launch, port};
@@ -13,12 +15,19 @@ fn write(folder: &Path, text: &str) -> String {
     path.display().to_string()
 }
 
-/// Runs a program that must refuse, and gives what it says.
+/// Runs a program that must refuse, and gives what it says; what runs says it in its log.
 fn refusal(program: &str, command: &str, config: &str) -> String {
     let (status, _, said) = Launch::of_workspace(program).args([command, "--config", config]).run();
     assert!(!status.success(), "{program} {command} accepts it");
     assert!(!said.contains("panicked"), "{said}");
-    said
+    if command != "run" {
+        return said;
+    }
+    let message = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        line["message"].as_str().unwrap_or_default().to_owned()
+    };
+    said.lines().map(message).collect::<Vec<_>>().join("\n")
 }
 
 fn assert_says(said: &str, expected: &[&str]) {
@@ -190,6 +199,40 @@ fn a_taken_port_is_named_with_its_setting() {
     );
     let said = refusal("cloud-hub", "run", &config);
     assert_says(&said, &[&format!("127.0.0.1:{taken}"), "http.listen", "free port"]);
+}
+
+/// The files of the page, with its folders in one of the test's, in the order in which the page has them made.
+#[test]
+fn what_the_page_on_installing_says_is_taken() {
+    let page = include_str!("../../../docs/operate/install.md");
+    let mut files = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (models, library) = (std::env::var("OMMA_MODELS").unwrap(), std::env::var("OMMA_ONNXRUNTIME").unwrap());
+    let mut made = |name: &str| {
+        let text = files.next().unwrap();
+        assert!(["/etc/omma", "/var/lib", "/opt/omma"].iter().any(|path| text.contains(path)), "{text}");
+        let text = text.replace("/opt/omma/models", &models).replace("/opt/omma/lib/libonnxruntime.so", &library);
+        secret(&at(name), &text.replace("/etc/omma", &at("")).replace("/var/lib", &at("")))
+    };
+    let say = |program: &str, arguments: &[&str]| {
+        let (status, said, why) = Launch::of_workspace(program).args(arguments.iter().copied()).run();
+        assert!(status.success() && !said.contains("warning"), "{program} {arguments:?}: {said}{why}");
+        said
+    };
+    let hub = made("hub.toml");
+    say("cloud-hub", &["check", "--config", &hub]);
+    secret(&at("join"), &say("cloud-hub", &["join", "site-1", "--config", &hub]));
+    secret(&at("door"), "p@ss\n");
+    let said = say("edge-agent", &["check", "--config", &made("edge.toml")]);
+    assert!(said.contains("detector: nanodet-g"), "{said}");
+}
+
+/// A file that only its owner reads.
+fn secret(path: &str, text: &str) -> String {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    path.to_owned()
 }
 
 #[test]
