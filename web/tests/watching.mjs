@@ -19,6 +19,8 @@ beforeEach(async () => {
   page = await browser.tab();
 });
 afterEach(async () => {
+  // The page may be asking for a session just now, and the sender goes.
+  await page.unrouteAll({ behavior: "ignoreErrors" });
   await page.close();
   await tab.close();
   await hub.stop();
