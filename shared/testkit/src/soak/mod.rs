@@ -205,7 +205,7 @@ fn streams(cameras: usize) -> Vec<String> {
     cameras.filter(|(n, _)| world::sees_people(*n)).map(|(_, id)| format!("{EDGE}.{id}")).collect()
 }
 
-/// Now, µs since the epoch. Edge and hub run on the same clock.
+/// Now, µs since the epoch, by the hub's clock. The edge's is never behind it, and ahead by some seconds once it has stepped.
 fn epoch_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as i64
 }
@@ -215,6 +215,7 @@ fn described(misfortune: &Misfortune) -> String {
     let mut text = format!("{}: {target}", kind.name());
     match kind {
         Kind::CameraClockStepped => text += &format!(", {}", world::clock_step(*seed)),
+        Kind::EdgeClockStepped => text += &format!(", {} s forward", world::edge_step(*seed)),
         Kind::UplinkThin => text += &format!(", {:?}", world::weather(misfortune)),
         _ => {}
     }

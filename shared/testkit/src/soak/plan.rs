@@ -62,6 +62,8 @@ pub enum Kind {
     EdgeGarbage,
     /// Garbage on the hub's ports.
     HubGarbage,
+    /// The clock of the edge's machine is set forward, and back again.
+    EdgeClockStepped,
     /// The edge is killed.
     EdgeKilled,
     /// The hub is killed.
@@ -76,7 +78,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CameraCut,
         Self::CameraStalled,
         Self::CameraRestarted,
@@ -84,6 +86,7 @@ impl Kind {
         Self::CameraClockStepped,
         Self::EdgeGarbage,
         Self::HubGarbage,
+        Self::EdgeClockStepped,
         Self::EdgeKilled,
         Self::HubKilled,
         Self::BrokerKilled,
@@ -101,6 +104,7 @@ impl Kind {
             Self::CameraClockStepped => "camera's clock stepped",
             Self::EdgeGarbage => "garbage at the edge",
             Self::HubGarbage => "garbage at the hub",
+            Self::EdgeClockStepped => "edge's clock stepped",
             Self::EdgeKilled => "edge killed",
             Self::HubKilled => "hub killed",
             Self::BrokerKilled => "broker killed",
@@ -116,7 +120,7 @@ impl Kind {
             Self::CameraStalled | Self::UplinkThin => 6_000..=20_000,
             Self::UplinkSilent => 1_000..=20_000,
             Self::CameraRestarted => 500..=5_000,
-            Self::CameraClockStepped => 5_000..=20_000,
+            Self::CameraClockStepped | Self::EdgeClockStepped => 5_000..=20_000,
             Self::CameraKilled | Self::EdgeKilled | Self::HubKilled | Self::BrokerKilled => 200..=10_000,
         }
     }
@@ -257,7 +261,7 @@ fn draw(kind: Kind, time: Duration, cameras: usize, dice: &mut StdRng) -> Misfor
         | Kind::CameraRestarted
         | Kind::CameraKilled
         | Kind::CameraClockStepped => Target::Camera(dice.random_range(0..cameras.max(1))),
-        Kind::EdgeGarbage | Kind::EdgeKilled => Target::Edge,
+        Kind::EdgeGarbage | Kind::EdgeClockStepped | Kind::EdgeKilled => Target::Edge,
         Kind::HubGarbage | Kind::HubKilled => Target::Hub,
         Kind::BrokerKilled => Target::Broker,
         Kind::UplinkThin | Kind::UplinkSilent => Target::Uplink,

@@ -1,5 +1,5 @@
 //! Eight cameras or fewer, each a simulator of its own, an edge, Mosquitto and a hub, and how each misfortune is brought
-//! about. The system's clock is never touched: it is the cameras' own that steps.
+//! about. The system's clock is never touched: it is the cameras' own that steps, and what the edge is shown of the system's.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -14,6 +14,7 @@ use super::plan::{Kind, Misfortune, Target};
 use crate::garbage::{exchange, garbage, on_udp};
 use crate::link::Shape;
 use crate::link::relay::Weather;
+use crate::process::shifted_clock::ShiftedClock;
 use crate::process::{Launch, Program, port};
 use crate::stack::broker::Mosquitto;
 use crate::stack::{Camera, Stack, StackOptions};
@@ -24,6 +25,9 @@ pub const CAMERAS: [&str; 8] = ["door", "gate", "yard", "ramp", "hall", "shed", 
 /// How a camera's clock can step, as quirks of the simulator: 0.6 s after each beginning of play, or with every other
 /// report of it.
 const CLOCK_STEPS: [&str; 4] = ["stamps-jump", "stamps-go-back", "stamps-restart", "ntp-steps"];
+
+/// By how much the clock of the edge's machine is set forward, and then back, s: less than what has it begin anew.
+const EDGE_STEP_S: RangeInclusive<i64> = 2..=8;
 
 /// Each thread of glibc keeps blocks that were freed for its next request, and they count as in use: it takes hours until
 /// every thread has as many of each size as it will keep.
@@ -45,9 +49,11 @@ pub(super) struct World {
     /// Hub, edge, and the first camera.
     pub(super) stack: Stack,
     broker: Mosquitto,
+    /// The edge's.
+    clock: ShiftedClock,
     /// The other cameras.
     others: Vec<Program>,
-    /// The broker's.
+    /// Of broker and clock.
     _folder: TempDir,
 }
 
@@ -59,6 +65,8 @@ impl World {
     pub(super) fn start(cameras: usize, seed: u64) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the broker");
         let broker = Mosquitto::start(folder.path());
+        let clock = ShiftedClock::new(folder.path());
+        let shown = clock.environment().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut all = vec![];
         let mut others = vec![];
         for (n, id) in CAMERAS.into_iter().take(cameras).enumerate() {
@@ -78,13 +86,14 @@ impl World {
             external_broker: Some(broker.port),
             relayed: Some(seed),
             environment: &[WITHOUT_CACHE],
+            edge_environment: shown.to_vec(),
             ..Default::default()
         };
         let mut stack = Stack::start(options);
         for id in CAMERAS.into_iter().take(cameras) {
             stack.wait_for_state(id, "live");
         }
-        Self { stack, broker, others, _folder: folder }
+        Self { stack, broker, clock, others, _folder: folder }
     }
 
     /// Begins a misfortune, and says whether it struck: garbage does not where nobody takes it.
@@ -112,6 +121,7 @@ impl World {
                 program.kill9();
                 program.restart_with(&["--quirk", clock_step(misfortune.seed)]);
             }
+            Kind::EdgeClockStepped => self.clock.set_by(edge_step(misfortune.seed)),
             Kind::EdgeGarbage => return throw(misfortune.seed, self.stack.edge_api.port(), &[]),
             Kind::HubGarbage => {
                 let datagrams = [self.stack.quic_port(), self.stack.live_port()];
@@ -130,6 +140,10 @@ impl World {
         match misfortune.kind {
             Kind::CameraCut | Kind::EdgeGarbage | Kind::HubGarbage | Kind::UplinkThin | Kind::UplinkSilent => {}
             Kind::CameraStalled => program.signal(Signal::SIGCONT),
+            Kind::EdgeClockStepped => {
+                program.assert_running();
+                self.clock.set_by(0);
+            }
             Kind::CameraRestarted | Kind::CameraKilled | Kind::EdgeKilled | Kind::HubKilled | Kind::BrokerKilled => {
                 program.restart()
             }
@@ -204,6 +218,11 @@ pub(super) fn sees_people(camera: usize) -> bool {
 /// Which step of the clock a seed means.
 pub(super) fn clock_step(seed: u64) -> &'static str {
     CLOCK_STEPS[(seed % CLOCK_STEPS.len() as u64) as usize]
+}
+
+/// By how many seconds a seed sets the edge's clock forward.
+pub(super) fn edge_step(seed: u64) -> i64 {
+    StdRng::seed_from_u64(seed).random_range(EDGE_STEP_S)
 }
 
 /// What the uplink is like in a misfortune of it.

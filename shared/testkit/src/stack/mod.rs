@@ -92,6 +92,7 @@ impl Stack {
         let edge_text = settings::edge(&options, &ports, folder.path(), &who, mqtt.as_deref().unwrap_or_default());
         let edge_config = settings::write(folder.path(), "edge.toml", &edge_text);
         let edge = Launch::of_workspace(options.edge_program).args(["run", "--config", &edge_config]);
+        let edge = options.edge_environment.iter().fold(edge, |edge, (name, value)| edge.env(name, value));
         let mut edge = with(edge, options.environment).start();
         let edge_api = Api::at(ports.edge);
         until_ready(&mut edge, &edge_api);

@@ -33,6 +33,8 @@ pub struct StackOptions {
     pub edge_data: Option<PathBuf>,
     /// More in the environment of edge and hub.
     pub environment: &'static [(&'static str, &'static str)],
+    /// More in that of the edge alone.
+    pub edge_environment: Vec<(String, String)>,
 }
 
 impl Default for StackOptions {
@@ -49,6 +51,7 @@ impl Default for StackOptions {
             edge_program: "edge-agent",
             edge_data: None,
             environment: &[],
+            edge_environment: vec![],
         }
     }
 }
