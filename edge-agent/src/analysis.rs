@@ -344,7 +344,7 @@ impl Looker {
             parked.keep(self.analysis.parked(), &self.runtime);
         }
         let report = self.plan.report();
-        self.meters.show(report.counts);
+        self.meters.show(&report);
         self.told.gates.tell(&self.camera.id, report);
         Ok(())
     }

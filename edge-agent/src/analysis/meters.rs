@@ -7,7 +7,7 @@ use metrics::{
 };
 use omma_protocol::id::CameraId;
 use omma_runtime::step::Step;
-use omma_vision::gate::Counts;
+use omma_vision::gate::{Counts, Report, Tier, Why};
 
 use crate::step;
 
@@ -38,6 +38,10 @@ pub(super) struct Meters {
     live_delay: Histogram,
     back_delay: Histogram,
     seats: Gauge,
+    camera: String,
+    promise: Gauge,
+    /// What the gate goes by, as the series have it.
+    tier: Option<(Tier, Why)>,
 }
 
 impl Meters {
@@ -60,6 +64,9 @@ impl Meters {
             live_delay: delay("live"),
             back_delay: delay("back"),
             seats: gauge!("omma_decode_seats"),
+            promise: gauge!("omma_gate_promise_seconds", "camera" => camera.clone()),
+            camera,
+            tier: None,
         }
     }
 
@@ -85,7 +92,24 @@ impl Meters {
         }
     }
 
-    pub(super) fn show(&mut self, now: Counts) {
+    pub(super) fn show(&mut self, report: &Report) {
+        self.promise.set(report.promise.as_secs_f64());
+        let tier = Some((report.tier, report.why));
+        if self.tier != tier {
+            self.tell_tier(0.0);
+            self.tier = tier;
+            self.tell_tier(1.0);
+        }
+        self.count(report.counts);
+    }
+
+    fn tell_tier(&self, value: f64) {
+        let Some((tier, why)) = self.tier else { return };
+        gauge!("omma_gate_tier", "camera" => self.camera.clone(), "tier" => tier.name(), "why" => why.name())
+            .set(value);
+    }
+
+    fn count(&mut self, now: Counts) {
         let before = std::mem::replace(&mut self.shown, now);
         self.gate.dropped_many("over budget", now.over_budget.saturating_sub(before.over_budget));
         for (counter, before, now) in [
@@ -101,6 +125,13 @@ impl Meters {
     }
 }
 
+impl Drop for Meters {
+    /// Nobody looks at the camera: its gate goes by nothing.
+    fn drop(&mut self) {
+        self.tell_tier(0.0);
+    }
+}
+
 /// What its metrics mean.
 pub(crate) fn describe() {
     describe_counter!(
@@ -113,6 +144,11 @@ pub(crate) fn describe() {
         "omma_gate_units_decoded_total",
         "Pictures that came out of the decoder; looking back counts them again."
     );
+    describe_gauge!(
+        "omma_gate_tier",
+        "1 of what the gate goes by while nothing happens, and why: sizes, key pictures, every picture, always."
+    );
+    describe_gauge!("omma_gate_promise_seconds", "How soon after it can be seen a thing is found.");
     describe_counter!("omma_gate_looks_total", "Looks of the detector: probe, live, back.");
     describe_gauge!(
         "omma_decode_seats",
@@ -174,7 +210,7 @@ mod tests {
             for run in 0..3 {
                 let mut meters = Meters::new(&camera);
                 for (received, ms) in [(1, 40), (1000, 40_900), (1010, 41_100)] {
-                    meters.show(counts(received, ms));
+                    meters.count(counts(received, ms));
                 }
                 assert_eq!(series.value("omma_gate_units_received_total"), 1010 * (run + 1));
                 assert_eq!(series.value("omma_gate_watched_seconds_total"), 41 * (run + 1));

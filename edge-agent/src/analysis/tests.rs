@@ -190,7 +190,7 @@ impl Site {
     }
 
     fn is_idle(&self) -> bool {
-        self.told.gates.words(&self.camera()).is_some_and(|(state, _)| state == "idle")
+        self.told.gates.show(&self.camera()).is_some_and(|gate| gate.state == "idle")
     }
 
     /// The newest result since it was asked last.
@@ -356,7 +356,7 @@ async fn who_rests_while_detection_is_switched_off_is_counted_when_it_is_on_agai
     let mut site = Site::gated(Mode::Gated, 2_000_000).await;
     site.send_until(Site::dark, |site| site.is_idle()).await;
     site.wanted.send_replace(false);
-    site.send_until(Site::dark, |site| site.told.gates.words(&site.camera()).is_none()).await;
+    site.send_until(Site::dark, |site| site.told.gates.show(&site.camera()).is_none()).await;
     site.closes().await;
     assert_eq!(site.told_there(), Some(1));
     site.wanted.send_replace(true);

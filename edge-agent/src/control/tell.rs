@@ -190,10 +190,17 @@ impl Followed {
     fn tell(&mut self, notices: &Notices, state: &State, report: &CameraReport, now: Moment) {
         let (id, on) = (&self.camera.id, state.switches.is_on(&self.camera.id));
         if let Some(message) = state.message(&self.camera) {
-            let gate = state.gates.words(id);
-            let (gate, gate_reason) =
-                (gate.map(|(gate, _)| gate.to_owned()), gate.map(|(_, reason)| reason.to_owned()));
-            let message = CameraMessage { gate, gate_reason, ..message };
+            let message = match state.gates.show(id) {
+                Some(gate) => CameraMessage {
+                    gate: Some(gate.state.to_owned()),
+                    gate_reason: Some(gate.reason.to_owned()),
+                    gate_tier: Some(gate.tier.to_owned()),
+                    gate_why: Some(gate.why.to_owned()),
+                    promise_ms: Some(gate.promise_ms),
+                    ..message
+                },
+                None => message,
+            };
             notices.set_state(id, json(&message), STATE_EVERY);
         }
         if let Some(on) = on {

@@ -40,15 +40,15 @@ pub struct ShownGate {
     /// Whether everything is decoded and looked at.
     open: bool,
     /// `learning`, `idle`, `looking` or `active`.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// Why it opened or glanced last.
-    reason: &'static str,
+    pub(crate) reason: &'static str,
     /// What it goes by.
-    tier: &'static str,
+    pub(crate) tier: &'static str,
     /// Why.
-    why: &'static str,
+    pub(crate) why: &'static str,
     /// How soon a thing is found, ms.
-    promise_ms: u64,
+    pub(crate) promise_ms: u64,
     /// Places where a thing at rest is known.
     still: usize,
 }
@@ -57,7 +57,8 @@ impl Gates {
     /// Tells of a camera's gate.
     pub fn tell(&self, camera: &CameraId, report: Report) {
         let before = self.lock().entry(camera.clone()).or_default().report.replace(report);
-        if before.is_none_or(|before| (before.state, before.moves) != (report.state, report.moves)) {
+        let telling = |report: Report| (report.state, report.moves, report.tier, report.why);
+        if before.is_none_or(|before| telling(before) != telling(report)) {
             self.0.changed.notify_one();
         }
     }
@@ -99,7 +100,7 @@ impl Gates {
         self.lock().remove(camera);
     }
 
-    /// Waits until a gate's state has changed. For one task alone.
+    /// Waits until what a gate does, or goes by, has changed. For one task alone.
     pub async fn changed(&self) {
         self.0.changed.notified().await;
     }
@@ -107,11 +108,6 @@ impl Gates {
     /// Whether something moves before the camera.
     pub fn moves(&self, camera: &CameraId) -> bool {
         self.lock().get(camera).and_then(|known| known.report.as_ref()).is_some_and(|report| report.moves)
-    }
-
-    /// State and reason, as [`Gates::show`].
-    pub fn words(&self, camera: &CameraId) -> Option<(&'static str, &'static str)> {
-        self.lock().get(camera)?.report().map(|report| (report.state.name(), report.reason.name()))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Known>> {
@@ -143,7 +139,7 @@ mod tests {
         gates.cannot_look(&camera, Some("H.265".to_owned()));
         gates.changed().await;
         assert_eq!(gates.unseen(&camera).as_deref(), Some("H.265"));
-        assert!(gates.show(&camera).is_none() && gates.words(&camera).is_none());
+        assert!(gates.show(&camera).is_none());
         gates.cannot_look(&camera, None);
         gates.changed().await;
         assert_eq!(gates.unseen(&camera), None);

@@ -25,6 +25,15 @@ fn an_empty_scene_is_hardly_decoded_and_walkers_are_events() {
         assert!(gate[key].is_string(), "{gate}");
     }
     assert!(gate["promise_ms"].as_u64() >= Some(300), "{gate}");
+    wait::until("the metrics to say of the tier what the state says", wait::LONG, || {
+        let (gate, metrics) = (self::gate(&stack, "yard")?, metrics(&stack));
+        let (tier, why) = (gate["tier"].as_str().unwrap_or_default(), gate["why"].as_str().unwrap_or_default());
+        let told = of(&metrics, "tier", "yard", &format!(",tier=\"{tier}\",why=\"{why}\""));
+        let tiers = metrics.iter().filter(|(name, _)| name.starts_with("omma_gate_tier{camera=\"yard\""));
+        let sum: f64 = tiers.map(|(_, value)| value).sum();
+        if told == 1.0 && sum == 1.0 { Ok(()) } else { Err(format!("{gate}: {metrics:?}")) }
+    });
+    assert!(of(&metrics(&stack), "promise_seconds", "yard", "") >= 0.3);
 
     let (before, events) = (metrics(&stack), events_of(&stack, "yard"));
     let after = wait::until("half a minute of the empty yard", wait::LONG, || {

@@ -41,7 +41,7 @@ async fn that_nobody_is_there_is_told_when_what_was_seen_before_is_over() {
     let mut site = Site::gated(Mode::Gated, 2_000_000).await;
     site.send_until(Site::dim, |site| site.is_idle()).await;
     site.wanted.send_replace(false);
-    site.send_until(Site::dim, |site| site.told.gates.words(&site.camera()).is_none()).await;
+    site.send_until(Site::dim, |site| site.told.gates.show(&site.camera()).is_none()).await;
     site.told();
     site.wanted.send_replace(true);
     site.send_until(Site::dim, |site| site.told_there() == Some(0)).await;

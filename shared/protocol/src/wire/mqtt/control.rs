@@ -37,6 +37,15 @@ pub struct CameraMessage {
     /// Why the gate opened or glanced last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_reason: Option<String>,
+    /// What the gate goes by while nothing happens: `sizes`, `key pictures`, `every picture`, or `always`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_tier: Option<String>,
+    /// Why it goes by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_why: Option<String>,
+    /// How soon after it can be seen a thing is found, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise_ms: Option<u64>,
     /// Why its pictures can't be looked at where the edge looks, and how to mend it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<String>,
@@ -60,6 +69,9 @@ impl CameraMessage {
             height: video.map_or(0, |video| video.height),
             gate: None,
             gate_reason: None,
+            gate_tier: None,
+            gate_why: None,
+            promise_ms: None,
             unseen: None,
             interpreted: vec![],
         }
