@@ -17,6 +17,8 @@ pub mod registry;
 
 pub mod desired;
 
+pub mod commands;
+
 pub mod broker;
 
 pub mod ingest;

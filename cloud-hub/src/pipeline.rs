@@ -21,6 +21,7 @@
 //! | infer → store | event, picture | [`OWN`] | holds the engine back |
 //! | store → feed → browser | event | 256 | a slow browser skips, counted |
 //! | api → ingest (QUIC) | what an edge shall be | 1 an edge, on disk | the newest wins |
+//! | api → ingest (QUIC) | command of a person ([`crate::commands`]) | 16 that wait and 16 under way, an edge | the next one is refused |
 //! | store → nowhere | what is too old, or over the budget | 200 in one transaction | the next in 100 ms |
 //! | store → broker | event of the hub's own | 256 | not published, counted; without a broker nobody is told |
 //!
@@ -46,6 +47,7 @@ use crate::access::{Access, attempts::Attempts, edges::Edges};
 use crate::api::{self, Api};
 use crate::broker::{Broker, Doors};
 use crate::bus::Bus;
+use crate::commands::Commands;
 use crate::config::{BrokerConfig, Config};
 use crate::desired::Desired;
 use crate::feed::Feed;
@@ -97,7 +99,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     let identity = Identity::open(&config.data, &config.hosts(), SystemTime::now())?;
     let access = Access::open(&config.data).context("read the sign-in token")?;
     let (edges, attempts) = (Edges::open(&config.data)?, Attempts::default());
-    let desired = Desired::open(&config.data)?;
+    let (desired, commands) = (Desired::open(&config.data)?, Commands::default());
 
     // What is kept, and what is passed on.
     let feed = Feed::default();
@@ -113,8 +115,13 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
 
     // Every port is taken before anything runs, so that a taken one ends the start and nothing else.
     let server = http::bind(config.http).await?;
-    let destination =
-        Destination { bus: bus.clone(), registry: registry.clone(), keeper: keeper.clone(), desired: desired.clone() };
+    let destination = Destination {
+        bus: bus.clone(),
+        registry: registry.clone(),
+        keeper: keeper.clone(),
+        desired: desired.clone(),
+        commands: commands.clone(),
+    };
     let quic = Quic::bind(config.quic, &identity, edges.clone(), attempts.clone(), destination)?;
     let doors = Doors { access: access.clone(), edges: edges.clone(), attempts: attempts.clone() };
     let (mut broker, options) = match &config.broker {
@@ -170,7 +177,7 @@ pub async fn run(config: Config, metrics: Metrics, token: CancellationToken) -> 
     steps.spawn("live", "live", async move { driver.ended().await });
 
     let (infer, unseen) = (infer.state(), infer.unseen());
-    let api = Api { store: store.clone(), registry, desired, known: edges, access, attempts, infer, unseen };
+    let api = Api { store: store.clone(), registry, desired, commands, known: edges, access, attempts, infer, unseen };
     tracing::info!(page = %format_args!("http://{}", server.address()), quic = %config.quic, "the hub is up");
     manager.ready();
     let served = tokio::select! {

@@ -1,4 +1,4 @@
-//! Who follows this edge over MQTT, and the hub that says which cameras it has: [`tell`] keeps the values of the moment, this module's task deals with what is asked,
+//! Who follows this edge over MQTT, and the hub that says which cameras it has and asks for this and that: [`tell`] keeps the values of the moment, this module's task deals with what is asked,
 //! [`notices`] joins both to the uplink.
 //!
 //! ```text
@@ -6,7 +6,7 @@
 //!                           Control ─answers─▶ │ notices │                              │
 //!                              ▲              └─────────┘ ◀── MqttUplink ◀── commands ◀──┘
 //!                              ├──────────questions──┘
-//!                              └── what the hub desires ── QuicUplink ◀── hub
+//!                              └── what the hub desires, commands ── QuicUplink ◀── hub
 //! ```
 //!
 //! What a message means is decided by [`edge_core::control`]; which cameras there are lies with [`configuration`].
@@ -78,7 +78,7 @@ impl Control {
     }
 
     async fn answer(&mut self, question: Question) -> anyhow::Result<()> {
-        let Question { topic, payload, way, reply_to } = question;
+        let Question { topic, payload, way, reply } = question;
         let answer = match topic {
             Topic::Desired(_) => self.configuration.desire(&mut self.cameras, &payload, way, &self.clock).await?,
             _ => match control::read(&topic, &payload, way == Way::Broker { retained: true }) {
@@ -93,7 +93,7 @@ impl Control {
                 tracing::info!(%topic, ?reasons, "what was asked is refused");
             }
         }
-        self.notices.answer(reply_to, answer);
+        self.notices.answer(reply, answer);
         Ok(())
     }
 

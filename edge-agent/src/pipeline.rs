@@ -12,7 +12,7 @@
 //! Without a hub there is no QUIC uplink, and the outbox forgets what the broker has taken. With a hub that has no broker
 //! there is no MQTT uplink: the QUIC uplink has the outbox's records too, and nobody is told of values. Cameras begin and
 //! end while the program runs: [`Cameras`] joins the steps of each as the picture shows. Beside the path, [`Control`] owns
-//! them and does what is asked over MQTT, and what the hub desires over QUIC; [`Teller`] says over MQTT how they are.
+//! them and does what is asked over MQTT, and what the hub desires and asks over QUIC; [`Teller`] says over MQTT how they are.
 //!
 //! | joint | carries | bound | when full |
 //! |---|---|---|---|
@@ -31,6 +31,7 @@
 //! | state, [`Teller`] → MQTT uplink ([`crate::control::notices`]) | value | 1 a topic | the newest wins |
 //! | MQTT uplink → control | question | 128 | the newest is answered with that, count |
 //! | QUIC uplink → control | what the hub desires | 1, in the same 128 | waits for room |
+//! | QUIC uplink → control | command of the hub's | 16 under way, in the same 128 | answered with that |
 //! | state, [`Control`] → QUIC uplink | health, how each camera is, what became of a desire | 1 each | the newest wins |
 //! | control → MQTT uplink | answer | 16 | the oldest is lost, count |
 //! | QUIC uplink → hub | group of pictures | 1 group a camera, of it 10 s or 16 MB | reset the old group's stream, begin at the key picture; of the same group, nothing more until then, count |

@@ -110,7 +110,7 @@ pub(super) async fn give_back(
 }
 
 /// One that could be here: a typing error desires nothing of nobody.
-async fn known(api: &Api, edge: Result<Path<EdgeId>, PathRejection>) -> Result<EdgeId, Refusal> {
+pub(super) async fn known(api: &Api, edge: Result<Path<EdgeId>, PathRejection>) -> Result<EdgeId, Refusal> {
     let Path(edge) = edge?;
     let (known, name) = (api.known.clone(), edge.clone());
     match tokio::task::spawn_blocking(move || known.knows(&name)).await {

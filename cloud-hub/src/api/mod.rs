@@ -18,6 +18,8 @@ mod cameras;
 
 mod edges;
 
+mod commands;
+
 pub mod events;
 
 pub mod incidents;
@@ -39,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::{Access, attempts::Attempts, edges::Edges};
+use crate::commands::Commands;
 use crate::desired::Desired;
 use crate::infer::InferState;
 use crate::infer::unseen::Unseen;
@@ -64,6 +67,8 @@ pub struct Api {
     pub registry: Registry,
     /// What edges shall be.
     pub desired: Desired,
+    /// What is asked of them.
+    pub commands: Commands,
     /// Which edges there can be.
     pub known: Edges,
     /// People.
@@ -118,6 +123,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(edges::edges))
         .routes(routes!(edges::edge))
         .merge(desired_routes())
+        .routes(routes!(commands::command))
         .routes(routes!(events::list))
         .routes(routes!(events::labels))
         .routes(routes!(events::one))

@@ -178,7 +178,7 @@ impl Configuration {
                 return Ok(Err(vec![reason.to_owned()]));
             }
             Way::Broker { .. } => None,
-            Way::Hub { revision } => Some(revision),
+            Way::Hub { revision } => revision,
         };
         let desire = Desire { hash: (!payload.is_empty()).then(|| hash(payload)), revision };
         if desire.hash.is_none() && !self.by_hub && self.running().hash.is_some() {

@@ -18,7 +18,8 @@ use edge_core::home_assistant::{self, Announcer};
 use edge_core::retained::Retained;
 use omma_protocol::id::{CameraId, EdgeId};
 use omma_protocol::wire::mqtt::{CameraValue, ResponseMessage, Topic};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Largest snapshot.
 pub const MAX_SNAPSHOT: usize = 512 << 10;
@@ -40,7 +41,24 @@ pub struct ReplyTo {
     pub correlation: Option<Bytes>,
 }
 
-/// An answer.
+/// Where the answer to a question goes.
+#[derive(Debug)]
+pub enum Reply {
+    /// Nobody wants one.
+    Nobody,
+    /// To who asked over the broker.
+    Broker(ReplyTo),
+    /// To who asked over QUIC, while that connection lasts.
+    Hub(oneshot::Sender<ResponseMessage>),
+}
+
+impl From<Option<ReplyTo>> for Reply {
+    fn from(to: Option<ReplyTo>) -> Self {
+        to.map_or(Self::Nobody, Self::Broker)
+    }
+}
+
+/// An answer over the broker.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// To whom.
@@ -59,8 +77,8 @@ pub enum Way {
     },
     /// The hub, over QUIC.
     Hub {
-        /// Which of what it has desired.
-        revision: u64,
+        /// Which of what it has desired; `None` of a command.
+        revision: Option<u64>,
     },
 }
 
@@ -72,8 +90,8 @@ pub struct Question {
     pub payload: Bytes,
     /// Who passed it on.
     pub way: Way,
-    /// To whom the answer goes, where one is wanted.
-    pub reply_to: Option<ReplyTo>,
+    /// To whom the answer goes.
+    pub reply: Reply,
 }
 
 /// Clones share it: anyone may set a value, the MQTT uplink sends them.
@@ -176,10 +194,16 @@ impl Notices {
     }
 
     /// Answers a question, where an answer is wanted.
-    pub fn answer(&self, to: Option<ReplyTo>, result: Result<(), Vec<String>>) {
-        let Some(to) = to else { return };
+    pub fn answer(&self, reply: Reply, result: Result<(), Vec<String>>) {
+        let message = ResponseMessage::of(result);
+        let to = match reply {
+            Reply::Nobody => return,
+            // Its connection may have ended meanwhile.
+            Reply::Hub(answer) => return answer.send(message).unwrap_or_default(),
+            Reply::Broker(to) => to,
+        };
         // Texts and a bool always are JSON.
-        let payload = serde_json::to_vec(&ResponseMessage::of(result)).unwrap_or_default().into();
+        let payload = serde_json::to_vec(&message).unwrap_or_default().into();
         let mut answers = lock(&self.0.answers);
         if answers.len() >= ANSWERS {
             answers.pop_front();
@@ -275,20 +299,31 @@ impl Notices {
     /// What the hub desires. Waits for room: it is told once a connection. Fine also where the program ends.
     pub async fn desired(&self, payload: Bytes, revision: u64) {
         let topic = Topic::Desired(self.0.edge.clone());
-        let question = Question { topic, payload, way: Way::Hub { revision }, reply_to: None };
+        let question = Question { topic, payload, way: Way::Hub { revision: Some(revision) }, reply: Reply::Nobody };
         self.0.questions.send(question).await.unwrap_or_default();
     }
 
+    /// The hub has a command for a camera. Gives the answer, which may take as long as the command does.
+    pub fn commanded(&self, topic: Topic, payload: Bytes) -> oneshot::Receiver<ResponseMessage> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Question { topic, payload, way: Way::Hub { revision: None }, reply: Reply::Hub(reply) });
+        answer
+    }
+
     fn asked(&self, topic: Topic, payload: Bytes, retained: bool, reply_to: Option<ReplyTo>) {
-        let reply_to = reply_to.filter(|to| may_answer(&self.0.edge, &to.topic));
-        if payload.len() > COMMAND && !matches!(topic, Topic::Desired(_)) {
-            return self.answer(reply_to, Err(vec![format!("a command has at most {COMMAND} bytes")]));
+        let reply = reply_to.filter(|to| may_answer(&self.0.edge, &to.topic)).into();
+        self.ask(Question { topic, payload, way: Way::Broker { retained }, reply });
+    }
+
+    fn ask(&self, question: Question) {
+        if question.payload.len() > COMMAND && !matches!(question.topic, Topic::Desired(_)) {
+            return self.answer(question.reply, Err(vec![format!("a command has at most {COMMAND} bytes")]));
         }
-        let question = Question { topic, payload, way: Way::Broker { retained }, reply_to: reply_to.clone() };
-        if self.0.questions.try_send(question).is_err() {
+        if let Err(TrySendError::Full(question) | TrySendError::Closed(question)) = self.0.questions.try_send(question)
+        {
             metrics::counter!("omma_control_dropped_total", "what" => "question").increment(1);
             let busy = "this edge has too many questions to answer: ask again in a while";
-            self.answer(reply_to, Err(vec![busy.to_owned()]));
+            self.answer(question.reply, Err(vec![busy.to_owned()]));
         }
     }
 }
@@ -299,92 +334,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use edge_core::retained::Next;
-
-    use super::*;
-
-    const STATE: &str = "omma/v1/edges/site/cameras/door/state";
-
-    fn notices() -> (Notices, mpsc::Receiver<Question>) {
-        let edge: EdgeId = "site".parse().unwrap();
-        let prefix = "homeassistant".to_owned();
-        Notices::new(edge.clone(), true, Some(Announcer { prefix, edge, version: "1", snapshots: true }))
-    }
-
-    fn sent(notices: &Notices) -> Vec<(String, Bytes)> {
-        let mut out = vec![];
-        let next = || notices.retained().next(Duration::from_secs(1));
-        while let Next::Send(value) = next() {
-            notices.retained().answered(value.serial, true, Duration::from_secs(1));
-            out.push((value.topic, value.payload));
-        }
-        out
-    }
-
-    #[test]
-    fn what_an_earlier_run_left_of_a_camera_that_is_no_more_is_cleared() {
-        let (notices, _asked) = notices();
-        notices.set(STATE, "{}", Duration::ZERO);
-        let announced = "homeassistant/device/omma_site/yard/config";
-        let old = "omma/v1/edges/site/cameras/yard/";
-        sent(&notices);
-        for topic in [STATE.to_owned(), announced.to_owned(), format!("{old}objects/dog"), format!("{old}state")] {
-            notices.heard(&topic, "left".into(), true, None);
-            // Its own, as it is published now.
-            notices.heard(STATE, "{}".into(), false, None);
-        }
-        // Of the camera that is still there too, since it is not looked at any more.
-        let door = STATE.strip_suffix("state").unwrap();
-        let mut cleared = vec![announced.to_owned()];
-        cleared.extend(["detection", "motion"].map(|level| format!("{door}{level}")));
-        cleared.extend(
-            ["crop", "detection", "motion", "objects/dog", "snapshot", "state"].map(|level| format!("{old}{level}")),
-        );
-        let sent = sent(&notices);
-        assert_eq!(sent.iter().map(|(topic, _)| topic.clone()).collect::<Vec<_>>(), cleared);
-        assert!(sent.iter().all(|(_, payload)| payload.is_empty()));
-    }
-
-    #[test]
-    fn home_assistant_is_told_again_when_it_has_started() {
-        let (notices, _asked) = notices();
-        let announced = notices.announcer().unwrap().edge_topic();
-        for topic in [announced.as_str(), STATE] {
-            notices.set(topic, "x", Duration::ZERO);
-        }
-        sent(&notices);
-        notices.heard("homeassistant/status", "offline".into(), false, None);
-        assert!(sent(&notices).is_empty());
-        notices.heard("homeassistant/status", "online".into(), false, None);
-        assert_eq!(sent(&notices), [(announced, Bytes::from("x"))]);
-    }
-
-    #[test]
-    fn too_many_questions_are_answered_at_once() {
-        let (notices, mut asked) = notices();
-        let to = |topic: &str| Some(ReplyTo { topic: topic.to_owned(), correlation: Some("7".into()) });
-        for _ in 0..=QUESTIONS {
-            notices.heard("omma/v1/edges/site/command/snapshot", "{}".into(), false, to("answers"));
-        }
-        let Answer { to: answered, payload } = notices.next_answer().unwrap();
-        assert_eq!(Some(answered), to("answers"));
-        assert!(payload.starts_with(br#"{"ok":false"#) && notices.next_answer().is_none());
-        assert_eq!(asked.try_recv().unwrap().reply_to, to("answers"));
-        // An answer on one of Omma's own topics is not given.
-        notices.heard("omma/v1/edges/site/command/snapshot", "{}".into(), false, to(STATE));
-        let last = std::iter::from_fn(|| asked.try_recv().ok()).last().unwrap();
-        assert_eq!(last.reply_to, None);
-    }
-
-    #[test]
-    fn a_snapshot_that_is_too_large_is_left_out() {
-        let (notices, _asked) = notices();
-        let door = "door".parse().unwrap();
-        assert!(notices.snapshot(&door, vec![0; MAX_SNAPSHOT + 1].into()).is_err() && sent(&notices).is_empty());
-        notices.snapshot(&door, vec![0; MAX_SNAPSHOT].into()).unwrap();
-        assert_eq!(sent(&notices).len(), 1);
-        notices.crop(&door, "jpeg".into()).unwrap();
-        assert_eq!(sent(&notices), [("omma/v1/edges/site/cameras/door/crop".to_owned(), Bytes::from("jpeg"))]);
-    }
-}
+mod tests;

@@ -77,6 +77,39 @@ fn starts(stack: &Stack) -> usize {
 }
 
 #[test]
+fn a_camera_does_what_its_hub_is_asked_by_whoever_has_the_token() {
+    let cameras = vec![Camera::simulated("door")];
+    let mut stack = Stack::start(StackOptions { cameras, without_broker: true, ..StackOptions::default() });
+    let command = |stack: &Stack, camera: &str, body: &str| {
+        let path = format!("{EDGE_PATH}/cameras/{camera}/command");
+        let answer = stack.api.send("POST", &path, "application/json", body.as_bytes()).unwrap();
+        (answer.status, answer.text())
+    };
+    for on in [false, true] {
+        let answer = command(&stack, "door", &format!(r#"{{"command":"detection","on":{on}}}"#));
+        assert_eq!(answer, (200, r#"{"ok":true}"#.to_owned()));
+        assert_eq!(stack.edge_api.json("/state").unwrap()["cameras"][0]["detection"], on);
+    }
+    assert_eq!(command(&stack, "door", r#"{"command":"restart_camera"}"#).0, 200);
+    stack.wait_for_state("door", "live");
+    for (camera, body, status, said) in [
+        ("porch", r#"{"command":"restart_camera"}"#, 409, "there is no camera `porch` on this edge"),
+        ("door", r#"{"command":"detection"}"#, 400, "on"),
+        ("door", r#"{"command":"explode"}"#, 400, "restart_camera"),
+        ("Door", r#"{"command":"restart_camera"}"#, 400, "Door"),
+    ] {
+        let (was, text) = command(&stack, camera, body);
+        assert!(was == status && text.contains(said), "{camera} {body}: {was} {text}");
+    }
+    stack.edge.kill9();
+    let (status, text) = command(&stack, "door", r#"{"command":"restart_camera"}"#);
+    assert!(status == 503 && text.contains("the edge"), "{status} {text}");
+    stack.edge.restart();
+    stack.wait_for_state("door", "live");
+    stack.finish();
+}
+
+#[test]
 fn cameras_put_at_the_hub_run_at_once_and_hold_though_hub_and_edge_are_killed() {
     let mut stack = start(StackOptions::default());
     stack.edge.expect("a credential is written here");

@@ -55,6 +55,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/edges/{edge}/cameras/{camera}/command": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks something of a camera.
+         * @description Its edge does it now and answers, or is not connected. Detection that was switched off is on again when the edge starts anew.
+         */
+        post: operations["command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/edges/{edge}/config": {
         parameters: {
             query?: never;
@@ -303,6 +323,16 @@ export interface components {
              */
             width?: number | null;
         };
+        /** @description What a camera is asked. */
+        CameraCommand: {
+            /** @enum {string} */
+            command: "restart_camera";
+        } | {
+            /** @enum {string} */
+            command: "detection";
+            /** @description Whether to look. */
+            on: boolean;
+        };
         /**
          * @description How a camera fares.
          * @enum {string}
@@ -348,6 +378,11 @@ export interface components {
              * @description Since when, µs since the epoch, on the hub's clock.
              */
             since_us: number;
+        };
+        /** @description It was done. */
+        Done: {
+            /** @description Always. */
+            ok: boolean;
         };
         /** @description One edge. */
         Edge: {
@@ -838,6 +873,89 @@ export interface operations {
                 };
             };
             /** @description The hub can't answer now, such as for its disk, or did not within 10 s */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example site-1 */
+                edge: string;
+                /** @example door */
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraCommand"];
+            };
+        };
+        responses: {
+            /** @description It is done, or here it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Something in the request can't be read: `message` says what */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description No sign-in token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The edge refuses */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too many wrong tokens from this address: `Retry-After` says for how many seconds */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The edge is away, busy or silent */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -25,6 +25,7 @@
 //! | [`STREAMS`] open streams of one edge | the edge waits |
 //! | [`lasting::RECORDS`] records of one edge that the store does not have yet | the edge waits |
 //! | one text that is desired and not told yet | the newest wins |
+//! | commands of one edge ([`crate::commands`]) | the next one is refused |
 //! | [`streams::MAX_HELD`] bytes of unfinished units of one edge | the stream that goes over it is stopped, counted |
 
 mod admission;
@@ -60,6 +61,7 @@ use tracing::Instrument;
 use super::keep::Keeper;
 use crate::access::{attempts::Attempts, edges::Edges};
 use crate::bus::Bus;
+use crate::commands::Commands;
 use crate::complaint::Complaint;
 use crate::desired::Desired;
 use crate::identity::Identity;
@@ -125,6 +127,8 @@ pub struct Destination {
     pub keeper: Keeper,
     /// What edges shall be.
     pub desired: Desired,
+    /// What is asked of them.
+    pub commands: Commands,
 }
 
 /// The step, with its port taken.

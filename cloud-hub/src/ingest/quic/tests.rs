@@ -44,6 +44,7 @@ struct Hub {
     token: CancellationToken,
     store: Store,
     desired: Desired,
+    commands: Commands,
     folder: TempDir,
 }
 
@@ -56,7 +57,8 @@ async fn hub() -> Hub {
     let (store, _nobody_is_told) = Store::open(&database, &pictures, Feed::default()).await.unwrap();
     let keeper = Keeper::new(store.clone(), omma_runtime::health::Health::new().part("store"));
     let desired = Desired::open(folder.path()).unwrap();
-    let destination = Destination { bus: Bus::new(), registry: Registry::default(), keeper, desired };
+    let commands = Commands::default();
+    let destination = Destination { bus: Bus::new(), registry: Registry::default(), keeper, desired, commands };
     let any = "127.0.0.1:0".parse().unwrap();
     let quic = Quic::bind(any, &identity, edges.clone(), Attempts::default(), destination.clone()).unwrap();
     let address = quic.address().unwrap();
@@ -64,8 +66,8 @@ async fn hub() -> Hub {
     roots.add(identity.ca().unwrap().clone()).unwrap();
     let token = CancellationToken::new();
     tokio::spawn(quic.run(token.clone()));
-    let Destination { bus, registry, desired, .. } = destination;
-    Hub { address, bus, registry, edges, roots, token, store, desired, folder }
+    let Destination { bus, registry, desired, commands, .. } = destination;
+    Hub { address, bus, registry, edges, roots, token, store, desired, commands, folder }
 }
 
 struct Edge {

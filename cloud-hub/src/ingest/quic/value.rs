@@ -1,7 +1,7 @@
 //! One value of an edge, as its bytes say it and no longer than is kept of it.
 
-use omma_protocol::id::{CameraId, EdgeId};
-use omma_protocol::wire::mqtt::{CameraMessage, CameraValue, HealthMessage, ReportedMessage, Topic};
+use omma_protocol::id::{CameraId, EdgeId, LabelName};
+use omma_protocol::wire::mqtt::{CameraMessage, CameraValue, HealthMessage, ReportedMessage, ResponseMessage, Topic};
 use omma_protocol::wire::quic::lasting::Record;
 
 use super::text;
@@ -25,6 +25,8 @@ pub enum Value {
     Reported(ReportedMessage),
     /// Of one of its cameras. The rest of its state comes over the control stream.
     Camera(CameraId, Remarks),
+    /// The answer to the command of that name.
+    Answer(LabelName, ResponseMessage),
     /// Of a later version; a topic that is none there has none here.
     Unknown(Option<Topic>),
 }
@@ -58,6 +60,9 @@ pub fn read(record: &Record, edge: &EdgeId) -> Result<Value, ValueError> {
         Topic::Camera(_, camera, CameraValue::State) => {
             serde_json::from_slice(payload).map(|state| Value::Camera(camera.clone(), remarks(state)))
         }
+        Topic::Response(_, name) => {
+            serde_json::from_slice(payload).map(|answer| Value::Answer(name.clone(), bounded_answer(answer)))
+        }
         _ => return Ok(Value::Unknown(Some(topic))),
     };
     value.map_err(|source| ValueError::Unreadable { topic, source })
@@ -74,6 +79,11 @@ fn remarks(state: CameraMessage) -> Remarks {
 fn bounded_health(mut health: HealthMessage) -> HealthMessage {
     health.last_run = text(&health.last_run);
     health
+}
+
+fn bounded_answer(answer: ResponseMessage) -> ResponseMessage {
+    let reasons = answer.reasons.iter().take(MAX_REASONS).map(|reason| text(reason)).collect();
+    ResponseMessage { reasons, ..answer }
 }
 
 fn bounded_report(mut report: ReportedMessage) -> ReportedMessage {

@@ -3,6 +3,7 @@
 //! ```text
 //! desired ─▶ once the edge has spoken here, and whenever it changes ─▶ edge
 //! registry ◀── health, remarks on cameras, what became of it ◀── edge
+//! commands ─▶ once the edge has spoken here ─▶ edge ─▶ answers
 //! ```
 //!
 //! An edge of before there were values leaves the stream unread: nothing of what is desired is sent to it. One of a later
@@ -13,17 +14,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hub_core::desired::MAX_CAMERAS;
-use omma_protocol::id::{CameraId, EdgeId};
-use omma_protocol::wire::mqtt::{PROP_REVISION, Topic};
+use omma_protocol::id::{CameraId, EdgeId, LabelName};
+use omma_protocol::wire::mqtt::{PROP_RESPONSE, PROP_REVISION, ResponseMessage, Topic};
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::STREAM_VALUES;
 use omma_runtime::step::Step;
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, WriteError};
+use tokio::sync::oneshot;
 
 use super::Destination;
 use super::control::now_us;
 use super::value::{self, Value, ValueError};
+use crate::commands::{Asked, UNDER_WAY};
 use crate::complaint::Complaint;
 use crate::desired::Wish;
 use crate::registry::{Remarks, Told};
@@ -91,9 +94,11 @@ async fn serve(
 ) -> Result<(), ValuesError> {
     // What an edge of this version has to say it says anew; one of before says nothing of it.
     destination.registry.update(edge, |known| known.remarks.clear());
+    let mut asked = destination.commands.seat(edge);
     let (mut send, mut recv) = connection.open_bi().await?;
     write(&mut send, Bytes::from_static(&[STREAM_VALUES])).await?;
     let mut desired = destination.desired.watch();
+    let mut questions = Questions::default();
     let mut reader = RecordReader::new(STREAM_VALUES);
     // Nothing is told before the edge has spoken.
     let (mut spoken, mut told) = (false, None);
@@ -104,7 +109,7 @@ async fn serve(
             record = read(&mut recv, &mut reader) => match record? {
                 Some(record) => {
                     spoken = true;
-                    if let Err(unreadable) = heard(&record, edge, destination)? {
+                    if let Err(unreadable) = heard(&record, edge, destination, &mut questions)? {
                         step.dropped("unreadable value");
                         complained = complained || complaint.about(edge, &unreadable);
                     }
@@ -116,11 +121,51 @@ async fn serve(
             },
             // Its sender lives in `destination`.
             Ok(()) = desired.changed(), if spoken => {}
+            Some(question) = asked.recv(), if spoken && questions.has_room() => {
+                if let Some(record) = questions.begin(question) {
+                    write(&mut send, encode_record_head(&record)?).await?;
+                    write(&mut send, record.payload).await?;
+                }
+            }
         }
         let wish = desired.borrow_and_update().get(edge).cloned();
         if let Some(wish) = wish.filter(|wish| told != Some(wish.revision)) {
             tell(&mut send, edge, &wish).await?;
             told = Some(wish.revision);
+        }
+    }
+}
+
+/// Commands that the edge was told and has not answered.
+#[derive(Default)]
+struct Questions {
+    next: u64,
+    waiting: BTreeMap<LabelName, oneshot::Sender<ResponseMessage>>,
+}
+
+impl Questions {
+    /// Those that nobody waits for any more take none.
+    fn has_room(&mut self) -> bool {
+        self.waiting.retain(|_, answer| !answer.is_closed());
+        self.waiting.len() < UNDER_WAY
+    }
+
+    /// What is sent to the edge, where somebody waits for it still.
+    fn begin(&mut self, Asked { topic, payload, answer }: Asked) -> Option<Record> {
+        if answer.is_closed() {
+            return None;
+        }
+        self.next += 1;
+        let name = LabelName::of(&format!("c{}", self.next));
+        let properties = vec![(PROP_RESPONSE.to_owned(), name.to_string())];
+        self.waiting.insert(name, answer);
+        Some(Record { topic: topic.to_string(), properties, payload })
+    }
+
+    fn answered(&mut self, name: &LabelName, message: ResponseMessage) {
+        if let Some(answer) = self.waiting.remove(name) {
+            // Who asked may have gone meanwhile.
+            answer.send(message).unwrap_or_default();
         }
     }
 }
@@ -159,7 +204,12 @@ async fn read(recv: &mut RecvStream, reader: &mut RecordReader) -> Result<Option
 }
 
 /// The outer error ends the connection, the inner one does not.
-fn heard(record: &Record, edge: &EdgeId, destination: &Destination) -> Result<Result<(), ValueError>, ValuesError> {
+fn heard(
+    record: &Record,
+    edge: &EdgeId,
+    destination: &Destination,
+    questions: &mut Questions,
+) -> Result<Result<(), ValueError>, ValuesError> {
     let registry = &destination.registry;
     match value::read(record, edge) {
         Ok(Value::Health(health)) => registry.update(edge, |known| known.health = Some(told(health))),
@@ -167,6 +217,7 @@ fn heard(record: &Record, edge: &EdgeId, destination: &Destination) -> Result<Re
         Ok(Value::Camera(camera, remarks)) => {
             registry.update(edge, |known| remark(&mut known.remarks, camera, remarks));
         }
+        Ok(Value::Answer(name, answer)) => questions.answered(&name, answer),
         Ok(Value::Unknown(topic)) => tracing::debug!(%edge, ?topic, "a value that is not known"),
         Err(ValueError::Fence(other)) => return Err(ValuesError::Fence(other)),
         Err(unreadable) => {

@@ -1,6 +1,6 @@
 //! How this edge shall be and how it is, on a stream that the hub opens ([`omma_protocol::wire::quic::values`]).
 //!
-//! What the hub desires is a question like those that come over MQTT. What became of it is told whenever that changes, how each
+//! What the hub desires and commands is a question like those that come over MQTT; at most [`COMMANDS`] are under way. What became of it is told whenever that changes, how each
 //! camera is within [`CAMERAS_EVERY`] of a change, and how the edge itself is at the beginning and every
 //! [`HEALTH_EVERY`], some 400 bytes, so that the hub knows what it shows to be of now.
 
@@ -10,25 +10,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use omma_protocol::id::CameraId;
-use omma_protocol::wire::mqtt::{CameraMessage, CameraValue, PROP_REVISION, ReportedMessage, ReportedState, Topic};
+use omma_protocol::wire::mqtt::{
+    CameraMessage, CameraValue, PROP_RESPONSE, PROP_REVISION, ReportedMessage, ReportedState, ResponseMessage, Topic,
+};
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::{HEALTH_EVERY, STREAM_VALUES};
 use quinn::{Connection, RecvStream, SendStream};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::QuicError;
 use super::lane::write;
 use super::places::PRIORITY_CONTROL;
 use crate::config::checked::Camera;
-use crate::control::notices::Notices;
+use crate::control::notices::{Notices, Reply};
 use crate::health::HealthState;
 use crate::state::State;
 
 const READ: usize = 64 << 10;
+/// Commands of one connection that are not answered yet; a further one is refused.
+const COMMANDS: usize = 16;
 /// How often it is looked whether a camera is another way than was told.
 const CAMERAS_EVERY: Duration = Duration::from_secs(2);
 
@@ -63,11 +69,20 @@ impl Values {
         let mut next = Instant::now();
         let (mut told, mut look) = (BTreeMap::new(), interval(CAMERAS_EVERY));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut answers = FuturesUnordered::new();
         loop {
             tokio::select! {
-                record = hear(&mut receive, &mut reader) => {
-                    if let Some(refusal) = self.heard(record?).await? {
+                record = hear(&mut receive, &mut reader) => match self.heard(record?, answers.len()).await? {
+                    Heard::Done => {}
+                    Heard::Refused(refusal) => {
                         say(&mut send, &Topic::Reported(self.notices.edge().clone()), &refusal).await?;
+                    }
+                    Heard::Command(to, answer) => answers.push(answer.map(move |answer| (to, answer))),
+                },
+                Some((to, answer)) = answers.next(), if !answers.is_empty() => {
+                    // Where there is none the program ends.
+                    if let Ok(answer) = answer {
+                        say(&mut send, &to, &answer).await?;
                     }
                 }
                 Ok(()) = self.reported.changed() => {
@@ -100,21 +115,40 @@ impl Values {
         changed
     }
 
-    /// Gives what the hub is told where the edge itself is not even asked.
-    async fn heard(&self, record: Record) -> Result<Option<ReportedMessage>, QuicError> {
-        let Some(Topic::Desired(edge)) = Topic::parse(&record.topic) else {
-            tracing::debug!(topic = record.topic, "the hub said what this version does not know");
-            return Ok(None);
-        };
-        if edge != *self.notices.edge() {
-            return Err(WireError::Malformed("desired configuration").into());
+    /// `under_way` commands wait for their answers.
+    async fn heard(&self, record: Record, under_way: usize) -> Result<Heard, QuicError> {
+        let property = |name| record.properties.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        match Topic::parse(&record.topic) {
+            Some(topic @ (Topic::Desired(_) | Topic::CameraCommand(..)))
+                if topic.edge() != Some(self.notices.edge()) =>
+            {
+                Err(WireError::Malformed("edge").into())
+            }
+            Some(Topic::Desired(_)) => {
+                let Some(revision) = property(PROP_REVISION).and_then(|value| value.parse().ok()) else {
+                    return Ok(Heard::Refused(self.refuse()));
+                };
+                self.notices.desired(record.payload, revision).await;
+                Ok(Heard::Done)
+            }
+            Some(topic @ Topic::CameraCommand(..)) => {
+                let Some(name) = property(PROP_RESPONSE).and_then(|value| value.parse().ok()) else {
+                    return Err(WireError::Malformed("command").into());
+                };
+                let to = Topic::Response(self.notices.edge().clone(), name);
+                if under_way >= COMMANDS {
+                    let (busy, answer) = oneshot::channel();
+                    let reasons = vec![format!("this edge has {COMMANDS} commands under way: ask again in a while")];
+                    self.notices.answer(Reply::Hub(busy), Err(reasons));
+                    return Ok(Heard::Command(to, answer));
+                }
+                Ok(Heard::Command(to, self.notices.commanded(topic, record.payload)))
+            }
+            _ => {
+                tracing::debug!(topic = record.topic, "the hub said what this version does not know");
+                Ok(Heard::Done)
+            }
         }
-        let revision = record.properties.iter().find(|(key, _)| key == PROP_REVISION);
-        let Some(revision) = revision.and_then(|(_, value)| value.parse().ok()) else {
-            return Ok(Some(self.refuse()));
-        };
-        self.notices.desired(record.payload, revision).await;
-        Ok(None)
     }
 
     /// A hub of a later version may desire in another way. What is in force stays so.
@@ -126,6 +160,16 @@ impl Values {
         let (state, reasons) = (ReportedState::Refused, vec![reason]);
         ReportedMessage { state, reasons, desired: None, revision: None, ..self.reported.borrow().clone() }
     }
+}
+
+/// What follows from what the hub said.
+enum Heard {
+    /// Nothing.
+    Done,
+    /// The edge itself is not even asked.
+    Refused(ReportedMessage),
+    /// An answer is to be sent there.
+    Command(Topic, oneshot::Receiver<ResponseMessage>),
 }
 
 /// At `at`, once the machine was looked at. Never where the program ends.

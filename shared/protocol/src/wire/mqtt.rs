@@ -44,6 +44,8 @@ pub const PROP_OUTBOX: &str = "outbox";
 pub const PROP_SEQUENCE: &str = "sequence";
 /// User property: which it is of several, a picture or what the hub desires.
 pub const PROP_REVISION: &str = "revision";
+/// User property of a command over QUIC: the name of the `responses/{name}` that its answer goes to.
+pub const PROP_RESPONSE: &str = "response";
 /// User property: capture time of the picture in µs since the epoch.
 pub const PROP_TIME: &str = "time_us";
 /// User property: how many bytes of the payload are the whole frame's JPEG; what follows is the crop's. Absent where there is

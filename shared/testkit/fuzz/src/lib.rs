@@ -143,6 +143,12 @@ pub fn edge_value(data: &[u8]) {
             assert!(remarks.interpreted.len() <= MAX_FAULTS && remarks.interpreted.iter().all(is_text), "{remarks:?}");
             assert!(is_own() && remarks.unseen.iter().all(is_text), "{remarks:?}");
         }
+        Ok(Value::Answer(_, answer)) => {
+            assert!(
+                is_own() && answer.reasons.len() <= MAX_REASONS && answer.reasons.iter().all(is_text),
+                "{answer:?}"
+            );
+        }
         Ok(Value::Unknown(_)) => {}
         Err(ValueError::Fence(other)) => assert_ne!(other, site),
         Err(unreadable @ ValueError::Unreadable { .. }) => assert!(!unreadable.to_string().is_empty()),

@@ -2,7 +2,7 @@
 
 use hub_core::desired::MAX_CAMERAS;
 use omma_protocol::id::CameraId;
-use omma_protocol::wire::mqtt::PROP_REVISION;
+use omma_protocol::wire::mqtt::{Command, PROP_RESPONSE, PROP_REVISION, Topic};
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::STREAM_VALUES;
 
@@ -35,12 +35,17 @@ impl Values {
 
     /// The next text that is desired, and its number.
     async fn hear(&mut self) -> (String, u64) {
+        let record = self.record().await;
+        assert_eq!(record.topic, "omma/v1/edges/site/config/desired");
+        let [(name, revision)] = &record.properties[..] else { panic!("{:?}", record.properties) };
+        assert_eq!(name, PROP_REVISION);
+        (String::from_utf8(record.payload.into()).unwrap(), revision.parse().unwrap())
+    }
+
+    async fn record(&mut self) -> Record {
         loop {
             if let Some(record) = self.reader.next_record().unwrap() {
-                assert_eq!(record.topic, "omma/v1/edges/site/config/desired");
-                let [(name, revision)] = &record.properties[..] else { panic!("{:?}", record.properties) };
-                assert_eq!(name, PROP_REVISION);
-                return (String::from_utf8(record.payload.into()).unwrap(), revision.parse().unwrap());
+                return record;
             }
             let chunk = self.recv.read_chunk(65_536, true).await.unwrap().expect("the stream ended");
             self.reader.push(&chunk.bytes);
@@ -85,6 +90,31 @@ async fn what_is_desired_is_told_to_that_edge_alone_once_it_has_spoken_and_at_ea
     let mut edge = Values::accept(&hub).await;
     edge.say(REPORTED, r#"{"version":1,"state":"file"}"#).await;
     edge.hears("").await;
+}
+
+#[tokio::test]
+async fn a_command_is_told_once_the_edge_has_spoken_and_its_answer_is_given() {
+    let hub = hub().await;
+    let mut edge = Values::accept(&hub).await;
+    let topic = Topic::CameraCommand("site".parse().unwrap(), "door".parse().unwrap(), Command::Detection);
+    let asking = hub.commands.ask(topic.clone(), Bytes::from_static(b"OFF"));
+    let answering = async {
+        edge.hears_nothing().await;
+        edge.say(REPORTED, r#"{"version":1,"state":"file"}"#).await;
+        let record = tokio::time::timeout(PATIENCE, edge.record()).await.expect("nothing is asked");
+        assert_eq!((record.topic, &record.payload[..]), (topic.to_string(), &b"OFF"[..]));
+        let [(key, name)] = &record.properties[..] else { panic!("{:?}", record.properties) };
+        assert_eq!(key, PROP_RESPONSE);
+        let reason = "x".repeat(9999);
+        // To one that was never asked too.
+        for name in ["c99", name] {
+            let answer = format!(r#"{{"ok":false,"reasons":["{reason}"]}}"#);
+            edge.say(&format!("omma/v1/edges/site/responses/{name}"), &answer).await;
+        }
+    };
+    let (answer, ()) = tokio::join!(asking, answering);
+    let answer = answer.unwrap();
+    assert!(!answer.ok && answer.reasons.len() == 1 && answer.reasons[0].len() == 500, "{answer:?}");
 }
 
 #[tokio::test]

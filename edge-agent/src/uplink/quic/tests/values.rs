@@ -2,14 +2,16 @@
 
 use edge_core::interpreter::{Mend, Mends};
 use omma_protocol::camera::Placement;
-use omma_protocol::wire::mqtt::{CameraMessage, HealthMessage, PROP_REVISION, ReportedMessage, ReportedState, Topic};
+use omma_protocol::wire::mqtt::{
+    CameraMessage, HealthMessage, PROP_RESPONSE, PROP_REVISION, ReportedMessage, ReportedState, ResponseMessage, Topic,
+};
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
 use omma_protocol::wire::quic::values::STREAM_VALUES;
 use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::config::checked::{Camera, DeviceOptions, HttpOptions};
-use crate::control::notices::{Notices, Question, Way};
+use crate::control::notices::{Notices, Question, Reply, Way};
 use crate::health::HealthState;
 use crate::source::url::CameraUrl;
 use crate::state::gates::Gates;
@@ -93,8 +95,11 @@ impl Running {
     }
 
     async fn say(&mut self, topic: &str, revision: Option<&str>, payload: &'static str) {
-        let properties = revision.map(|revision| (PROP_REVISION.to_owned(), revision.to_owned()));
-        let properties = properties.into_iter().collect();
+        self.say_with(topic, revision.map(|revision| (PROP_REVISION, revision)), payload).await;
+    }
+
+    async fn say_with(&mut self, topic: &str, property: Option<(&str, &str)>, payload: &'static str) {
+        let properties = property.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
         let record = Record { topic: topic.to_owned(), properties, payload: payload.into() };
         self.send.write_all(&encode_record_head(&record).unwrap()).await.unwrap();
         self.send.write_all(&record.payload).await.unwrap();
@@ -115,6 +120,34 @@ async fn what_is_too_large_to_be_told_does_not_end_the_connection_and_what_comes
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_of_the_hub_is_asked_and_its_answer_goes_where_it_says() {
+    const DETECTION: &str = "omma/v1/edges/site-1/cameras/door/command/detection";
+    let hub = Hub::start(TransportConfig::default());
+    let mut edge = Running::start(&hub).await;
+    edge.hears(ReportedState::File).await;
+    for name in ["c7", "c8"] {
+        edge.say_with(DETECTION, Some((PROP_RESPONSE, name)), "OFF").await;
+    }
+    let mut asked = vec![];
+    while asked.len() < 2 {
+        let question = tokio::time::timeout(LONG, edge.asked.recv()).await.unwrap().unwrap();
+        assert_eq!(question.topic.to_string(), DETECTION);
+        assert_eq!((question.way, &question.payload[..]), (Way::Hub { revision: None }, &b"OFF"[..]));
+        let Reply::Hub(answer) = question.reply else { panic!("{:?}", question.reply) };
+        asked.push(answer);
+    }
+    // What is done first is answered first.
+    for (name, result) in [("c8", Ok(())), ("c7", Err(vec!["there is no camera".to_owned()]))] {
+        let answer = ResponseMessage::of(result);
+        asked.pop().unwrap().send(answer.clone()).unwrap();
+        let record = edge.hear().await;
+        assert_eq!(record.topic, format!("omma/v1/edges/site-1/responses/{name}"));
+        assert_eq!(serde_json::from_slice::<ResponseMessage>(&record.payload).unwrap(), answer);
+    }
+    edge.token.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_hub_desires_is_asked_and_it_is_told_what_became_of_it_and_how_the_edge_is() {
     let hub = Hub::start(TransportConfig::default());
     let mut edge = Running::start(&hub).await;
@@ -124,7 +157,7 @@ async fn what_the_hub_desires_is_asked_and_it_is_told_what_became_of_it_and_how_
     edge.say("omma/v1/edges/site-1/config/desired", Some("7"), "[[camera]]").await;
     let question = tokio::time::timeout(LONG, edge.asked.recv()).await.unwrap().unwrap();
     assert_eq!(question.topic, Topic::Desired(hub.join.edge.clone()));
-    assert_eq!((question.way, &question.payload[..]), (Way::Hub { revision: 7 }, &b"[[camera]]"[..]));
+    assert_eq!((question.way, &question.payload[..]), (Way::Hub { revision: Some(7) }, &b"[[camera]]"[..]));
     edge.reported.send_replace(report(ReportedState::Trial));
     edge.hears(ReportedState::Trial).await;
     // Not before the machine was looked at.
@@ -157,7 +190,7 @@ async fn what_a_hub_of_a_later_version_desires_in_its_own_way_is_refused_over_a_
     // What it desires as this version knows it is asked.
     edge.say("omma/v1/edges/site-1/config/desired", Some("7"), "[[camera]]").await;
     let question = tokio::time::timeout(LONG, edge.asked.recv()).await.unwrap().unwrap();
-    assert_eq!(question.way, Way::Hub { revision: 7 });
+    assert_eq!(question.way, Way::Hub { revision: Some(7) });
     assert_eq!(edge.state.now(), crate::state::link::Link::Up);
     edge.token.cancel();
     tokio::time::timeout(LONG, edge.uplink).await.unwrap().unwrap();

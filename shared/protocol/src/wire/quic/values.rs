@@ -1,14 +1,16 @@
 //! How an edge shall be and how it is, over QUIC: with every hub, whether it has a broker or not.
 //!
 //! ```text
-//! hub  ── bidirectional stream that it opens ──▶ edge  [`STREAM_VALUES`], then records: `config/desired`
+//! hub  ── bidirectional stream that it opens ──▶ edge  [`STREAM_VALUES`], then records: `config/desired`,
+//!                                                       `cameras/{camera}/command/{command}`
 //! edge ── the same stream ─────────────────────▶ hub   [`STREAM_VALUES`], then records: `config/reported`, `health`,
-//!                                                       `cameras/{camera}/state`
+//!                                                       `cameras/{camera}/state`, `responses/{name}`
 //! ```
 //!
 //! Records are framed and mean what they do in [`lasting`](super::lasting): the payload is that of the MQTT topic of the same
 //! name. Each replaces the one before it on its topic; nothing is acknowledged, because each connection begins with all of
-//! them. A topic that the reader does not know is passed over. A camera's state is without that of its gate, which changes by the
+//! them, but for commands: a command has a user property [`PROP_RESPONSE`](crate::wire::mqtt::PROP_RESPONSE), and its answer goes to
+//! the topic that it names. An edge of before there were commands here does not answer. A topic that the reader does not know is passed over. A camera's state is without that of its gate, which changes by the
 //! second.
 //!
 //! What is desired has a user property [`PROP_REVISION`](crate::wire::mqtt::PROP_REVISION), a number that grows with each time
