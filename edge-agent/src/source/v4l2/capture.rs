@@ -25,7 +25,7 @@ use super::Stream;
 use super::error::DeviceError;
 use super::format::{Encoding, FourCc, Set, asked_for, candidates, is_as_asked};
 use super::stamp;
-use super::units::Units;
+use super::units::{Units, force_key_picture};
 use crate::config::checked::DeviceOptions;
 use crate::source::encoded::{Encoded, Picture, Shot};
 use crate::source::error::SourceError;
@@ -64,7 +64,7 @@ pub(super) fn run(path: &Path, options: DeviceOptions, opened: oneshot::Sender<R
         Encoding::H264 => {
             let (sender, units) = mpsc::channel(UNITS);
             opened.send(Ok(Stream::Coded(units))).unwrap_or_default();
-            let mut units = Units::new(&camera.device, Instant::now());
+            let mut units = Units::new(|| force_key_picture(&camera.device), Instant::now());
             camera.pump(&sender, |data, taken| units.next(data, taken));
         }
         Encoding::Mjpeg => camera.show(opened, Picture::Jpeg),
