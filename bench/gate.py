@@ -53,7 +53,7 @@ TARGETS = {"recall": (">=", 0.98), "promises_kept": (">=", 0.95), "idle_cpu_perc
 
 
 def has_video(file):
-    out = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
+    out = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
                           file], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return out.stdout.strip() == "video"
 

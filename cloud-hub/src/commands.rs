@@ -1,10 +1,10 @@
-//! What people ask of an edge that is here, and its answers. Nothing is kept: a command to an edge that is away is refused, because
-//! nobody knows when it would be carried out.
+//! What people ask of an edge that is here, and its answers. Nothing is kept: a command to an edge that is away is refused, and one
+//! that the edge has not begun with by the time that nobody waits is passed over. What was begun is done, whoever waits.
 //!
 //! ```text
 //! interface ── ask ──▶ the edge's seat ── [`crate::ingest::quic`] ──▶ edge
 //!     ▲                                                                │
-//!     ╰─────────────── answer, within [`PATIENCE`] ────────────────────╯
+//!     ╰─────────────── answer, within [`ANSWER_WITHIN`] ───────────────╯
 //! ```
 //!
 //! | bound | when it is reached |
@@ -14,11 +14,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use omma_protocol::id::EdgeId;
 use omma_protocol::wire::mqtt::{ResponseMessage, Topic};
+use omma_protocol::wire::quic::values::ANSWER_WITHIN;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,9 +26,6 @@ use tokio::sync::{mpsc, oneshot};
 pub const WAITING: usize = 16;
 /// Commands that an edge was told and has not answered.
 pub const UNDER_WAY: usize = 16;
-/// For an answer: a camera that is begun anew says goodbye first. Shorter than a request to the interface may take.
-const PATIENCE: Duration = Duration::from_secs(8);
-
 /// A command for an edge.
 #[derive(Debug)]
 pub struct Asked {
@@ -49,8 +46,14 @@ pub enum AskError {
     /// It has too many questions before this one.
     #[error("the edge has too many commands before this one: ask again in a while")]
     Busy,
+    /// The connection that it was told over has ended.
+    #[error("the connection to the edge was lost before it answered: it may have been done")]
+    Lost,
     /// It said nothing.
-    #[error("the edge has not answered within {PATIENCE:?}; one of an older version knows no commands from its hub")]
+    #[error(
+        "the edge has not answered within {ANSWER_WITHIN:?}: it may be done yet, where it was begun; an edge of an older version \
+         knows no commands from its hub"
+    )]
     Silent,
 }
 
@@ -80,8 +83,8 @@ impl Commands {
             TrySendError::Full(_) => AskError::Busy,
             TrySendError::Closed(_) => AskError::Away,
         })?;
-        match tokio::time::timeout(PATIENCE, answered).await {
-            Ok(answered) => answered.map_err(|_| AskError::Away),
+        match tokio::time::timeout(ANSWER_WITHIN, answered).await {
+            Ok(answered) => answered.map_err(|_| AskError::Lost),
             Err(_) => Err(AskError::Silent),
         }
     }
@@ -89,6 +92,8 @@ impl Commands {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use omma_protocol::wire::mqtt::Command;
 
     use super::*;
@@ -125,7 +130,7 @@ mod tests {
         let lost = async {
             drop(second.recv().await.unwrap());
         };
-        assert_eq!(tokio::join!(ask(), lost).0, Err(AskError::Away), "its connection ended meanwhile");
+        assert_eq!(tokio::join!(ask(), lost).0, Err(AskError::Lost), "its connection ended meanwhile");
         drop(first);
     }
 }

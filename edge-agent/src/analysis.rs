@@ -271,6 +271,7 @@ impl Looker {
                         let finished = self.finish();
                         // It has no gate while nobody looks.
                         self.told.gates.forget(&self.camera.id);
+                        self.meters.nobody_looks();
                         finished
                     }
                     Admitted::Pass => Ok(()),
@@ -344,7 +345,9 @@ impl Looker {
             parked.keep(self.analysis.parked(), &self.runtime);
         }
         let report = self.plan.report();
-        self.meters.show(&report);
+        if self.unseen.is_none() {
+            self.meters.show(&report);
+        }
         self.told.gates.tell(&self.camera.id, report);
         Ok(())
     }

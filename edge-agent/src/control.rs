@@ -26,7 +26,7 @@ use crate::clock::EdgeClock;
 use crate::state::link::Link;
 use crate::state::switches::Switches;
 use configuration::{Configuration, Reach};
-use notices::{Notices, Question, Way};
+use notices::{Notices, Question, Reply, Way};
 
 /// Owns the cameras and does to them what is asked. One task owns it.
 pub struct Control {
@@ -79,6 +79,10 @@ impl Control {
 
     async fn answer(&mut self, question: Question) -> anyhow::Result<()> {
         let Question { topic, payload, way, reply } = question;
+        if matches!(&reply, Reply::Hub(answer) if answer.is_closed()) {
+            tracing::info!(%topic, "nobody waits for this command any more: it is passed over");
+            return Ok(());
+        }
         let answer = match topic {
             Topic::Desired(_) => self.configuration.desire(&mut self.cameras, &payload, way, &self.clock).await?,
             _ => match control::read(&topic, &payload, way == Way::Broker { retained: true }) {

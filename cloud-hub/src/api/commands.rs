@@ -1,4 +1,4 @@
-//! `command`: what is asked of a camera, done by its edge now or not at all.
+//! `command`: what is asked of a camera, of an edge that is connected.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
@@ -46,7 +46,7 @@ pub(super) struct Done {
 
 /// Asks something of a camera.
 ///
-/// Its edge does it now and answers, or is not connected. Detection that was switched off is on again when the edge starts anew.
+/// Its edge does it and answers within 8 s, or it is not connected, busy or silent; then what was begun may be done yet. Detection that was switched off is on again when the edge starts anew.
 #[utoipa::path(
     post, path = "/edges/{edge}/cameras/{camera}/command", tag = "edges",
     params(("edge" = String, example = "site-1"), ("camera" = String, example = "door")),
@@ -56,7 +56,7 @@ pub(super) struct Done {
         (status = 400, body = super::refusal::Body),
         (status = 404, body = super::refusal::Body),
         (status = 409, body = super::refusal::Body, description = "The edge refuses"),
-        (status = 503, body = super::refusal::Body, description = "The edge is away, busy or silent"),
+        (status = 503, body = super::refusal::Body, description = "The edge is away, busy, lost or silent"),
     )
 )]
 pub(super) async fn command(
@@ -82,6 +82,7 @@ impl From<AskError> for Refusal {
         let kind = match e {
             AskError::Away => "edge_away",
             AskError::Busy => "edge_busy",
+            AskError::Lost => "edge_lost",
             AskError::Silent => "edge_silent",
         };
         Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, e.to_string())

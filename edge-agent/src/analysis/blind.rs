@@ -20,6 +20,7 @@ impl Looker {
             return Ok(());
         }
         (self.waiting, self.asked) = (None, None);
+        self.meters.nobody_looks();
         self.finish()
     }
 

@@ -92,6 +92,14 @@ impl Meters {
         }
     }
 
+    /// Or nobody can: the gate goes by nothing, and promises nothing.
+    pub(super) fn nobody_looks(&mut self) {
+        self.tell_tier(0.0);
+        self.tier = None;
+        self.promise.set(f64::NAN);
+    }
+
+    /// What the gate does, where somebody can look.
     pub(super) fn show(&mut self, report: &Report) {
         self.promise.set(report.promise.as_secs_f64());
         let tier = Some((report.tier, report.why));
@@ -126,9 +134,8 @@ impl Meters {
 }
 
 impl Drop for Meters {
-    /// Nobody looks at the camera: its gate goes by nothing.
     fn drop(&mut self) {
-        self.tell_tier(0.0);
+        self.nobody_looks();
     }
 }
 
@@ -148,7 +155,10 @@ pub(crate) fn describe() {
         "omma_gate_tier",
         "1 of what the gate goes by while nothing happens, and why: sizes, key pictures, every picture, always."
     );
-    describe_gauge!("omma_gate_promise_seconds", "How soon after it can be seen a thing is found.");
+    describe_gauge!(
+        "omma_gate_promise_seconds",
+        "How soon after it can be seen a thing is found; NaN while nobody looks."
+    );
     describe_counter!("omma_gate_looks_total", "Looks of the detector: probe, live, back.");
     describe_gauge!(
         "omma_decode_seats",

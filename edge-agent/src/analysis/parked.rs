@@ -26,7 +26,8 @@ use omma_vision::gate::Thumbnail;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tracing::Span;
+
+use crate::step;
 
 /// The shortest time between two writes.
 const EVERY: Duration = Duration::from_secs(60);
@@ -55,8 +56,7 @@ impl ParkedFile {
     /// What an earlier run had parked. One that can't be read is set aside.
     pub(super) fn read(&mut self, runtime: &Handle) -> Option<Parked> {
         let path = self.path.clone();
-        let span = Span::current();
-        let reading = runtime.spawn_blocking(move || span.in_scope(|| read(&path)));
+        let reading = runtime.spawn_blocking(move || step::EVENT.span().in_scope(|| read(&path)));
         let read = runtime.block_on(async { tokio::time::timeout(PATIENCE, reading).await }).ok()?.ok()??;
         self.kept = Some(read.clone());
         Some(read)

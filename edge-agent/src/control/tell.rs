@@ -196,7 +196,6 @@ impl Followed {
                     gate_reason: Some(gate.reason.to_owned()),
                     gate_tier: Some(gate.tier.to_owned()),
                     gate_why: Some(gate.why.to_owned()),
-                    promise_ms: Some(gate.promise_ms),
                     ..message
                 },
                 None => message,

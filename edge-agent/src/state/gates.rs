@@ -48,7 +48,7 @@ pub struct ShownGate {
     /// Why.
     pub(crate) why: &'static str,
     /// How soon a thing is found, ms.
-    pub(crate) promise_ms: u64,
+    promise_ms: u64,
     /// Places where a thing at rest is known.
     still: usize,
 }

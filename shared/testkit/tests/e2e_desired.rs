@@ -9,7 +9,7 @@ use std::{fs, io, thread};
 
 use omma_testkit::link::relay::{Relay, Weather};
 use omma_testkit::process::port;
-use omma_testkit::stack::api::Answer;
+use omma_testkit::stack::api::{Answer, Api};
 use omma_testkit::stack::broker::{Listener, Mosquitto, ask, publish};
 use omma_testkit::stack::{CAMERA_PASSWORD, Camera, EDGE, Stack, StackOptions};
 use omma_testkit::wait;
@@ -90,7 +90,12 @@ fn a_camera_does_what_its_hub_is_asked_by_whoever_has_the_token() {
         assert_eq!(answer, (200, r#"{"ok":true}"#.to_owned()));
         assert_eq!(stack.edge_api.json("/state").unwrap()["cameras"][0]["detection"], on);
     }
+    let connects = || stack.edge_api.metric("omma_source_connects_total{camera=\"door\"}").unwrap();
+    let before = connects();
     assert_eq!(command(&stack, "door", r#"{"command":"restart_camera"}"#).0, 200);
+    wait::until("the camera to be connected to again", wait::LONG, || {
+        if connects() > before { Ok(()) } else { Err("not yet") }
+    });
     stack.wait_for_state("door", "live");
     for (camera, body, status, said) in [
         ("porch", r#"{"command":"restart_camera"}"#, 409, "there is no camera `porch` on this edge"),
@@ -101,6 +106,9 @@ fn a_camera_does_what_its_hub_is_asked_by_whoever_has_the_token() {
         let (was, text) = command(&stack, camera, body);
         assert!(was == status && text.contains(said), "{camera} {body}: {was} {text}");
     }
+    let stranger =
+        Api::at(stack.api.port()).send("POST", &format!("{EDGE_PATH}/cameras/door/command"), "application/json", b"{}");
+    assert_eq!(stranger.unwrap().status, 401);
     stack.edge.kill9();
     let (status, text) = command(&stack, "door", r#"{"command":"restart_camera"}"#);
     assert!(status == 503 && text.contains("the edge"), "{status} {text}");

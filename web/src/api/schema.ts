@@ -66,7 +66,7 @@ export interface paths {
         put?: never;
         /**
          * Asks something of a camera.
-         * @description Its edge does it now and answers, or is not connected. Detection that was switched off is on again when the edge starts anew.
+         * @description Its edge does it and answers within 8 s, or it is not connected, busy or silent; then what was begun may be done yet. Detection that was switched off is on again when the edge starts anew.
          */
         post: operations["command"];
         delete?: never;
@@ -955,7 +955,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The edge is away, busy or silent */
+            /** @description The edge is away, busy, lost or silent */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -34,6 +34,8 @@ use crate::registry::{Remarks, Told};
 const CHUNK: usize = 64 * 1024;
 /// What is handed to the connection at once.
 const PIECE: usize = 16 * 1024;
+/// How often it is looked whether somebody still waits for an answer.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// For the connection to take a [`PIECE`]: 4 kbit/s.
 const STALLED: Duration = Duration::from_secs(30);
 
@@ -121,6 +123,8 @@ async fn serve(
             },
             // Its sender lives in `destination`.
             Ok(()) = desired.changed(), if spoken => {}
+            // There may be room again, since nobody waits for some any more.
+            () = tokio::time::sleep(LOOK_AGAIN), if !questions.waiting.is_empty() => continue,
             Some(question) = asked.recv(), if spoken && questions.has_room() => {
                 if let Some(record) = questions.begin(question) {
                     write(&mut send, encode_record_head(&record)?).await?;

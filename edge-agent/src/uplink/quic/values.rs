@@ -18,11 +18,11 @@ use omma_protocol::wire::mqtt::{
 };
 use omma_protocol::wire::quic::WireError;
 use omma_protocol::wire::quic::lasting::{Record, RecordReader, encode_record_head};
-use omma_protocol::wire::quic::values::{HEALTH_EVERY, STREAM_VALUES};
+use omma_protocol::wire::quic::values::{ANSWER_WITHIN, HEALTH_EVERY, STREAM_VALUES};
 use quinn::{Connection, RecvStream, SendStream};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::QuicError;
 use super::lane::write;
@@ -77,11 +77,11 @@ impl Values {
                     Heard::Refused(refusal) => {
                         say(&mut send, &Topic::Reported(self.notices.edge().clone()), &refusal).await?;
                     }
-                    Heard::Command(to, answer) => answers.push(answer.map(move |answer| (to, answer))),
+                    Heard::Command(to, answer) => answers.push(timeout(ANSWER_WITHIN, answer).map(move |answer| (to, answer))),
                 },
                 Some((to, answer)) = answers.next(), if !answers.is_empty() => {
-                    // Where there is none the program ends.
-                    if let Ok(answer) = answer {
+                    // Where there is none nobody waits any more, or the program ends.
+                    if let Ok(Ok(answer)) = answer {
                         say(&mut send, &to, &answer).await?;
                     }
                 }
@@ -133,7 +133,8 @@ impl Values {
             }
             Some(topic @ Topic::CameraCommand(..)) => {
                 let Some(name) = property(PROP_RESPONSE).and_then(|value| value.parse().ok()) else {
-                    return Err(WireError::Malformed("command").into());
+                    tracing::debug!(%topic, "a command whose answer is wanted where this version can't send it");
+                    return Ok(Heard::Done);
                 };
                 let to = Topic::Response(self.notices.edge().clone(), name);
                 if under_way >= COMMANDS {

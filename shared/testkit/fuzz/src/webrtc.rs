@@ -1,4 +1,5 @@
-//! Target of what str0m reads for the hub: a browser's datagrams.
+//! Target of what str0m reads for the hub: a browser's datagrams. Keys and randoms are new in each run: only what is spoilt outside of what
+//! is encrypted or signed is the same when it is replayed.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -139,7 +140,7 @@ impl Browser {
     }
 }
 
-/// A way on which datagrams are spoilt: of each five bytes the first is the number of a datagram, the second what is done to it,
+/// A way on which datagrams are spoilt: of each five bytes the first is the number of a datagram, modulo 256, the second what is done to it,
 /// the next two where in it, and the last by what.
 struct Spoilt<'a> {
     edits: &'a [[u8; 5]],

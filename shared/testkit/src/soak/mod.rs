@@ -119,7 +119,7 @@ fn live(world: &mut World, plan: &[Misfortune], time: Duration, findings: &mut F
             take(step, world, &mut watch, begun, findings);
             calm_since = begun.elapsed();
             if calm_tells {
-                findings.events_from_us = epoch_us();
+                findings.events_from_us = epoch_us() + world::EDGE_LEAD.as_micros() as i64;
             }
         }
         world.assert_running();
@@ -205,7 +205,7 @@ fn streams(cameras: usize) -> Vec<String> {
     cameras.filter(|(n, _)| world::sees_people(*n)).map(|(_, id)| format!("{EDGE}.{id}")).collect()
 }
 
-/// Now, µs since the epoch, by the hub's clock. The edge's is never behind it, and ahead by some seconds once it has stepped.
+/// Now, µs since the epoch, by the hub's clock. The edge's is never behind it, and ahead by up to [`world::EDGE_LEAD`] once it has stepped.
 fn epoch_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as i64
 }

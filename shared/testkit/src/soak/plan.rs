@@ -120,7 +120,9 @@ impl Kind {
             Self::CameraStalled | Self::UplinkThin => 6_000..=20_000,
             Self::UplinkSilent => 1_000..=20_000,
             Self::CameraRestarted => 500..=5_000,
-            Self::CameraClockStepped | Self::EdgeClockStepped => 5_000..=20_000,
+            Self::CameraClockStepped => 5_000..=20_000,
+            // The edge compares clocks every 10 s.
+            Self::EdgeClockStepped => 11_000..=20_000,
             Self::CameraKilled | Self::EdgeKilled | Self::HubKilled | Self::BrokerKilled => 200..=10_000,
         }
     }
@@ -252,7 +254,8 @@ pub fn steps(plan: &[Misfortune], lulls: &[Duration]) -> Vec<(Duration, Step)> {
 fn draw(kind: Kind, time: Duration, cameras: usize, dice: &mut StdRng) -> Misfortune {
     let calm = calm_from(time);
     let longest = calm.saturating_sub(FIRST) / LONGEST_SHARE;
-    let lasting = Duration::from_millis(dice.random_range(kind.lasting_ms())).min(longest);
+    let shortest = Duration::from_millis(*kind.lasting_ms().start());
+    let lasting = Duration::from_millis(dice.random_range(kind.lasting_ms())).min(longest.max(shortest));
     let latest = if kind.is_early() { early_until(time) } else { calm }.saturating_sub(lasting).max(FIRST);
     let at = Duration::from_millis(dice.random_range(FIRST.as_millis() as u64..=latest.as_millis() as u64));
     let target = match kind {

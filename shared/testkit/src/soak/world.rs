@@ -28,6 +28,8 @@ const CLOCK_STEPS: [&str; 4] = ["stamps-jump", "stamps-go-back", "stamps-restart
 
 /// By how much the clock of the edge's machine is set forward, and then back, s: less than what has it begin anew.
 const EDGE_STEP_S: RangeInclusive<i64> = 2..=8;
+/// By how much the edge's dates may be ahead for hours after that.
+pub(super) const EDGE_LEAD: Duration = Duration::from_secs(9);
 
 /// Each thread of glibc keeps blocks that were freed for its next request, and they count as in use: it takes hours until
 /// every thread has as many of each size as it will keep.

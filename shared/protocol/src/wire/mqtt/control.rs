@@ -43,9 +43,6 @@ pub struct CameraMessage {
     /// Why it goes by that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_why: Option<String>,
-    /// How soon after it can be seen a thing is found, ms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub promise_ms: Option<u64>,
     /// Why its pictures can't be looked at where the edge looks, and how to mend it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<String>,
@@ -71,7 +68,6 @@ impl CameraMessage {
             gate_reason: None,
             gate_tier: None,
             gate_why: None,
-            promise_ms: None,
             unseen: None,
             interpreted: vec![],
         }

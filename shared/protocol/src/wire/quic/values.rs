@@ -10,7 +10,8 @@
 //! Records are framed and mean what they do in [`lasting`](super::lasting): the payload is that of the MQTT topic of the same
 //! name. Each replaces the one before it on its topic; nothing is acknowledged, because each connection begins with all of
 //! them, but for commands: a command has a user property [`PROP_RESPONSE`](crate::wire::mqtt::PROP_RESPONSE), and its answer goes to
-//! the topic that it names. An edge of before there were commands here does not answer. A topic that the reader does not know is passed over. A camera's state is without that of its gate, which changes by the
+//! the topic that it names. An edge that has not begun with one after
+//! [`ANSWER_WITHIN`] passes it over. An edge of before there were commands here does not answer. A topic that the reader does not know is passed over. A camera's state is without that of its gate, which changes by the
 //! second.
 //!
 //! What is desired has a user property [`PROP_REVISION`](crate::wire::mqtt::PROP_REVISION), a number that grows with each time
@@ -26,5 +27,7 @@ use std::time::Duration;
 pub const STREAM_VALUES: u8 = 4;
 /// Longest text of `config/desired` that a hub desires, bytes. An empty one desires the cameras of the edge's own file.
 pub const MAX_DESIRED: usize = 256 * 1024;
+/// How long whoever commands waits for the answer. What was begun is done all the same.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// How often an edge says how it is, and at the beginning.
 pub const HEALTH_EVERY: Duration = Duration::from_secs(60);
