@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use omma_testkit::soak::plan::Kind;
 use omma_testkit::soak::{Settings, run};
 
 #[test]
@@ -9,5 +10,5 @@ fn every_promise_is_kept_under_every_misfortune() {
     let verdict = run(&Settings { time: Duration::from_secs(90), seed: 1, cameras: 3, logs: None });
     println!("{}", verdict.sentences().join("\n"));
     assert!(verdict.passed, "{:#?}", verdict.faults);
-    assert_eq!(verdict.misfortunes.len(), 12, "{:?}", verdict.misfortunes);
+    assert_eq!(verdict.misfortunes.len(), Kind::ALL.len(), "{:?}", verdict.misfortunes);
 }
