@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 pub const WAITING: usize = 16;
 /// Commands that an edge was told and has not answered.
 pub const UNDER_WAY: usize = 16;
+
 /// A command for an edge.
 #[derive(Debug)]
 pub struct Asked {

@@ -345,6 +345,7 @@ impl Looker {
             parked.keep(self.analysis.parked(), &self.runtime);
         }
         let report = self.plan.report();
+        self.meters.count(report.counts);
         if self.unseen.is_none() {
             self.meters.show(&report);
         }

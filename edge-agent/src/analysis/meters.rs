@@ -108,7 +108,6 @@ impl Meters {
             self.tier = tier;
             self.tell_tier(1.0);
         }
-        self.count(report.counts);
     }
 
     fn tell_tier(&self, value: f64) {
@@ -117,7 +116,7 @@ impl Meters {
             .set(value);
     }
 
-    fn count(&mut self, now: Counts) {
+    pub(super) fn count(&mut self, now: Counts) {
         let before = std::mem::replace(&mut self.shown, now);
         self.gate.dropped_many("over budget", now.over_budget.saturating_sub(before.over_budget));
         for (counter, before, now) in [
